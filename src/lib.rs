@@ -1,0 +1,2 @@
+//! Countersign.
+pub mod domain;
