@@ -24,13 +24,17 @@ impl InvalidId {
     }
 }
 
-/// Shows an untrusted text inside a message: quoted, escaped, and cut after 60 characters.
+/// Shows an untrusted text inside a message: quoted, escaped, and cut after 60 characters. Nothing in
+/// it ends the quotation.
 pub fn quoted(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(60)
-        .flat_map(char::escape_default)
-        .collect();
+    let mut shown = String::new();
+    for c in text.chars().take(60) {
+        if c == '`' {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.extend(c.escape_default());
+        }
+    }
     if text.chars().nth(60).is_some() {
         shown.push('…');
     }
@@ -39,7 +43,7 @@ pub fn quoted(text: &str) -> String {
 
 /// Implements serde and schema for a type that is a string with `FromStr` and `Display`.
 macro_rules! string_type {
-    ($type:ident, $name:literal, $pattern:literal, $description:literal) => {
+    ($type:ident, $name:expr, $pattern:literal, $description:literal) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -104,7 +108,7 @@ macro_rules! slug_type {
                 &self.0
             }
         }
-        string_type!($type, $what, $pattern, $what);
+        string_type!($type, stringify!($type), $pattern, $what);
     };
 }
 
@@ -312,6 +316,13 @@ impl Sha {
     /// The 20 bytes.
     pub const fn as_bytes(&self) -> &[u8; 20] {
         &self.0
+    }
+    /// The first 80 bits, for ids that have to follow from a content.
+    pub fn seed(&self) -> u128 {
+        self.0
+            .iter()
+            .take(10)
+            .fold(0, |bits, byte| (bits << 8) | u128::from(*byte))
     }
     /// The first seven digits, as people quote commits.
     pub fn short(&self) -> String {

@@ -1,4 +1,15 @@
 //! The words of the field: ids, values, people, pull requests, reviews and the YAML documents.
+//!
+//! Everything else in the house speaks in these types; nothing here does I/O or knows a rule.
 
+pub mod documents;
+pub mod hidden;
 pub mod ids;
+pub mod level;
+pub mod mode;
 pub mod problem;
+pub mod pull;
+pub mod review;
+pub mod value;
+pub mod yaml;
+pub mod yaml_edit;

@@ -1,0 +1,209 @@
+//! How many proposals a second are scored, gated and explained on one core, with the shipped rules.
+//!
+//! The mix is what a team of agents sends: LOW, MEDIUM and HIGH, one target and many, plain edits
+//! and ones that fire triggers. `cargo bench --bench score` prints figures per second.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use countersign::domain::documents::Recommendation;
+use countersign::domain::level::Level;
+use countersign::gate::requirement;
+use countersign::risk::{Explanation, KnownTarget, Situation, assess, reductions};
+use countersign::rules::{RuleFiles, Rules};
+
+const MEASURED_FOR: Duration = Duration::from_millis(1_500);
+
+type Case = (Recommendation, Situation);
+
+/// A condition that needs the interpreter, as somebody may write one.
+const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'x')\", reason: bold}\n";
+
+fn main() {
+    let rules = rules_with("");
+    let cases = cases(&rules);
+    let level = |wanted| {
+        cases
+            .iter()
+            .filter(|case| level_of(case, &rules) == wanted)
+            .collect()
+    };
+    let groups: [(&str, Vec<&Case>); 4] = [
+        ("mix", cases.iter().collect()),
+        ("LOW", level(Level::Low)),
+        ("MEDIUM", level(Level::Medium)),
+        ("HIGH", level(Level::High)),
+    ];
+    for (name, cases) in &groups {
+        println!("{name}: {} cases", cases.len());
+        report("assess", cases, |case| {
+            assess(&case.0, &case.1, &rules).score.as_hundredths() as usize
+        });
+        report("assess + reductions", cases, |case| {
+            let assessment = assess(&case.0, &case.1, &rules);
+            reductions(&case.0, &case.1, &rules, &assessment).len()
+        });
+        report("assess + requirement + reductions + text", cases, |case| {
+            explained(case, &rules, false)
+        });
+        report(
+            "assess + requirement + reductions + Markdown",
+            cases,
+            |case| explained(case, &rules, true),
+        );
+    }
+    let interpreted = rules_with(LOOP);
+    println!("mix, with one more trigger that loops over the changes");
+    let all: Vec<&Case> = cases.iter().collect();
+    report("assess + requirement + reductions + text", &all, |case| {
+        explained(case, &interpreted, false)
+    });
+}
+
+fn explained((recommendation, situation): &Case, rules: &Rules, markdown: bool) -> usize {
+    let assessment = assess(recommendation, situation, rules);
+    let required = requirement::for_recommendation(assessment.level, &rules.governance);
+    let explanation = Explanation::of(recommendation, situation, rules, &assessment, required);
+    if markdown {
+        explanation.markdown().len()
+    } else {
+        explanation.plain().len()
+    }
+}
+
+fn level_of((recommendation, situation): &Case, rules: &Rules) -> Level {
+    assess(recommendation, situation, rules).level
+}
+
+fn report(what: &str, cases: &[&Case], run: impl Fn(&Case) -> usize) {
+    let started = Instant::now();
+    let mut done = 0_u32;
+    while started.elapsed() < MEASURED_FOR {
+        for case in cases {
+            black_box(run(black_box(case)));
+            done += 1;
+        }
+    }
+    let per_second = f64::from(done) / started.elapsed().as_secs_f64();
+    println!("  {what:46} {per_second:>10.0} per second");
+}
+
+/// The shipped rules with something added to the triggers.
+fn rules_with(more_triggers: &str) -> Rules {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: RuleFiles = Rules::FILES
+        .into_iter()
+        .map(|path| (path.to_owned(), fs::read(root.join(path)).unwrap()))
+        .collect();
+    files
+        .get_mut("rules/triggers.yaml")
+        .unwrap()
+        .extend(more_triggers.bytes());
+    Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn cases(rules: &Rules) -> Vec<Case> {
+    let twelve: Vec<String> = (0..12).map(|index| format!("t{index}-live")).collect();
+    let twelve = twelve.join(", ");
+    let written = [
+        ("analyze", "live", ""),
+        ("analyze", "live, paper, draft", ""),
+        ("modify_parameters", "draft", "stop_loss_pct: 2.5"),
+        ("modify_parameters", "paper", "stop_loss_pct: 2"),
+        (
+            "modify_parameters",
+            "draft",
+            "stop_loss_pct: 4, leverage: 2",
+        ),
+        (
+            "create_strategy",
+            "fresh",
+            "trading_mode: inactive, stop_loss_pct: 2, leverage: 1",
+        ),
+        ("modify_parameters", "live", "stop_loss_pct: 2.5"),
+        ("modify_parameters", "live", "stop_loss_pct: 4"),
+        (
+            "modify_parameters",
+            "paper",
+            "stop_loss_pct: 6.5, take_profit_pct: 8",
+        ),
+        (
+            "optimize",
+            "live, paper",
+            "position_size_pct: 2, leverage: 3",
+        ),
+        ("modify_parameters", "paper", "warp_factor: 9"),
+        ("modify_parameters", "live", "stop_loss_pct: 15"),
+        (
+            "modify_parameters",
+            "live",
+            "stop_loss_enabled: false, stop_loss_pct: 2",
+        ),
+        ("promote_strategy", "paper", "trading_mode: live"),
+        ("modify_parameters", twelve.as_str(), "leverage: 4"),
+        ("delete_strategy", "live", ""),
+    ];
+    let cases: Vec<Case> = written
+        .into_iter()
+        .map(|(action, targets, changes)| (recommendation(action, targets, changes), situation()))
+        .collect();
+    for level in Level::ALL {
+        assert!(
+            cases.iter().any(|case| level_of(case, rules) == level),
+            "no case is {level}"
+        );
+    }
+    cases
+}
+
+fn recommendation(action: &str, targets: &str, changes: &str) -> Recommendation {
+    let yaml = format!(
+        "schema: countersign/recommendation/v1\nid: 01JDC3V5J9M0K3W8Q2ZT4B6N7R\nagent: strategy-optimizer\n\
+         session: bench\naction: {action}\ntargets: [{targets}]\nchanges: {{{changes}}}\n\
+         rationale: {}\ncreated_at: 2026-11-23T14:02:11Z\n",
+        "Backtests show a smaller drawdown. ".repeat(10).trim_end()
+    );
+    Recommendation::read("recommendation.yaml", yaml.as_bytes())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn situation() -> Situation {
+    let target = |environment: &str, rehearsal: Option<&str>| KnownTarget {
+        environment: environment.to_owned(),
+        parameters: [
+            ("stop_loss_pct", "3.0"),
+            ("stop_loss_enabled", "true"),
+            ("trading_mode", environment),
+        ]
+        .into_iter()
+        .map(|(name, value)| {
+            (
+                name.parse().unwrap(),
+                serde_json::from_str(value).unwrap_or_else(|_| value.into()),
+            )
+        })
+        .collect(),
+        rehearsal: rehearsal.map(|name| name.parse().unwrap()),
+    };
+    let mut targets = BTreeMap::from([
+        ("live".parse().unwrap(), target("live", Some("paper"))),
+        ("paper".parse().unwrap(), target("paper", Some("draft"))),
+        ("draft".parse().unwrap(), target("inactive", None)),
+    ]);
+    for index in 0..12 {
+        targets.insert(
+            format!("t{index}-live").parse().unwrap(),
+            target("live", None),
+        );
+    }
+    Situation {
+        targets,
+        agent_registered: true,
+        unattributed: false,
+    }
+}

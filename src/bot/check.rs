@@ -1,0 +1,98 @@
+//! What the bot would say to a recommendation, without a pull request: changes nothing.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::domain::documents::{Assessment, Recommendation, Requirement};
+use crate::domain::ids::CaseId;
+use crate::domain::problem::Problem;
+use crate::gate::requirement;
+use crate::git::Repository;
+use crate::ledger::facts;
+use crate::ledger::{LedgerError, MAIN, Rulebook};
+use crate::risk::{self, Explanation, Reduction};
+
+use super::BotError;
+
+/// The answer to `countersign check`.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    /// Whether the document could be proposed.
+    pub valid: bool,
+    /// What keeps it from being.
+    pub errors: Vec<Problem>,
+    /// How risky it is; none if it cannot be read.
+    pub risk: Option<Assessment>,
+    /// What approval it would need.
+    pub requires: Option<Requirement>,
+    /// The smallest edits that would make it less risky.
+    pub reduce: Vec<Reduction>,
+    /// The same in words.
+    #[serde(skip)]
+    pub explanation: Option<String>,
+}
+
+/// Validates and scores a document against `main`.
+///
+/// # Errors
+/// When the repository or its rules cannot be read.
+pub fn check(
+    repo: &Repository,
+    file: &str,
+    bytes: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Checked, BotError> {
+    let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+    let root = repo.read_commit(tip)?.tree;
+    let version = Rulebook::default()
+        .read(repo.objects(), root)?
+        .map_err(LedgerError::from)?;
+    let invalid = |errors| Checked {
+        valid: false,
+        errors,
+        risk: None,
+        requires: None,
+        reduce: Vec::new(),
+        explanation: None,
+    };
+    let document = match Recommendation::read(file, bytes) {
+        Ok(document) => document,
+        Err(problems) => return Ok(invalid(problems.0)),
+    };
+    let targets = match facts::targets(repo.objects(), root, &document)? {
+        Ok(targets) => targets,
+        Err(problems) => return Ok(invalid(problems.0)),
+    };
+    let rules = &version.rules;
+    let situation = facts::situation(&document, &targets, &[], rules);
+    let mut errors = risk::validity::problems(file, &document, &situation, rules);
+    if repo
+        .entry_at(root, &Recommendation::path_of(document.id))?
+        .is_some()
+    {
+        errors.push(Problem::of_key(
+            file,
+            "id",
+            "this id is decided already: take a fresh one with `countersign new`",
+        ));
+    }
+    if document.id.time() > now + CaseId::FUTURE_TOLERANCE {
+        errors.push(Problem::of_key(
+            file,
+            "id",
+            "this id is from the future: take a fresh one with `countersign new`",
+        ));
+    }
+    let assessment = risk::assess(&document, &situation, rules);
+    let requires = requirement::for_recommendation(assessment.level, &rules.governance);
+    let explanation = Explanation::of(&document, &situation, rules, &assessment, requires);
+    let (reduce, text) = (explanation.reductions.clone(), explanation.plain());
+    Ok(Checked {
+        valid: errors.is_empty(),
+        errors,
+        risk: Some(assessment),
+        requires: Some(requires),
+        reduce,
+        explanation: Some(text),
+    })
+}

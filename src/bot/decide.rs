@@ -1,0 +1,129 @@
+//! Decides pull requests one after the other, each on top of what was decided before it: first a
+//! [`Hearing`] as a value, then the commits that follow from it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::hearing::{Act, Hearing};
+use super::{BotError, Handled, report};
+use crate::domain::documents::Status;
+use crate::domain::ids::{AgentName, CaseId, PullNumber};
+use crate::domain::pull::Pull;
+use crate::forge::Report;
+use crate::gate::verdict::Ruling;
+use crate::git::Repository;
+use crate::ledger::{Draft, Rulebook};
+use crate::rules::Rules;
+
+/// What the bot makes of a pull request.
+#[derive(Debug)]
+pub enum Answer {
+    /// It has ended, now or before.
+    Ended {
+        /// The case, where there is one.
+        id: Option<CaseId>,
+        /// How.
+        status: Status,
+        /// What people are told.
+        report: Report,
+    },
+    /// It waits: for people, for a mend, for the end of a freeze.
+    Waiting {
+        /// The case, where it is known.
+        id: Option<CaseId>,
+        /// What people are told.
+        report: Report,
+    },
+}
+
+impl Answer {
+    /// What people are told.
+    pub const fn report(&self) -> &Report {
+        match self {
+            Self::Ended { report, .. } | Self::Waiting { report, .. } => report,
+        }
+    }
+    /// The answer as a run reports it.
+    pub fn handled(self, number: PullNumber, is_news: bool) -> Handled {
+        match self {
+            Self::Ended { id, status, report } => Handled {
+                number,
+                id,
+                status: Some(status),
+                report,
+                is_news,
+            },
+            Self::Waiting { id, report } => Handled {
+                number,
+                id,
+                status: None,
+                report,
+                is_news,
+            },
+        }
+    }
+}
+
+/// Decides pull requests one after the other, each on top of what was decided before it.
+pub struct Evaluator<'e, 'r> {
+    pub repo: &'r Repository,
+    pub rulebook: &'e mut Rulebook,
+    pub draft: &'e mut Draft<'r>,
+    pub now: DateTime<Utc>,
+    /// How many proposals of each agent wait for people, in this pass.
+    pub waiting: Waiting,
+}
+
+/// How many proposals wait for people, by agent; under none those of all that are not registered, who
+/// could otherwise take a new name for each.
+pub type Waiting = BTreeMap<Option<AgentName>, u32>;
+
+impl Evaluator<'_, '_> {
+    /// Decides one pull request, appending to the draft what is to be recorded.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn decide(&mut self, pull: &Pull) -> Result<Answer, BotError> {
+        let hearing = self.hear(pull)?;
+        self.act(pull, hearing)
+    }
+
+    /// Counts a proposal that waits, and says so where it is one too many: an agent must not flood its
+    /// reviewers.
+    pub(super) fn count_waiting(
+        &mut self,
+        agent: Option<&AgentName>,
+        report: Report,
+        ruling: &Ruling,
+        rules: &Rules,
+    ) -> Report {
+        let agent = agent.filter(|name| rules.agents.contains_key(*name));
+        let waiting = self.waiting.entry(agent.cloned()).or_insert(0);
+        *waiting += 1;
+        let limit = rules.governance.pending_limit;
+        if *waiting > limit {
+            report::over_limit(agent, limit, ruling)
+        } else {
+            report
+        }
+    }
+
+    fn act(&mut self, pull: &Pull, hearing: Hearing) -> Result<Answer, BotError> {
+        let Hearing {
+            id, report, act, ..
+        } = hearing;
+        Ok(match act {
+            Act::Wait => Answer::Waiting { id, report },
+            Act::End(status) => Answer::Ended { id, status, report },
+            Act::Recommendation(judged) => {
+                let status = self.record_recommendation(pull, *judged)?;
+                Answer::Ended { id, status, report }
+            }
+            Act::Governance(judged) => {
+                let status = self.record_governance_change(*judged)?;
+                Answer::Ended { id, status, report }
+            }
+        })
+    }
+}

@@ -1,0 +1,235 @@
+//! Executions outside of git: claimed by a commit before they start, recorded when they end, and never
+//! started twice.
+//!
+//! A claim without an outcome means that somebody is at it or died at it. While a bot executes it holds
+//! a lock on a file of the repository; the lock ends with the process, so on the same machine a free
+//! lock is proof of death. A claim of another machine is given its time limit. A dead one is recorded
+//! as `unknown`, for a person to settle.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Bot, BotError, Summary};
+use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Recommendation, Target};
+use crate::domain::ids::{CaseId, Sha};
+use crate::domain::value::Value;
+use crate::domain::yaml;
+use crate::execute::{self, Finished};
+use crate::git::{Durability, Expect, GitError, RefEdit, Repository};
+use crate::ledger::{CaseFile, Entry, Event};
+use crate::rules::actions::{CommandLine, Executor};
+
+/// Up to this commit of `main` every execution is settled; only an index, rebuilt when it is missing.
+const SETTLED_REF: &str = "refs/countersign/settled";
+/// What a claim of another machine gets beyond its time limit.
+const GRACE: TimeDelta = TimeDelta::minutes(5);
+
+/// What to do about an approved case.
+enum Task {
+    /// Nothing: it is settled, or somebody else is at it.
+    Nothing,
+    /// Run it.
+    Run(Box<(CommandLine, CaseFile)>),
+    /// It was claimed by somebody who died.
+    Orphaned(Box<CaseFile>),
+}
+
+impl Bot {
+    /// Carries out everything that is approved, is not part of a push, and has no outcome yet.
+    pub(super) fn settle_executions(&mut self, summary: &mut Summary) -> Result<(), BotError> {
+        let tip = self.main()?;
+        let unfinished = find_unfinished(&self.repo, tip)?;
+        let mut all_settled = true;
+        for id in unfinished {
+            match self.settle(id)? {
+                Some(word) => summary.executed.push((id, word)),
+                None => all_settled = false,
+            }
+        }
+        if all_settled {
+            let edit = RefEdit {
+                name: SETTLED_REF.to_owned(),
+                expected: Expect::Any,
+                new: Some(tip),
+            };
+            self.repo.update_refs(&[edit], Durability::Fast)?;
+        }
+        Ok(())
+    }
+
+    /// Settles one case: its word if it is settled now, none if it has to wait.
+    fn settle(&mut self, id: CaseId) -> Result<Option<&'static str>, BotError> {
+        let Some(lock) = ExecutionLock::take(&self.repo, id)? else {
+            return Ok(None);
+        };
+        let (case, started_at, finished) = match self.claim(id)? {
+            Task::Nothing => return Ok(None),
+            Task::Orphaned(case) => {
+                let started_at = case
+                    .claim
+                    .as_ref()
+                    .map_or(case.decision.decided_at, |claim| claim.started_at);
+                let message = "the bot died while this ran: look what happened, then report it with `countersign outcome`";
+                (*case, started_at, Finished::unknown(message))
+            }
+            Task::Run(run) => {
+                let (command, case) = *run;
+                step("execution claimed");
+                let started_at = (self.clock)();
+                let finished = match self.find_broken_expectation(&case.recommendation)? {
+                    Some(reason) => Finished::badly(reason),
+                    None => execute::command::run(&command, &case.recommendation),
+                };
+                step("execution ended");
+                (case, started_at, finished)
+            }
+        };
+        let word = Outcome::word(finished.success);
+        self.record(|draft, _, now| {
+            let outcome = finished.clone().record(
+                id,
+                case.next_attempt(),
+                ExecutorKind::Command,
+                (started_at, now),
+            );
+            Ok(draft.outcome(&outcome, &case.recommendation, &[])?)
+        })?;
+        lock.release();
+        Ok(Some(word))
+    }
+
+    /// Publishes a claim, unless there is nothing to do or somebody was here before.
+    fn claim(&mut self, id: CaseId) -> Result<Task, BotError> {
+        self.record(|draft, version, now| {
+            if draft.find(Freeze::PATH)?.is_some() {
+                return Ok(Task::Nothing);
+            }
+            let case = CaseFile::read(draft.objects(), draft.root()?, id)?;
+            if !case.outcomes.is_empty() {
+                return Ok(Task::Nothing);
+            }
+            if let Some(claim) = &case.claim {
+                let is_dead = claim.host == host() || now > claim.ends_by + GRACE;
+                return Ok(if is_dead {
+                    Task::Orphaned(Box::new(case))
+                } else {
+                    Task::Nothing
+                });
+            }
+            let action = version.rules.actions.get(&case.recommendation.action);
+            let Some(Executor::Command(command)) = action.map(|action| &action.executor) else {
+                return Ok(Task::Nothing);
+            };
+            draft.claim(&claim(id, command, now), &case.recommendation)?;
+            Ok(Task::Run(Box::new((command.clone(), case))))
+        })
+    }
+
+    /// What a recommendation relies on, and what is no longer so when it is about to be carried out.
+    fn find_broken_expectation(&self, about: &Recommendation) -> Result<Option<String>, BotError> {
+        let root = self.repo.read_commit(self.main()?)?.tree;
+        for name in &about.targets {
+            let path = Target::path_of(name);
+            let Some(bytes) = self.repo.read_path(root, &path)? else {
+                continue;
+            };
+            let Ok(target) = yaml::read::<Target>(&path, &bytes) else {
+                return Ok(Some(format!(
+                    "`{path}` cannot be read, so nothing was done"
+                )));
+            };
+            for (parameter, expected) in &about.expects {
+                if target.parameters.get(parameter).unwrap_or(&Value::Null) != expected {
+                    return Ok(Some(format!(
+                        "`{parameter}` of `{name}` is no longer {expected}, as the recommendation expects: propose anew"
+                    )));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn claim(id: CaseId, command: &CommandLine, now: DateTime<Utc>) -> Claim {
+    let limit = TimeDelta::from_std(command.time_limit).unwrap_or(GRACE);
+    Claim {
+        schema: Default::default(),
+        id,
+        executor: ExecutorKind::Command,
+        started_at: now,
+        ends_by: now + limit,
+        host: host(),
+    }
+}
+
+/// Approved cases of the executor `command` that have no outcome, oldest first.
+fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<CaseId>, GitError> {
+    let settled = repo.find_ref(SETTLED_REF)?;
+    let mut ended = BTreeSet::new();
+    let mut unfinished = Vec::new();
+    for commit in repo.first_parents(tip) {
+        let commit = commit?;
+        if Some(commit.id) == settled {
+            break;
+        }
+        let entry = Entry::of(&commit);
+        let Some(id) = entry.case else { continue };
+        match entry.event {
+            Some(Event::Outcome) => {
+                ended.insert(id);
+            }
+            Some(Event::Decision)
+                if entry.trailers.find("Executor") == Some(ExecutorKind::Command.as_str())
+                    && !ended.contains(&id) =>
+            {
+                unfinished.push(id);
+            }
+            _ => {}
+        }
+    }
+    unfinished.reverse();
+    Ok(unfinished)
+}
+
+/// Marks a point at which the process may die without harm; the crash tests kill it at each of them.
+fn step(name: &'static str) {
+    tracing::trace!(target: "countersign::step", "{name}");
+}
+
+/// The name of this machine, as far as the system tells it.
+fn host() -> String {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+    name.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Held while an execution runs; the system releases it when the process ends, however it ends.
+struct ExecutionLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl ExecutionLock {
+    /// Takes the lock; none if somebody else holds it.
+    fn take(repo: &Repository, id: CaseId) -> Result<Option<Self>, BotError> {
+        let folder = repo.path().join("countersign-executions");
+        let path = folder.join(id.to_string());
+        let taken = std::fs::create_dir_all(&folder)
+            .and_then(|()| File::options().create(true).append(true).open(&path));
+        let file = taken.map_err(|error| {
+            BotError::Refused(format!("cannot lock `{}`: {error}", path.display()))
+        })?;
+        Ok(file.try_lock().is_ok().then_some(Self { file, path }))
+    }
+
+    fn release(self) {
+        // The lock ends with the file's handle; what is left behind is an empty file.
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!("cannot remove `{}`: {error}", self.path.display());
+        }
+        drop(self.file);
+    }
+}

@@ -1,0 +1,153 @@
+//! A governance change: tried, judged by the rules on `main`, merged with its decision.
+
+use crate::domain::documents::{Decision, Status};
+use crate::domain::ids::CaseId;
+use crate::domain::problem::{Problem, Problems};
+use crate::domain::pull::{Contribution, Pull, PullState};
+use crate::forge::Report;
+use crate::gate::eligibility::{Interests, Principal, principal_of, shown};
+use crate::gate::permit::{Judgement, judge};
+use crate::gate::verdict::{Kind, Ruling};
+use crate::git::Change;
+use crate::ledger::{CaseFile, Landed, Version};
+use crate::risk;
+
+use super::decide::Evaluator;
+use super::hearing::{Act, Hearing};
+use super::trial::Trial;
+use super::{BotError, report};
+
+/// A governance change that the gate has answered.
+#[derive(Debug)]
+pub struct JudgedChange {
+    changes: Vec<Change>,
+    paths: Vec<String>,
+    judgement: Judgement,
+}
+
+/// The id of a governance change: it follows from the pull request, so that deciding it again finds it.
+fn id_of(pull: &Pull) -> CaseId {
+    CaseId::from_parts(pull.opened_at, pull.head.seed())
+}
+
+/// A commit by nobody that the rules know: its author might be the very admin who approves it.
+fn find_unattributed(interests: &Interests, version: &Version) -> Option<Problem> {
+    let unknown = |contribution: &&Contribution| {
+        principal_of(&contribution.account, &version.rules) == Principal::Unknown
+    };
+    let contribution = interests.contributions.iter().find(unknown)?;
+    let message = format!(
+        "commit {} is by `{}`, whom neither `rules/people.yaml` nor `rules/agents.yaml` lists: \
+         commit with a listed address, so that its author cannot approve it",
+        contribution.commit.short(),
+        shown(&contribution.account)
+    );
+    Some(Problem::of_file("pull request", message))
+}
+
+impl Evaluator<'_, '_> {
+    pub(super) fn hear_governance_change(
+        &mut self,
+        pull: &Pull,
+        changes: Vec<Change>,
+        interests: Interests,
+        version: &Version,
+    ) -> Result<Hearing, BotError> {
+        let id = id_of(pull);
+        if let Some(Landed::ThisHead(status)) =
+            CaseFile::landed(self.draft, id, &Decision::governance_path_of(id), pull.head)?
+        {
+            return Ok(Hearing::only(
+                Some(id),
+                report::landed(status, self.draft.tip()?),
+                Act::End(status),
+            ));
+        }
+        if let Some(problem) = find_unattributed(&interests, version) {
+            return Ok(self.refuse((pull, version), id, &problem.into()));
+        }
+        let paths: Vec<String> = changes
+            .iter()
+            .map(|change| String::from_utf8_lossy(&change.path).into_owned())
+            .collect();
+        let trial = Trial::of(self.repo, self.draft, self.rulebook, &changes)?;
+        if let (Some(problems), PullState::Open) = (trial.find_problems(), &pull.state) {
+            return Ok(self.refuse((pull, version), id, &problems));
+        }
+        let assessment = risk::assess_governance_change(&paths, &version.rules);
+        let outdated = self.outdated_governance_reviews(pull, version)?;
+        let heard = (Kind::GovernanceChange, assessment.level);
+        let ruling = self.ask_gate(pull, heard, (interests, &outdated), version)?;
+        let mut report = report::governance(&paths, &trial, &assessment, &ruling, &version.rules);
+        let subject = self.subject(pull, (id, None), version, assessment.clone())?;
+        let act = match judge(ruling.clone(), subject) {
+            Judgement::Wait => {
+                report = self.count_change(pull, report, &ruling, version);
+                Act::Wait
+            }
+            judgement => Act::Governance(Box::new(JudgedChange {
+                changes,
+                paths,
+                judgement,
+            })),
+        };
+        let (assessment, ruling) = (Some(assessment), Some(ruling));
+        Ok(Hearing {
+            id: Some(id),
+            is_governance: true,
+            document: None,
+            assessment,
+            ruling,
+            report,
+            act,
+        })
+    }
+
+    fn refuse(&self, about: (&Pull, &Version), id: CaseId, problems: &Problems) -> Hearing {
+        Hearing {
+            is_governance: true,
+            ..self.invalid(about, Some(id), problems)
+        }
+    }
+
+    /// What people propose is not counted; what agents and strangers do is, like their recommendations.
+    fn count_change(
+        &mut self,
+        pull: &Pull,
+        report: Report,
+        ruling: &Ruling,
+        version: &Version,
+    ) -> Report {
+        let rules = &version.rules;
+        match principal_of(&pull.author, rules) {
+            Principal::Person(_) => report,
+            Principal::Agent(name) => self.count_waiting(Some(name), report, ruling, rules),
+            Principal::Unknown => self.count_waiting(None, report, ruling, rules),
+        }
+    }
+
+    /// Appends the decision, with the change if it was approved.
+    pub(super) fn record_governance_change(
+        &mut self,
+        judged: JudgedChange,
+    ) -> Result<Status, BotError> {
+        let JudgedChange {
+            changes,
+            paths,
+            judgement,
+        } = judged;
+        match judgement {
+            Judgement::Wait => Err(BotError::Refused(
+                "a case that waits cannot be recorded".to_owned(),
+            )),
+            Judgement::Close(decision) => {
+                self.draft.close_governance(&decision, &paths)?;
+                Ok(decision.status)
+            }
+            Judgement::Merge(permit) => {
+                self.draft.merge_governance(&permit, &changes)?;
+                Ok(permit.decision().status)
+            }
+        }
+    }
+}

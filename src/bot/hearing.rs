@@ -1,0 +1,303 @@
+//! What the bot makes of a pull request at this moment, as a value: nothing is written.
+//!
+//! [`Evaluator::hear`] inspects the proposal, derives the facts, scores it and asks the gate. `run` acts
+//! on the hearing; `list`, `show` and the dashboard only show it.
+
+use std::collections::BTreeMap;
+
+use crate::domain::documents::{
+    Assessment, Freeze, PullRecord, Recommendation, RulesRecord, Status,
+};
+use crate::domain::ids::{CaseId, Sha};
+use crate::domain::level::Level;
+use crate::domain::problem::{Problem, Problems};
+use crate::domain::pull::{Pull, PullState};
+use crate::forge::{Report, ReportState};
+use crate::gate::eligibility::{Interests, Principal, principal_of};
+use crate::gate::permit::Subject;
+use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
+use crate::ledger::{Draft, Entry, Version};
+use crate::rules::Rules;
+
+use super::decide::{Evaluator, Waiting};
+use super::governance::JudgedChange;
+use super::inspect::{Inspected, Proposal, inspect};
+use super::recommendation::{JudgedRecommendation, Proposed};
+use super::{Bot, BotError, report};
+
+/// A pull request as the bot sees it now.
+#[derive(Debug)]
+pub struct Hearing {
+    /// The case, where it is known.
+    pub id: Option<CaseId>,
+    /// Whether it is a governance change.
+    pub is_governance: bool,
+    /// What is proposed; none for a governance change, and for what cannot be read.
+    pub document: Option<Recommendation>,
+    /// How risky it is; none while it is invalid.
+    pub assessment: Option<Assessment>,
+    /// What the gate answers; none while it is invalid.
+    pub ruling: Option<Ruling>,
+    /// What people are told.
+    pub report: Report,
+    pub(super) act: Act,
+}
+
+/// A pull request that is not ended, with what the bot makes of it at this moment.
+#[derive(Debug)]
+pub struct Pending {
+    /// The pull request.
+    pub pull: Pull,
+    /// What the bot makes of it.
+    pub hearing: Hearing,
+}
+
+/// What is to be done about a pull request.
+#[derive(Debug)]
+pub(super) enum Act {
+    /// Nothing: it waits, for people, for a mend, for the end of a freeze.
+    Wait,
+    /// It has ended without anything to record: before, or unreadable.
+    End(Status),
+    /// A recommendation is decided.
+    Recommendation(Box<JudgedRecommendation>),
+    /// A governance change is decided.
+    Governance(Box<JudgedChange>),
+}
+
+impl Hearing {
+    /// A hearing that says only this.
+    pub(super) fn only(id: Option<CaseId>, report: Report, act: Act) -> Self {
+        Self {
+            id,
+            is_governance: false,
+            document: None,
+            assessment: None,
+            ruling: None,
+            report,
+            act,
+        }
+    }
+
+    /// A report says what was done. As long as it is not done, this one says what will be.
+    fn foretell(&mut self) {
+        let (Some(ruling), Some(risk)) = (&self.ruling, &self.assessment) else {
+            return;
+        };
+        let next = match ruling.verdict {
+            Verdict::Wait(_) => return,
+            Verdict::Approve(_) => "the next run of the bot merges it",
+            Verdict::Reject(_) | Verdict::Withdraw | Verdict::Expire => {
+                "the next run of the bot closes it"
+            }
+        };
+        self.report.state = ReportState::Waiting;
+        self.report.title = format!("{} {}: {next}", risk.level, risk.score);
+    }
+}
+
+impl Bot {
+    /// Every pull request that is not ended, each heard by itself.
+    ///
+    /// # Errors
+    /// When the repository or the forge fails.
+    pub fn pending(&mut self) -> Result<Vec<Pending>, BotError> {
+        let pulls = self.open_pulls()?;
+        pulls.into_iter().map(|pull| self.hear(pull)).collect()
+    }
+
+    /// Hears one pull request.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn hear(&mut self, pull: Pull) -> Result<Pending, BotError> {
+        let (now, base) = ((self.clock)(), self.main()?);
+        let mut draft = Draft::on(&self.repo, Some(base))?;
+        let waiting = Waiting::new();
+        let mut evaluator = Evaluator {
+            repo: &self.repo,
+            rulebook: &mut self.rulebook,
+            draft: &mut draft,
+            now,
+            waiting,
+        };
+        let mut hearing = evaluator.hear(&pull)?;
+        hearing.foretell();
+        Ok(Pending { pull, hearing })
+    }
+}
+
+impl Evaluator<'_, '_> {
+    /// Hears one pull request.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn hear(&mut self, pull: &Pull) -> Result<Hearing, BotError> {
+        let merged = self.find_merged(pull);
+        if let Ok(Some(hearing)) = merged {
+            return Ok(hearing);
+        }
+        let version = match self.read_rules()? {
+            Ok(version) => version,
+            Err(problems) => {
+                return Ok(Hearing::only(
+                    None,
+                    report::unreadable_rules(&problems),
+                    Act::Wait,
+                ));
+            }
+        };
+        // What cannot even be read is that proposal's trouble: it must not stop the others.
+        let inspected = merged
+            .and_then(|_| inspect(self.repo, self.draft, pull, self.now))
+            .unwrap_or_else(
+                |error| Err(Problem::of_file("pull request", error.to_string()).into()),
+            );
+        let Inspected {
+            proposal,
+            contributions,
+        } = match inspected {
+            Ok(inspected) => inspected,
+            Err(problems) => return Ok(self.invalid((pull, &version), None, &problems)),
+        };
+        let proposer = match &proposal {
+            Proposal::Recommendation { document, .. } => Some(document.agent.clone()),
+            Proposal::Governance { .. } => match principal_of(&pull.author, &version.rules) {
+                Principal::Agent(name) => Some(name.clone()),
+                Principal::Person(_) | Principal::Unknown => None,
+            },
+        };
+        let owner = proposer
+            .and_then(|name| version.rules.agents.get(&name))
+            .map(|agent| agent.owner.clone());
+        let interests = Interests {
+            contributions: &contributions,
+            owner: owner.as_ref(),
+        };
+        match proposal {
+            Proposal::Recommendation {
+                document,
+                path,
+                blob,
+            } => {
+                let proposed = Proposed {
+                    document: *document,
+                    path,
+                    blob,
+                };
+                self.hear_recommendation(pull, proposed, interests, &version)
+            }
+            Proposal::Governance { changes } => {
+                self.hear_governance_change(pull, changes, interests, &version)
+            }
+        }
+    }
+
+    /// The rules at the tip of the draft.
+    pub(super) fn read_rules(&mut self) -> Result<Result<Version, Problems>, BotError> {
+        let entry = self.draft.find(Rules::FOLDER)?;
+        Ok(self.rulebook.read_entry(self.draft.objects(), entry)?)
+    }
+
+    /// Something that cannot be decided: it waits for a mend, until its author takes it back or time is up.
+    /// There is nothing to record on `main` then, because there is no valid recommendation.
+    pub(super) fn invalid(
+        &self,
+        (pull, version): (&Pull, &Version),
+        id: Option<CaseId>,
+        problems: &Problems,
+    ) -> Hearing {
+        let act = match pull.state {
+            PullState::Closed { .. } => Act::End(Status::Withdrawn),
+            PullState::Open | PullState::Done
+                if self.now - pull.opened_at > version.rules.governance.expire_after =>
+            {
+                Act::End(Status::Expired)
+            }
+            PullState::Open | PullState::Done => Act::Wait,
+        };
+        Hearing::only(id, report::invalid(problems), act)
+    }
+
+    /// A head that `main` already contains: the bot died after it published and before it told anybody.
+    fn find_merged(&self, pull: &Pull) -> Result<Option<Hearing>, BotError> {
+        let Some(base) = self.draft.base() else {
+            return Ok(None);
+        };
+        if self.repo.merge_base(base, pull.head)? != Some(pull.head) {
+            return Ok(None);
+        }
+        for commit in self.repo.first_parents(base) {
+            let commit = commit?;
+            if commit.committer.time < pull.opened_at - CaseId::FUTURE_TOLERANCE {
+                break;
+            }
+            if commit.parents.get(1) == Some(&pull.head) {
+                let entry = Entry::of(&commit);
+                let status = entry
+                    .trailers
+                    .find("Decision")
+                    .and_then(|word| word.parse().ok())
+                    .unwrap_or(Status::Approved);
+                return Ok(Some(Hearing::only(
+                    entry.case,
+                    report::landed(status, commit.id),
+                    Act::End(status),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the gate answers, with everything said on the pull request before it.
+    pub(super) fn ask_gate(
+        &mut self,
+        pull: &Pull,
+        (kind, level): (Kind, Level),
+        (interests, outdated): (Interests, &BTreeMap<String, String>),
+        version: &Version,
+    ) -> Result<Ruling, BotError> {
+        let frozen = self.draft.find(Freeze::PATH)?.is_some();
+        let case = Case {
+            pull,
+            kind,
+            level,
+            interests,
+            outdated,
+            frozen,
+            now: self.now,
+        };
+        Ok(rule(&case, &version.rules))
+    }
+
+    /// What a decision on this pull request is about.
+    pub(super) fn subject(
+        &self,
+        pull: &Pull,
+        (id, recommendation): (CaseId, Option<Sha>),
+        version: &Version,
+        risk: Assessment,
+    ) -> Result<Subject, BotError> {
+        let base = self.draft.tip()?;
+        Ok(Subject {
+            id,
+            pull: PullRecord {
+                number: pull.number,
+                url: pull.url.clone(),
+                branch: pull.branch.clone(),
+                author: pull.author.clone(),
+                head: pull.head,
+                base,
+                opened_at: pull.opened_at,
+            },
+            recommendation,
+            rules: RulesRecord {
+                commit: base,
+                tree: version.tree,
+            },
+            mode: version.rules.governance.mode,
+            risk,
+            now: self.now,
+        })
+    }
+}

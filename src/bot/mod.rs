@@ -1,0 +1,275 @@
+//! The use cases: work off the pull requests, carry out what was approved, record what people report.
+//!
+//! [`Bot::run`] takes every open pull request through `decide`, appends what was decided to a draft
+//! of `main`, publishes it by compare-and-swap, and only then tells anybody. It keeps no state that
+//! git and the forge do not hold, so it may die anywhere and the next run goes on.
+
+pub mod check;
+mod decide;
+mod error;
+mod executions;
+mod governance;
+mod hearing;
+mod inspect;
+mod recommendation;
+mod records;
+mod report;
+mod said;
+mod survival;
+mod trial;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::documents::Status;
+use crate::domain::ids::{CaseId, PullNumber, Sha};
+use crate::domain::pull::Pull;
+use crate::forge::{Conclusion, Forge, Publication, Published, Report};
+use crate::git::{Maintenance, Repository, SigningKey, consolidate};
+use crate::ledger::{Draft, LedgerError, MAIN, Rulebook};
+
+use decide::{Answer, Evaluator, Waiting};
+
+pub use error::BotError;
+pub use hearing::{Hearing, Pending};
+pub use records::{NewFeedback, NewOutcome};
+
+/// How many pull requests are decided before their commits are published.
+const BATCH: usize = 250;
+/// How often a lost race for `main` is run again.
+const MOST_TRIES: u32 = 50;
+
+/// Where the bot reads the time. The core never does: it is told.
+pub type Clock = Box<dyn Fn() -> DateTime<Utc> + Send>;
+
+/// The bot at work on one governance repository.
+pub struct Bot {
+    repo: Repository,
+    forge: Box<dyn Forge>,
+    rulebook: Rulebook,
+    clock: Clock,
+    signer: Option<SigningKey>,
+}
+
+/// What became of one pull request in a run.
+#[derive(Debug, Clone)]
+pub struct Handled {
+    /// Which.
+    pub number: PullNumber,
+    /// The case, where it is known.
+    pub id: Option<CaseId>,
+    /// How it ended; none while it waits.
+    pub status: Option<Status>,
+    /// What people are told.
+    pub report: Report,
+    /// Whether that is news.
+    pub is_news: bool,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Every pull request that was open.
+    pub handled: Vec<Handled>,
+    /// Every execution that ended, with its word: success, failure or unknown.
+    pub executed: Vec<(CaseId, &'static str)>,
+}
+
+impl Bot {
+    /// A bot for a repository and the forge that holds its pull requests.
+    pub fn new(repo: Repository, forge: Box<dyn Forge>, clock: Clock) -> Self {
+        Self {
+            repo,
+            forge,
+            rulebook: Rulebook::default(),
+            clock,
+            signer: None,
+        }
+    }
+
+    /// The same bot, whose commits on `main` are signed.
+    #[must_use]
+    pub fn signed_by(self, signer: Option<SigningKey>) -> Self {
+        Self { signer, ..self }
+    }
+
+    /// The repository.
+    pub const fn repository(&self) -> &Repository {
+        &self.repo
+    }
+
+    /// Works off every open pull request and every unfinished execution. `progress` is told how many
+    /// of how many pull requests are done.
+    ///
+    /// # Errors
+    /// When the repository or the forge fails; what was published by then stays published.
+    pub fn run(&mut self, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary, BotError> {
+        let mut summary = Summary::default();
+        let open = self.open_pulls()?;
+        let total = open.len();
+        self.take_freeze_commands(&open)?;
+        self.settle_executions(&mut summary)?;
+        let mut done = BTreeSet::new();
+        let mut waiting = Waiting::new();
+        let mut lost = 0;
+        loop {
+            // Read anew for every batch, so that a review or push in the meantime is heard.
+            let mut pulls = self.open_pulls()?;
+            self.take_freeze_commands(&pulls)?;
+            pulls.retain(|pull| !done.contains(&pull.number));
+            pulls.truncate(BATCH);
+            if pulls.is_empty() {
+                break;
+            }
+            match self.work_off(&pulls, &mut waiting)? {
+                None => {
+                    lost += 1;
+                    if lost > MOST_TRIES {
+                        return Err(BotError::Busy(lost));
+                    }
+                }
+                Some(handled) => {
+                    lost = 0;
+                    done.extend(handled.iter().map(|handled| handled.number));
+                    summary.handled.extend(handled);
+                    progress(done.len(), total.max(done.len()));
+                }
+            }
+        }
+        self.settle_executions(&mut summary)?;
+        match consolidate(&self.repo) {
+            Ok(Maintenance::Consolidated { before, after }) => {
+                tracing::info!("consolidated {before} packs to {after}")
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!("{error}; the repository only becomes slower until that works")
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Stops everything before anything is merged or executed, if somebody asks for that on any of
+    /// these pull requests.
+    fn take_freeze_commands(&mut self, pulls: &[Pull]) -> Result<(), BotError> {
+        if !pulls.iter().any(said::may_freeze) {
+            return Ok(());
+        }
+        for _ in 0..MOST_TRIES {
+            let now = (self.clock)();
+            let base = self.main()?;
+            let mut draft = Draft::on(&self.repo, Some(base))?;
+            let mut evaluator = Evaluator {
+                repo: &self.repo,
+                rulebook: &mut self.rulebook,
+                draft: &mut draft,
+                now,
+                waiting: Waiting::new(),
+            };
+            for pull in pulls {
+                evaluator.take_freeze_commands(pull)?;
+            }
+            let Some(publication) = publication(draft, (base, now), Vec::new())? else {
+                return Ok(());
+            };
+            if self.forge.publish(&self.repo, publication)? == Published::Done {
+                return Ok(());
+            }
+        }
+        Err(BotError::Busy(MOST_TRIES))
+    }
+
+    /// Every pull request that is not ended yet.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    pub fn open_pulls(&mut self) -> Result<Vec<Pull>, BotError> {
+        let now = (self.clock)();
+        Ok(self.forge.open_pulls(&self.repo, now)?)
+    }
+
+    /// One pull request, ended or not.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    pub fn find_pull(&mut self, number: PullNumber) -> Result<Option<Pull>, BotError> {
+        Ok(self.forge.find_pull(&self.repo, number)?)
+    }
+
+    /// The tip of `main`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn main(&self) -> Result<Sha, BotError> {
+        Ok(self.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?)
+    }
+
+    /// Decides a batch of pull requests and publishes what was decided; none if the race was lost.
+    /// `waiting` counts, over all batches, how many proposals of each agent wait for people.
+    fn work_off(
+        &mut self,
+        pulls: &[Pull],
+        waiting: &mut Waiting,
+    ) -> Result<Option<Vec<Handled>>, BotError> {
+        let now = (self.clock)();
+        let base = self.main()?;
+        let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
+        let mut evaluator = Evaluator {
+            repo: &self.repo,
+            rulebook: &mut self.rulebook,
+            draft: &mut draft,
+            now,
+            waiting: waiting.clone(),
+        };
+        let mut handled = Vec::new();
+        let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
+        for pull in pulls {
+            let answer = evaluator.decide(pull)?;
+            let conclude = |status, report: &Report| Conclusion {
+                number: pull.number,
+                branch: pull.branch.clone(),
+                head: pull.head,
+                status,
+                report: report.clone(),
+            };
+            let is_news = pull.last_report.as_deref() != Some(answer.report().text().as_str());
+            match &answer {
+                Answer::Ended { status, report, .. } => conclusions.push(conclude(*status, report)),
+                Answer::Waiting { report, .. } if is_news => {
+                    reports.push((pull.number, report.clone()))
+                }
+                Answer::Waiting { .. } => {}
+            }
+            handled.push(answer.handled(pull.number, is_news));
+        }
+        let counted = evaluator.waiting;
+        if let Some(publication) = publication(draft, (base, now), conclusions)?
+            && self.forge.publish(&self.repo, publication)? == Published::Lost
+        {
+            return Ok(None);
+        }
+        self.forge.report(&self.repo, reports, now)?;
+        *waiting = counted;
+        Ok(Some(handled))
+    }
+}
+
+/// What is to be published of a draft; none if there is nothing in it and nothing follows from it.
+fn publication(
+    draft: Draft<'_>,
+    (base, now): (Sha, DateTime<Utc>),
+    conclusions: Vec<Conclusion>,
+) -> Result<Option<Publication>, BotError> {
+    let tip = draft.tip()?;
+    if tip == base && conclusions.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Publication {
+        base: Some(base),
+        tip,
+        buffer: draft.into_buffer(),
+        conclusions,
+        now,
+    }))
+}

@@ -1,0 +1,246 @@
+//! A recommendation: from its document to a judgement, and from the judgement to the trail.
+
+use std::collections::BTreeMap;
+
+use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
+use crate::domain::ids::{Sha, quoted};
+use crate::domain::problem::{Problem, Problems};
+use crate::domain::pull::{Contribution, Part, Pull};
+use crate::execute;
+use crate::gate::eligibility::{Interests, Principal, principal_of, shown};
+use crate::gate::permit::{Judgement, judge};
+use crate::gate::verdict::Kind;
+use crate::ledger::facts::{self, Targets};
+use crate::ledger::{CaseFile, Landed, Version};
+use crate::risk;
+use crate::rules::actions::Executor;
+
+use super::decide::Evaluator;
+use super::hearing::{Act, Hearing};
+use super::{BotError, report};
+
+/// A recommendation with its place in the repository.
+#[derive(Debug)]
+pub struct Proposed {
+    pub document: Recommendation,
+    pub path: String,
+    pub blob: Sha,
+}
+
+/// A recommendation that the gate has answered, with what its execution needs.
+#[derive(Debug)]
+pub struct JudgedRecommendation {
+    document: Recommendation,
+    judgement: Judgement,
+    targets: Targets,
+    version: Version,
+}
+
+impl Evaluator<'_, '_> {
+    pub(super) fn hear_recommendation(
+        &mut self,
+        pull: &Pull,
+        proposed: Proposed,
+        interests: Interests,
+        version: &Version,
+    ) -> Result<Hearing, BotError> {
+        let id = Some(proposed.document.id);
+        if let Some(hearing) = self.find_landed(pull, &proposed, version)? {
+            return Ok(hearing);
+        }
+        if let Some(problem) = impersonation(pull, &proposed, interests.contributions, version) {
+            return Ok(self.invalid((pull, version), id, &problem.into()));
+        }
+        let targets =
+            match facts::targets_by(&proposed.document, |path| self.draft.read_file(path))? {
+                Ok(targets) => targets,
+                Err(problems) => return Ok(self.invalid((pull, version), id, &problems)),
+            };
+        let situation = facts::situation(
+            &proposed.document,
+            &targets,
+            interests.contributions,
+            &version.rules,
+        );
+        let problems = risk::validity::problems(
+            &proposed.path,
+            &proposed.document,
+            &situation,
+            &version.rules,
+        );
+        if !problems.is_empty() {
+            return Ok(self.invalid((pull, version), id, &Problems(problems)));
+        }
+        self.judge_recommendation(pull, proposed, (interests, targets), version)
+    }
+
+    /// A case that is on `main` already, decided with this head or with another.
+    fn find_landed(
+        &mut self,
+        pull: &Pull,
+        proposed: &Proposed,
+        version: &Version,
+    ) -> Result<Option<Hearing>, BotError> {
+        let id = proposed.document.id;
+        Ok(
+            match CaseFile::landed(self.draft, id, &Decision::path_of(id), pull.head)? {
+                None => None,
+                Some(Landed::ThisHead(status)) => Some(Hearing::only(
+                    Some(id),
+                    report::landed(status, self.draft.tip()?),
+                    Act::End(status),
+                )),
+                Some(Landed::Otherwise) => {
+                    let message = "this id is decided already, and a record is never edited: take a fresh id (`countersign new`)";
+                    Some(self.invalid(
+                        (pull, version),
+                        Some(id),
+                        &Problem::of_key(&proposed.path, "id", message).into(),
+                    ))
+                }
+            },
+        )
+    }
+
+    fn judge_recommendation(
+        &mut self,
+        pull: &Pull,
+        proposed: Proposed,
+        (interests, targets): (Interests, Targets),
+        version: &Version,
+    ) -> Result<Hearing, BotError> {
+        let Proposed { document, blob, .. } = proposed;
+        let rules = &version.rules;
+        let situation = facts::situation(&document, &targets, interests.contributions, rules);
+        let assessment = risk::assess(&document, &situation, rules);
+        let outdated =
+            self.outdated_reviews(pull, &document, interests, (&targets, assessment.level))?;
+        let heard = (Kind::Recommendation, assessment.level);
+        let ruling = self.ask_gate(pull, heard, (interests, &outdated), version)?;
+        let explanation =
+            risk::Explanation::of(&document, &situation, rules, &assessment, ruling.required);
+        let report = report::recommendation(&document, &situation, &explanation, &ruling, rules);
+        let subject = self.subject(pull, (document.id, Some(blob)), version, assessment.clone())?;
+        let (act, report) = match judge(ruling.clone(), subject) {
+            Judgement::Wait => {
+                let agent = Some(&document.agent);
+                let report = self.count_waiting(agent, report, &ruling, rules);
+                (Act::Wait, report)
+            }
+            judgement => {
+                let judged = JudgedRecommendation {
+                    document: document.clone(),
+                    judgement,
+                    targets,
+                    version: version.clone(),
+                };
+                (Act::Recommendation(Box::new(judged)), report)
+            }
+        };
+        Ok(Hearing {
+            id: Some(document.id),
+            is_governance: false,
+            document: Some(document),
+            assessment: Some(assessment),
+            ruling: Some(ruling),
+            report,
+            act,
+        })
+    }
+
+    /// Appends the decision, its outcome if that is part of the push, and the feedback given so far.
+    pub(super) fn record_recommendation(
+        &mut self,
+        pull: &Pull,
+        judged: JudgedRecommendation,
+    ) -> Result<Status, BotError> {
+        let JudgedRecommendation {
+            document,
+            judgement,
+            targets,
+            version,
+        } = judged;
+        let status = match judgement {
+            Judgement::Wait => {
+                return Err(BotError::Refused(
+                    "a case that waits cannot be recorded".to_owned(),
+                ));
+            }
+            Judgement::Close(decision) => {
+                self.draft.close(&decision, &document)?;
+                decision.status
+            }
+            Judgement::Merge(permit) => {
+                let action = version.rules.actions.get(&document.action);
+                // An unknown action has nobody who carries it out: a person reports what they did.
+                let executor =
+                    action.map_or(ExecutorKind::External, |action| action.executor.kind());
+                self.draft.merge(&permit, &document, executor.as_str())?;
+                self.execute_in_push(&document, &targets, &version)?;
+                permit.decision().status
+            }
+        };
+        self.record_feedback_commands(pull, &document, &version)?;
+        Ok(status)
+    }
+
+    fn execute_in_push(
+        &mut self,
+        document: &Recommendation,
+        targets: &Targets,
+        version: &Version,
+    ) -> Result<(), BotError> {
+        let Some(action) = version.rules.actions.get(&document.action) else {
+            return Ok(());
+        };
+        let (files, finished) = match &action.executor {
+            Executor::None => (Vec::new(), execute::Finished::well(BTreeMap::new())),
+            Executor::Apply => execute::apply::apply(
+                document,
+                action.effect,
+                &targets.files,
+                &version.rules.governance,
+            ),
+            Executor::Command(_) | Executor::External => return Ok(()),
+        };
+        let outcome = finished.record(document.id, 1, action.executor.kind(), (self.now, self.now));
+        self.draft.outcome(&outcome, document, &files)?;
+        Ok(())
+    }
+}
+
+/// An agent that is registered proposes from its own account, and nobody else in its name: neither by
+/// opening the pull request nor by a commit on its branch. People may help, and then do not decide.
+fn impersonation(
+    pull: &Pull,
+    proposed: &Proposed,
+    contributions: &[Contribution],
+    version: &Version,
+) -> Option<Problem> {
+    let name = &proposed.document.agent;
+    let agent = version.rules.agents.get(name)?;
+    let say = |what: String| {
+        let message = format!(
+            "{what}: propose as the agent itself, or register the account in `rules/agents.yaml`"
+        );
+        Some(Problem::of_key(&proposed.path, "agent", message))
+    };
+    if !agent.owns(&pull.author) {
+        let who = quoted(&shown(&pull.author));
+        return say(format!("{who} is not an identity of `{name}`"));
+    }
+    let (other, noun, commit) = contributions.iter().find_map(|contribution| {
+        let noun = match contribution.part {
+            Part::Author | Part::Committer => contribution.part.find_noun()?,
+            Part::Opener | Part::CoAuthor => return None,
+        };
+        match principal_of(&contribution.account, &version.rules) {
+            Principal::Agent(other) if other != name => Some((other, noun, contribution.commit)),
+            _ => None,
+        }
+    })?;
+    say(format!(
+        "`{other}` is the {noun} of commit {} and not `{name}`",
+        commit.short()
+    ))
+}

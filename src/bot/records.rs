@@ -1,0 +1,194 @@
+//! What people and other systems report: outcomes, feedback, freeze and its end; one commit each.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{Bot, BotError, MOST_TRIES};
+use crate::domain::documents::{AccountRecord, ExecutorKind, Feedback, Freeze, Outcome, Role};
+use crate::domain::ids::{CaseId, Login, Sha};
+use crate::domain::value::Value;
+use crate::forge::{Publication, Published};
+use crate::gate::eligibility::{Principal, may_speak, principal_of};
+use crate::ledger::{CaseFile, Draft, Version};
+use crate::rules::people::Person;
+
+/// An outcome that somebody reports.
+#[derive(Debug, Clone)]
+pub struct NewOutcome {
+    /// The case.
+    pub id: CaseId,
+    /// Whether it did what was approved.
+    pub success: bool,
+    /// What there is to say.
+    pub details: BTreeMap<String, Value>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Who reports it: a login, an agent's name.
+    pub by: String,
+}
+
+/// A feedback that somebody gives.
+#[derive(Debug, Clone)]
+pub struct NewFeedback {
+    /// The case.
+    pub id: CaseId,
+    /// Who.
+    pub by: Login,
+    /// What they say.
+    pub message: String,
+    /// Random bits for the feedback's own id.
+    pub random: u128,
+}
+
+impl Bot {
+    /// Records an outcome.
+    ///
+    /// # Errors
+    /// When there is no such approved case, or its outcome is settled and the report agrees with nothing new.
+    pub fn record_outcome(&mut self, new: &NewOutcome) -> Result<Sha, BotError> {
+        self.record(|draft, _, now| {
+            let case = CaseFile::read(draft.objects(), draft.root()?, new.id)?;
+            if !case.decision.status.is_approval() {
+                return Err(BotError::Refused(format!("`{}` was {}: only what was approved has an outcome", new.id, case.decision.status)));
+            }
+            if case.outcomes.is_empty() && case.claim.is_some() {
+                let message = "its execution is claimed and has not ended: `countersign run` settles it, then report what you know";
+                return Err(BotError::Refused(format!("`{}`: {message}", new.id)));
+            }
+            if let Some(last) = case.outcomes.last().filter(|last| last.success == Some(new.success)) {
+                let word = Outcome::word(last.success);
+                return Err(BotError::Refused(format!("`{}` already ended in {word}, reported by {}", new.id, last.reported_by)));
+            }
+            let outcome = Outcome {
+                schema: Default::default(),
+                id: new.id,
+                attempt: case.next_attempt(),
+                executor: case.outcomes.last().map_or(ExecutorKind::External, |last| last.executor),
+                started_at: now,
+                finished_at: now,
+                success: Some(new.success),
+                details: new.details.clone(),
+                error: new.error.clone(),
+                reported_by: new.by.clone(),
+            };
+            Ok(draft.outcome(&outcome, &case.recommendation, &[])?)
+        })
+    }
+
+    /// Records a feedback, by anybody that `rules/people.yaml` lists.
+    ///
+    /// # Errors
+    /// When there is no such case or the person is unknown.
+    pub fn record_feedback(&mut self, new: &NewFeedback) -> Result<Sha, BotError> {
+        self.record(|draft, version, now| {
+            let person = person(version, &new.by)?;
+            let case = CaseFile::read(draft.objects(), draft.root()?, new.id)?;
+            let feedback = Feedback {
+                schema: Default::default(),
+                id: CaseId::from_parts(now, new.random),
+                recommendation: new.id,
+                by: person.login.clone(),
+                message: new.message.clone(),
+                at: now,
+            };
+            Ok(draft.feedback(&feedback, &case.recommendation)?)
+        })
+    }
+
+    /// Stops everything: nothing is merged or executed until an admin lets it go on.
+    ///
+    /// # Errors
+    /// When it is stopped already, or the person is neither reviewer nor admin.
+    pub fn freeze(&mut self, by: &Login, reason: &str) -> Result<Sha, BotError> {
+        self.record(|draft, version, now| {
+            let person = person(version, by)?;
+            if !may_speak(person) {
+                return Err(BotError::Refused(format!(
+                    "`{by}` is neither reviewer nor admin: only they may freeze"
+                )));
+            }
+            if draft.find(Freeze::PATH)?.is_some() {
+                return Err(BotError::Refused(
+                    "it is frozen already: `countersign unfreeze --as ADMIN` lets it go on"
+                        .to_owned(),
+                ));
+            }
+            Ok(draft.freeze(&Freeze {
+                schema: Default::default(),
+                by: person.login.clone(),
+                reason: reason.to_owned(),
+                at: now,
+            })?)
+        })
+    }
+
+    /// Lets everything go on.
+    ///
+    /// # Errors
+    /// When nothing is stopped, or the person is no admin.
+    pub fn unfreeze(&mut self, by: &Login) -> Result<Sha, BotError> {
+        self.record(|draft, version, now| {
+            let person = person(version, by)?;
+            if person.role < Role::Admin {
+                return Err(BotError::Refused(format!(
+                    "`{by}` is no admin: any reviewer may freeze, but only an admin lifts it"
+                )));
+            }
+            if draft.find(Freeze::PATH)?.is_none() {
+                return Err(BotError::Refused(
+                    "it is not frozen: there is nothing to lift".to_owned(),
+                ));
+            }
+            Ok(draft.unfreeze(person.login.as_str(), now)?)
+        })
+    }
+
+    /// Appends to `main` whatever `append` makes of its tip, as often as others are faster.
+    pub(super) fn record<T>(
+        &mut self,
+        mut append: impl FnMut(&mut Draft<'_>, &Version, DateTime<Utc>) -> Result<T, BotError>,
+    ) -> Result<T, BotError> {
+        for _ in 0..MOST_TRIES {
+            let now = (self.clock)();
+            let base = self.main()?;
+            let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
+            let root = draft.root()?;
+            let version = self.rulebook.read(draft.objects(), root)?;
+            let version = version.map_err(|problems| {
+                BotError::Refused(format!(
+                    "the rules on `main` cannot be read, so nothing is done:\n{problems}"
+                ))
+            })?;
+            let appended = append(&mut draft, &version, now)?;
+            if draft.is_empty() {
+                return Ok(appended);
+            }
+            let tip = draft.tip()?;
+            let publication = Publication {
+                base: Some(base),
+                tip,
+                buffer: draft.into_buffer(),
+                conclusions: Vec::new(),
+                now,
+            };
+            if self.forge.publish(&self.repo, publication)? == Published::Done {
+                return Ok(appended);
+            }
+        }
+        Err(BotError::Busy(MOST_TRIES))
+    }
+}
+
+fn person<'v>(version: &'v Version, login: &Login) -> Result<&'v Person, BotError> {
+    let account = AccountRecord {
+        login: Some(login.clone()),
+        ..AccountRecord::default()
+    };
+    match principal_of(&account, &version.rules) {
+        Principal::Person(person) => Ok(person),
+        Principal::Agent(_) | Principal::Unknown => Err(BotError::Refused(format!(
+            "`{login}` is not listed in `rules/people.yaml`: an admin adds people there"
+        ))),
+    }
+}

@@ -1,0 +1,344 @@
+//! What people are told about a pull request, in the check, the comment, the dashboard and the terminal.
+//!
+//! The canonical change comes first, the agent's own words last and fenced: nothing that an agent wrote
+//! can pass for the bot's.
+
+mod quote;
+
+use std::fmt::Write as _;
+
+use self::quote::{block, fenced, sentence};
+use super::trial::Trial;
+use crate::domain::documents::{Assessment, Recommendation, Rejection, Role, Status};
+use crate::domain::ids::{AgentName, Sha};
+use crate::domain::level::Level;
+use crate::domain::problem::Problems;
+use crate::domain::value::Value;
+use crate::forge::{Report, ReportState};
+use crate::gate::eligibility::shown;
+use crate::gate::verdict::{Ruling, Verdict, Wait};
+use crate::risk::{Explanation, Situation, code_span};
+use crate::rules::Rules;
+
+/// How many lines a list gets before it is cut.
+const MOST_LINES: usize = 20;
+/// How much of a problem is shown, and how much of it in a title.
+const MOST_PROBLEM: usize = 1_000;
+
+/// The rules on `main` cannot be read: nothing is decided until they can.
+pub fn unreadable_rules(problems: &Problems) -> Report {
+    let mut body =
+        "Nothing is merged, rejected or executed until this is mended on `main`:\n\n".to_owned();
+    list_problems(&mut body, problems);
+    Report {
+        state: ReportState::Failure,
+        title: "the rules on main cannot be read".to_owned(),
+        body,
+    }
+}
+
+/// Something about the pull request keeps it from being decided.
+pub fn invalid(problems: &Problems) -> Report {
+    let count = problems.0.len();
+    let title = match problems.0.first() {
+        Some(first) if count == 1 => format!("invalid: {}", sentence(&first.to_string())),
+        Some(first) => format!(
+            "invalid: {} (and {} more)",
+            sentence(&first.to_string()),
+            count - 1
+        ),
+        None => "invalid".to_owned(),
+    };
+    let mut body = "Mend this and push again; nothing is merged until then:\n\n".to_owned();
+    list_problems(&mut body, problems);
+    Report {
+        state: ReportState::Failure,
+        title,
+        body,
+    }
+}
+
+fn list_problems(body: &mut String, problems: &Problems) {
+    let mut list = String::new();
+    for problem in problems.0.iter().take(MOST_LINES) {
+        let line: String = problem.to_string().chars().take(MOST_PROBLEM).collect();
+        let _ = writeln!(list, "{}", line.replace('\n', " "));
+    }
+    if problems.0.len() > MOST_LINES {
+        let _ = writeln!(list, "and {} more", problems.0.len() - MOST_LINES);
+    }
+    let _ = writeln!(body, "{}", block(&list));
+}
+
+/// It ended in an earlier run that did not come to say so.
+pub fn landed(status: Status, main: Sha) -> Report {
+    let state = if status.is_approval() {
+        ReportState::Success
+    } else {
+        ReportState::Failure
+    };
+    Report {
+        state,
+        title: format!("{status}: recorded on main by {}", main.short()),
+        body: "The decision is in the trail.\n".to_owned(),
+    }
+}
+
+/// Too many proposals of this agent wait already.
+pub fn over_limit(agent: Option<&AgentName>, limit: u32, ruling: &Ruling) -> Report {
+    let (who, has) = match agent {
+        Some(agent) => (format!("`{agent}`"), "has"),
+        None => ("those who are not registered".to_owned(), "have"),
+    };
+    let body = format!(
+        "{who} {has} {limit} other proposals that wait for people, which is the limit (`pending_limit` in `rules/governance.yaml`). \
+         Nobody is asked about this one until they are decided or withdrawn; it would need {}.\n",
+        asked(ruling, None)
+    );
+    Report {
+        state: ReportState::Failure,
+        title: format!("refused for now: {limit} proposals of {who} wait already"),
+        body,
+    }
+}
+
+/// A recommendation, decided or waiting.
+pub fn recommendation(
+    document: &Recommendation,
+    situation: &Situation,
+    explanation: &Explanation,
+    ruling: &Ruling,
+    rules: &Rules,
+) -> Report {
+    let mut body = String::new();
+    proposed(&mut body, document, situation);
+    let _ = writeln!(body, "\n{}", explanation.markdown().trim_end());
+    gate(&mut body, ruling, rules);
+    if !document.rationale.is_empty() {
+        let _ = writeln!(
+            body,
+            "\nThe agent's words:\n\n{}",
+            fenced(&document.rationale)
+        );
+    }
+    let risk = explanation.assessment;
+    finish(
+        body,
+        risk.level,
+        &format!("{} {}", risk.level, risk.score),
+        ruling,
+    )
+}
+
+/// A governance change, decided or waiting.
+pub fn governance(
+    paths: &[String],
+    trial: &Trial,
+    assessment: &Assessment,
+    ruling: &Ruling,
+    rules: &Rules,
+) -> Report {
+    let mut body =
+        "**A governance change**, judged by the rules on `main` and not by its own:\n\n".to_owned();
+    for path in paths.iter().take(MOST_LINES) {
+        let _ = writeln!(body, "- {}", code_span(path));
+    }
+    if paths.len() > MOST_LINES {
+        let _ = writeln!(body, "- and {} more", paths.len() - MOST_LINES);
+    }
+    let _ = writeln!(
+        body,
+        "\nThe rules that it would make are readable; {} policy tests pass.",
+        trial.tests
+    );
+    if trial.replayed > 0 {
+        let _ = writeln!(
+            body,
+            "Of the {} newest decisions, {} would have had another level:\n",
+            trial.replayed,
+            trial.changed.len()
+        );
+        for changed in trial.changed.iter().take(MOST_LINES) {
+            let _ = writeln!(
+                body,
+                "- `{}` {}: {} → {}",
+                changed.id, changed.action, changed.then, changed.now
+            );
+        }
+    }
+    gate(&mut body, ruling, rules);
+    finish(
+        body,
+        assessment.level,
+        &format!("governance change, {}", assessment.level),
+        ruling,
+    )
+}
+
+fn finish(body: String, level: Level, what: &str, ruling: &Ruling) -> Report {
+    let (state, title) = match &ruling.verdict {
+        Verdict::Approve(Status::AutoApproved) => {
+            (ReportState::Success, format!("{what}: merged by the bot"))
+        }
+        Verdict::Approve(_) => (ReportState::Success, format!("{what}: approved and merged")),
+        Verdict::Reject(rejection) => (
+            ReportState::Failure,
+            format!(
+                "{what}: rejected by {} ({})",
+                rejection.by, rejection.category
+            ),
+        ),
+        Verdict::Withdraw => (
+            ReportState::Failure,
+            format!("{what}: withdrawn by its author"),
+        ),
+        Verdict::Expire => (
+            ReportState::Failure,
+            format!("{what}: expired, nobody decided in time"),
+        ),
+        Verdict::Wait(wait) if wait.frozen => (
+            ReportState::Waiting,
+            format!("{what}: everything is frozen"),
+        ),
+        Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
+            (ReportState::Waiting, format!("{what}: changes requested"))
+        }
+        Verdict::Wait(wait) => (
+            ReportState::Waiting,
+            format!("{what}: needs {}", asked(ruling, Some(wait))),
+        ),
+    };
+    debug_assert!(level <= Level::High);
+    Report { state, title, body }
+}
+
+/// The canonical change, as the bot read it.
+fn proposed(body: &mut String, document: &Recommendation, situation: &Situation) {
+    let _ = write!(body, "**{}**", document.action);
+    if let Some(first) = document.targets.first() {
+        let _ = write!(body, " on `{first}`");
+        if document.targets.len() > 1 {
+            let _ = write!(body, " and {} more", document.targets.len() - 1);
+        }
+    }
+    let _ = writeln!(
+        body,
+        ", proposed by `{}` as `{}`",
+        document.agent, document.id
+    );
+    if !document.changes.is_empty() {
+        body.push('\n');
+    }
+    for (name, value) in &document.changes {
+        let present: std::collections::BTreeSet<&Value> = document
+            .targets
+            .iter()
+            .filter_map(|t| situation.targets.get(t)?.parameters.get(name))
+            .collect();
+        let before = match (present.len(), present.first()) {
+            (1, Some(value)) => value.to_string(),
+            (0, _) => "unset".to_owned(),
+            _ => "various".to_owned(),
+        };
+        let _ = writeln!(
+            body,
+            "- `{name}`: {} → {}",
+            code_span(&before),
+            code_span(&value.to_string())
+        );
+    }
+}
+
+/// What counted, what did not and why, what is still needed and from whom.
+fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
+    if !ruling.approvals.is_empty() || !ruling.ignored.is_empty() {
+        body.push('\n');
+    }
+    for approval in &ruling.approvals {
+        let _ = writeln!(body, "- approved by {} ({})", approval.by, approval.role);
+    }
+    for ignored in &ruling.ignored {
+        let _ = writeln!(
+            body,
+            "- not counted: the review of {}: {}",
+            code_span(&shown(&ignored.account)),
+            ignored.reason
+        );
+    }
+    match &ruling.verdict {
+        Verdict::Wait(wait) => {
+            for who in &wait.blocked_by {
+                let _ = writeln!(
+                    body,
+                    "- {who} requested changes: it waits until they approve"
+                );
+            }
+            if wait.frozen {
+                body.push_str(
+                    "\nEverything is frozen: nothing is merged until an admin lifts it.\n",
+                );
+            } else if wait.missing > 0 {
+                let role = if wait.escalated {
+                    Role::Admin
+                } else {
+                    ruling.required.role
+                };
+                let late = if wait.escalated {
+                    "It has waited too long for its reviewers, so the admins are asked. "
+                } else {
+                    ""
+                };
+                let _ = writeln!(
+                    body,
+                    "\n{late}Still needed: {}.{}",
+                    asked(ruling, Some(wait)),
+                    whom(role, rules)
+                );
+            }
+        }
+        Verdict::Reject(rejection) => rejected(body, rejection),
+        Verdict::Approve(_) | Verdict::Withdraw | Verdict::Expire => {}
+    }
+}
+
+fn rejected(body: &mut String, rejection: &Rejection) {
+    let (by, category) = (&rejection.by, rejection.category);
+    let _ = if rejection.reason.is_empty() {
+        writeln!(body, "\nRejected by {by} ({category}), without a reason.")
+    } else {
+        let reason = fenced(&rejection.reason);
+        writeln!(body, "\nRejected by {by} ({category}):\n\n{reason}")
+    };
+}
+
+/// `1 approval by an admin, with a justification`.
+fn asked(ruling: &Ruling, wait: Option<&Wait>) -> String {
+    let required = ruling.required;
+    let missing = wait.map_or(required.approvals, |wait| wait.missing);
+    let who = match (required.role, missing) {
+        (Role::None, _) => return "no approval".to_owned(),
+        (Role::Reviewer, 1) => "1 approval by a reviewer".to_owned(),
+        (Role::Admin, 1) => "1 approval by an admin".to_owned(),
+        (Role::Reviewer, n) => format!("{n} approvals by different reviewers"),
+        (Role::Admin, n) => format!("{n} approvals by different admins"),
+    };
+    if required.justification {
+        format!("{who}, with a justification")
+    } else {
+        who
+    }
+}
+
+/// Who may give it.
+fn whom(role: Role, rules: &Rules) -> String {
+    let people: Vec<&str> = rules
+        .people
+        .with_role(role)
+        .map(|person| person.login.as_str())
+        .take(MOST_LINES)
+        .collect();
+    match people.as_slice() {
+        [] => String::new(),
+        names => format!(" Asked: {}.", names.join(", ")),
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether an approval survives a moved `main`: only if what it was given for is still so.
+
+use std::collections::BTreeMap;
+
+use crate::domain::documents::Recommendation;
+use crate::domain::ids::Sha;
+use crate::domain::level::Level;
+use crate::domain::pull::Pull;
+use crate::domain::review::Opinion;
+use crate::gate::eligibility::Interests;
+use crate::ledger::Version;
+use crate::ledger::facts::Targets;
+use crate::ledger::outdated::{self, Then};
+use crate::rules::Rules;
+
+use super::BotError;
+use super::decide::Evaluator;
+
+impl Evaluator<'_, '_> {
+    /// Approvals of this head that were given while `main` said something else about the case.
+    pub(super) fn outdated_reviews(
+        &mut self,
+        pull: &Pull,
+        document: &Recommendation,
+        interests: Interests,
+        (targets, level): (&Targets, Level),
+    ) -> Result<BTreeMap<String, String>, BotError> {
+        let mut outdated = BTreeMap::new();
+        for (id, main) in approvals_on_older_main(pull, self.draft.tip()?) {
+            let root = self.repo.read_commit(main)?.tree;
+            let about = (document, interests.contributions);
+            let then = Then::read(self.repo.objects(), self.rulebook, root, about)?;
+            if let Some(how) = outdated::find_change(&then, targets, level) {
+                outdated.insert(id, how);
+            }
+        }
+        Ok(outdated)
+    }
+
+    /// Approvals of a governance change that were given under other rules.
+    pub(super) fn outdated_governance_reviews(
+        &mut self,
+        pull: &Pull,
+        version: &Version,
+    ) -> Result<BTreeMap<String, String>, BotError> {
+        let mut outdated = BTreeMap::new();
+        for (id, main) in approvals_on_older_main(pull, self.draft.tip()?) {
+            let root = self.repo.read_commit(main)?.tree;
+            let then = self.repo.entry_at(root, Rules::FOLDER)?;
+            if then.map(|entry| entry.id) != Some(version.tree) {
+                outdated.insert(id, "the rules have changed on `main`".to_owned());
+            }
+        }
+        Ok(outdated)
+    }
+}
+
+fn approvals_on_older_main(pull: &Pull, tip: Sha) -> Vec<(String, Sha)> {
+    let approvals = pull
+        .reviews
+        .iter()
+        .filter(|review| review.opinion == Opinion::Approve && review.head == pull.head);
+    approvals
+        .filter_map(|review| {
+            review
+                .main
+                .filter(|main| *main != tip)
+                .map(|main| (review.id.clone(), main))
+        })
+        .collect()
+}

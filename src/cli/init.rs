@@ -1,0 +1,203 @@
+//! `countersign init`: makes a governance repository, complete and tested before it exists.
+
+mod files;
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::options::Options;
+use super::test::Tested;
+use super::{Answer, Result, failure, output};
+use crate::domain::documents::Target;
+use crate::domain::ids::{Login, Sha};
+use crate::domain::mode::Mode;
+use crate::domain::yaml;
+use crate::forge::local::LocalForge;
+use crate::forge::{Forge as _, Publication, Published};
+use crate::git::{Repository, configured_identity};
+use crate::ledger::Draft;
+use crate::rules::RuleFiles;
+
+use files::{Admin, Files, UPDATE_HOOK};
+
+/// Make a governance repository
+///
+/// A bare repository with the shipped rules on `main`, ready for pushes. Without --example it begins
+/// with the admins given (by default the person that git's user.name and user.email name), without
+/// agents and without targets.
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    /// Where [default: what --repo says, else governance.git]
+    path: Option<PathBuf>,
+    /// Fill it with the example: three agents, four people, three targets
+    #[arg(long)]
+    example: bool,
+    /// How much of the gate is closed: auto_approve, high_only, single_tier or two_tier
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
+    /// An admin
+    #[arg(long = "admin", value_name = "LOGIN=EMAIL", value_parser = admin, conflicts_with = "example")]
+    admins: Vec<Admin>,
+}
+
+const LONELY: &str = "there is only one admin, and nobody approves their own change of the rules: \
+    begin again with a second `--admin LOGIN=EMAIL`, or with `--mode auto_approve`";
+
+impl Init {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When there is something at the path already, or it cannot be written.
+    pub fn run(&self, options: &Options) -> Result {
+        let path = self
+            .path
+            .clone()
+            .unwrap_or_else(|| options.repo().to_owned());
+        let (files, lonely) = if self.example {
+            (Files::example(self.mode)?, false)
+        } else {
+            let admins = self.admins()?;
+            (Files::plain(&admins, self.mode)?, admins.len() == 1)
+        };
+        let mode = files.mode()?;
+        prove(&files)?;
+        let repo = Repository::init_bare(&path)?;
+        configure(&repo)?;
+        let commit = begin(&repo, files, mode, options)?;
+        if lonely && mode != Mode::AutoApprove {
+            output::warning(LONELY);
+        }
+        if options.is_json() {
+            output::json(&json!({"path": path, "mode": mode, "commit": commit}))?;
+        } else {
+            output::text(&self.said(&std::path::absolute(&path)?.display().to_string(), mode))?;
+        }
+        Ok(Answer::Done)
+    }
+
+    fn admins(&self) -> Result<Vec<Admin>> {
+        if !self.admins.is_empty() {
+            return Ok(self.admins.clone());
+        }
+        let from_git = configured_identity().and_then(|(_, email)| {
+            let local = email.split('@').next()?;
+            let login: String = local
+                .chars()
+                .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+                .collect();
+            Some(Admin {
+                login: login.parse().ok()?,
+                email,
+            })
+        });
+        from_git.map(|admin| vec![admin]).ok_or_else(|| {
+            failure::hinted(
+                "a governance repository needs an admin, and git knows no name and e-mail address of yours",
+                "name one with `--admin LOGIN=EMAIL`, or look around first with `--example`",
+            )
+        })
+    }
+
+    fn said(&self, path: &str, mode: Mode) -> String {
+        let first = format!(
+            "made a governance repository in `{path}`, mode {mode}\n\nnext:\n  export COUNTERSIGN_REPO={}\n",
+            shell_word(path)
+        );
+        let rest = if self.example {
+            "  countersign propose --agent strategy-optimizer --action modify_parameters --target rsi-eurusd --set stop_loss_pct=4
+  countersign run
+  countersign show 1
+  countersign review 1 --as alice --approve
+  countersign run && countersign list\n"
+        } else {
+            "  git clone \"$COUNTERSIGN_REPO\" governance   # README.md explains everything
+  git -C governance checkout -b govern/first  # register agents in rules/agents.yaml, add targets/
+  git -C governance push origin HEAD          # after a commit; then `countersign run`, and an admin approves\n"
+        };
+        format!("{first}{rest}")
+    }
+}
+
+/// Nothing is made of rules that cannot be read or whose own tests fail.
+fn prove(files: &Files) -> Result<()> {
+    let rules: RuleFiles = files
+        .all
+        .iter()
+        .filter(|(path, _)| path.starts_with("rules/"))
+        .cloned()
+        .collect();
+    let tested = Tested::of(&rules);
+    if !tested.ok {
+        return Err(failure::hinted(
+            format!("these rules do not hold:\n{}", tested.said()),
+            "choose other options; nothing was made",
+        ));
+    }
+    for (path, bytes) in files
+        .all
+        .iter()
+        .filter(|(path, _)| path.starts_with("targets/") && path.ends_with(".yaml"))
+    {
+        yaml::read::<Target>(path, bytes)?;
+    }
+    Ok(())
+}
+
+/// Only proposals come in by a push, and what a pull request consists of is not shown to those who push.
+fn configure(repo: &Repository) -> Result<()> {
+    repo.set_config("receive.denyNonFastForwards", &["false"])?;
+    repo.set_config("receive.hideRefs", &["refs/pull", "refs/countersign"])?;
+    repo.set_config("transfer.fsckObjects", &["true"])?;
+    repo.install_hook("update", UPDATE_HOOK)?;
+    Ok(())
+}
+
+fn begin(repo: &Repository, files: Files, mode: Mode, options: &Options) -> Result<Sha> {
+    let now = options.now();
+    let signer = options.read_signing_key()?;
+    let mut draft = Draft::on(repo, None)?.signed_by(signer.as_ref());
+    let tip = draft.genesis(&files.all, mode, now)?;
+    let publication = Publication {
+        base: None,
+        tip,
+        buffer: draft.into_buffer(),
+        conclusions: Vec::new(),
+        now,
+    };
+    match LocalForge::new().publish(repo, publication)? {
+        Published::Done => Ok(tip),
+        Published::Lost => Err(failure::hinted(
+            "somebody else began this repository at the same moment",
+            "choose another path",
+        )),
+    }
+}
+
+/// A path as a shell takes it.
+fn shell_word(text: &str) -> String {
+    let is_plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-+@:,".contains(c));
+    if is_plain {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+fn admin(text: &str) -> std::result::Result<Admin, String> {
+    let expected = || "expected LOGIN=EMAIL, such as `carol=carol@example.org`".to_owned();
+    let (login, email) = text.split_once('=').ok_or_else(expected)?;
+    let is_address = email
+        .split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    if !is_address || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(expected());
+    }
+    let login: Login = login.parse().map_err(|error| format!("{error}"))?;
+    Ok(Admin {
+        login,
+        email: email.to_owned(),
+    })
+}

@@ -1,0 +1,244 @@
+//! A whole case in words: what, why this score, who decided and why, what came of it.
+
+use std::fmt::Write as _;
+
+use super::{Shown, ShownPull};
+use crate::cli::output::{one_line, quoted_block};
+use crate::domain::documents::{
+    Assessment, Claim, Decision, Feedback, Outcome, Recommendation, time,
+};
+use crate::domain::review::Confidence;
+use crate::domain::value::Value;
+use crate::gate::eligibility::shown as account;
+
+/// The case in words.
+pub fn said(shown: &Shown) -> String {
+    let mut text = heading(shown);
+    match (&shown.decision, &shown.report) {
+        (Some(decision), _) => {
+            if let Some(recommendation) = &shown.recommendation {
+                proposed(&mut text, recommendation);
+            }
+            risk(&mut text, &decision.risk);
+            decided(&mut text, decision);
+            carried_out(&mut text, shown.claim.as_ref(), &shown.outcomes);
+            talked_about(&mut text, &shown.feedback);
+        }
+        (None, Some(report)) => {
+            let _ = write!(
+                text,
+                "\n{}: {}\n\n{}",
+                report.state,
+                one_line(&report.title),
+                report.body
+            );
+        }
+        (None, None) => {
+            text.push_str("\nThe bot has said nothing yet: `countersign run` works it off.\n")
+        }
+    }
+    if !shown.events.is_empty() {
+        text.push_str("\nCommits on main\n");
+    }
+    for event in &shown.events {
+        let _ = writeln!(
+            text,
+            "  {} {}  {}",
+            event.commit.short(),
+            event.at,
+            one_line(&event.subject)
+        );
+    }
+    text
+}
+
+/// `01J…  approved` and under it where it came from.
+fn heading(shown: &Shown) -> String {
+    let mut text = shown.id.map(|id| format!("{id}  ")).unwrap_or_default();
+    let _ = writeln!(text, "{}", shown.status);
+    if let Some(ShownPull {
+        number,
+        head,
+        branch,
+        state,
+    }) = &shown.pull
+    {
+        let _ = writeln!(
+            text,
+            "pull request {number} ({state}), branch {} at {}",
+            one_line(branch),
+            head.short()
+        );
+    }
+    text
+}
+
+fn proposed(text: &mut String, recommendation: &Recommendation) {
+    let Recommendation {
+        agent,
+        action,
+        session,
+        created_at,
+        ..
+    } = recommendation;
+    let _ = writeln!(
+        text,
+        "\n{action}, proposed by {agent} in session {session} on {}",
+        time::text(created_at)
+    );
+    for name in recommendation.targets.iter().take(MOST_LINES) {
+        let _ = writeln!(text, "  on {name}");
+    }
+    if recommendation.targets.len() > MOST_LINES {
+        let _ = writeln!(
+            text,
+            "  and {} more",
+            recommendation.targets.len() - MOST_LINES
+        );
+    }
+    for (name, value) in &recommendation.changes {
+        match recommendation.expects.get(name) {
+            Some(before) => _ = writeln!(text, "  {name}: {before} → {value}"),
+            None => _ = writeln!(text, "  {name}: {value}"),
+        }
+    }
+    if !recommendation.rationale.is_empty() {
+        let _ = write!(
+            text,
+            "\nThe agent's words\n{}",
+            quoted_block(&recommendation.rationale)
+        );
+    }
+    for citation in &recommendation.citations {
+        let url = citation
+            .url
+            .as_deref()
+            .map(|url| format!(" <{}>", one_line(url)))
+            .unwrap_or_default();
+        let _ = writeln!(text, "  [{}]{url}", one_line(&citation.title));
+    }
+}
+
+/// Lists are cut after so many lines; JSON has all of it.
+const MOST_LINES: usize = 20;
+
+fn risk(text: &mut String, risk: &Assessment) {
+    let _ = writeln!(text, "\n{} RISK, score {}", risk.level, risk.score);
+    for factor in &risk.factors {
+        let (name, input, source, reason) =
+            (&factor.name, &factor.input, &factor.source, &factor.reason);
+        let _ = writeln!(
+            text,
+            "  +{} {}",
+            factor.contribution,
+            one_line(&format!("{name}: {input} ({source}): {reason}"))
+        );
+    }
+    for trigger in &risk.triggers {
+        let _ = writeln!(
+            text,
+            "  HIGH in any case, {}: {}",
+            trigger.id,
+            one_line(&trigger.reason)
+        );
+    }
+}
+
+fn decided(text: &mut String, decision: &Decision) {
+    let (status, at, mode) = (
+        decision.status,
+        time::text(&decision.decided_at),
+        decision.mode,
+    );
+    let _ = writeln!(
+        text,
+        "\nDecision: {status} on {at}, in mode {mode}, by the rules of {}",
+        decision.rules.commit.short()
+    );
+    for approval in &decision.approvals {
+        let confidence = approval.confidence.map(sure).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  approved by {} ({}) on {}{confidence}",
+            approval.by,
+            approval.role,
+            time::text(&approval.at)
+        );
+        if let Some(words) = &approval.justification {
+            text.push_str(&quoted_block(words));
+        }
+    }
+    if let Some(rejection) = &decision.rejection {
+        let _ = writeln!(
+            text,
+            "  rejected by {} ({}) on {}",
+            rejection.by,
+            rejection.category,
+            time::text(&rejection.at)
+        );
+        if !rejection.reason.is_empty() {
+            text.push_str(&quoted_block(&rejection.reason));
+        }
+    }
+    for ignored in &decision.ignored {
+        let _ = writeln!(
+            text,
+            "  not counted: the review of {}: {}",
+            one_line(&account(&ignored.account)),
+            one_line(&ignored.reason)
+        );
+    }
+    if decision.approvals.is_empty()
+        && decision.rejection.is_none()
+        && decision.status.is_approval()
+    {
+        text.push_str("  nobody had to approve\n");
+    }
+}
+
+fn sure(confidence: Confidence) -> String {
+    format!(", {}", confidence.as_str().replace('_', " "))
+}
+
+fn carried_out(text: &mut String, claim: Option<&Claim>, outcomes: &[Outcome]) {
+    if let (Some(claim), true) = (claim, outcomes.is_empty()) {
+        let _ = writeln!(
+            text,
+            "\nIts execution ({}) began on {}",
+            claim.executor,
+            time::text(&claim.started_at)
+        );
+    }
+    for outcome in outcomes {
+        let word = Outcome::word(outcome.success);
+        let by = one_line(&outcome.reported_by);
+        let _ = writeln!(
+            text,
+            "\nOutcome: {word} on {}, executor {}, reported by {by}",
+            time::text(&outcome.finished_at),
+            outcome.executor
+        );
+        for (key, value) in &outcome.details {
+            let _ = writeln!(text, "  {}: {}", one_line(key), shown_value(value));
+        }
+        if let Some(error) = &outcome.error {
+            text.push_str(&quoted_block(error));
+        }
+    }
+}
+
+fn shown_value(value: &Value) -> String {
+    one_line(&value.to_string())
+}
+
+fn talked_about(text: &mut String, feedback: &[Feedback]) {
+    for said in feedback {
+        let _ = write!(
+            text,
+            "\nFeedback of {} on {}\n{}",
+            said.by,
+            time::text(&said.at),
+            quoted_block(&said.message)
+        );
+    }
+}

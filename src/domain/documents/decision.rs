@@ -1,0 +1,381 @@
+//! `decision.yaml`: what was decided, by whom, under which rules, and every input of it.
+//!
+//! An auditor recomputes score, level, requirement and verdict from this record and a clone; the
+//! commit's trailers are only an index of it.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schema_tag;
+use crate::domain::ids::{CaseId, Login, PullNumber, Sha, TriggerId};
+use crate::domain::level::{Level, Score};
+use crate::domain::mode::Mode;
+use crate::domain::review::Confidence;
+
+schema_tag! {
+    /// The value of `schema` in a decision.
+    DecisionSchema, "countersign/decision/v1"
+}
+
+/// The record of one decision, on a recommendation or on a governance change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// `countersign/decision/v1`.
+    pub schema: DecisionSchema,
+    /// The case: the recommendation's id, or the governance change's own.
+    pub id: CaseId,
+    /// What came of it.
+    pub status: Status,
+    /// When.
+    #[serde(with = "super::time")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub decided_at: DateTime<Utc>,
+    /// The pull request as it was decided.
+    pub pull: PullRecord,
+    /// The blob id of the `recommendation.yaml` that was decided; absent for a governance change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommendation: Option<Sha>,
+    /// The rules that it was decided by.
+    pub rules: RulesRecord,
+    /// The engine and its version.
+    pub engine: String,
+    /// The deployment mode at that moment.
+    pub mode: Mode,
+    /// The whole risk assessment.
+    pub risk: Assessment,
+    /// What the gate asked for.
+    pub required: Requirement,
+    /// Every approval that counted.
+    #[serde(default)]
+    pub approvals: Vec<CountedApproval>,
+    /// Every review that did not count, and why.
+    #[serde(default)]
+    pub ignored: Vec<IgnoredReview>,
+    /// Who rejected it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<Rejection>,
+}
+
+impl Decision {
+    /// Where the decision on a recommendation is kept.
+    pub fn path_of(id: CaseId) -> String {
+        format!("recommendations/{}/decision.yaml", id.folder())
+    }
+    /// Where the decision on a governance change is kept.
+    pub fn governance_path_of(id: CaseId) -> String {
+        format!("governance/{}/decision.yaml", id.folder())
+    }
+}
+
+/// How a case ended. A case that has not ended is `pending`: an open pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Merged by the bot: the gate asked for nobody.
+    AutoApproved,
+    /// Merged after people approved.
+    Approved,
+    /// Ended by a person.
+    Rejected,
+    /// Taken back by its author.
+    Withdrawn,
+    /// Nobody decided in time.
+    Expired,
+}
+
+impl Status {
+    /// All statuses.
+    pub const ALL: [Self; 5] = [
+        Self::AutoApproved,
+        Self::Approved,
+        Self::Rejected,
+        Self::Withdrawn,
+        Self::Expired,
+    ];
+    /// The name as documents write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AutoApproved => "auto_approved",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+        }
+    }
+    /// Whether the proposal was merged.
+    pub const fn is_approval(self) -> bool {
+        matches!(self, Self::AutoApproved | Self::Approved)
+    }
+}
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+impl std::str::FromStr for Status {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
+            format!("`{}` is not a status: expected auto_approved, approved, rejected, withdrawn or expired", text.escape_default())
+        })
+    }
+}
+
+/// The pull request as it was when it was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PullRecord {
+    /// Its number on the forge.
+    pub number: PullNumber,
+    /// Its address, where the forge has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its branch.
+    pub branch: String,
+    /// Who opened it.
+    pub author: AccountRecord,
+    /// The commit that was decided.
+    pub head: Sha,
+    /// The tip of `main` that it was decided against: the first parent of the decision's commit.
+    pub base: Sha,
+    /// When it was opened.
+    #[serde(with = "super::time")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub opened_at: DateTime<Utc>,
+}
+
+/// An account as the forge or a commit names it; at least one of the three is there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRecord {
+    /// Its login on the forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
+    /// Its numeric id on the forge, which outlives a change of login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    /// The e-mail address of its commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// Which version of the rules decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RulesRecord {
+    /// The commit on `main` they were read from.
+    pub commit: Sha,
+    /// The tree id of `rules/` there.
+    pub tree: Sha,
+}
+
+/// How risky a proposal is, and every input of that answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assessment {
+    /// The sum of the contributions, lifted by the triggers.
+    pub score: Score,
+    /// What the score means.
+    pub level: Level,
+    /// Each factor and what it adds.
+    pub factors: Vec<FactorScore>,
+    /// Each trigger that fired.
+    #[serde(default)]
+    pub triggers: Vec<FiredTrigger>,
+}
+
+/// What one factor adds to the score, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FactorScore {
+    /// `environment`, `parameters`, `scope` or `reversibility`.
+    pub name: String,
+    /// What was looked at, such as `live`.
+    pub input: String,
+    /// Where that came from, such as `targets/rsi-eurusd.yaml`.
+    pub source: String,
+    /// 0 to 100.
+    pub points: Score,
+    /// Percent.
+    pub weight: u32,
+    /// Weight × points / 100.
+    pub contribution: Score,
+    /// Why these points, in words.
+    pub reason: String,
+}
+
+/// A condition that lifts the level whatever the score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FiredTrigger {
+    /// Its id in `rules/triggers.yaml`.
+    pub id: TriggerId,
+    /// Why it fired, in words.
+    pub reason: String,
+}
+
+/// Who must approve.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Nobody.
+    None,
+    /// A reviewer or an admin.
+    Reviewer,
+    /// An admin.
+    Admin,
+}
+
+impl Role {
+    /// The name as documents write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Reviewer => "reviewer",
+            Self::Admin => "admin",
+        }
+    }
+}
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What the gate asks for before it lets a proposal through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    /// The least role that counts.
+    pub role: Role,
+    /// How many distinct people.
+    pub approvals: u32,
+    /// Whether each must write why.
+    pub justification: bool,
+}
+
+/// An approval that counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountedApproval {
+    /// The person, as `rules/people.yaml` names them.
+    pub by: Login,
+    /// The account it was given with.
+    pub account: AccountRecord,
+    /// The role it counted as.
+    pub role: Role,
+    /// When it was given.
+    #[serde(with = "super::time")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// The commit that it is for.
+    pub head: Sha,
+    /// The tip of `main` when it was given, where the forge records it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<Sha>,
+    /// The review's id on the forge.
+    pub review: String,
+    /// The review's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<String>,
+    /// How sure the person is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+}
+
+/// A review that did not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IgnoredReview {
+    /// The account it was given with.
+    pub account: AccountRecord,
+    /// When it was given.
+    #[serde(with = "super::time")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// The commit that it was for.
+    pub head: Sha,
+    /// The review's id on the forge.
+    pub review: String,
+    /// Why it did not count.
+    pub reason: String,
+}
+
+/// A person's no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    /// Who rejected it.
+    pub by: Login,
+    /// The account it was given with.
+    pub account: AccountRecord,
+    /// The main concern.
+    pub category: RejectionCategory,
+    /// In their words.
+    pub reason: String,
+    /// When.
+    #[serde(with = "super::time")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+}
+
+/// The main concern behind a rejection.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectionCategory {
+    /// The risk is not worth it.
+    TooRisky,
+    /// It is not clear what it is good for.
+    UnclearBenefit,
+    /// Not now.
+    BadTiming,
+    /// Not enough to decide on.
+    NeedMoreInformation,
+    /// Something else.
+    Other,
+}
+
+impl RejectionCategory {
+    /// All categories.
+    pub const ALL: [Self; 5] = [
+        Self::TooRisky,
+        Self::UnclearBenefit,
+        Self::BadTiming,
+        Self::NeedMoreInformation,
+        Self::Other,
+    ];
+    /// The name as people and documents write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooRisky => "too_risky",
+            Self::UnclearBenefit => "unclear_benefit",
+            Self::BadTiming => "bad_timing",
+            Self::NeedMoreInformation => "need_more_information",
+            Self::Other => "other",
+        }
+    }
+}
+impl fmt::Display for RejectionCategory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+impl std::str::FromStr for RejectionCategory {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|category| category.as_str() == text).ok_or_else(|| {
+            format!(
+                "{} is not a category: expected too_risky, unclear_benefit, bad_timing, need_more_information or other",
+                crate::domain::ids::quoted(text)
+            )
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! The YAML documents of the governance repository, one file a kind.
+//!
+//! Each carries `schema: countersign/<kind>/v1`; a version that this engine does not know is an
+//! error, so that an old bot never half-understands a new record.
+
+mod decision;
+mod freeze;
+mod outcome;
+mod recommendation;
+mod target;
+
+pub use decision::{
+    AccountRecord, Assessment, CountedApproval, Decision, FactorScore, FiredTrigger, IgnoredReview,
+    PullRecord, Rejection, RejectionCategory, Requirement, Role, RulesRecord, Status,
+};
+pub use freeze::Freeze;
+pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};
+pub use recommendation::{Citation, Recommendation, RecommendationSchema};
+pub use target::Target;
+
+/// Makes a type that stands for one value of the `schema` key and refuses every other.
+macro_rules! schema_tag {
+    ($(#[$doc:meta])* $type:ident, $tag:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct $type;
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str($tag)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                if text == $tag {
+                    return Ok(Self);
+                }
+                Err(serde::de::Error::custom(format!(
+                    "{} is not a schema that this version reads: expected `{}`",
+                    $crate::domain::ids::quoted(&text), $tag
+                )))
+            }
+        }
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"const": $tag})
+            }
+        }
+    };
+}
+pub(crate) use schema_tag;
+
+/// Times in documents: RFC 3339, UTC, whole seconds, ending in `Z`.
+pub mod time {
+    use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// The text of a time as documents carry it.
+    pub fn text(at: &DateTime<Utc>) -> String {
+        at.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
+    /// Writes a time.
+    ///
+    /// # Errors
+    /// Only those of the serializer.
+    pub fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(at))
+    }
+
+    /// Reads a time in any offset; keeps whole seconds of UTC.
+    ///
+    /// # Errors
+    /// When the text is not RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<DateTime<Utc>, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        DateTime::parse_from_rfc3339(&text)
+            .map(|at| at.with_timezone(&Utc).trunc_subsecs(0))
+            .map_err(|_| {
+                serde::de::Error::custom(format!(
+                    "{} is not a time: expected RFC 3339, such as `2026-11-23T14:02:11Z`",
+                    crate::domain::ids::quoted(&text)
+                ))
+            })
+    }
+}

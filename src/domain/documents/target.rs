@@ -1,0 +1,41 @@
+//! `targets/<name>.yaml`: what is governed, and the trusted facts about it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schema_tag;
+use crate::domain::ids::{ParameterName, TargetName};
+use crate::domain::value::Value;
+
+schema_tag! {
+    /// The value of `schema` in a target.
+    TargetSchema, "countersign/target/v1"
+}
+
+/// Something that agents may propose to change, as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// `countersign/target/v1`.
+    pub schema: TargetSchema,
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where it runs: a name listed under `points.environment` in `rules/governance.yaml`.
+    pub environment: String,
+    /// A target in a less risky environment on which a change can be tried first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<TargetName>,
+    /// The present values of its parameters.
+    #[serde(default)]
+    pub parameters: BTreeMap<ParameterName, Value>,
+}
+
+impl Target {
+    /// Where the target of this name is kept.
+    pub fn path_of(name: &TargetName) -> String {
+        format!("targets/{name}.yaml")
+    }
+}

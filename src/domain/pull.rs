@@ -1,0 +1,84 @@
+//! A pull request, as every forge can show it.
+
+use chrono::{DateTime, Utc};
+
+use super::documents::AccountRecord;
+use super::ids::{PullNumber, Sha};
+use super::review::{Comment, Review};
+
+/// A pull request and everything that people said on it, as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pull {
+    /// Its number on the forge.
+    pub number: PullNumber,
+    /// Its address, where the forge has one.
+    pub url: Option<String>,
+    /// The branch it proposes from.
+    pub branch: String,
+    /// Who opened it.
+    pub author: AccountRecord,
+    /// The newest commit of it.
+    pub head: Sha,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+    /// Whether it is still to be decided.
+    pub state: PullState,
+    /// Its reviews, oldest first.
+    pub reviews: Vec<Review>,
+    /// Its comments, oldest first.
+    pub comments: Vec<Comment>,
+    /// What the bot last said on it, so that it speaks only when it has something new to say.
+    pub last_report: Option<String>,
+}
+
+/// Whether a pull request is still to be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PullState {
+    /// Still to be decided.
+    Open,
+    /// Closed by hand, without a decision.
+    Closed {
+        /// Who closed it.
+        by: AccountRecord,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Ended by the bot: merged, or closed after a recorded decision.
+    Done,
+}
+
+/// What somebody had to do with the commits of a pull request: none of them may approve it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contribution {
+    /// Who.
+    pub account: AccountRecord,
+    /// What they did.
+    pub part: Part,
+    /// In which commit.
+    pub commit: Sha,
+}
+
+/// The part somebody had in a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Opened the pull request.
+    Opener,
+    /// Wrote the commit.
+    Author,
+    /// Made the commit, and on the local forge pushed it.
+    Committer,
+    /// Is named in a `Co-authored-by` trailer.
+    CoAuthor,
+}
+
+impl Part {
+    /// The noun for a part in a commit; none for having opened the pull request.
+    pub const fn find_noun(self) -> Option<&'static str> {
+        match self {
+            Self::Opener => None,
+            Self::Author => Some("author"),
+            Self::Committer => Some("committer"),
+            Self::CoAuthor => Some("co-author"),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The only door through which YAML enters or leaves: strict reading of what others wrote,
+//! deterministic writing of what we write.
+//!
+//! The parser library turns bytes into events; everything else is decided here. The events become
+//! a small tree that remembers where each node stands (`tree`), types are read from that tree
+//! (`decode`), and so every refusal can name line, column and key path (`error`).
+
+mod chars;
+mod decode;
+mod error;
+mod scalar;
+pub(crate) mod tree;
+mod writer;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::problem::Problems;
+pub(crate) use scalar::{NumberText, number_of};
+pub use writer::WriteError;
+pub(crate) use writer::inline;
+
+/// The largest document that is read or written: 64 KiB.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// How deep lists and mappings may stand inside each other.
+pub const MAX_DEPTH: usize = 32;
+
+/// Reads one document strictly: whatever is doubtful is refused, and the refusal says where.
+///
+/// `file` is the name that the problems carry.
+pub fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Problems> {
+    let text = chars::checked_text(file, bytes)?;
+    let root = tree::parse(text).map_err(|error| error.into_problem(file))?;
+    Ok(decode::decode(&root).map_err(|error| error.into_problem(file))?)
+}
+
+/// Reads the tree of a document, for edits that must keep its comments and layout.
+pub(crate) fn read_tree<'a>(file: &str, bytes: &'a [u8]) -> Result<tree::Node<'a>, Problems> {
+    let text = chars::checked_text(file, bytes)?;
+    Ok(tree::parse(text).map_err(|error| error.into_problem(file))?)
+}
+
+/// Reads one node of a tree, as [`read`] reads a whole document.
+pub(crate) fn read_node<T: DeserializeOwned>(
+    file: &str,
+    node: &tree::Node<'_>,
+) -> Result<T, Problems> {
+    Ok(decode::decode(node).map_err(|error| error.into_problem(file))?)
+}
+
+/// Writes a document of our own: the same value always gives the same bytes, and [`read`] gives
+/// the same value back.
+pub fn write<T: Serialize>(value: &T) -> Result<String, WriteError> {
+    writer::write(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! `apply`: writes the approved changes into the targets' files, keeping their comments.
+//!
+//! The files are published together with the decision and the outcome, so the change happens exactly
+//! once.
+
+use std::collections::BTreeMap;
+
+use super::Finished;
+use crate::domain::documents::Recommendation;
+use crate::domain::ids::TargetName;
+use crate::domain::value::Value;
+use crate::ledger::{Files, changed_files};
+use crate::rules::actions::Effect;
+use crate::rules::governance::Governance;
+
+/// The files that an approved recommendation changes, given the present bytes of its targets, and how it went.
+pub fn apply(
+    about: &Recommendation,
+    effect: Effect,
+    present: &BTreeMap<TargetName, Vec<u8>>,
+    governance: &Governance,
+) -> (Files, Finished) {
+    match changed_files(about, effect, present, governance) {
+        Ok(files) => {
+            let written = files
+                .iter()
+                .map(|(path, _)| Value::Text(path.clone()))
+                .collect();
+            (
+                files,
+                Finished::well(BTreeMap::from([("files".to_owned(), Value::List(written))])),
+            )
+        }
+        Err(reason) => (Files::new(), Finished::badly(reason)),
+    }
+}

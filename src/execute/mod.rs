@@ -1,0 +1,77 @@
+//! What carries out approved actions, one file an executor.
+//!
+//! `none` and `apply` are part of the push that records the decision, so they happen exactly once.
+//! `command` runs after a claim has been published; `external` is reported by somebody else.
+
+pub mod apply;
+pub mod command;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::documents::{ExecutorKind, Outcome};
+use crate::domain::ids::CaseId;
+use crate::domain::value::Value;
+
+pub use crate::ledger::REPORTED_BY_BOT;
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// Whether it did what was approved; none if nobody knows.
+    pub success: Option<bool>,
+    /// What it had to say.
+    pub details: BTreeMap<String, Value>,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+impl Finished {
+    /// It did what was approved.
+    pub fn well(details: BTreeMap<String, Value>) -> Self {
+        Self {
+            success: Some(true),
+            details,
+            error: None,
+        }
+    }
+    /// It did not.
+    pub fn badly(error: impl Into<String>) -> Self {
+        Self {
+            success: Some(false),
+            details: BTreeMap::new(),
+            error: Some(error.into()),
+        }
+    }
+    /// Nobody knows: the bot died while it ran.
+    pub fn unknown(error: impl Into<String>) -> Self {
+        Self {
+            success: None,
+            details: BTreeMap::new(),
+            error: Some(error.into()),
+        }
+    }
+
+    /// The record of it.
+    pub fn record(
+        self,
+        id: CaseId,
+        attempt: u32,
+        executor: ExecutorKind,
+        (started_at, finished_at): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Outcome {
+        Outcome {
+            schema: Default::default(),
+            id,
+            attempt,
+            executor,
+            started_at,
+            finished_at,
+            success: self.success,
+            details: self.details,
+            error: self.error,
+            reported_by: REPORTED_BY_BOT.to_owned(),
+        }
+    }
+}

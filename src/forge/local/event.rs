@@ -1,0 +1,257 @@
+//! The history of a pull request on the local forge: one commit an event, folded by one match.
+//!
+//! The body of each commit of `refs/pull/<n>/meta` is one event as JSON. The shapes are stored for
+//! ever: a new field needs a default, a new event a new variant (see the samples in the tests).
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::documents::{AccountRecord, Status};
+use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::pull::{Pull, PullState};
+use crate::domain::review::{Comment, Opinion, Review};
+
+/// Something that happened to a pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum PullEvent {
+    /// A branch was pushed.
+    Opened {
+        /// The branch.
+        branch: String,
+        /// Its commit.
+        head: Sha,
+        /// Whose commit that is.
+        author: AccountRecord,
+        /// When the forge saw it.
+        at: DateTime<Utc>,
+    },
+    /// The branch was moved.
+    Pushed {
+        /// Its new commit.
+        head: Sha,
+        /// When the forge saw it.
+        at: DateTime<Utc>,
+    },
+    /// Somebody reviewed it.
+    Reviewed {
+        /// Who.
+        account: AccountRecord,
+        /// What they think.
+        opinion: Opinion,
+        /// For which commit.
+        head: Sha,
+        /// The tip of `main` at that moment.
+        main: Option<Sha>,
+        /// In their words.
+        body: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Somebody commented.
+    Commented {
+        /// Who.
+        account: AccountRecord,
+        /// In their words.
+        body: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The bot said something new.
+    Reported {
+        /// The whole text.
+        text: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The branch was deleted before a decision.
+    Closed {
+        /// Whose branch it was.
+        by: AccountRecord,
+        /// When the forge saw it.
+        at: DateTime<Utc>,
+    },
+    /// The bot ended it.
+    Ended {
+        /// How.
+        status: Status,
+        /// The tip of `main` that records it.
+        main: Sha,
+        /// What the bot said last.
+        text: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+impl PullEvent {
+    /// The first line of its commit.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Opened { branch, head, .. } => format!("opened: {branch} at {}", head.short()),
+            Self::Pushed { head, .. } => format!("pushed: {}", head.short()),
+            Self::Reviewed { opinion, head, .. } => {
+                format!("reviewed: {opinion:?} of {}", head.short())
+            }
+            Self::Commented { .. } => "commented".to_owned(),
+            Self::Reported { text, .. } => {
+                format!("reported: {}", text.lines().next().unwrap_or_default())
+            }
+            Self::Closed { .. } => "closed: the branch was deleted".to_owned(),
+            Self::Ended { status, main, .. } => format!("ended: {status} by {}", main.short()),
+        }
+    }
+
+    /// When it happened.
+    pub const fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Opened { at, .. }
+            | Self::Pushed { at, .. }
+            | Self::Reviewed { at, .. }
+            | Self::Commented { at, .. }
+            | Self::Reported { at, .. }
+            | Self::Closed { at, .. }
+            | Self::Ended { at, .. } => *at,
+        }
+    }
+
+    /// The commit that this event pins, so that it is never collected.
+    pub const fn pins(&self) -> Option<Sha> {
+        match self {
+            Self::Opened { head, .. } | Self::Pushed { head, .. } => Some(*head),
+            _ => None,
+        }
+    }
+
+    /// Whether the pull request already is as this event would make it, so that repeating it says nothing.
+    pub fn is_redundant_on(&self, pull: Option<&Pull>) -> bool {
+        match (self, pull) {
+            (Self::Opened { .. }, Some(_)) => true,
+            (_, None) => false,
+            (Self::Pushed { head, .. }, Some(pull)) => {
+                pull.head == *head || pull.state == PullState::Done
+            }
+            (Self::Reported { text, .. }, Some(pull)) => {
+                pull.last_report.as_ref() == Some(text) || pull.state == PullState::Done
+            }
+            (Self::Closed { .. }, Some(pull)) => pull.state != PullState::Open,
+            (Self::Ended { .. }, Some(pull)) => pull.state == PullState::Done,
+            (Self::Reviewed { .. } | Self::Commented { .. }, Some(_)) => false,
+        }
+    }
+
+    /// Applies the event to what came before it.
+    ///
+    /// # Errors
+    /// When it cannot have happened, such as anything before `opened`.
+    pub fn fold(self, number: PullNumber, before: Option<Pull>) -> Result<Pull, String> {
+        let (event, mut pull) = match (self, before) {
+            (
+                Self::Opened {
+                    branch,
+                    head,
+                    author,
+                    at,
+                },
+                None,
+            ) => return Ok(opened(number, branch, head, author, at)),
+            (Self::Opened { .. }, Some(_)) => return Err("it is opened twice".to_owned()),
+            (_, None) => return Err("something happened before it was opened".to_owned()),
+            (event, Some(pull)) => (event, pull),
+        };
+        let id = format!("r{}", pull.reviews.len() + pull.comments.len() + 1);
+        match event {
+            Self::Opened { .. } => {}
+            Self::Pushed { head, .. } => pull.head = head,
+            Self::Reviewed {
+                account,
+                opinion,
+                head,
+                main,
+                body,
+                at,
+            } => {
+                pull.reviews.push(Review {
+                    id,
+                    account,
+                    is_bot: false,
+                    opinion,
+                    head,
+                    main,
+                    body,
+                    at,
+                    edited: false,
+                });
+            }
+            Self::Commented { account, body, at } => pull.comments.push(Comment {
+                id,
+                account,
+                is_bot: false,
+                body,
+                at,
+                edited: false,
+            }),
+            Self::Reported { text, .. } => pull.last_report = Some(text),
+            Self::Closed { by, at } => pull.state = PullState::Closed { by, at },
+            Self::Ended { text, .. } => {
+                pull.state = PullState::Done;
+                pull.last_report = Some(text);
+            }
+        }
+        Ok(pull)
+    }
+}
+
+fn opened(
+    number: PullNumber,
+    branch: String,
+    head: Sha,
+    author: AccountRecord,
+    opened_at: DateTime<Utc>,
+) -> Pull {
+    Pull {
+        number,
+        url: None,
+        branch,
+        author,
+        head,
+        opened_at,
+        state: PullState::Open,
+        reviews: Vec::new(),
+        comments: Vec::new(),
+        last_report: None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// One stored sample of every shape that was ever written. Add to it; never change a line.
+    const SAMPLES: [&str; 7] = [
+        r#"{"event":"opened","branch":"recommend/a","head":"9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","author":{"email":"a@agents.example.org"},"at":"2026-11-23T14:02:11Z"}"#,
+        r#"{"event":"pushed","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","at":"2026-11-23T14:03:11Z"}"#,
+        r#"{"event":"reviewed","account":{"login":"alice"},"opinion":"approve","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","body":"fine","at":"2026-11-23T14:04:11Z"}"#,
+        r#"{"event":"commented","account":{"login":"alice"},"body":"/confidence confident","at":"2026-11-23T14:05:11Z"}"#,
+        r#"{"event":"reported","text":"waiting: MEDIUM","at":"2026-11-23T14:05:12Z"}"#,
+        r#"{"event":"closed","by":{"email":"a@agents.example.org"},"at":"2026-11-23T14:06:11Z"}"#,
+        r#"{"event":"ended","status":"withdrawn","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","text":"failure: withdrawn","at":"2026-11-23T14:06:12Z"}"#,
+    ];
+
+    #[test]
+    fn every_shape_ever_stored_still_folds() {
+        let mut pull = None;
+        for sample in SAMPLES {
+            let event: PullEvent = serde_json::from_str(sample).unwrap();
+            assert_eq!(serde_json::to_string(&event).unwrap(), sample);
+            pull = Some(event.fold(PullNumber(1), pull).unwrap());
+        }
+        let pull = pull.unwrap();
+        assert_eq!(
+            (pull.state, pull.reviews.len(), pull.comments.len()),
+            (PullState::Done, 1, 1)
+        );
+        assert_eq!(pull.last_report.as_deref(), Some("failure: withdrawn"));
+    }
+}

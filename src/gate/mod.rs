@@ -1,0 +1,11 @@
+//! PURE. Who may approve, what counts, and the verdict.
+//!
+//! [`requirement`] says what a level asks for, [`eligibility`] who somebody is and what keeps them
+//! from deciding, [`verdict`] hears everything that was said and answers, [`permit`] writes the
+//! answer down and makes the token without which nothing is merged.
+
+pub mod eligibility;
+pub mod permit;
+pub mod policy;
+pub mod requirement;
+pub mod verdict;

@@ -1,0 +1,172 @@
+//! Runs policy tests: the rules' own tests, beside them in `rules/tests/*.yaml`.
+//!
+//! A test is decided by the same code as a proposal, so that what a test shows is what will
+//! happen. A failure says what was expected, what came out, and why.
+
+use chrono::DateTime;
+
+use crate::domain::documents::{Assessment, Recommendation, RecommendationSchema, Requirement};
+use crate::domain::ids::{AgentName, CaseId};
+use crate::gate::requirement;
+use crate::risk::{Explanation, KnownTarget, Situation, assess, validity};
+use crate::rules::Rules;
+use crate::rules::agents::Agent;
+use crate::rules::governance::Governance;
+use crate::rules::policy_test::{Expected, PolicyTest, Proposal};
+
+/// Runs one policy test.
+///
+/// # Errors
+/// A line for each expectation that does not hold, and after them the lines of the explanation.
+pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
+    let recommendation = recommendation(&test.recommend, rules)?;
+    let situation = Situation {
+        targets: test
+            .given
+            .targets
+            .iter()
+            .map(|(name, given)| {
+                let known = KnownTarget {
+                    environment: given.environment.clone(),
+                    parameters: given.parameters.clone(),
+                    rehearsal: None,
+                };
+                (name.clone(), known)
+            })
+            .collect(),
+        agent_registered: test.recommend.agent.is_none()
+            || rules.agents.contains_key(&recommendation.agent),
+        unattributed: test.given.unattributed,
+    };
+    let invalid = validity::problems("recommend", &recommendation, &situation, rules);
+    if !invalid.is_empty() {
+        let found = invalid
+            .iter()
+            .map(|problem| format!("the proposal is invalid: {problem}"));
+        return Err(found.collect());
+    }
+    let governance = Governance {
+        mode: test.mode.unwrap_or(rules.governance.mode),
+        ..rules.governance.clone()
+    };
+    let assessment = assess(&recommendation, &situation, rules);
+    let required = requirement::for_recommendation(assessment.level, &governance);
+    let mut failures = differences(&test.expect, &assessment, required);
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let explanation = Explanation::of(&recommendation, &situation, rules, &assessment, required);
+    failures.extend(
+        explanation
+            .plain()
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned),
+    );
+    Err(failures)
+}
+
+fn differences(expect: &Expected, assessment: &Assessment, required: Requirement) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut differ = |what: &str, expected: String, came: String| {
+        if expected != came {
+            found.push(format!("{what}: expected {expected}, found {came}"));
+        }
+    };
+    differ(
+        "level",
+        expect.level.to_string(),
+        assessment.level.to_string(),
+    );
+    if let Some(score) = expect.score {
+        differ("score", score.to_string(), assessment.score.to_string());
+    }
+    if let Some(triggers) = &expect.triggers {
+        let mut fired: Vec<&str> = assessment
+            .triggers
+            .iter()
+            .map(|trigger| trigger.id.as_str())
+            .collect();
+        fired.sort_unstable();
+        let expected: Vec<&str> = triggers.iter().map(|id| id.as_str()).collect();
+        differ("triggers", listed(&expected), listed(&fired));
+    }
+    if let Some(role) = expect.role {
+        differ("role", role.to_string(), required.role.to_string());
+    }
+    if let Some(requires) = expect.requires {
+        differ("requires", said(requires), said(required));
+    }
+    let factors = assessment
+        .factors
+        .iter()
+        .map(|factor| factor.reason.as_str());
+    let triggers = assessment
+        .triggers
+        .iter()
+        .map(|trigger| trigger.reason.as_str());
+    let reasons: Vec<&str> = factors.chain(triggers).collect();
+    for text in &expect.reasons {
+        if !reasons.iter().any(|reason| reason.contains(text.as_str())) {
+            found.push(format!("reasons: expected one with {text:?}, found none"));
+        }
+    }
+    found
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+fn said(requirement: Requirement) -> String {
+    let Requirement {
+        role,
+        approvals,
+        justification,
+    } = requirement;
+    format!("{{role: {role}, approvals: {approvals}, justification: {justification}}}")
+}
+
+/// A whole recommendation of the part that a test gives. What it leaves out has no part in risk.
+fn recommendation(proposal: &Proposal, rules: &Rules) -> Result<Recommendation, Vec<String>> {
+    let agent = match &proposal.agent {
+        Some(agent) => agent.clone(),
+        None => registered(proposal, rules)?,
+    };
+    let session = "policy-test"
+        .parse()
+        .map_err(|error| vec![format!("{error}")])?;
+    Ok(Recommendation {
+        schema: RecommendationSchema,
+        id: CaseId::from_parts(DateTime::UNIX_EPOCH, 0),
+        agent,
+        session,
+        action: proposal.action.clone(),
+        targets: proposal.targets.clone(),
+        changes: proposal.changes.clone(),
+        rationale: String::new(),
+        citations: Vec::new(),
+        details: Default::default(),
+        expects: Default::default(),
+        created_at: DateTime::UNIX_EPOCH,
+    })
+}
+
+/// The agent of a test that names none: one that may propose the action. Where the rules list none,
+/// because nobody is registered yet, a name stands in for it: such a test is not about agents.
+fn registered(proposal: &Proposal, rules: &Rules) -> Result<AgentName, Vec<String>> {
+    let may = |agent: &Agent| agent.actions.contains(&proposal.action);
+    match rules.agents.iter().find(|(_, agent)| may(agent)) {
+        Some((name, _)) => Ok(name.clone()),
+        None => STAND_IN.parse().map_err(|error| vec![format!("{error}")]),
+    }
+}
+
+const STAND_IN: &str = "any-registered-agent";
+
+#[cfg(test)]
+mod tests;

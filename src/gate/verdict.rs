@@ -1,0 +1,452 @@
+//! The gate: hears every review, says which counted, and answers approve, reject, wait or expire.
+//!
+//! A pure function of the case, the rules and the time. The default answer is to wait.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::eligibility::{Interests, Principal, may_speak, principal_of, shown};
+use super::requirement;
+use crate::domain::documents::{
+    AccountRecord, CountedApproval, IgnoredReview, Rejection, RejectionCategory, Requirement, Role,
+    Status,
+};
+use crate::domain::ids::Login;
+use crate::domain::level::Level;
+use crate::domain::mode::Mode;
+use crate::domain::pull::{Pull, PullState};
+use crate::domain::review::{Command, Confidence, Opinion, Review};
+use crate::rules::Rules;
+use crate::rules::people::Person;
+
+/// How much of somebody's words goes into the record, in characters.
+const MOST_WORDS: usize = 4_000;
+/// How many reviews that did not count go into the record.
+const MOST_IGNORED: usize = 100;
+
+/// Everything that the gate hears.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The pull request with everything said on it.
+    pub pull: &'a Pull,
+    /// What is proposed.
+    pub kind: Kind,
+    /// How risky it is.
+    pub level: Level,
+    /// Who may not decide because of their part in it.
+    pub interests: Interests<'a>,
+    /// Reviews (by id) that were given on an older `main` whose facts were different, and how.
+    pub outdated: &'a BTreeMap<String, String>,
+    /// Whether `main` is frozen: nothing is merged.
+    pub frozen: bool,
+    /// The time of this hearing.
+    pub now: DateTime<Utc>,
+}
+
+/// What a pull request proposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An action.
+    Recommendation,
+    /// A change of the rules, the targets or anything else on `main`.
+    GovernanceChange,
+}
+
+/// The gate's answer, with everything that led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Who must approve.
+    pub required: Requirement,
+    /// The approvals that counted.
+    pub approvals: Vec<CountedApproval>,
+    /// The reviews that did not, and why.
+    pub ignored: Vec<IgnoredReview>,
+    /// What happens.
+    pub verdict: Verdict,
+}
+
+/// What happens to the pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is merged.
+    Approve(Status),
+    /// A person ended it.
+    Reject(Rejection),
+    /// Its author took it back.
+    Withdraw,
+    /// Nobody decided in time.
+    Expire,
+    /// It waits.
+    Wait(Wait),
+}
+
+/// What a proposal waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wait {
+    /// How many approvals are missing.
+    pub missing: u32,
+    /// Who asked for changes.
+    pub blocked_by: Vec<Login>,
+    /// Whether it has waited so long that the admins are asked.
+    pub escalated: bool,
+    /// Whether it waits only because `main` is frozen.
+    pub frozen: bool,
+}
+
+/// Decides a case.
+pub fn rule(case: &Case, rules: &Rules) -> Ruling {
+    let required = match case.kind {
+        Kind::Recommendation => requirement::for_recommendation(case.level, &rules.governance),
+        Kind::GovernanceChange => requirement::for_governance_change(&rules.governance),
+    };
+    let mut hearing = Hearing {
+        case,
+        rules,
+        required,
+        approvals: Vec::new(),
+        ignored: Vec::new(),
+        blocked_by: Vec::new(),
+    };
+    hearing.hear_reviews();
+    let verdict = hearing.verdict();
+    hearing.ignored.truncate(MOST_IGNORED);
+    Ruling {
+        required,
+        approvals: hearing.approvals,
+        ignored: hearing.ignored,
+        verdict,
+    }
+}
+
+struct Hearing<'a> {
+    case: &'a Case<'a>,
+    rules: &'a Rules,
+    required: Requirement,
+    approvals: Vec<CountedApproval>,
+    ignored: Vec<IgnoredReview>,
+    blocked_by: Vec<Login>,
+}
+
+impl<'a> Hearing<'a> {
+    fn hear_reviews(&mut self) {
+        for review in self.latest_opinions() {
+            match review.opinion {
+                Opinion::Approve => match self.count(review) {
+                    Ok(approval) => self.approvals.push(approval),
+                    Err(reason) => self.ignored.push(ignored(review, reason)),
+                },
+                Opinion::RequestChanges => match self.speaker(&review.account, review.is_bot) {
+                    Ok(person) if self.conflict(person, &review.account).is_none() => {
+                        self.blocked_by.push(person.login.clone())
+                    }
+                    Ok(person) => {
+                        let reason = self.conflict(person, &review.account).unwrap_or_default();
+                        self.ignored.push(ignored(
+                            review,
+                            format!("the request for changes does not block: {reason}"),
+                        ));
+                    }
+                    Err(reason) => self.ignored.push(ignored(
+                        review,
+                        format!("the request for changes does not block: {reason}"),
+                    )),
+                },
+                Opinion::Dismissed => self
+                    .ignored
+                    .push(ignored(review, "it was dismissed".to_owned())),
+                Opinion::Comment => {}
+            }
+        }
+    }
+
+    /// Each person's (or unknown account's) newest opinion; a comment changes nothing.
+    fn latest_opinions(&self) -> Vec<&'a Review> {
+        let mut latest: BTreeMap<String, &'a Review> = BTreeMap::new();
+        for review in self
+            .case
+            .pull
+            .reviews
+            .iter()
+            .filter(|review| review.opinion != Opinion::Comment)
+        {
+            let who = match principal_of(&review.account, self.rules) {
+                Principal::Person(person) => {
+                    format!("person {}", person.login.as_str().to_ascii_lowercase())
+                }
+                Principal::Agent(agent) => format!("agent {agent}"),
+                Principal::Unknown => {
+                    format!("account {}", shown(&review.account).to_ascii_lowercase())
+                }
+            };
+            latest.insert(who, review);
+        }
+        let mut reviews: Vec<&Review> = latest.into_values().collect();
+        reviews.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        reviews
+    }
+
+    /// The person behind an account; bots, agents and strangers are none.
+    fn person(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, String> {
+        if is_bot {
+            return Err(format!("`{}` is a bot: bots never count", shown(account)));
+        }
+        match principal_of(account, self.rules) {
+            Principal::Agent(agent) => Err(format!("`{agent}` is an agent: agents never count")),
+            Principal::Unknown => Err(format!(
+                "`{}` is not listed in `rules/people.yaml`",
+                shown(account)
+            )),
+            Principal::Person(person) => Ok(person),
+        }
+    }
+
+    /// The person behind an account, if they may speak here at all.
+    fn speaker(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, String> {
+        let person = self.person(account, is_bot)?;
+        if may_speak(person) {
+            Ok(person)
+        } else {
+            Err(format!("`{}` is neither reviewer nor admin", person.login))
+        }
+    }
+
+    fn conflict(&self, person: &Person, account: &AccountRecord) -> Option<String> {
+        self.case
+            .interests
+            .find_conflict(person, account, self.rules)
+    }
+
+    /// The approval as it counts, or why it does not.
+    fn count(&self, review: &Review) -> Result<CountedApproval, String> {
+        let person = self.person(&review.account, review.is_bot)?;
+        if let Some(conflict) = self.conflict(person, &review.account) {
+            return Err(conflict);
+        }
+        let person = self.speaker(&review.account, review.is_bot)?;
+        if person.role < self.required.role {
+            return Err(format!(
+                "`{}` is {}: this needs an {}",
+                person.login,
+                with_article(person.role),
+                self.required.role
+            ));
+        }
+        let head = self.case.pull.head;
+        if review.head != head {
+            return Err(format!(
+                "it is for commit {}: the head is now {}",
+                review.head.short(),
+                head.short()
+            ));
+        }
+        if let Some(how) = self.case.outdated.get(&review.id) {
+            return Err(format!("since it was given, {how}: approve again"));
+        }
+        let text = if review.edited {
+            String::new()
+        } else {
+            cut(&Command::strip(&review.body))
+        };
+        let least = self.rules.governance.justification_min_length;
+        if self.required.justification
+            && text.chars().count() < usize::try_from(least).unwrap_or(usize::MAX)
+        {
+            let edited = if review.edited {
+                "; a text that was edited does not count"
+            } else {
+                ""
+            };
+            return Err(format!(
+                "it has no justification: the review's text needs at least {least} characters{edited}"
+            ));
+        }
+        Ok(CountedApproval {
+            by: person.login.clone(),
+            account: review.account.clone(),
+            role: person.role,
+            at: review.at,
+            head: review.head,
+            main: review.main,
+            review: review.id.clone(),
+            justification: (!text.is_empty()).then_some(text),
+            confidence: self.confidence_of(person, review),
+        })
+    }
+
+    /// What this person last said about how sure they are, in the review or in a comment.
+    fn confidence_of(&self, person: &Person, review: &Review) -> Option<Confidence> {
+        let is_theirs = |account: &AccountRecord| matches!(principal_of(account, self.rules), Principal::Person(other) if other == person);
+        let comments = self
+            .case
+            .pull
+            .comments
+            .iter()
+            .filter(|comment| !comment.edited && is_theirs(&comment.account))
+            .map(|c| (c.at, &c.body));
+        let own = (!review.edited).then_some((review.at, &review.body));
+        let mut said: Vec<_> = comments.chain(own).collect();
+        said.sort_by_key(|(at, _)| *at);
+        let mut commands = said
+            .into_iter()
+            .rev()
+            .flat_map(|(_, body)| Command::find_all(body));
+        commands.find_map(|command| match command {
+            Ok(Command::Confidence(confidence)) => Some(confidence),
+            _ => None,
+        })
+    }
+
+    fn verdict(&self) -> Verdict {
+        if let Some(rejection) = self.find_rejection() {
+            return Verdict::Reject(rejection);
+        }
+        match &self.case.pull.state {
+            PullState::Closed { by, at } => return self.closed(by, *at),
+            PullState::Open | PullState::Done => {}
+        }
+        let counted = u32::try_from(self.approvals.len()).unwrap_or(u32::MAX);
+        let missing = self.required.approvals.saturating_sub(counted);
+        let auto = self.required.role == Role::None || self.is_admins_own_in_auto_mode();
+        if (auto || missing == 0) && self.blocked_by.is_empty() {
+            let status = if auto && self.approvals.is_empty() {
+                Status::AutoApproved
+            } else {
+                Status::Approved
+            };
+            if self.case.frozen {
+                return Verdict::Wait(Wait {
+                    frozen: true,
+                    ..Wait::default()
+                });
+            }
+            return Verdict::Approve(status);
+        }
+        let waited = self.case.now - self.case.pull.opened_at;
+        if waited > self.rules.governance.expire_after && !self.case.frozen {
+            return Verdict::Expire;
+        }
+        let escalated = waited > self.rules.governance.escalate_after;
+        Verdict::Wait(Wait {
+            missing: if auto { 0 } else { missing },
+            blocked_by: self.blocked_by.clone(),
+            escalated,
+            frozen: self.case.frozen,
+        })
+    }
+
+    /// The first `/reject` by somebody who may speak. Saying no is safe, so the part that somebody had
+    /// in the proposal does not matter here.
+    fn find_rejection(&self) -> Option<Rejection> {
+        let pull = self.case.pull;
+        let reviews = pull
+            .reviews
+            .iter()
+            .filter(|r| !r.edited)
+            .map(|r| (r.at, &r.account, r.is_bot, &r.body));
+        let comments = pull
+            .comments
+            .iter()
+            .filter(|c| !c.edited)
+            .map(|c| (c.at, &c.account, c.is_bot, &c.body));
+        let mut said: Vec<_> = reviews.chain(comments).collect();
+        said.sort_by_key(|(at, ..)| *at);
+        said.into_iter().find_map(|(at, account, is_bot, body)| {
+            let person = self.speaker(account, is_bot).ok()?;
+            let (category, reason) =
+                Command::find_all(body)
+                    .into_iter()
+                    .find_map(|command| match command {
+                        Ok(Command::Reject { category, reason }) => Some((category, reason)),
+                        _ => None,
+                    })?;
+            let reason = cut(&if reason.is_empty() {
+                Command::strip(body)
+            } else {
+                reason
+            });
+            Some(Rejection {
+                by: person.login.clone(),
+                account: account.clone(),
+                category,
+                reason,
+                at,
+            })
+        })
+    }
+
+    /// Closed by hand: by somebody who had a part in it, it is taken back; by anybody else, it is rejected.
+    fn closed(&self, by: &AccountRecord, at: DateTime<Utc>) -> Verdict {
+        let is_authors = is_author(by, self.case, self.rules);
+        match (&by.login, principal_of(by, self.rules)) {
+            (_, Principal::Person(person)) if !is_authors => {
+                Verdict::Reject(closing(person.login.clone(), by, at))
+            }
+            (Some(login), Principal::Unknown) if !is_authors => {
+                Verdict::Reject(closing(login.clone(), by, at))
+            }
+            _ => Verdict::Withdraw,
+        }
+    }
+
+    /// A person working alone cannot approve their own pull request: in `auto_approve` an admin's own
+    /// governance change is merged at once, provided that nobody else had a hand in it.
+    fn is_admins_own_in_auto_mode(&self) -> bool {
+        let is_admin = |account: &AccountRecord| matches!(principal_of(account, self.rules), Principal::Person(person) if person.role == Role::Admin);
+        self.case.kind == Kind::GovernanceChange
+            && self.rules.governance.mode == Mode::AutoApprove
+            && is_admin(&self.case.pull.author)
+            && self
+                .case
+                .interests
+                .contributions
+                .iter()
+                .all(|contribution| is_admin(&contribution.account))
+    }
+}
+
+fn is_author(account: &AccountRecord, case: &Case, rules: &Rules) -> bool {
+    let principal = principal_of(account, rules);
+    let mut authors = std::iter::once(&case.pull.author)
+        .chain(case.interests.contributions.iter().map(|c| &c.account));
+    authors.any(|author| {
+        author == account
+            || (principal != Principal::Unknown && principal_of(author, rules) == principal)
+    })
+}
+
+/// The reason on record when somebody closed a pull request by hand.
+pub const CLOSED_WITHOUT_REASON: &str = "closed the pull request without giving a reason";
+
+fn closing(by: Login, account: &AccountRecord, at: DateTime<Utc>) -> Rejection {
+    let reason = CLOSED_WITHOUT_REASON.to_owned();
+    Rejection {
+        by,
+        account: account.clone(),
+        category: RejectionCategory::Other,
+        reason,
+        at,
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MOST_WORDS).collect()
+}
+
+fn ignored(review: &Review, reason: String) -> IgnoredReview {
+    IgnoredReview {
+        account: review.account.clone(),
+        at: review.at,
+        head: review.head,
+        review: review.id.clone(),
+        reason,
+    }
+}
+
+fn with_article(role: Role) -> &'static str {
+    match role {
+        Role::None => "neither reviewer nor admin",
+        Role::Reviewer => "a reviewer",
+        Role::Admin => "an admin",
+    }
+}

@@ -1,0 +1,217 @@
+//! Commits as bytes, read and written by hand: a walk over a million of them needs two fields of each, and
+//! what a hostile one really says must not be smoothed over.
+
+use chrono::{DateTime, Utc};
+
+use super::error::{GitError, Result};
+use crate::domain::ids::Sha;
+
+/// A person or program, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// The name.
+    pub name: String,
+    /// The e-mail address, without the angle brackets.
+    pub email: String,
+    /// When, to the second.
+    pub time: DateTime<Utc>,
+}
+
+impl Signature {
+    /// Name and address cannot end the line or the address early, whatever they hold.
+    fn line(&self) -> String {
+        let clean = |text: &str| -> String {
+            let kept: String = text
+                .chars()
+                .filter(|c| !matches!(c, '<' | '>' | '\n' | '\0' | '\r'))
+                .collect();
+            kept.trim().to_owned()
+        };
+        // Git dates begin in 1970.
+        let seconds = self.time.timestamp().max(0);
+        format!(
+            "{} <{}> {seconds} +0000",
+            clean(&self.name),
+            clean(&self.email)
+        )
+    }
+}
+
+/// A commit as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its id.
+    pub id: Sha,
+    /// The folder at its root.
+    pub tree: Sha,
+    /// Its parents, the first being the one whose history it continues.
+    pub parents: Vec<Sha>,
+    /// Who wrote it.
+    pub author: Signature,
+    /// Who committed it.
+    pub committer: Signature,
+    /// The whole message, subject first.
+    pub message: String,
+    /// False if a name, an address or the message was not UTF-8 and had characters replaced.
+    pub valid_utf8: bool,
+}
+
+/// The parts of a commit that a walk needs.
+#[derive(Debug, Clone)]
+pub(super) struct Links {
+    pub(super) parents: Vec<Sha>,
+    /// Seconds since 1970, as the committer claims.
+    pub(super) time: i64,
+}
+
+struct Lines<'a> {
+    tree: Sha,
+    parents: Vec<Sha>,
+    author: &'a [u8],
+    committer: &'a [u8],
+    message: &'a [u8],
+}
+
+fn commit_lines(bytes: &[u8]) -> Option<Lines<'_>> {
+    fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+        let end = bytes.iter().position(|b| *b == b'\n')?;
+        Some((bytes.get(..end)?, bytes.get(end + 1..)?))
+    }
+    let id = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<Sha>().ok();
+    let (tree, mut rest) = line(bytes)?;
+    let tree = id(tree.strip_prefix(b"tree ")?)?;
+    let mut parents = Vec::new();
+    while let Some(after) = rest.strip_prefix(b"parent ") {
+        let (parent, after) = line(after)?;
+        parents.push(id(parent)?);
+        rest = after;
+    }
+    let (author, after) = line(rest.strip_prefix(b"author ")?)?;
+    let (committer, mut rest) = line(after.strip_prefix(b"committer ")?)?;
+    // Other headers (encoding, signature) end at the first empty line; their continuations begin with a space.
+    while !rest.is_empty() {
+        let (header, after) = line(rest)?;
+        rest = after;
+        if header.is_empty() {
+            break;
+        }
+    }
+    Some(Lines {
+        tree,
+        parents,
+        author,
+        committer,
+        message: rest,
+    })
+}
+
+fn split_signature(line: &[u8]) -> Option<(&[u8], &[u8], i64)> {
+    let open = line.iter().position(|b| *b == b'<')?;
+    let close = line.iter().rposition(|b| *b == b'>')?;
+    let time = std::str::from_utf8(line.get(close + 1..)?).ok()?;
+    let seconds = time.split_ascii_whitespace().next()?.parse().ok()?;
+    Some((
+        line.get(..open)?.trim_ascii(),
+        line.get(open + 1..close)?,
+        seconds,
+    ))
+}
+
+fn lossy(bytes: &[u8], valid: &mut bool) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    *valid &= matches!(text, std::borrow::Cow::Borrowed(_));
+    text.into_owned()
+}
+
+fn parse_signature(line: &[u8], valid: &mut bool) -> Option<Signature> {
+    let (name, email, seconds) = split_signature(line)?;
+    Some(Signature {
+        name: lossy(name, valid),
+        email: lossy(email, valid),
+        time: DateTime::from_timestamp(seconds, 0)?,
+    })
+}
+
+pub(super) fn parse_commit(id: Sha, bytes: &[u8]) -> Result<Commit> {
+    let parse = || {
+        let lines = commit_lines(bytes)?;
+        let mut valid_utf8 = true;
+        Some(Commit {
+            id,
+            tree: lines.tree,
+            parents: lines.parents,
+            author: parse_signature(lines.author, &mut valid_utf8)?,
+            committer: parse_signature(lines.committer, &mut valid_utf8)?,
+            message: lossy(lines.message, &mut valid_utf8),
+            valid_utf8,
+        })
+    };
+    parse().ok_or_else(|| broken_commit(id))
+}
+
+pub(super) fn parse_links(id: Sha, bytes: &[u8]) -> Result<Links> {
+    let parse = || {
+        let lines = commit_lines(bytes)?;
+        let (_, _, time) = split_signature(lines.committer)?;
+        Some(Links {
+            parents: lines.parents,
+            time,
+        })
+    };
+    parse().ok_or_else(|| broken_commit(id))
+}
+
+fn broken_commit(id: Sha) -> GitError {
+    GitError::new(format!(
+        "commit `{id}` is malformed: it was not made by git, or run `git fsck`"
+    ))
+}
+
+/// A commit to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCommit {
+    /// The folder at its root.
+    pub tree: Sha,
+    /// Its parents, the first being the one whose history it continues.
+    pub parents: Vec<Sha>,
+    /// Who wrote it. Characters that would break the line are left out.
+    pub author: Signature,
+    /// Who commits it.
+    pub committer: Signature,
+    /// The whole message; NUL is left out, a line end is added.
+    pub message: String,
+    /// An armored signature of [`NewCommit::payload`], if it is signed.
+    pub signature: Option<String>,
+}
+
+impl NewCommit {
+    /// The bytes that a signature has to cover: the commit without its signature.
+    pub fn payload(&self) -> Vec<u8> {
+        self.encode(None)
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        self.encode(self.signature.as_deref())
+    }
+
+    fn encode(&self, signature: Option<&str>) -> Vec<u8> {
+        let mut text = format!("tree {}\n", self.tree);
+        for parent in &self.parents {
+            text.push_str(&format!("parent {parent}\n"));
+        }
+        text.push_str(&format!(
+            "author {}\ncommitter {}\n",
+            self.author.line(),
+            self.committer.line()
+        ));
+        if let Some(signature) = signature {
+            text.push_str("gpgsig ");
+            text.push_str(&signature.trim_end().replace('\n', "\n "));
+            text.push('\n');
+        }
+        text.push('\n');
+        text.extend(self.message.trim_end().chars().filter(|c| *c != '\0'));
+        text.push('\n');
+        text.into_bytes()
+    }
+}

@@ -1,0 +1,77 @@
+//! Questions about history: what a branch adds, where it left `main`, and the trail itself.
+
+use super::commit::Commit;
+use super::error::{During, GitError, Result};
+use super::repository::{Repository, oid, sha};
+use crate::domain::ids::Sha;
+
+/// A branch that is further from `main` than this is left to libgit2's own search.
+const MOST_ON_A_SIDE: usize = 1000;
+
+impl Repository {
+    /// The commits that are reachable from `head` and not from `excluded`, a child before its parents.
+    /// More than `most` are an error.
+    ///
+    /// Costs the commits of `excluded` that are newer than where `head` left it, and those only
+    /// once: this handle remembers them while `excluded` stays or moves on. If `head` has more than
+    /// `most`, or its own root commit, the whole history is read once.
+    pub fn commits_between(&self, excluded: Sha, head: Sha, most: usize) -> Result<Vec<Commit>> {
+        let mut ancestry = self.ancestry.borrow_mut();
+        ancestry.move_to(self, excluded)?;
+        let Some(side) = ancestry.fork(self, head, most)? else {
+            return Err(GitError::new(format!(
+                "`{head}` has more than {most} commits that `{excluded}` has not"
+            )));
+        };
+        side.own
+            .into_iter()
+            .map(|id| self.read_commit(id))
+            .collect()
+    }
+
+    /// The best common ancestor; `None` if there is none. Cheap in the same way as
+    /// [`Repository::commits_between`] when `a` is always the same branch.
+    pub fn merge_base(&self, a: Sha, b: Sha) -> Result<Option<Sha>> {
+        let mut ancestry = self.ancestry.borrow_mut();
+        ancestry.move_to(self, a)?;
+        if let Some(side) = ancestry.fork(self, b, MOST_ON_A_SIDE)? {
+            match side.joints.as_slice() {
+                [] => return Ok(None),
+                [only] => return Ok(Some(*only)),
+                _ => {}
+            }
+        }
+        match self.inner.merge_base(oid(a)?, oid(b)?) {
+            Ok(id) => sha(id).map(Some),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).during(|| format!("find where `{a}` and `{b}` part")),
+        }
+    }
+
+    /// The first-parent history, newest first, beginning with `tip` itself. Ends after the first error.
+    pub fn first_parents(&self, tip: Sha) -> FirstParents<'_> {
+        FirstParents {
+            repo: self,
+            next: Some(tip),
+        }
+    }
+}
+
+/// See [`Repository::first_parents`].
+#[derive(Debug)]
+pub struct FirstParents<'a> {
+    repo: &'a Repository,
+    next: Option<Sha>,
+}
+
+impl Iterator for FirstParents<'_> {
+    type Item = Result<Commit>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let commit = self.repo.read_commit(self.next.take()?);
+        if let Ok(commit) = &commit {
+            self.next = commit.parents.first().copied();
+        }
+        Some(commit)
+    }
+}

@@ -1,0 +1,48 @@
+//! The only room that names git2: it gives the rest of the house a repository it can read, and a way
+//! to add commits at several thousand a second and publish them by compare-and-swap.
+//!
+//! - [`Repository`] opens, reads objects, walks history and compares trees.
+//! - [`Repository::update_refs`] is the only way a branch moves.
+//! - [`ObjectBuffer`] makes objects in memory and stores them as one pack; [`TreeEditor`] makes the trees.
+//! - [`Objects`] reads both what is stored and what is still in a buffer.
+//! - [`consolidate`] keeps the number of packs small.
+//!
+//! The order that survives a crash: put objects, [`ObjectBuffer::flush`], then `update_refs`.
+
+mod ancestry;
+mod buffer;
+mod commit;
+mod diff;
+mod error;
+mod history;
+mod lock;
+mod maintenance;
+mod objects;
+mod pack;
+mod packed_refs;
+mod read;
+mod refs;
+mod repository;
+mod signing;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod tree_node;
+
+pub use buffer::ObjectBuffer;
+pub use commit::{Commit, NewCommit, Signature};
+pub use diff::Change;
+pub use error::GitError;
+pub use history::FirstParents;
+pub use maintenance::{Maintenance, consolidate};
+pub use objects::{Entry, Kind, Mode, blob_id};
+pub use read::Objects;
+pub use refs::{Durability, Expect, RefEdit, RefsUpdate};
+pub use repository::{Repository, configured_identity};
+pub use signing::SigningKey;
+pub use tree::TreeEditor;
+
+/// Marks a point at which the process may die without harm; the crash tests kill it at each of them.
+fn step(name: &'static str) {
+    tracing::trace!(target: "countersign::step", "{name}");
+}

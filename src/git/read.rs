@@ -1,0 +1,212 @@
+//! Reading objects, both stored ones and those that still wait in a buffer, by id and by path.
+
+use super::buffer::ObjectBuffer;
+use super::commit::{self, Commit};
+use super::error::{During, GitError, Result};
+use super::objects::{self, Entry, Kind, Mode};
+use super::repository::{Repository, oid};
+use crate::domain::ids::Sha;
+
+/// Where objects are looked for: first in a buffer, if there is one, then in the repository.
+#[derive(Clone, Copy)]
+pub struct Objects<'a> {
+    pub(super) repo: &'a Repository,
+    pub(super) buffer: Option<&'a ObjectBuffer>,
+}
+
+impl Objects<'_> {
+    /// The kind and content of an object.
+    pub fn read(&self, id: Sha) -> Result<(Kind, Vec<u8>)> {
+        if let Some(buffer) = self.buffer
+            && let Some(found) = buffer.find(id)?
+        {
+            return Ok(found);
+        }
+        let during = || format!("read the object `{id}`");
+        let odb = self.repo.inner.odb().during(during)?;
+        let object = odb.read(oid(id)?).during(during)?;
+        let kind = match object.kind() {
+            git2::ObjectType::Commit => Kind::Commit,
+            git2::ObjectType::Tree => Kind::Tree,
+            git2::ObjectType::Blob => Kind::Blob,
+            git2::ObjectType::Tag => Kind::Tag,
+            git2::ObjectType::Any => {
+                return Err(GitError::new(format!(
+                    "the object `{id}` is of no known kind: run `git fsck`"
+                )));
+            }
+        };
+        Ok((kind, object.data().to_vec()))
+    }
+
+    pub(super) fn read_kind(&self, id: Sha, wanted: Kind) -> Result<Vec<u8>> {
+        let (kind, content) = self.read(id)?;
+        if kind != wanted {
+            return Err(GitError::new(format!(
+                "`{id}` is a {}, expected a {}",
+                kind.name(),
+                wanted.name()
+            )));
+        }
+        Ok(content)
+    }
+
+    /// The content of a file.
+    pub fn read_blob(&self, id: Sha) -> Result<Vec<u8>> {
+        self.read_kind(id, Kind::Blob)
+    }
+
+    /// The length of a file's content in bytes, without reading it if it is stored.
+    pub fn blob_size(&self, id: Sha) -> Result<usize> {
+        if self.buffer.is_some_and(|buffer| buffer.contains(id)) {
+            return self.read_blob(id).map(|content| content.len());
+        }
+        let during = || format!("read the size of `{id}`");
+        let odb = self.repo.inner.odb().during(during)?;
+        match odb.read_header(oid(id)?).during(during)? {
+            (size, git2::ObjectType::Blob) => Ok(size),
+            (_, kind) => Err(GitError::new(format!(
+                "`{id}` is a {}, expected a blob",
+                kind.str()
+            ))),
+        }
+    }
+
+    /// A commit.
+    pub fn read_commit(&self, id: Sha) -> Result<Commit> {
+        commit::parse_commit(id, &self.read_kind(id, Kind::Commit)?)
+    }
+
+    /// All entries of a folder, in git's order. A malformed tree is an error.
+    pub fn read_tree(&self, id: Sha) -> Result<Vec<Entry>> {
+        let content = self.read_kind(id, Kind::Tree)?;
+        let entries = objects::parse_tree(&content).map_err(|error| in_tree(id, &error))?;
+        Ok(entries
+            .into_iter()
+            .map(objects::RawEntry::to_entry)
+            .collect())
+    }
+
+    /// What lies at this path (`a/b/c`) below a tree; `None` if nothing does.
+    pub fn entry_at(&self, tree: Sha, path: &str) -> Result<Option<Entry>> {
+        let mut folder = tree;
+        let mut parts = path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            let content = self.read_kind(folder, Kind::Tree)?;
+            let entry = objects::find_entry(&content, part.as_bytes());
+            let Some(entry) = entry.map_err(|error| in_tree(folder, &error))? else {
+                return Ok(None);
+            };
+            if parts.peek().is_none() {
+                return Ok(Some(entry.to_entry()));
+            }
+            if !entry.is_tree() {
+                return Ok(None);
+            }
+            folder = entry.id;
+        }
+        Ok(None)
+    }
+
+    /// The content of the regular file at this path; `None` if nothing is there, an error if something
+    /// else is.
+    pub fn read_path(&self, tree: Sha, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.entry_at(tree, path)? else {
+            return Ok(None);
+        };
+        if !matches!(entry.mode, Mode::File | Mode::Executable) {
+            return Err(GitError::new(format!(
+                "`{}` is not a regular file but has the mode {:o}",
+                path.escape_default(),
+                entry.mode.bits()
+            )));
+        }
+        self.read_blob(entry.id).map(Some)
+    }
+
+    /// The entries of the folder at this path (empty: the root); none if there is no such folder.
+    pub fn list_dir(&self, tree: Sha, path: &str) -> Result<Vec<Entry>> {
+        if path.is_empty() {
+            return self.read_tree(tree);
+        }
+        match self.entry_at(tree, path)? {
+            Some(entry) if entry.mode == Mode::Tree => self.read_tree(entry.id),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+pub(super) fn in_tree(id: Sha, error: &GitError) -> GitError {
+    GitError::new(format!("cannot read the tree `{id}`: {error}"))
+}
+
+impl Repository {
+    /// Looks for objects in this buffer before it looks in the repository.
+    pub fn with<'a>(&'a self, buffer: &'a ObjectBuffer) -> Objects<'a> {
+        Objects {
+            repo: self,
+            buffer: Some(buffer),
+        }
+    }
+
+    /// Looks for stored objects only.
+    pub fn objects(&self) -> Objects<'_> {
+        Objects {
+            repo: self,
+            buffer: None,
+        }
+    }
+
+    /// See [`Objects::read_blob`].
+    pub fn read_blob(&self, id: Sha) -> Result<Vec<u8>> {
+        self.objects().read_blob(id)
+    }
+
+    /// See [`Objects::blob_size`].
+    pub fn blob_size(&self, id: Sha) -> Result<usize> {
+        self.objects().blob_size(id)
+    }
+
+    /// See [`Objects::read_commit`].
+    pub fn read_commit(&self, id: Sha) -> Result<Commit> {
+        self.objects().read_commit(id)
+    }
+
+    /// See [`Objects::read_tree`].
+    pub fn read_tree(&self, id: Sha) -> Result<Vec<Entry>> {
+        self.objects().read_tree(id)
+    }
+
+    /// See [`Objects::entry_at`].
+    pub fn entry_at(&self, tree: Sha, path: &str) -> Result<Option<Entry>> {
+        self.objects().entry_at(tree, path)
+    }
+
+    /// See [`Objects::read_path`].
+    pub fn read_path(&self, tree: Sha, path: &str) -> Result<Option<Vec<u8>>> {
+        self.objects().read_path(tree, path)
+    }
+
+    /// See [`Objects::list_dir`].
+    pub fn list_dir(&self, tree: Sha, path: &str) -> Result<Vec<Entry>> {
+        self.objects().list_dir(tree, path)
+    }
+
+    /// Whether the object is stored here.
+    pub fn contains(&self, id: Sha) -> Result<bool> {
+        let odb = self.inner.odb().during(|| format!("look for `{id}`"))?;
+        Ok(odb.exists(oid(id)?))
+    }
+
+    /// Hashes an object again: an error if its content is not what its id says.
+    pub fn check_object(&self, id: Sha) -> Result<()> {
+        let (kind, content) = self.objects().read(id)?;
+        let really = objects::object_id(kind, &content);
+        if really != id {
+            return Err(GitError::new(format!(
+                "the object stored as `{id}` is really `{really}`: the repository is damaged or was tampered with, run `git fsck`"
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Opening and making repositories, and the handle that the rest of this room hangs on.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
+use std::sync::Once;
+
+use super::ancestry::Ancestry;
+use super::error::{During, GitError, Result};
+use super::step;
+use crate::domain::ids::Sha;
+
+/// A handle on one repository. It may be sent to another thread but not shared: use
+/// [`Repository::reopen`] for a second one.
+pub struct Repository {
+    pub(super) inner: git2::Repository,
+    /// What is known of the history of the branch that was asked about last.
+    pub(super) ancestry: RefCell<Ancestry>,
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Repository").field(&self.path()).finish()
+    }
+}
+
+impl Repository {
+    /// Stores one small file as a loose object that a power failure may lose: for what can be rebuilt.
+    /// Everything else goes through an [`ObjectBuffer`](super::ObjectBuffer).
+    pub fn store_blob(&self, content: &[u8]) -> Result<Sha> {
+        let id = self
+            .inner
+            .blob(content)
+            .during(|| "store a file".to_owned())?;
+        sha(id)
+    }
+
+    /// Makes an empty bare repository whose `HEAD` is `refs/heads/main`, without hooks. Refuses a
+    /// path that exists and is not an empty folder.
+    pub fn init_bare(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Ok(false) => {
+                return Err(GitError::new(format!(
+                    "cannot make a repository at `{shown}`: the folder is not empty, choose a new one"
+                )));
+            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).during(|| format!("make a repository at `{shown}`"));
+            }
+            _ => {}
+        }
+        let during = || format!("make a repository at `{shown}`");
+        let mut options = git2::RepositoryInitOptions::new();
+        options
+            .bare(true)
+            .no_reinit(true)
+            .mkpath(true)
+            .external_template(false)
+            .initial_head("main");
+        let inner = git2::Repository::init_opts(path, &options).during(during)?;
+        step("repository made");
+        match fs::remove_dir_all(inner.path().join("hooks")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).during(during);
+            }
+            _ => {}
+        }
+        // A push would otherwise start a full repack as soon as there are 50 packs; see `consolidate`.
+        let mut config = inner.config().during(during)?;
+        config.set_bool("receive.autogc", false).during(during)?;
+        step("repository configured");
+        Self::wrap(inner)
+    }
+
+    /// Opens a bare repository, or the clone whose working folder or git directory this is.
+    pub fn open(path: &Path) -> Result<Self> {
+        let inner = git2::Repository::open(path).map_err(|error| {
+            let shown = path.display();
+            if error.code() == git2::ErrorCode::NotFound {
+                return GitError::missing(format!(
+                    "no git repository at `{shown}`: make one with `countersign init {shown}`, or name another with `--repo`"
+                ));
+            }
+            GitError::new(format!("cannot open the repository `{shown}`: {}", error.message()))
+        })?;
+        Self::wrap(inner)
+    }
+
+    fn wrap(inner: git2::Repository) -> Result<Self> {
+        if inner.object_format() != git2::ObjectFormat::Sha1 {
+            return Err(GitError::new(format!(
+                "`{}` uses SHA-256 object ids, which are not supported: make one with `countersign init`",
+                inner.path().display()
+            )));
+        }
+        static SETTINGS: Once = Once::new();
+        // Hashing every object again that is read costs more than reading it. Damage is found by zlib's
+        // checksum, tampering by `check_object` and `git fsck`.
+        SETTINGS.call_once(|| git2::opts::strict_hash_verification(false));
+        Ok(Self {
+            inner,
+            ancestry: RefCell::default(),
+        })
+    }
+
+    /// The git directory.
+    pub fn path(&self) -> &Path {
+        self.inner.path()
+    }
+
+    /// Where refs and objects live, which differs from the git directory in a linked worktree.
+    pub(super) fn common_dir(&self) -> &Path {
+        self.inner.commondir()
+    }
+
+    /// Whether it has no working folder: a forge's own repository is bare, a person's clone is not.
+    pub fn is_bare(&self) -> bool {
+        self.inner.is_bare()
+    }
+
+    /// Gives a setting of the repository's own configuration these values, and no others.
+    pub fn set_config(&self, name: &str, values: &[&str]) -> Result<()> {
+        let during = || format!("set `{name}` in the repository's configuration");
+        let config = self.inner.config().during(during)?;
+        let mut local = config.open_level(git2::ConfigLevel::Local).during(during)?;
+        match local.remove_multivar(name, ".*") {
+            Err(error) if error.code() != git2::ErrorCode::NotFound => {
+                return Err(error).during(during);
+            }
+            _ => {}
+        }
+        for value in values {
+            // A pattern that no value matches: one more is added.
+            local.set_multivar(name, "^$", value).during(during)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a script where git runs it, such as `update` for every pushed ref.
+    pub fn install_hook(&self, name: &str, script: &str) -> Result<()> {
+        let folder = self.common_dir().join("hooks");
+        let path = folder.join(name);
+        let during = || format!("write the hook `{}`", path.display());
+        fs::create_dir_all(&folder).during(during)?;
+        fs::write(&path, script).during(during)?;
+        step("hook written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).during(during)?;
+        }
+        Ok(())
+    }
+
+    /// Another handle on the same repository, for another thread.
+    pub fn reopen(&self) -> Result<Self> {
+        Self::open(self.path())
+    }
+}
+
+/// The name and the e-mail address that the user has told git, where they have told both.
+pub fn configured_identity() -> Option<(String, String)> {
+    let config = git2::Config::open_default().ok()?;
+    let read = |name: &str| {
+        config
+            .get_string(name)
+            .ok()
+            .filter(|value| !value.trim().is_empty())
+    };
+    Some((read("user.name")?, read("user.email")?))
+}
+
+pub(super) fn oid(id: Sha) -> Result<git2::Oid> {
+    git2::Oid::from_bytes(id.as_bytes()).during(|| format!("use the id `{id}`"))
+}
+
+pub(super) fn sha(id: git2::Oid) -> Result<Sha> {
+    <[u8; 20]>::try_from(id.as_bytes())
+        .map(Sha::from_bytes)
+        .map_err(|_| GitError::new(format!("`{id}` is not a SHA-1 id")))
+}

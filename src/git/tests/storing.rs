@@ -1,0 +1,147 @@
+//! Packs that we write, read by git; and how fast.
+
+use super::*;
+
+#[test]
+fn what_we_store_git_reads() {
+    let (_dir, repo) = repo();
+    let (mut buffer, mut editor) = (ObjectBuffer::new(), TreeEditor::new(None));
+    let tip = record(&repo, &mut buffer, &mut editor, None, 0..120);
+    let unflushed = repo.with(&buffer).read_commit(tip).unwrap();
+    assert!(repo.with(&buffer).read_tree(unflushed.tree).unwrap().len() == 1);
+    buffer.flush(&repo).unwrap();
+    assert!(buffer.is_empty());
+    assert_eq!(
+        update(&repo, "refs/heads/main", Expect::Absent, Some(tip)),
+        RefsUpdate::Done
+    );
+    let second = record(&repo, &mut buffer, &mut editor, Some(tip), 120..160);
+    buffer.flush(&repo).unwrap();
+    update(&repo, "refs/heads/main", Expect::Is(tip), Some(second));
+
+    git(repo.path(), &["fsck", "--strict", "--full"]);
+    for entry in std::fs::read_dir(repo.path().join("objects/pack")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().unwrap() == "idx" {
+            let listing = git(repo.path(), &["verify-pack", "-v", path.to_str().unwrap()]);
+            assert!(listing.contains("chain length = 50:"), "{listing}");
+            assert!(!listing.contains("chain length = 51:"));
+        }
+    }
+    let log = git(
+        repo.path(),
+        &[
+            "log",
+            "--first-parent",
+            "--format=%s|%an|%ae|%(trailers:key=Event,valueonly)",
+            "main",
+        ],
+    );
+    assert!(
+        log.starts_with("event 159|Bot x|bot@example.org|decision"),
+        "{log}"
+    );
+    let path = "recommendations/2026/11/23/14/01JDC3V5J9M0K3W8Q2ZT000007/decision.yaml";
+    let theirs = git(repo.path(), &["cat-file", "blob", &format!("main:{path}")]);
+    let found = repo.read_commit(second).unwrap();
+    assert!(found.valid_utf8 && found.message.starts_with("event 159\n"));
+    assert_eq!(
+        repo.read_path(found.tree, path).unwrap().unwrap(),
+        theirs.as_bytes()
+    );
+    let id = repo.entry_at(found.tree, path).unwrap().unwrap().id;
+    assert_eq!(repo.blob_size(id).unwrap(), theirs.len());
+    repo.check_object(id).unwrap();
+    repo.check_object(found.tree).unwrap();
+    assert_eq!(
+        repo.list_dir(found.tree, "recommendations/2026/11/23/14")
+            .unwrap()
+            .len(),
+        160
+    );
+    assert!(repo.list_dir(found.tree, "nowhere").unwrap().is_empty());
+    assert!(repo.read_path(found.tree, "nowhere/x").unwrap().is_none());
+    assert!(repo.read_path(found.tree, "recommendations").is_err());
+    assert_eq!(
+        repo.first_parents(second).filter(Result::is_ok).count(),
+        161
+    );
+}
+
+#[test]
+fn a_buffer_gives_back_what_was_put_and_stores_it_once() {
+    let (_dir, repo) = repo();
+    let mut buffer = ObjectBuffer::new();
+    let big: Vec<u8> = (0..200_000u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes())
+        .collect();
+    for content in [&b""[..], b"x", &[7; 99], &[7; 100], &[7; 70_000], &big] {
+        let id = buffer.put_blob(content);
+        assert_eq!(buffer.put_blob(content), id);
+        assert_eq!(
+            buffer.find(id).unwrap().unwrap(),
+            (Kind::Blob, content.to_vec())
+        );
+    }
+    assert_eq!(buffer.len(), 6);
+    buffer.flush(&repo).unwrap();
+    buffer.flush(&repo).unwrap();
+    git(repo.path(), &["fsck", "--strict"]);
+    assert_eq!(
+        std::fs::read_dir(repo.path().join("objects/pack"))
+            .unwrap()
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_failed_flush_leaves_nothing_behind_and_can_be_repeated() {
+    let (_dir, repo) = repo();
+    let pack = repo.path().join("objects/pack");
+    std::fs::remove_dir_all(&pack).unwrap();
+    std::fs::write(&pack, "in the way").unwrap();
+    let mut buffer = ObjectBuffer::new();
+    let id = buffer.put_blob(b"content of some length");
+    let error = buffer.flush(&repo).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot store 1 objects in"),
+        "{error}"
+    );
+    std::fs::remove_file(&pack).unwrap();
+    buffer.flush(&repo).unwrap();
+    assert_eq!(repo.read_blob(id).unwrap(), b"content of some length");
+}
+
+#[test]
+fn packs_are_joined_and_open_handles_read_on() {
+    let (_dir, repo) = repo();
+    let (mut buffer, mut editor) = (ObjectBuffer::new(), TreeEditor::new(None));
+    let mut tip = None;
+    let mut blobs = Vec::new();
+    for number in 0..60 {
+        tip = Some(record(
+            &repo,
+            &mut buffer,
+            &mut editor,
+            tip,
+            number..number + 1,
+        ));
+        blobs.push(buffer.put_blob(format!("blob {number}").as_bytes()));
+        buffer.flush(&repo).unwrap();
+        repo.read_blob(blobs[0]).unwrap();
+    }
+    update(&repo, "refs/heads/main", Expect::Absent, tip);
+    let other = repo.reopen().unwrap();
+    other.read_blob(blobs[3]).unwrap();
+    let Maintenance::Consolidated { before, after } = consolidate(&repo).unwrap() else {
+        panic!("not consolidated");
+    };
+    assert!(before == 60 && after < 10, "{after}");
+    assert_eq!(consolidate(&repo).unwrap(), Maintenance::NotNeeded);
+    for blob in &blobs {
+        other.read_blob(*blob).unwrap();
+        repo.read_blob(*blob).unwrap();
+    }
+    git(repo.path(), &["fsck", "--strict"]);
+}

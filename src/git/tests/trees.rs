@@ -1,0 +1,278 @@
+//! Trees that we make, compared with git's; hostile ones; differences.
+
+use super::*;
+
+#[test]
+fn an_editor_makes_the_trees_that_git_makes() {
+    let (dir, repo) = repo();
+    let work = dir.path().join("work");
+    git(dir.path(), &["init", "-q", "-b", "main", "work"]);
+    let (mut buffer, mut editor) = (ObjectBuffer::new(), TreeEditor::new(None));
+    // Names whose order depends on the slash that git imagines behind folders.
+    for path in [
+        "a-b",
+        "a/x",
+        "a0",
+        "a.b/c",
+        "b/c/d/e",
+        "z",
+        "ä",
+        "rules/people.yaml",
+    ] {
+        std::fs::create_dir_all(work.join(path).parent().unwrap()).unwrap();
+        std::fs::write(work.join(path), path).unwrap();
+        let blob = buffer.put_blob(path.as_bytes());
+        editor
+            .insert(repo.with(&buffer), path, Mode::File, blob)
+            .unwrap();
+        git(&work, &["add", "-A"]);
+        assert_eq!(
+            editor.write(&mut buffer).to_string(),
+            git(&work, &["write-tree"]).trim(),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        editor.read(repo.with(&buffer), "b/c/d/e").unwrap().unwrap(),
+        b"b/c/d/e"
+    );
+    for path in ["a/x", "b/c/d/e", "z"] {
+        git(&work, &["rm", "-q", "-f", path]);
+        assert!(editor.remove(repo.with(&buffer), path).unwrap());
+        assert!(!editor.remove(repo.with(&buffer), path).unwrap());
+        assert_eq!(
+            editor.write(&mut buffer).to_string(),
+            git(&work, &["write-tree"]).trim(),
+            "{path}"
+        );
+    }
+    let id = buffer.put_blob(b"");
+    for wrong in [
+        "",
+        "/a",
+        "a//b",
+        "../x",
+        "a/.git/hooks",
+        "a0/below-a-file",
+        "rules",
+    ] {
+        assert!(
+            editor
+                .insert(repo.with(&buffer), wrong, Mode::File, id)
+                .is_err(),
+            "{wrong}"
+        );
+    }
+    let before = editor.write(&mut buffer);
+    buffer.flush(&repo).unwrap();
+    let mut again = TreeEditor::new(Some(before));
+    again
+        .insert(repo.objects(), "a.b/c", Mode::Executable, id)
+        .unwrap();
+    let other = again.write(&mut buffer);
+    editor
+        .insert(repo.with(&buffer), "unwritten", Mode::File, id)
+        .unwrap();
+    editor.reset(repo.with(&buffer), other).unwrap();
+    assert_eq!(editor.write(&mut buffer), other);
+    assert_eq!(
+        editor
+            .find(repo.with(&buffer), "a.b/c")
+            .unwrap()
+            .unwrap()
+            .mode,
+        Mode::Executable
+    );
+    assert!(
+        editor
+            .find(repo.with(&buffer), "unwritten")
+            .unwrap()
+            .is_none()
+    );
+    buffer.flush(&repo).unwrap();
+    git(repo.path(), &["fsck", "--strict"]);
+}
+
+#[test]
+fn many_random_edits_still_give_gits_trees() {
+    let (_dir, repo) = repo();
+    let (mut buffer, mut editor) = (ObjectBuffer::new(), TreeEditor::new(None));
+    let mut random = 12345u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for round in 0..400u64 {
+        for _ in 0..next(4) {
+            let path = format!("d{}/e{}/f{}", next(5), next(5), next(40));
+            if next(3) == 0 {
+                editor.remove(repo.with(&buffer), &path).unwrap();
+            } else {
+                let blob = buffer.put_blob(&round.to_be_bytes());
+                editor
+                    .insert(repo.with(&buffer), &path, Mode::File, blob)
+                    .unwrap();
+            }
+        }
+        let root = editor.write(&mut buffer);
+        if next(50) == 0 {
+            buffer.flush(&repo).unwrap();
+            // What is kept in memory is what was stored.
+            let changes = repo.diff_trees(Some(root), None, 10_000).unwrap();
+            let mut fresh = TreeEditor::new(None);
+            for change in changes {
+                let old = change.old.unwrap();
+                let path = String::from_utf8(change.path).unwrap();
+                fresh
+                    .insert(repo.objects(), &path, old.mode, old.id)
+                    .unwrap();
+            }
+            assert_eq!(fresh.write(&mut ObjectBuffer::new()), root);
+        }
+    }
+    buffer.flush(&repo).unwrap();
+    git(repo.path(), &["fsck", "--strict"]);
+}
+
+#[test]
+fn malformed_trees_and_commits_are_errors() {
+    let (dir, repo) = repo();
+    let blob = repo.inner.blob(b"x").unwrap();
+    let odb = repo.inner.odb().unwrap();
+    let entry = |mode: &str, name: &str| {
+        [
+            mode.as_bytes(),
+            b" ",
+            name.as_bytes(),
+            b"\0",
+            blob.as_bytes(),
+        ]
+        .concat()
+    };
+    let cases = [
+        [entry("100644", "b"), entry("100644", "a")].concat(),
+        [entry("100644", "a"), entry("100644", "a")].concat(),
+        [
+            entry("100644", "a"),
+            entry("100644", "a-b"),
+            entry("40000", "a"),
+        ]
+        .concat(),
+        entry("100644", "a/b"),
+        entry("40000", ".GIT"),
+        entry("100644", ".."),
+        b"100644 a".to_vec(),
+    ];
+    for bytes in cases {
+        let id: Sha = odb
+            .write(git2::ObjectType::Tree, &bytes)
+            .unwrap()
+            .to_string()
+            .parse()
+            .unwrap();
+        assert!(repo.read_tree(id).is_err(), "{bytes:?}");
+        assert!(repo.diff_trees(None, Some(id), 10).is_err());
+        assert!(
+            repo.read_commit(id)
+                .unwrap_err()
+                .to_string()
+                .ends_with("is a tree, expected a commit")
+        );
+    }
+    let bytes = format!("tree {blob}\nauthor A <a@b> x +0000\ncommitter A <a@b> 1 +0000\n\nm");
+    let id: Sha = odb
+        .write(git2::ObjectType::Commit, bytes.as_bytes())
+        .unwrap()
+        .to_string()
+        .parse()
+        .unwrap();
+    assert!(repo.read_commit(id).is_err());
+    let bytes = [
+        format!("tree {blob}\nauthor A <a@b> 1 +0130\ncommitter A <a@b> 1 +0000\nencoding x\n\n")
+            .as_bytes(),
+        b"\xff!",
+    ]
+    .concat();
+    let id: Sha = odb
+        .write(git2::ObjectType::Commit, &bytes)
+        .unwrap()
+        .to_string()
+        .parse()
+        .unwrap();
+    let odd = repo.read_commit(id).unwrap();
+    assert!(!odd.valid_utf8 && odd.message == "\u{fffd}!");
+    let absent: Sha = "9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a".parse().unwrap();
+    assert!(repo.read_blob(absent).unwrap_err().is_missing());
+    let error = Repository::open(dir.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("countersign init") && error.contains("--repo"),
+        "{error}"
+    );
+    assert!(
+        Repository::init_bare(repo.path())
+            .unwrap_err()
+            .to_string()
+            .contains("not empty")
+    );
+    assert_eq!(
+        std::fs::read_to_string(repo.path().join("HEAD")).unwrap(),
+        "ref: refs/heads/main\n"
+    );
+    assert!(!repo.path().join("hooks").exists());
+}
+
+#[test]
+fn a_diff_lists_leaves_and_honours_its_limit() {
+    let (_dir, repo) = repo();
+    let mut buffer = ObjectBuffer::new();
+    let (one, two) = (buffer.put_blob(b"1"), buffer.put_blob(b"2"));
+    let mut tree = |files: &[(&str, Mode, Sha)]| {
+        let mut editor = TreeEditor::new(None);
+        for (path, mode, id) in files {
+            editor.insert(repo.objects(), path, *mode, *id).unwrap();
+        }
+        editor.write(&mut buffer)
+    };
+    let old = tree(&[
+        ("a", Mode::File, one),
+        ("b/c", Mode::File, one),
+        ("b/d", Mode::File, one),
+        ("same/x", Mode::File, one),
+    ]);
+    let new = tree(&[
+        ("a/b", Mode::File, one),
+        ("a/c", Mode::Symlink, one),
+        ("b/c", Mode::File, two),
+        ("b/d", Mode::Executable, one),
+        ("same/x", Mode::File, one),
+    ]);
+    let changes = repo
+        .with(&buffer)
+        .diff_trees(Some(old), Some(new), 5)
+        .unwrap();
+    let shown: Vec<String> = changes
+        .iter()
+        .map(|c| {
+            format!(
+                "{}{}{}",
+                if c.old.is_some() { "-" } else { "" },
+                if c.new.is_some() { "+" } else { "" },
+                String::from_utf8_lossy(&c.path)
+            )
+        })
+        .collect();
+    assert_eq!(shown, ["-a", "+a/b", "+a/c", "-+b/c", "-+b/d"]);
+    let error = repo
+        .with(&buffer)
+        .diff_trees(Some(old), Some(new), 4)
+        .unwrap_err();
+    assert_eq!(error.to_string(), "more than 4 files differ");
+    assert!(
+        repo.with(&buffer)
+            .diff_trees(Some(new), Some(new), 0)
+            .unwrap()
+            .is_empty()
+    );
+}

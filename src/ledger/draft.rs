@@ -1,0 +1,385 @@
+//! Events appended in memory on top of a tip of `main`, one commit each.
+//!
+//! Nothing is visible until the forge publishes the draft by a compare-and-swap of `main`; a lost
+//! race throws the draft away and decides again. A draft keeps its tree in memory, so a thousand
+//! events cost no more than a thousand times one.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{BOT_EMAIL, BOT_NAME, LedgerError, entry};
+use crate::domain::documents::{Claim, Decision, Feedback, Freeze, Outcome, Recommendation};
+use crate::domain::ids::Sha;
+use crate::domain::mode::Mode;
+use crate::domain::yaml;
+use crate::gate::permit::MergePermit;
+use crate::git::{
+    Change, Entry, Mode as FileMode, NewCommit, ObjectBuffer, Objects, Repository, Signature,
+    SigningKey, TreeEditor,
+};
+
+type Result<T> = std::result::Result<T, LedgerError>;
+
+/// Unpublished events on top of a tip.
+pub struct Draft<'r> {
+    repo: &'r Repository,
+    signer: Option<&'r SigningKey>,
+    base: Option<Sha>,
+    tip: Option<Sha>,
+    root: Option<Sha>,
+    tree: TreeEditor,
+    buffer: ObjectBuffer,
+}
+
+impl<'r> Draft<'r> {
+    /// A draft on top of a commit of `main`; on nothing for a new repository.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn on(repo: &'r Repository, tip: Option<Sha>) -> Result<Self> {
+        let root = tip
+            .map(|tip| repo.read_commit(tip))
+            .transpose()?
+            .map(|commit| commit.tree);
+        Ok(Self {
+            repo,
+            signer: None,
+            base: tip,
+            tip,
+            root,
+            tree: TreeEditor::new(root),
+            buffer: ObjectBuffer::new(),
+        })
+    }
+
+    /// The same draft, whose commits are signed.
+    #[must_use]
+    pub fn signed_by(self, signer: Option<&'r SigningKey>) -> Self {
+        Self { signer, ..self }
+    }
+
+    /// The commit of `main` that this draft stands on.
+    pub const fn base(&self) -> Option<Sha> {
+        self.base
+    }
+
+    /// The last commit of the draft.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn tip(&self) -> Result<Sha> {
+        self.tip.ok_or(LedgerError::NoMain)
+    }
+
+    /// The tree of the last commit of the draft.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn root(&self) -> Result<Sha> {
+        self.root.ok_or(LedgerError::NoMain)
+    }
+
+    /// Whether nothing was appended.
+    pub fn is_empty(&self) -> bool {
+        self.base == self.tip
+    }
+
+    /// Reads objects, those of the draft included.
+    pub fn objects(&self) -> Objects<'_> {
+        self.repo.with(&self.buffer)
+    }
+
+    /// The entry at a path of the draft's tree.
+    ///
+    /// # Errors
+    /// When a folder on the way cannot be read.
+    pub fn find(&mut self, path: &str) -> Result<Option<Entry>> {
+        Ok(self.tree.find(self.repo.with(&self.buffer), path)?)
+    }
+
+    /// The content of a file of the draft's tree.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.tree.read(self.repo.with(&self.buffer), path)?)
+    }
+
+    /// The blob id and content of a regular file of the draft's tree.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_file(&mut self, path: &str) -> Result<Option<(Sha, Vec<u8>)>> {
+        match self
+            .find(path)?
+            .filter(|entry| entry.mode == FileMode::File)
+        {
+            Some(entry) => Ok(Some((entry.id, self.objects().read_blob(entry.id)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// The first event: these files.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn genesis(
+        &mut self,
+        files: &[(String, Vec<u8>)],
+        mode: Mode,
+        at: DateTime<Utc>,
+    ) -> Result<Sha> {
+        for (path, bytes) in files {
+            let id = self.buffer.put_blob(bytes);
+            self.insert(path, id)?;
+        }
+        self.commit(entry::genesis_message(mode), &[], at)
+    }
+
+    /// Merges a recommendation together with the decision on it.
+    ///
+    /// # Errors
+    /// When the permit is for another tip, or the case is recorded already.
+    pub fn merge(
+        &mut self,
+        permit: &MergePermit,
+        about: &Recommendation,
+        executor: &str,
+    ) -> Result<Sha> {
+        self.check(permit)?;
+        let decision = permit.decision();
+        self.put_recommendation(decision, about)?;
+        self.put_document(&Decision::path_of(decision.id), decision)?;
+        self.commit(
+            entry::decision_message(decision, about, Some(executor)),
+            &[permit.head()],
+            decision.decided_at,
+        )
+    }
+
+    /// Merges a governance change together with the decision on it.
+    ///
+    /// # Errors
+    /// When the permit is for another tip, or the change is recorded already.
+    pub fn merge_governance(&mut self, permit: &MergePermit, changes: &[Change]) -> Result<Sha> {
+        self.check(permit)?;
+        let decision = permit.decision();
+        let paths = self.apply(changes)?;
+        self.put_document(&Decision::governance_path_of(decision.id), decision)?;
+        self.commit(
+            entry::governance_message(decision, &paths),
+            &[permit.head()],
+            decision.decided_at,
+        )
+    }
+
+    /// Makes the changes of a proposal in the draft's tree, and says which paths they touch.
+    fn apply(&mut self, changes: &[Change]) -> Result<Vec<String>> {
+        let mut paths = Vec::new();
+        // Removals first: a file may give way to a folder of the same name.
+        let (removals, others): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().partition(|change| change.new.is_none());
+        for change in removals.into_iter().chain(others) {
+            let path = String::from_utf8_lossy(&change.path).into_owned();
+            match &change.new {
+                Some(new) => {
+                    self.tree
+                        .insert(self.repo.with(&self.buffer), &path, new.mode, new.id)?
+                }
+                None => {
+                    self.tree.remove(self.repo.with(&self.buffer), &path)?;
+                }
+            }
+            paths.push(path);
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// The tree that there would be with these changes; the draft's own tree stays as it is.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn preview(&mut self, changes: &[Change]) -> Result<Sha> {
+        let before = self.tree.clone();
+        let applied = self.apply(changes);
+        let mut tree = std::mem::replace(&mut self.tree, before);
+        applied?;
+        Ok(tree.write(&mut self.buffer))
+    }
+
+    /// Records that a recommendation ended without a merge.
+    ///
+    /// # Errors
+    /// When the case is recorded already.
+    pub fn close(&mut self, decision: &Decision, about: &Recommendation) -> Result<Sha> {
+        self.put_recommendation(decision, about)?;
+        self.put_document(&Decision::path_of(decision.id), decision)?;
+        self.commit(
+            entry::decision_message(decision, about, None),
+            &[],
+            decision.decided_at,
+        )
+    }
+
+    /// Records that a governance change ended without a merge.
+    ///
+    /// # Errors
+    /// When it is recorded already.
+    pub fn close_governance(&mut self, decision: &Decision, paths: &[String]) -> Result<Sha> {
+        self.put_document(&Decision::governance_path_of(decision.id), decision)?;
+        self.commit(
+            entry::governance_message(decision, paths),
+            &[],
+            decision.decided_at,
+        )
+    }
+
+    /// Records that an execution is about to start.
+    ///
+    /// # Errors
+    /// When it is claimed already.
+    pub fn claim(&mut self, claim: &Claim, about: &Recommendation) -> Result<Sha> {
+        self.put_document(&Claim::path_of(claim.id), claim)?;
+        self.commit(entry::claim_message(claim, about), &[], claim.started_at)
+    }
+
+    /// Records an outcome, with the files that the execution changed (path → new content, none for a
+    /// removal).
+    ///
+    /// # Errors
+    /// When this attempt is recorded already.
+    pub fn outcome(
+        &mut self,
+        outcome: &Outcome,
+        about: &Recommendation,
+        files: &[(String, Option<Vec<u8>>)],
+    ) -> Result<Sha> {
+        self.put_document(&Outcome::path_of(outcome.id, outcome.attempt), outcome)?;
+        for (path, content) in files {
+            match content {
+                Some(content) => {
+                    let id = self.buffer.put_blob(content);
+                    self.insert(path, id)?;
+                }
+                None => {
+                    self.tree.remove(self.repo.with(&self.buffer), path)?;
+                }
+            }
+        }
+        self.commit(
+            entry::outcome_message(outcome, about),
+            &[],
+            outcome.finished_at,
+        )
+    }
+
+    /// Records what a person has to say.
+    ///
+    /// # Errors
+    /// When this very feedback is recorded already.
+    pub fn feedback(&mut self, feedback: &Feedback, about: &Recommendation) -> Result<Sha> {
+        self.put_document(
+            &Feedback::path_of(feedback.recommendation, feedback.id),
+            feedback,
+        )?;
+        self.commit(entry::feedback_message(feedback, about), &[], feedback.at)
+    }
+
+    /// Stops everything.
+    ///
+    /// # Errors
+    /// When it is stopped already.
+    pub fn freeze(&mut self, freeze: &Freeze) -> Result<Sha> {
+        self.put_document(Freeze::PATH, freeze)?;
+        self.commit(
+            entry::freeze_message(Some(freeze), freeze.by.as_str()),
+            &[],
+            freeze.at,
+        )
+    }
+
+    /// Lets everything go on.
+    ///
+    /// # Errors
+    /// When the tree cannot be written.
+    pub fn unfreeze(&mut self, by: &str, at: DateTime<Utc>) -> Result<Sha> {
+        self.tree
+            .remove(self.repo.with(&self.buffer), Freeze::PATH)?;
+        self.commit(entry::freeze_message(None, by), &[], at)
+    }
+
+    /// The objects of the draft, for the forge to store and publish.
+    pub fn into_buffer(self) -> ObjectBuffer {
+        self.buffer
+    }
+
+    fn check(&self, permit: &MergePermit) -> Result<()> {
+        let actual = self.tip()?;
+        if permit.tip() == actual {
+            Ok(())
+        } else {
+            Err(LedgerError::StalePermit {
+                permitted: permit.tip(),
+                actual,
+            })
+        }
+    }
+
+    fn put_recommendation(&mut self, decision: &Decision, about: &Recommendation) -> Result<()> {
+        let path = Recommendation::path_of(about.id);
+        let Some(blob) = decision.recommendation else {
+            return Err(LedgerError::Write {
+                path,
+                reason: "the decision names no recommendation".to_owned(),
+            });
+        };
+        if self.find(&path)?.is_some() {
+            return Err(LedgerError::AlreadyRecorded(path));
+        }
+        self.insert(&path, blob)
+    }
+
+    fn put_document<T: Serialize>(&mut self, path: &str, document: &T) -> Result<()> {
+        if self.find(path)?.is_some() {
+            return Err(LedgerError::AlreadyRecorded(path.to_owned()));
+        }
+        let text = yaml::write(document).map_err(|error| LedgerError::Write {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let id = self.buffer.put_blob(text.as_bytes());
+        self.insert(path, id)
+    }
+
+    fn insert(&mut self, path: &str, id: Sha) -> Result<()> {
+        Ok(self
+            .tree
+            .insert(self.repo.with(&self.buffer), path, FileMode::File, id)?)
+    }
+
+    fn commit(&mut self, message: String, merged: &[Sha], at: DateTime<Utc>) -> Result<Sha> {
+        let root = self.tree.write(&mut self.buffer);
+        let bot = Signature {
+            name: BOT_NAME.to_owned(),
+            email: BOT_EMAIL.to_owned(),
+            time: at,
+        };
+        let mut commit = NewCommit {
+            tree: root,
+            parents: self.tip.iter().chain(merged).copied().collect(),
+            author: bot.clone(),
+            committer: bot,
+            message,
+            signature: None,
+        };
+        if let Some(signer) = self.signer {
+            commit.signature = Some(signer.sign(&commit.payload())?);
+        }
+        let id = self.buffer.put_commit(&commit);
+        self.tip = Some(id);
+        self.root = Some(root);
+        tracing::trace!(target: "countersign::step", commit = %id, "drafted");
+        Ok(id)
+    }
+}

@@ -1,0 +1,264 @@
+//! One commit of the trail: which event it is, and how it reads in `git log`.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::trailers::Trailers;
+use crate::domain::documents::{
+    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Status,
+};
+use crate::domain::ids::{CaseId, Sha, TargetName};
+use crate::git::Commit;
+use crate::risk::code_span;
+
+/// The longest path that a subject shows.
+const MOST_PATH: usize = 80;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Event {
+    /// The repository was made.
+    Genesis,
+    /// A recommendation was decided.
+    Decision,
+    /// An execution is about to start.
+    Claim,
+    /// An execution ended.
+    Outcome,
+    /// A person said something about a case.
+    Feedback,
+    /// A governance change was decided.
+    Governance,
+    /// Everything was stopped, or goes on.
+    Freeze,
+}
+
+impl Event {
+    /// All events.
+    pub const ALL: [Self; 7] = [
+        Self::Genesis,
+        Self::Decision,
+        Self::Claim,
+        Self::Outcome,
+        Self::Feedback,
+        Self::Governance,
+        Self::Freeze,
+    ];
+    /// The value of the trailer `Event`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Genesis => "genesis",
+            Self::Decision => "decision",
+            Self::Claim => "claim",
+            Self::Outcome => "outcome",
+            Self::Feedback => "feedback",
+            Self::Governance => "governance",
+            Self::Freeze => "freeze",
+        }
+    }
+}
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One commit of the trail, as its trailers tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The commit.
+    pub commit: Sha,
+    /// What happened; none if the commit does not say, or says something unknown.
+    pub event: Option<Event>,
+    /// The case it is about.
+    pub case: Option<CaseId>,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Everything that the trailers say.
+    pub trailers: Trailers,
+}
+
+impl Entry {
+    /// Reads a commit of `main`.
+    pub fn of(commit: &Commit) -> Self {
+        let trailers = Trailers::parse(&commit.message);
+        let event = trailers
+            .find("Event")
+            .and_then(|name| Event::ALL.into_iter().find(|event| event.as_str() == name));
+        let case = trailers
+            .find("Recommendation")
+            .or(trailers.find("Governance"))
+            .and_then(|id| id.parse().ok());
+        Self {
+            commit: commit.id,
+            event,
+            case,
+            at: commit.committer.time,
+            trailers,
+        }
+    }
+}
+
+/// The message of the first commit.
+pub fn genesis_message(mode: crate::domain::mode::Mode) -> String {
+    let mut trailers = Trailers::default();
+    trailers.push("Event", Event::Genesis);
+    trailers.message(&format!("genesis: a governance repository in mode {mode}"))
+}
+
+/// The message of a decision on a recommendation.
+pub fn decision_message(
+    decision: &Decision,
+    about: &Recommendation,
+    executor: Option<&str>,
+) -> String {
+    let mut trailers = Trailers::default();
+    trailers.push("Event", Event::Decision);
+    identify(&mut trailers, about);
+    judged(&mut trailers, decision);
+    if let Some(executor) = executor {
+        trailers.push("Executor", executor);
+    }
+    let subject = format!(
+        "decision: {} {} ({} {})",
+        verb(decision.status),
+        what(about),
+        decision.risk.level,
+        decision.risk.score
+    );
+    trailers.message(&subject)
+}
+
+/// The message of a decision on a governance change that touches these paths.
+pub fn governance_message(decision: &Decision, paths: &[String]) -> String {
+    let mut trailers = Trailers::default();
+    trailers
+        .push("Event", Event::Governance)
+        .push("Governance", decision.id);
+    judged(&mut trailers, decision);
+    let first = paths
+        .first()
+        .map_or("nothing".to_owned(), |path| shown(path));
+    let touched = and_more(&first, paths.len());
+    let subject = format!(
+        "governance: {} change of {touched} ({} {})",
+        verb(decision.status),
+        decision.risk.level,
+        decision.risk.score
+    );
+    trailers.message(&subject)
+}
+
+fn judged(trailers: &mut Trailers, decision: &Decision) {
+    trailers.push(
+        "Risk",
+        format_args!("{} {}", decision.risk.level, decision.risk.score),
+    );
+    trailers.push("Decision", decision.status);
+    for approval in &decision.approvals {
+        trailers.push("Approved-by", &approval.by);
+    }
+    if let Some(rejection) = &decision.rejection {
+        trailers
+            .push("Rejected-by", &rejection.by)
+            .push("Category", rejection.category);
+    }
+    trailers
+        .push("Rules", decision.rules.tree.short())
+        .push("Pull-request", decision.pull.number);
+}
+
+/// The message of a claim.
+pub fn claim_message(claim: &Claim, about: &Recommendation) -> String {
+    let mut trailers = Trailers::default();
+    trailers.push("Event", Event::Claim);
+    identify(&mut trailers, about);
+    trailers.push("Executor", claim.executor);
+    trailers.message(&format!("claim: {} for {}", claim.executor, what(about)))
+}
+
+/// The message of an outcome.
+pub fn outcome_message(outcome: &Outcome, about: &Recommendation) -> String {
+    let mut trailers = Trailers::default();
+    let word = Outcome::word(outcome.success);
+    trailers.push("Event", Event::Outcome);
+    identify(&mut trailers, about);
+    trailers
+        .push("Executor", outcome.executor)
+        .push("Attempt", outcome.attempt);
+    trailers
+        .push("Outcome", word)
+        .push("By", &outcome.reported_by);
+    trailers.message(&format!("outcome: {word} of {}", what(about)))
+}
+
+/// The message of a feedback.
+pub fn feedback_message(feedback: &Feedback, about: &Recommendation) -> String {
+    let mut trailers = Trailers::default();
+    trailers.push("Event", Event::Feedback);
+    identify(&mut trailers, about);
+    trailers.push("By", &feedback.by);
+    trailers.message(&format!("feedback: {} on {}", feedback.by, what(about)))
+}
+
+/// The message of a freeze, or of its end.
+pub fn freeze_message(freeze: Option<&Freeze>, by: &str) -> String {
+    let mut trailers = Trailers::default();
+    trailers.push("Event", Event::Freeze).push("By", by);
+    trailers.message(&match freeze {
+        Some(_) => format!("freeze: {by} stops everything"),
+        None => format!("freeze: {by} lets everything go on"),
+    })
+}
+
+fn identify(trailers: &mut Trailers, about: &Recommendation) {
+    trailers
+        .push("Recommendation", about.id)
+        .push("Agent", &about.agent)
+        .push("Session", about.session.as_str());
+    trailers.push("Action", &about.action);
+    for target in &about.targets {
+        trailers.push("Target", target);
+    }
+}
+
+/// A path as a subject may hold it: anybody can choose one, so only a plain and short one stands as it is.
+fn shown(path: &str) -> String {
+    let is_plain = path
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if is_plain && path.len() <= MOST_PATH {
+        path.to_owned()
+    } else {
+        code_span(&path.chars().take(MOST_PATH).collect::<String>())
+    }
+}
+
+const fn verb(status: Status) -> &'static str {
+    match status {
+        Status::AutoApproved | Status::Approved => "approve",
+        Status::Rejected => "reject",
+        Status::Withdrawn => "withdraw",
+        Status::Expired => "expire",
+    }
+}
+
+/// `modify_parameters on rsi-eurusd and 2 more`.
+fn what(about: &Recommendation) -> String {
+    match about.targets.first().map(TargetName::as_str) {
+        None => about.action.to_string(),
+        Some(first) => format!(
+            "{} on {}",
+            about.action,
+            and_more(first, about.targets.len())
+        ),
+    }
+}
+
+fn and_more(first: &str, count: usize) -> String {
+    match count.saturating_sub(1) {
+        0 => first.to_owned(),
+        more => format!("{first} and {more} more"),
+    }
+}

@@ -1,0 +1,43 @@
+//! What can go wrong with the trail.
+
+use crate::domain::ids::Sha;
+use crate::domain::problem::Problems;
+use crate::git::GitError;
+
+/// Why the trail could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The repository failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A document cannot be read.
+    #[error("{0}")]
+    Document(#[from] Problems),
+    /// A document could not be written.
+    #[error("cannot write `{path}`: {reason}")]
+    Write {
+        /// Where it was to go.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A permit is for another tip: the decision is stale.
+    #[error("the permit is for tip {permitted}, but main is at {actual}: decide again")]
+    StalePermit {
+        /// The tip it was made for.
+        permitted: Sha,
+        /// The tip there is.
+        actual: Sha,
+    },
+    /// A record is there already; records are never changed.
+    #[error("`{0}` is already recorded: records are never changed, make a new one")]
+    AlreadyRecorded(String),
+    /// There is no such case.
+    #[error("there is no decided case `{0}`: `countersign list` shows all")]
+    NoSuchCase(String),
+    /// The repository has no trail.
+    #[error(
+        "this repository has no `main`: make a governance repository with `countersign init PATH`"
+    )]
+    NoMain,
+}

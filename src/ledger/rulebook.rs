@@ -1,0 +1,89 @@
+//! The rules of each moment, parsed once per version of the `rules/` tree.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::ids::Sha;
+use crate::domain::problem::{Problem, Problems};
+use crate::git::{Entry, GitError, Mode, Objects};
+use crate::rules::{RuleFiles, Rules};
+
+/// A version of the rules, or what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The tree id of `rules/`.
+    pub tree: Sha,
+    /// The rules.
+    pub rules: Arc<Rules>,
+}
+
+/// Versions of the rules by tree id. A new clone fills it again; it holds nothing that git does not.
+#[derive(Debug, Default)]
+pub struct Rulebook {
+    versions: HashMap<Sha, Result<Version, Problems>>,
+}
+
+/// How many versions are kept before the oldest knowledge is thrown away.
+const MOST_VERSIONS: usize = 64;
+
+impl Rulebook {
+    /// The rules in a tree of `main`.
+    ///
+    /// # Errors
+    /// The outer error when the repository fails, the inner one when the rules cannot be read.
+    pub fn read(
+        &mut self,
+        objects: Objects<'_>,
+        root: Sha,
+    ) -> Result<Result<Version, Problems>, GitError> {
+        let entry = objects.entry_at(root, Rules::FOLDER)?;
+        self.read_entry(objects, entry)
+    }
+
+    /// The rules in the folder of this entry, for callers that have found it already.
+    ///
+    /// # Errors
+    /// As [`Rulebook::read`].
+    pub fn read_entry(
+        &mut self,
+        objects: Objects<'_>,
+        entry: Option<Entry>,
+    ) -> Result<Result<Version, Problems>, GitError> {
+        let Some(tree) = entry
+            .filter(|entry| entry.mode == Mode::Tree)
+            .map(|entry| entry.id)
+        else {
+            let message = "there are no rules on `main`: nothing can be decided; restore the folder or start anew with `countersign init`";
+            return Ok(Err(Problem::of_file(Rules::FOLDER, message).into()));
+        };
+        if let Some(known) = self.versions.get(&tree) {
+            return Ok(known.clone());
+        }
+        let files = rule_files(objects, tree)?;
+        let read = Rules::read(&files).map(|rules| Version {
+            tree,
+            rules: Arc::new(rules),
+        });
+        if self.versions.len() >= MOST_VERSIONS {
+            self.versions.clear();
+        }
+        self.versions.insert(tree, read.clone());
+        Ok(read)
+    }
+}
+
+/// The files below a `rules/` tree, policy tests included.
+///
+/// # Errors
+/// When the repository fails.
+pub fn rule_files(objects: Objects<'_>, tree: Sha) -> Result<RuleFiles, GitError> {
+    let mut files = RuleFiles::new();
+    for (folder, path) in [("", "rules"), ("tests", "rules/tests")] {
+        for entry in objects.list_dir(tree, folder)? {
+            if let (Mode::File, Ok(name)) = (entry.mode, std::str::from_utf8(&entry.name)) {
+                files.insert(format!("{path}/{name}"), objects.read_blob(entry.id)?);
+            }
+        }
+    }
+    Ok(files)
+}

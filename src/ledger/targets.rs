@@ -1,0 +1,116 @@
+//! What an approved change makes of the targets' files, comments kept.
+//!
+//! It only computes; the executor `apply` has the result recorded, and `verify` computes it again.
+
+use std::collections::BTreeMap;
+
+use crate::domain::documents::{Recommendation, Target};
+use crate::domain::ids::TargetName;
+use crate::domain::value::Value;
+use crate::domain::{yaml, yaml_edit};
+use crate::rules::actions::Effect;
+use crate::rules::governance::Governance;
+
+/// New content by path; none removes the file.
+pub type Files = Vec<(String, Option<Vec<u8>>)>;
+
+/// The files that an approved recommendation changes, given the present bytes of its targets.
+///
+/// # Errors
+/// Why a target cannot be written; then none is, so that nothing is ever half a change.
+pub fn changed_files(
+    about: &Recommendation,
+    effect: Effect,
+    present: &BTreeMap<TargetName, Vec<u8>>,
+    governance: &Governance,
+) -> Result<Files, String> {
+    let mut files = Files::new();
+    for name in &about.targets {
+        let path = Target::path_of(name);
+        match (effect, present.get(name)) {
+            (Effect::Create, Some(_)) => {
+                return Err(format!("target `{name}` exists already: `{path}`"));
+            }
+            (Effect::Create, None) => files.push((path, Some(created(about, governance)?))),
+            (_, None) => {
+                return Err(format!(
+                    "target `{name}` does not exist: there is no `{path}`"
+                ));
+            }
+            (Effect::Delete, Some(_)) => files.push((path, None)),
+            (Effect::Modify | Effect::None, Some(bytes)) => {
+                let changed = modified(&path, bytes, about, governance)?;
+                files.push((path, Some(changed)));
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn created(about: &Recommendation, governance: &Governance) -> Result<Vec<u8>, String> {
+    let Some(environment) = about
+        .changes
+        .get(&governance.environment_parameter)
+        .and_then(Value::text)
+    else {
+        return Err(format!(
+            "a new target needs its environment: propose `{}` among the changes",
+            governance.environment_parameter
+        ));
+    };
+    let target = Target {
+        schema: Default::default(),
+        description: None,
+        environment: environment.to_owned(),
+        rehearsal: None,
+        parameters: about
+            .changes
+            .iter()
+            .filter(|(_, value)| **value != Value::Null)
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
+    };
+    yaml::write(&target)
+        .map(String::into_bytes)
+        .map_err(|error| error.to_string())
+}
+
+fn modified(
+    path: &str,
+    bytes: &[u8],
+    about: &Recommendation,
+    governance: &Governance,
+) -> Result<Vec<u8>, String> {
+    let target: Target = yaml::read(path, bytes).map_err(|problems| problems.to_string())?;
+    if let Some((name, expected)) = about
+        .expects
+        .iter()
+        .find(|(name, value)| target.parameters.get(*name).unwrap_or(&Value::Null) != *value)
+    {
+        return Err(format!(
+            "`{name}` in `{path}` is no longer {expected}, as the recommendation expects: propose anew"
+        ));
+    }
+    let changes: BTreeMap<String, Value> = about
+        .changes
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.clone()))
+        .collect();
+    let edited = yaml_edit::set_in_mapping(path, bytes, "parameters", &changes)
+        .map_err(|problems| problems.to_string())?;
+    // `environment` says where the target runs; the parameter that names it says the same.
+    let environment = about
+        .changes
+        .get(&governance.environment_parameter)
+        .and_then(Value::text);
+    let edited = match environment {
+        Some(new) if new != target.environment => {
+            let change = BTreeMap::from([("environment".to_owned(), Value::Text(new.to_owned()))]);
+            yaml_edit::set_in_mapping(path, &edited, "", &change)
+                .map_err(|problems| problems.to_string())?
+        }
+        _ => edited,
+    };
+    yaml::read::<Target>(path, &edited).map_err(|problems| problems.to_string())?;
+    Ok(edited)
+}

@@ -1,0 +1,112 @@
+//! Proves the trail from a clone: every first-parent commit of `main` is explained by exactly one event,
+//! changes exactly what that event may change, and says nothing that cannot be computed again.
+//!
+//! A commit is examined by itself (one file a kind of event): what it needs to know is in its own tree, in
+//! its parent's tree and in the branch it merges, so many can be examined at once. What holds between
+//! commits (order, attempts, claims) is checked afterwards, oldest first, by `links`. No finding is
+//! fatal: an auditor wants to see all that is wrong.
+//!
+//! That each object is what its id says is git's own business: a clone over the network hashes everything
+//! that it receives, and `git fsck` does so in place.
+
+mod approvals;
+mod assessment;
+mod branch;
+mod checkpoint;
+mod decision;
+mod document;
+mod examine;
+mod execution;
+mod finding;
+mod freeze;
+mod genesis;
+mod governance;
+mod line;
+mod links;
+mod message;
+mod outcome_files;
+mod record;
+mod remarks;
+mod step;
+mod workers;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{LedgerError, MAIN};
+use crate::domain::ids::Sha;
+use crate::git::Repository;
+
+pub use checkpoint::Checkpoint;
+pub use finding::{Finding, FindingKind};
+
+use line::Line;
+use links::Links;
+
+/// Where a clone keeps the trail when it has no `main` of its own.
+const REMOTE_MAIN: &str = "refs/remotes/origin/main";
+
+/// What came of a verification.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// The tip that was verified.
+    pub tip: Sha,
+    /// How many commits the trail has.
+    pub commits: usize,
+    /// How many of each event.
+    pub events: BTreeMap<&'static str, usize>,
+    /// How many decisions were computed again, score and verdict.
+    pub recomputed: usize,
+    /// Of those: cases closed without a merge whose branch this clone does not hold, so that who wrote
+    /// its commits is known from the record alone.
+    pub without_branch: usize,
+    /// Everything that is wrong, oldest commit first.
+    pub findings: Vec<Finding>,
+}
+
+/// Verifies the trail of a repository, and that nothing of what was `seen` before is gone from it.
+/// `progress` is told how many of how many commits are done.
+///
+/// # Errors
+/// When the repository cannot be read at all. What is wrong with single commits are findings.
+pub fn verify(
+    repo: &Repository,
+    seen: Option<&Checkpoint>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Verification, LedgerError> {
+    let tip = match repo.find_ref(MAIN)? {
+        Some(tip) => tip,
+        None => repo.find_ref(REMOTE_MAIN)?.ok_or(LedgerError::NoMain)?,
+    };
+    let (line, mut findings) = Line::read(repo, tip)?;
+    if let Some(seen) = seen {
+        findings.extend(seen.find_loss(&line));
+    }
+    let mut events: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let (mut recomputed, mut without_branch) = (0, 0);
+    let mut links = Links::default();
+    workers::examine_all(repo, &line, &mut |done, examined| {
+        if let Some(event) = examined.event {
+            *events.entry(event.as_str()).or_default() += 1;
+        }
+        recomputed += usize::from(examined.recomputed);
+        without_branch += usize::from(examined.without_branch);
+        let linked = links.follow(&examined);
+        findings.extend(examined.findings);
+        findings.extend(linked);
+        progress(done, line.len());
+    })?;
+    findings.extend(links.finish());
+    Ok(Verification {
+        ok: findings.is_empty(),
+        tip,
+        commits: line.len(),
+        events,
+        recomputed,
+        without_branch,
+        findings,
+    })
+}

@@ -1,0 +1,281 @@
+//! The gate, asked again: the recorded approvals are put before it as reviews, at the recorded time, and
+//! its answer has to be the recorded one.
+
+use std::collections::BTreeMap;
+
+use super::document::Written;
+use super::finding::FindingKind;
+use super::step::Step;
+use crate::domain::documents::{CountedApproval, Decision, Rejection, RejectionCategory, Status};
+use crate::domain::ids::Login;
+use crate::domain::level::Level;
+use crate::domain::pull::{Contribution, Pull, PullState};
+use crate::domain::review::{Comment, Opinion, Review};
+use crate::gate::eligibility::Interests;
+use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
+use crate::git::GitError;
+use crate::rules::Rules;
+
+/// What the gate is asked about, beside the record.
+pub struct Question<'a> {
+    pub kind: Kind,
+    /// The level as computed again.
+    pub level: Level,
+    pub contributions: &'a [Contribution],
+    /// The person who answers for the proposing agent.
+    pub owner: Option<&'a Login>,
+    /// Approvals (by review) that other facts have made worthless, and how.
+    pub outdated: &'a BTreeMap<String, String>,
+}
+
+/// Asks the gate again, and compares.
+pub fn check(
+    step: &mut Step,
+    written: &Written<Decision>,
+    rules: &Rules,
+    question: &Question,
+) -> Result<(), GitError> {
+    let decision = &written.document;
+    let frozen = step.is_frozen()?;
+    let pull = rebuild(decision);
+    let case = Case {
+        pull: &pull,
+        kind: question.kind,
+        level: question.level,
+        interests: Interests {
+            contributions: question.contributions,
+            owner: question.owner,
+        },
+        outdated: question.outdated,
+        frozen,
+        now: decision.decided_at,
+    };
+    let ruling = rule(&case, rules);
+    super::assessment::compare_requirement(step, written, ruling.required);
+    check_counted(step, written, &ruling);
+    match decision.status {
+        Status::AutoApproved | Status::Approved => check_merged(step, written, &ruling),
+        Status::Rejected => check_rejected(step, written, &ruling),
+        Status::Expired => check_expired(step, written, rules, frozen),
+        // Whoever closed their own pull request, closed it: there is nothing to compute.
+        Status::Withdrawn => {}
+    }
+    Ok(())
+}
+
+/// The pull request as the record tells it. Reviews that did not count are left out: they cannot help.
+fn rebuild(decision: &Decision) -> Pull {
+    let recorded = &decision.pull;
+    let mut comments = Vec::new();
+    let mut state = PullState::Open;
+    match &decision.rejection {
+        Some(rejection) if is_closing(rejection) => {
+            state = PullState::Closed {
+                by: rejection.account.clone(),
+                at: rejection.at,
+            }
+        }
+        Some(rejection) => comments.push(comment(rejection)),
+        None if decision.status == Status::Withdrawn => {
+            state = PullState::Closed {
+                by: recorded.author.clone(),
+                at: decision.decided_at,
+            }
+        }
+        None => {}
+    }
+    Pull {
+        number: recorded.number,
+        url: recorded.url.clone(),
+        branch: recorded.branch.clone(),
+        author: recorded.author.clone(),
+        head: recorded.head,
+        opened_at: recorded.opened_at,
+        state,
+        reviews: decision.approvals.iter().map(review).collect(),
+        comments,
+        last_report: None,
+    }
+}
+
+fn review(approval: &CountedApproval) -> Review {
+    let mut body = approval.justification.clone().unwrap_or_default();
+    if let Some(confidence) = approval.confidence {
+        body = format!("{body}\n/confidence {confidence}");
+    }
+    Review {
+        id: approval.review.clone(),
+        account: approval.account.clone(),
+        is_bot: false,
+        opinion: Opinion::Approve,
+        head: approval.head,
+        main: approval.main,
+        body,
+        at: approval.at,
+        edited: false,
+    }
+}
+
+/// Whether a rejection is what the gate makes of a pull request that was closed by hand.
+fn is_closing(rejection: &Rejection) -> bool {
+    rejection.category == RejectionCategory::Other
+        && rejection.reason == crate::gate::verdict::CLOSED_WITHOUT_REASON
+}
+
+fn comment(rejection: &Rejection) -> Comment {
+    let (category, reason) = (rejection.category, &rejection.reason);
+    // A reason of several lines stood below the command, one of a single line may have stood beside it.
+    let body = if reason.contains('\n') {
+        format!("/reject {category}\n{reason}")
+    } else {
+        format!("/reject {category}: {reason}")
+    };
+    Comment {
+        id: String::new(),
+        account: rejection.account.clone(),
+        is_bot: false,
+        body,
+        at: rejection.at,
+        edited: false,
+    }
+}
+
+/// Each approval that was counted counts, exactly as recorded.
+fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+    let place = written.place(&["approvals"]);
+    for recorded in &written.document.approvals {
+        let by = &recorded.by;
+        if let Some(counted) = ruling
+            .approvals
+            .iter()
+            .find(|counted| counted.review == recorded.review)
+        {
+            if let Some(what) = find_difference(recorded, counted) {
+                step.say(
+                    FindingKind::WrongApproval,
+                    format!(
+                        "{place}: the approval of `{by}` has another {what} when it is heard again"
+                    ),
+                );
+            }
+            continue;
+        }
+        let ignored = ruling
+            .ignored
+            .iter()
+            .find(|ignored| ignored.review == recorded.review);
+        let why = ignored.map_or("the same person approved again later", |ignored| {
+            ignored.reason.as_str()
+        });
+        step.say(
+            FindingKind::WrongApproval,
+            format!("{place}: the approval of `{by}` does not count: {why}"),
+        );
+    }
+    if written
+        .document
+        .approvals
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if (a.at, &a.review) > (b.at, &b.review)))
+    {
+        step.say(
+            FindingKind::WrongApproval,
+            format!("{place}: they are not in the order in which they were given"),
+        );
+    }
+}
+
+fn find_difference(recorded: &CountedApproval, counted: &CountedApproval) -> Option<&'static str> {
+    let parts = [
+        ("person", recorded.by == counted.by),
+        ("account", recorded.account == counted.account),
+        ("role", recorded.role == counted.role),
+        (
+            "justification",
+            recorded.justification == counted.justification,
+        ),
+        ("confidence", recorded.confidence == counted.confidence),
+    ];
+    parts
+        .into_iter()
+        .find(|(_, is_same)| !is_same)
+        .map(|(what, _)| what)
+}
+
+fn check_merged(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+    let status = written.document.status;
+    match &ruling.verdict {
+        Verdict::Approve(answer) if *answer == status => {}
+        Verdict::Approve(answer) => {
+            step.say(
+                FindingKind::WrongStatus,
+                format!(
+                    "{} is {status}, but the gate says {answer}",
+                    written.place(&["status"])
+                ),
+            );
+        }
+        Verdict::Wait(wait) if wait.frozen && wait.missing == 0 => {
+            step.say(
+                FindingKind::WhileFrozen,
+                "it was merged while everything was frozen",
+            );
+        }
+        Verdict::Wait(_) | Verdict::Expire => {
+            let (required, counted) = (ruling.required, ruling.approvals.len());
+            let message = format!(
+                "it was merged, but {counted} of its approvals count, and {} of role {} are needed",
+                required.approvals, required.role
+            );
+            step.say(FindingKind::NotEnoughApprovals, message);
+        }
+        Verdict::Reject(_) | Verdict::Withdraw => {
+            step.say(
+                FindingKind::WrongStatus,
+                format!(
+                    "{} is {status}, but it was rejected or withdrawn",
+                    written.place(&["status"])
+                ),
+            );
+        }
+    }
+}
+
+fn check_rejected(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+    let Some(rejection) = &written.document.rejection else {
+        return;
+    };
+    let is_it = matches!(&ruling.verdict, Verdict::Reject(again) if again == rejection);
+    if !is_it {
+        let place = written.place(&["rejection"]);
+        let message = format!(
+            "{place}: `{}` could not reject it like this by the rules of that moment",
+            rejection.by
+        );
+        step.say(FindingKind::WrongRejection, message);
+    }
+}
+
+fn check_expired(step: &mut Step, written: &Written<Decision>, rules: &Rules, frozen: bool) {
+    let decision = &written.document;
+    let waited = decision.decided_at - decision.pull.opened_at;
+    if waited < rules.governance.expire_after {
+        let (hours, limit) = (
+            waited.num_hours(),
+            rules.governance.expire_after.num_hours(),
+        );
+        step.say(
+            FindingKind::NotExpired,
+            format!(
+                "{} is expired after {hours} hours, but it had {limit}",
+                written.place(&["status"])
+            ),
+        );
+    }
+    if frozen {
+        step.say(
+            FindingKind::WhileFrozen,
+            "it expired while everything was frozen, when nobody could approve",
+        );
+    }
+}

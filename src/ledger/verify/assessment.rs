@@ -1,0 +1,154 @@
+//! The recorded assessment against the one that is computed again.
+
+use super::document::Written;
+use super::finding::FindingKind;
+use super::step::Step;
+use crate::domain::documents::{Assessment, Decision, FactorScore, FiredTrigger, Requirement};
+use crate::domain::ids::quoted;
+use crate::gate::permit::ENGINE;
+
+/// Compares score, level, every factor and every trigger. Wordings are compared only where this very
+/// engine wrote them: a later one may put the same reasons in better words.
+pub fn compare(step: &mut Step, written: &Written<Decision>, computed: &Assessment) {
+    let recorded = &written.document.risk;
+    if recorded == computed {
+        return;
+    }
+    let same_words = written.document.engine == ENGINE;
+    if recorded.score != computed.score {
+        let message = format!(
+            "{} is {}, but it is {} when computed again",
+            written.place(&["risk", "score"]),
+            recorded.score,
+            computed.score
+        );
+        step.say(FindingKind::WrongScore, message);
+    }
+    if recorded.level != computed.level {
+        let message = format!(
+            "{} is {}, but it is {} when computed again",
+            written.place(&["risk", "level"]),
+            recorded.level,
+            computed.level
+        );
+        step.say(FindingKind::WrongLevel, message);
+    }
+    if let Some(message) = find_wrong_factor(&recorded.factors, &computed.factors, same_words) {
+        step.say(
+            FindingKind::WrongFactor,
+            format!("{}: {message}", written.place(&["risk", "factors"])),
+        );
+    }
+    if let Some(message) = find_wrong_trigger(&recorded.triggers, &computed.triggers, same_words) {
+        step.say(
+            FindingKind::WrongTrigger,
+            format!("{}: {message}", written.place(&["risk", "triggers"])),
+        );
+    }
+}
+
+/// The requirement that follows from level and rules.
+pub fn compare_requirement(step: &mut Step, written: &Written<Decision>, computed: Requirement) {
+    let recorded = written.document.required;
+    if recorded != computed {
+        let message = format!(
+            "{} is {}, but the rules ask for {}",
+            written.place(&["required"]),
+            in_words(recorded),
+            in_words(computed)
+        );
+        step.say(FindingKind::WrongRequirement, message);
+    }
+}
+
+fn in_words(requirement: Requirement) -> String {
+    let justification = if requirement.justification {
+        "with"
+    } else {
+        "without"
+    };
+    format!(
+        "{} of role {} {justification} justification",
+        requirement.approvals, requirement.role
+    )
+}
+
+fn find_wrong_factor(
+    recorded: &[FactorScore],
+    computed: &[FactorScore],
+    same_words: bool,
+) -> Option<String> {
+    for theirs in computed {
+        let Some(ours) = recorded.iter().find(|factor| factor.name == theirs.name) else {
+            return Some(format!("the factor `{}` is missing", theirs.name));
+        };
+        let numbers = |f: &FactorScore| (f.points, f.weight, f.contribution);
+        if numbers(ours) != numbers(theirs) {
+            let told = |f: &FactorScore| {
+                format!(
+                    "{} points at {} % make {}",
+                    f.points, f.weight, f.contribution
+                )
+            };
+            return Some(format!(
+                "`{}`: {}, but computed again {}",
+                theirs.name,
+                told(ours),
+                told(theirs)
+            ));
+        }
+        let words = |f: &FactorScore| [f.input.clone(), f.source.clone(), f.reason.clone()];
+        let difference = words(ours)
+            .into_iter()
+            .zip(words(theirs))
+            .find(|(a, b)| a != b);
+        if let (true, Some((said, is))) = (same_words, difference) {
+            return Some(format!(
+                "`{}` rests on {}, but computed again on {}",
+                theirs.name,
+                quoted(&said),
+                quoted(&is)
+            ));
+        }
+    }
+    let extra = recorded
+        .iter()
+        .find(|factor| !computed.iter().any(|known| known.name == factor.name));
+    let extra = extra.map(|factor| format!("there is no factor {}", quoted(&factor.name)));
+    extra.or_else(|| {
+        (recorded.len() != computed.len()).then(|| "a factor is there twice".to_owned())
+    })
+}
+
+fn find_wrong_trigger(
+    recorded: &[FiredTrigger],
+    computed: &[FiredTrigger],
+    same_words: bool,
+) -> Option<String> {
+    if let Some(missing) = computed
+        .iter()
+        .find(|trigger| !recorded.iter().any(|known| known.id == trigger.id))
+    {
+        return Some(format!(
+            "`{}` fires, but is not recorded: {}",
+            missing.id, missing.reason
+        ));
+    }
+    if let Some(extra) = recorded
+        .iter()
+        .find(|trigger| !computed.iter().any(|known| known.id == trigger.id))
+    {
+        return Some(format!("`{}` is recorded, but does not fire", extra.id));
+    }
+    let differs = |(a, b): &(&FiredTrigger, &FiredTrigger)| {
+        a.id != b.id || (same_words && a.reason != b.reason)
+    };
+    let (said, is) = recorded.iter().zip(computed).find(differs)?;
+    Some(format!(
+        "`{}` fired because {}, but computed again `{}` because {}",
+        said.id,
+        quoted(&said.reason),
+        is.id,
+        quoted(&is.reason)
+    ))
+}

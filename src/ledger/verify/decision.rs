@@ -1,0 +1,298 @@
+//! A decision on a recommendation: both files and nothing else, and every number and name of it derived
+//! again from the parent's tree and the branch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::approvals::{self, Question};
+use super::assessment;
+use super::branch::Branch;
+use super::document::Written;
+use super::examine::{Answer, Examiner, Fact};
+use super::finding::FindingKind;
+use super::record;
+use super::step::Step;
+use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
+use crate::domain::ids::{CaseId, Sha};
+use crate::domain::pull::Contribution;
+use crate::gate::eligibility::shown;
+use crate::gate::verdict::Kind;
+use crate::git::{GitError, Mode};
+use crate::ledger::facts::{self, Targets};
+use crate::ledger::outdated::{self, Then};
+use crate::ledger::{Version, entry};
+use crate::risk;
+
+/// Checks a decision on a recommendation.
+pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<Answer, GitError> {
+    let said = step
+        .entry
+        .trailers
+        .find("Decision")
+        .and_then(|word| word.parse::<Status>().ok());
+    // Even a broken record says to what comes after it that there was a decision.
+    let mut answer = Answer {
+        fact: said.map(|status| Fact::Decided {
+            case,
+            status,
+            executor: ExecutorKind::External,
+        }),
+        ..Answer::default()
+    };
+    let path = Recommendation::path_of(case);
+    let decision = step.take_document::<Decision>(&Decision::path_of(case))?;
+    let blob = step.find_added_blob(&path);
+    let about = step.take_document_by(&path, Recommendation::read)?;
+    let Some(written) = decision else {
+        return Ok(answer);
+    };
+    record::check(step, &written);
+    check_place(step, case, (&written, about.as_ref()), blob);
+    let (Some(about), Some(version)) = (about, step.version.clone()) else {
+        return Ok(answer);
+    };
+    let about = Arc::new(about.document);
+    examiner.remember(Arc::clone(&about));
+    // An unknown action has nobody who carries it out.
+    let executor = version
+        .rules
+        .actions
+        .get(&about.action)
+        .map_or(ExecutorKind::External, |action| action.executor.kind());
+    let status = written.document.status;
+    answer.fact = Some(Fact::Decided {
+        case,
+        status,
+        executor,
+    });
+    step.check_message(&entry::decision_message(
+        &written.document,
+        &about,
+        status.is_approval().then_some(executor.as_str()),
+    ));
+    check_agent(step, &written, &about, &version);
+    let branch = Branch::read(step, written.document.pull.head)?;
+    answer.without_branch = branch.is_none();
+    if let (Some(branch), Some(blob)) = (&branch, blob) {
+        check_branch(step, branch, &path, blob, status);
+    }
+    recompute(
+        examiner,
+        step,
+        &written,
+        (&about, &version, branch.as_ref()),
+    )?;
+    answer.recomputed = true;
+    Ok(answer)
+}
+
+/// Everything is about the case in whose folder it lies, and the decision about that very file.
+fn check_place(
+    step: &mut Step,
+    case: CaseId,
+    (written, about): (&Written<Decision>, Option<&Written<Recommendation>>),
+    blob: Option<Sha>,
+) {
+    let decision = &written.document;
+    if decision.id != case {
+        step.say(
+            FindingKind::Misplaced,
+            format!(
+                "{} is `{}`, not the case of its folder",
+                written.place(&["id"]),
+                decision.id
+            ),
+        );
+    }
+    if let Some(about) = about.filter(|about| about.document.id != case) {
+        step.say(
+            FindingKind::Misplaced,
+            format!(
+                "{} is `{}`, not the case of its folder",
+                about.place(&["id"]),
+                about.document.id
+            ),
+        );
+    }
+    if decision.recommendation != blob {
+        let place = written.place(&["recommendation"]);
+        step.say(FindingKind::EditedRecord, format!("{place} is not the blob of the `recommendation.yaml` beside it: another one was decided"));
+    }
+}
+
+/// A registered agent proposes from its own account, and nobody else in its name.
+fn check_agent(
+    step: &mut Step,
+    written: &Written<Decision>,
+    about: &Recommendation,
+    version: &Version,
+) {
+    let author = &written.document.pull.author;
+    if version
+        .rules
+        .agents
+        .get(&about.agent)
+        .is_some_and(|agent| !agent.owns(author))
+    {
+        let message = format!(
+            "{}: `{}` is not an identity of `{}`",
+            written.place(&["pull", "author"]),
+            shown(author),
+            about.agent
+        );
+        step.say(FindingKind::Impersonation, message);
+    }
+}
+
+/// The branch proposes exactly this file.
+fn check_branch(step: &mut Step, branch: &Branch, path: &str, blob: Sha, status: Status) {
+    branch.check_fork(step);
+    let is_it = |change: &crate::git::Change| {
+        let new = change.new.as_ref().map(|new| (new.mode, new.id));
+        change.path == path.as_bytes() && change.old.is_none() && new == Some((Mode::File, blob))
+    };
+    if !branch.changes.iter().any(is_it) {
+        step.say(
+            FindingKind::InvalidProposal,
+            format!("the commit that was decided does not propose this `{path}`"),
+        );
+    }
+    if !status.is_approval() {
+        return;
+    }
+    branch.check(step);
+    if let Some(other) = branch.changes.iter().find(|change| !is_it(change)) {
+        let other = String::from_utf8_lossy(&other.path)
+            .escape_default()
+            .to_string();
+        step.say(
+            FindingKind::InvalidProposal,
+            format!(
+                "the branch that it merges changes `{other}` too: a recommendation adds one file"
+            ),
+        );
+    }
+}
+
+type Subject<'a> = (&'a Arc<Recommendation>, &'a Version, Option<&'a Branch>);
+
+/// Facts, score and verdict, derived again.
+fn recompute(
+    examiner: &mut Examiner,
+    step: &mut Step,
+    written: &Written<Decision>,
+    (about, version, branch): Subject,
+) -> Result<(), GitError> {
+    let Some((_, tree)) = step.parent else {
+        return Ok(());
+    };
+    let (decision, rules) = (&written.document, &version.rules);
+    let targets = match facts::targets(step.repo.objects(), tree, about)? {
+        Ok(targets) => targets,
+        Err(problems) => {
+            step.say(
+                FindingKind::UnreadableDocument,
+                format!("it was decided on a target that cannot be read: {problems}"),
+            );
+            return Ok(());
+        }
+    };
+    let commits = branch
+        .map(|branch| branch.commits.as_slice())
+        .unwrap_or_default();
+    let contributions = facts::contributions(&decision.pull.author, decision.pull.head, commits);
+    let mut situation = facts::situation(about, &targets, &contributions, rules);
+    let mut computed = risk::assess(about, &situation, rules);
+    if branch.is_none() && computed != decision.risk && !situation.unattributed {
+        // Who wrote the commits of a branch that is not here is not known: both answers are possible.
+        situation.unattributed = true;
+        let other = risk::assess(about, &situation, rules);
+        if other.level == decision.risk.level {
+            computed = other;
+        }
+    }
+    assessment::compare(step, written, &computed);
+    if decision.status.is_approval() {
+        for problem in
+            risk::validity::problems(&Recommendation::path_of(about.id), about, &situation, rules)
+        {
+            step.say(
+                FindingKind::InvalidProposal,
+                format!("it could not be merged: {problem}"),
+            );
+        }
+    }
+    let outdated = find_outdated(
+        examiner,
+        step,
+        written,
+        (about, &targets, &contributions, computed.level),
+    )?;
+    let owner = rules.agents.get(&about.agent).map(|agent| &agent.owner);
+    let question = Question {
+        kind: Kind::Recommendation,
+        level: computed.level,
+        contributions: &contributions,
+        owner,
+        outdated: &outdated,
+    };
+    approvals::check(step, written, rules, &question)
+}
+
+type Facts<'a> = (
+    &'a Arc<Recommendation>,
+    &'a Targets,
+    &'a [Contribution],
+    crate::domain::level::Level,
+);
+
+/// Approvals that were given while `main` said something else about the case.
+fn find_outdated(
+    examiner: &mut Examiner,
+    step: &mut Step,
+    written: &Written<Decision>,
+    now: Facts,
+) -> Result<BTreeMap<String, String>, GitError> {
+    let (about, targets, contributions, level) = now;
+    let mut outdated = BTreeMap::new();
+    for (review, main) in given_on_other_main(step, written) {
+        let root = step.repo.read_commit(main)?.tree;
+        let then = Then::read(
+            step.repo.objects(),
+            &mut examiner.rulebook,
+            root,
+            (about, contributions),
+        )?;
+        if let Some(how) = outdated::find_change(&then, targets, level) {
+            outdated.insert(review, how);
+        }
+    }
+    Ok(outdated)
+}
+
+/// Approvals given on an older tip than the one that was merged into; says so if it was never a tip.
+pub fn given_on_other_main(step: &mut Step, written: &Written<Decision>) -> Vec<(String, Sha)> {
+    let Some((parent, _)) = step.parent else {
+        return Vec::new();
+    };
+    let newest = step.line.place_of(parent);
+    let mut older = Vec::new();
+    for approval in &written.document.approvals {
+        let Some(main) = approval.main.filter(|main| *main != parent) else {
+            continue;
+        };
+        let place = step.line.place_of(main);
+        if place.is_none() || place > newest {
+            let message = format!(
+                "{}: the approval of `{}` was given on {}, which `main` never was before",
+                written.place(&["approvals", "main"]),
+                approval.by,
+                main.short()
+            );
+            step.say(FindingKind::WrongApproval, message);
+        } else {
+            older.push((approval.review.clone(), main));
+        }
+    }
+    older
+}

@@ -1,0 +1,258 @@
+//! Examines commits one by one: which event is it, and does the commit do and say exactly that?
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::finding::{Finding, FindingKind};
+use super::line::Line;
+use super::step::Step;
+use super::{decision, execution, freeze, genesis, governance, remarks};
+use crate::domain::documents::{ExecutorKind, Recommendation, Status};
+use crate::domain::ids::{CaseId, Sha};
+use crate::git::{Commit, GitError, Repository};
+use crate::ledger::{Entry, Event, Rulebook};
+
+/// So many recommendations are kept for the claims, outcomes and feedback that follow them.
+const MOST_CASES: usize = 1_024;
+
+/// What a commit turned out to be.
+#[derive(Debug)]
+pub struct Examined {
+    pub commit: Sha,
+    pub place: usize,
+    pub at: DateTime<Utc>,
+    pub event: Option<Event>,
+    pub fact: Fact,
+    pub findings: Vec<Finding>,
+    pub recomputed: bool,
+    pub without_branch: bool,
+}
+
+/// What later commits may rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// Nothing rests on it.
+    Nothing,
+    /// A recommendation was decided; the executor is that of an approved one.
+    Decided {
+        case: CaseId,
+        status: Status,
+        executor: ExecutorKind,
+    },
+    /// An execution was claimed.
+    Claimed { case: CaseId },
+    /// An attempt ended.
+    Ended {
+        case: CaseId,
+        attempt: u32,
+        executor: ExecutorKind,
+    },
+    /// Somebody said something about a case.
+    Remarked { case: CaseId },
+}
+
+/// What a check says about a commit, beside its findings.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub fact: Option<Fact>,
+    pub recomputed: bool,
+    pub without_branch: bool,
+}
+
+impl From<Fact> for Answer {
+    fn from(fact: Fact) -> Self {
+        Self {
+            fact: Some(fact),
+            ..Self::default()
+        }
+    }
+}
+
+/// Examines commits, best in the order of the line; keeps only what saves reading it again.
+pub struct Examiner<'v> {
+    pub repo: &'v Repository,
+    pub line: &'v Line,
+    pub rulebook: Rulebook,
+    recent: HashMap<CaseId, Arc<Recommendation>>,
+    /// The commit examined last, and its tree: the parent of the next one.
+    last: Option<(Sha, Sha)>,
+}
+
+impl<'v> Examiner<'v> {
+    /// An examiner that has seen nothing yet.
+    pub fn new(repo: &'v Repository, line: &'v Line) -> Self {
+        Self {
+            repo,
+            line,
+            rulebook: Rulebook::default(),
+            recent: HashMap::new(),
+            last: None,
+        }
+    }
+
+    /// Examines the commit at a place of the line.
+    pub fn examine(&mut self, place: usize) -> Examined {
+        let id = self.line.at(place);
+        let mut examined = Examined {
+            commit: id.unwrap_or(Sha::from_bytes([0; 20])),
+            place,
+            at: DateTime::<Utc>::UNIX_EPOCH,
+            event: None,
+            fact: Fact::Nothing,
+            findings: Vec::new(),
+            recomputed: false,
+            without_branch: false,
+        };
+        let Some(id) = id else { return examined };
+        if let Err(error) = self.examine_commit(id, place, &mut examined) {
+            let message = format!("it cannot be verified: {error}");
+            examined.findings.push(Finding {
+                commit: id,
+                kind: FindingKind::Unreadable,
+                message,
+            });
+        }
+        examined
+    }
+
+    fn examine_commit(
+        &mut self,
+        id: Sha,
+        place: usize,
+        examined: &mut Examined,
+    ) -> Result<(), GitError> {
+        let commit = self.repo.read_commit(id)?;
+        let entry = Entry::of(&commit);
+        examined.at = commit.committer.time;
+        examined.event = entry.event;
+        let parent = self.parent_of(&commit, place)?;
+        self.last = Some((id, commit.tree));
+        if place == 0 && self.line.is_cut {
+            return Ok(());
+        }
+        let mut step = Step::new(self.repo, self.line, commit, parent)?;
+        let answered = self.ask(&mut step);
+        // What was found before something could not be read stays found.
+        examined.findings.append(&mut step.findings);
+        let answer = answered?;
+        examined.fact = answer.fact.unwrap_or(Fact::Nothing);
+        examined.recomputed = answer.recomputed;
+        examined.without_branch = answer.without_branch;
+        Ok(())
+    }
+
+    fn parent_of(&self, commit: &Commit, place: usize) -> Result<Option<(Sha, Sha)>, GitError> {
+        let Some(before) = place.checked_sub(1).and_then(|place| self.line.at(place)) else {
+            return Ok(None);
+        };
+        debug_assert_eq!(commit.parents.first(), Some(&before));
+        match self.last {
+            Some((id, tree)) if id == before => Ok(Some((id, tree))),
+            _ => Ok(Some((before, self.repo.read_commit(before)?.tree))),
+        }
+    }
+
+    fn ask(&mut self, step: &mut Step) -> Result<Answer, GitError> {
+        step.check_identity();
+        if step.parent.is_none() {
+            genesis::check_first(self, step)?;
+            return Ok(Answer::default());
+        }
+        let answer = match (step.entry.event, step.entry.case) {
+            (Some(Event::Genesis), _) => {
+                step.say(
+                    FindingKind::SecondGenesis,
+                    "a second genesis: a trail begins once, with its first commit",
+                );
+                Answer::default()
+            }
+            (Some(Event::Freeze), _) => {
+                self.read_rules(step)?;
+                freeze::check(step)?
+            }
+            (Some(event), Some(case)) => {
+                self.read_rules(step)?;
+                match event {
+                    Event::Decision => decision::check(self, step, case)?,
+                    Event::Governance => governance::check(self, step, case)?,
+                    Event::Claim => execution::check_claim(self, step, case)?,
+                    Event::Outcome => execution::check_outcome(self, step, case)?,
+                    Event::Feedback => remarks::check(self, step, case)?,
+                    Event::Genesis | Event::Freeze => Answer::default(),
+                }
+            }
+            (Some(event), None) => {
+                step.say(
+                    FindingKind::Unexplained,
+                    format!("its trailers say `Event: {event}`, but not of which case"),
+                );
+                Answer::default()
+            }
+            (None, _) => {
+                let subject = step.commit.message.lines().next().unwrap_or_default();
+                let subject = crate::domain::ids::quoted(subject);
+                step.say(FindingKind::Unexplained, format!("no event explains this commit, {subject}: it has no trailer `Event` that is known"));
+                Answer::default()
+            }
+        };
+        step.refuse_rest();
+        Ok(answer)
+    }
+
+    /// The rules of the moment: those in the parent's tree.
+    fn read_rules(&mut self, step: &mut Step) -> Result<(), GitError> {
+        let Some((_, tree)) = step.parent else {
+            return Ok(());
+        };
+        match self.rulebook.read(self.repo.objects(), tree)? {
+            Ok(version) => step.version = Some(version),
+            Err(problems) => {
+                let message =
+                    format!("the rules that it was decided by cannot be read: {problems}");
+                step.say(FindingKind::UnreadableDocument, message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a recommendation for what follows it.
+    pub fn remember(&mut self, about: Arc<Recommendation>) {
+        if self.recent.len() >= MOST_CASES {
+            self.recent.clear();
+        }
+        self.recent.insert(about.id, about);
+    }
+
+    /// The recommendation of a case that was decided before; says so if there is none.
+    pub fn decided_before(
+        &mut self,
+        step: &mut Step,
+        case: CaseId,
+    ) -> Result<Option<Arc<Recommendation>>, GitError> {
+        if let Some(known) = self.recent.get(&case) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let path = Recommendation::path_of(case);
+        let Some((_, tree)) = step.parent else {
+            return Ok(None);
+        };
+        let Some(bytes) = self.repo.read_path(tree, &path)? else {
+            step.say(
+                FindingKind::WithoutDecision,
+                format!("nothing was decided about `{case}` before: there is no `{path}`"),
+            );
+            return Ok(None);
+        };
+        match Recommendation::read(&path, &bytes) {
+            Ok(about) => {
+                let about = Arc::new(about);
+                self.remember(Arc::clone(&about));
+                Ok(Some(about))
+            }
+            // Found wrong where it was added.
+            Err(_) => Ok(None),
+        }
+    }
+}

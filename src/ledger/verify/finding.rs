@@ -1,0 +1,150 @@
+//! What can be wrong with a commit of the trail.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::ids::Sha;
+
+/// One thing that is wrong with one commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The commit.
+    pub commit: Sha,
+    /// Which check it fails.
+    pub kind: FindingKind,
+    /// What is wrong, and where.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}: {}",
+            self.commit.short(),
+            self.kind,
+            self.message
+        )
+    }
+}
+
+/// Declares the kinds together with the words by which programs know them.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $word:literal,)*) => {
+        /// Which check a commit fails.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FindingKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl FindingKind {
+            /// All kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+            /// The word for it, in snake case.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// What a checkpoint remembers is no longer on the trail.
+    CutOrRewritten = "cut_or_rewritten",
+    /// The trail does not begin where a trail begins.
+    NoGenesis = "no_genesis",
+    /// A genesis that is not the first commit.
+    SecondGenesis = "second_genesis",
+    /// No event explains the commit.
+    Unexplained = "unexplained",
+    /// An object that is needed cannot be read.
+    Unreadable = "unreadable",
+    /// Not made by the bot.
+    ForeignIdentity = "foreign_identity",
+    /// Dated before the commit that it follows.
+    TimeRunsBackwards = "time_runs_backwards",
+    /// A time in a record is not the time of its commit, or cannot be.
+    WrongTime = "wrong_time",
+    /// A record was edited or removed.
+    EditedRecord = "edited_record",
+    /// The tree changes more than the event may change.
+    UnexpectedChange = "unexpected_change",
+    /// The tree lacks a change that the event makes.
+    MissingChange = "missing_change",
+    /// A file is not a regular file, mode 100644.
+    WrongFileMode = "wrong_file_mode",
+    /// The commit has other parents than the event gives it.
+    WrongParents = "wrong_parents",
+    /// A document cannot be read.
+    UnreadableDocument = "unreadable_document",
+    /// A document is about another case than its place.
+    Misplaced = "misplaced",
+    /// The commit message is not the one that the record gives.
+    WrongMessage = "wrong_message",
+    /// The decision was made for another tip than it stands on.
+    WrongBase = "wrong_base",
+    /// The decision names other rules than those of its parent.
+    WrongRules = "wrong_rules",
+    /// The decision was made by an engine that this one does not know.
+    UnknownEngine = "unknown_engine",
+    /// The decision names another mode than the rules.
+    WrongMode = "wrong_mode",
+    /// The score is not what it is when computed again.
+    WrongScore = "wrong_score",
+    /// The level is not what it is when computed again.
+    WrongLevel = "wrong_level",
+    /// A factor is not what it is when computed again.
+    WrongFactor = "wrong_factor",
+    /// A trigger fired that does not fire when asked again, or the other way round.
+    WrongTrigger = "wrong_trigger",
+    /// The decision asks for something else than the rules.
+    WrongRequirement = "wrong_requirement",
+    /// An approval that was counted does not count.
+    WrongApproval = "wrong_approval",
+    /// Merged with fewer approvals than the rules ask for.
+    NotEnoughApprovals = "not_enough_approvals",
+    /// The status is not the gate's answer.
+    WrongStatus = "wrong_status",
+    /// The rejection is not one.
+    WrongRejection = "wrong_rejection",
+    /// Recorded as expired before the deadline.
+    NotExpired = "not_expired",
+    /// What was merged could never have been decided.
+    InvalidProposal = "invalid_proposal",
+    /// Somebody else proposed in the name of a registered agent.
+    Impersonation = "impersonation",
+    /// Merged or executed while everything was stopped.
+    WhileFrozen = "while_frozen",
+    /// An execution, an outcome or a feedback without the decision that allows it.
+    WithoutDecision = "without_decision",
+    /// Decided again.
+    DecidedTwice = "decided_twice",
+    /// The attempts of a case are not numbered 1, 2, 3.
+    WrongAttempt = "wrong_attempt",
+    /// Something was executed that nobody claimed.
+    WithoutClaim = "without_claim",
+    /// A claim that could not be made.
+    WrongClaim = "wrong_claim",
+    /// Carried out by something else than the rules say.
+    WrongExecutor = "wrong_executor",
+    /// The outcome is not what the executor computes.
+    WrongOutcome = "wrong_outcome",
+    /// An approved change was not carried out with its decision.
+    MissingOutcome = "missing_outcome",
+    /// Somebody did what their role does not allow.
+    NotEntitled = "not_entitled",
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+impl Serialize for FindingKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

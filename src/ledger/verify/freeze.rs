@@ -1,0 +1,88 @@
+//! A freeze adds `freeze.yaml`, its end removes it, and neither does anything else.
+
+use super::document::Written;
+use super::examine::Answer;
+use super::finding::FindingKind;
+use super::step::Step;
+use crate::domain::documents::{AccountRecord, Freeze, Role};
+use crate::domain::ids::Login;
+use crate::gate::eligibility::{Principal, principal_of};
+use crate::git::GitError;
+use crate::ledger::entry;
+
+/// Checks a freeze or its end.
+pub fn check(step: &mut Step) -> Result<Answer, GitError> {
+    step.check_parents(None);
+    if step.adds(Freeze::PATH) {
+        let Some(written) = step.take_document::<Freeze>(Freeze::PATH)? else {
+            return Ok(Answer::default());
+        };
+        let Written {
+            document: freeze,
+            path,
+            ..
+        } = written;
+        step.check_time(&path, "at", freeze.at);
+        step.check_message(&entry::freeze_message(Some(&freeze), freeze.by.as_str()));
+        step.check_role(&freeze.by, Role::Reviewer, "freezes");
+        return Ok(Answer::default());
+    }
+    match step.take(Freeze::PATH) {
+        Some(change) if change.new.is_none() => unfreeze(step),
+        // Present before and after: an edit of the record.
+        Some(_) => step.say(
+            FindingKind::EditedRecord,
+            format!(
+                "`{}` is changed: a freeze is lifted and made anew, never edited",
+                Freeze::PATH
+            ),
+        ),
+        None => step.say(
+            FindingKind::MissingChange,
+            format!("it neither adds nor removes `{}`", Freeze::PATH),
+        ),
+    }
+    Ok(Answer::default())
+}
+
+fn unfreeze(step: &mut Step) {
+    let by = step
+        .entry
+        .trailers
+        .find("By")
+        .and_then(|by| by.parse::<Login>().ok());
+    let Some(by) = by else {
+        step.say(
+            FindingKind::WrongMessage,
+            "the trailer `By` does not say who lifts the freeze",
+        );
+        return;
+    };
+    step.check_message(&entry::freeze_message(None, by.as_str()));
+    step.check_role(&by, Role::Admin, "lifts the freeze");
+}
+
+impl Step<'_> {
+    /// Whether a person had at least this role by the rules of the moment.
+    pub fn check_role(&mut self, login: &Login, least: Role, does: &str) {
+        let Some(version) = self.version.clone() else {
+            return;
+        };
+        let account = AccountRecord {
+            login: Some(login.clone()),
+            ..AccountRecord::default()
+        };
+        let has = match principal_of(&account, &version.rules) {
+            Principal::Person(person) => Some(person.role),
+            Principal::Agent(_) | Principal::Unknown => None,
+        };
+        let message = match has {
+            None => format!("`{login}` {does}, but `rules/people.yaml` did not list them"),
+            Some(role) if role < least => {
+                format!("`{login}` {does}, which takes the role {least}; theirs was {role}")
+            }
+            Some(_) => return,
+        };
+        self.say(FindingKind::NotEntitled, message);
+    }
+}

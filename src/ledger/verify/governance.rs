@@ -1,0 +1,206 @@
+//! A decision on a governance change: exactly the changes of its branch, and the decision.
+
+use std::collections::BTreeMap;
+
+use super::approvals::{self, Question};
+use super::assessment;
+use super::branch::Branch;
+use super::decision::given_on_other_main;
+use super::document::Written;
+use super::examine::{Answer, Examiner};
+use super::finding::FindingKind;
+use super::record;
+use super::step::{Step, is_record};
+use crate::domain::documents::Decision;
+use crate::domain::ids::CaseId;
+use crate::gate::eligibility::{Principal, principal_of};
+use crate::gate::verdict::Kind;
+use crate::git::{Change, Entry as TreeEntry, GitError};
+use crate::ledger::{Version, entry, facts};
+use crate::risk;
+use crate::rules::Rules;
+
+/// Stands for paths that are not known; no path is spelled like this.
+const UNKNOWN_PATH: &str = "../..";
+
+/// Checks a decision on a governance change.
+pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<Answer, GitError> {
+    let mut answer = Answer::default();
+    let Some(written) = step.take_document::<Decision>(&Decision::governance_path_of(case))? else {
+        return Ok(answer);
+    };
+    let decision = &written.document;
+    record::check(step, &written);
+    check_id(step, &written, case);
+    let branch = Branch::read(step, decision.pull.head)?;
+    answer.without_branch = branch.is_none();
+    match &branch {
+        Some(branch) => {
+            branch.check_fork(step);
+            step.check_message(&entry::governance_message(
+                decision,
+                &paths_of(&branch.changes),
+            ));
+            if decision.status.is_approval() {
+                branch.check(step);
+                take_changes(step, &branch.changes)?;
+            }
+        }
+        None => check_message_without_paths(step, decision),
+    }
+    if decision.status.is_approval()
+        && let Err(problems) = examiner
+            .rulebook
+            .read(step.repo.objects(), step.commit.tree)?
+    {
+        step.say(
+            FindingKind::InvalidProposal,
+            format!("the rules that it makes cannot be read: {problems}"),
+        );
+    }
+    let Some(version) = step.version.clone() else {
+        return Ok(answer);
+    };
+    recompute(step, &written, &version, branch.as_ref())?;
+    answer.recomputed = true;
+    Ok(answer)
+}
+
+fn paths_of(changes: &[Change]) -> Vec<String> {
+    changes
+        .iter()
+        .map(|change| String::from_utf8_lossy(&change.path).into_owned())
+        .collect()
+}
+
+/// The id follows from the pull request: its time and its head.
+fn check_id(step: &mut Step, written: &Written<Decision>, case: CaseId) {
+    let decision = &written.document;
+    let follows = CaseId::from_parts(case.time(), decision.pull.head.seed()) == case
+        && case.time().timestamp() == decision.pull.opened_at.timestamp();
+    if decision.id != case || !follows {
+        let message = format!(
+            "{} is `{}`, which does not follow from its pull request and its folder",
+            written.place(&["id"]),
+            decision.id
+        );
+        step.say(FindingKind::Misplaced, message);
+    }
+    if decision.recommendation.is_some() {
+        step.say(
+            FindingKind::Misplaced,
+            format!(
+                "{}: a governance change decides no recommendation",
+                written.place(&["recommendation"])
+            ),
+        );
+    }
+}
+
+/// Takes what the branch changes off the list; what is the same on `main` already needs no change.
+fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
+    let Some((_, tree)) = step.parent else {
+        return Ok(());
+    };
+    let kept = |entry: Option<&TreeEntry>| entry.map(|entry| (entry.mode, entry.id));
+    for change in changes {
+        let path = String::from_utf8_lossy(&change.path).into_owned();
+        let shown = path.escape_default();
+        if is_record(&path) {
+            step.say(
+                FindingKind::InvalidProposal,
+                format!("the branch that it merges changes the record `{shown}`"),
+            );
+            continue;
+        }
+        if let Some(new) = &change.new {
+            step.check_mode(&path, new.mode);
+        }
+        let becomes = kept(change.new.as_ref());
+        match step.take(&path) {
+            Some(taken) if kept(taken.new.as_ref()) == becomes => {
+                if kept(taken.old.as_ref()) != kept(change.old.as_ref()) {
+                    step.say(FindingKind::InvalidProposal, format!("`{shown}` was changed on `main` after the branch was made, and is overwritten"));
+                }
+            }
+            Some(_) => step.say(
+                FindingKind::UnexpectedChange,
+                format!("`{shown}` becomes something else than its branch proposes"),
+            ),
+            None => {
+                let there = step.repo.entry_at(tree, &path)?;
+                if kept(there.as_ref()) != becomes {
+                    step.say(
+                        FindingKind::MissingChange,
+                        format!("`{shown}` should become what its branch proposes, but does not"),
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The branch is not in this clone, so the paths in the subject cannot be known; all the rest can.
+fn check_message_without_paths(step: &mut Step, decision: &Decision) {
+    let expected = entry::governance_message(decision, &[UNKNOWN_PATH.to_owned()]);
+    let (start, end) = expected.split_once(UNKNOWN_PATH).unwrap_or((&expected, ""));
+    let found = step.commit.message.clone();
+    let fits = found
+        .strip_prefix(start)
+        .and_then(|rest| rest.strip_suffix(&format!("{}\n", end.trim_end())))
+        .is_some_and(|paths| !paths.contains('\n'));
+    if !fits {
+        step.check_message(&expected.replace(UNKNOWN_PATH, "…"));
+    }
+}
+
+fn recompute(
+    step: &mut Step,
+    written: &Written<Decision>,
+    version: &Version,
+    branch: Option<&Branch>,
+) -> Result<(), GitError> {
+    let (decision, rules) = (&written.document, &version.rules);
+    let commits = branch
+        .map(|branch| branch.commits.as_slice())
+        .unwrap_or_default();
+    let contributions = facts::contributions(&decision.pull.author, decision.pull.head, commits);
+    let mut computed = risk::assess_governance_change(
+        &branch
+            .map(|branch| paths_of(&branch.changes))
+            .unwrap_or_default(),
+        rules,
+    );
+    if branch.is_none() {
+        // Which files it would have changed is only on record.
+        for (trigger, recorded) in computed.triggers.iter_mut().zip(&decision.risk.triggers) {
+            trigger.reason.clone_from(&recorded.reason);
+        }
+    }
+    assessment::compare(step, written, &computed);
+    let mut outdated = BTreeMap::new();
+    for (review, main) in given_on_other_main(step, written) {
+        let root = step.repo.read_commit(main)?.tree;
+        if step
+            .repo
+            .entry_at(root, Rules::FOLDER)?
+            .map(|entry| entry.id)
+            != Some(version.tree)
+        {
+            outdated.insert(review, "the rules have changed on `main`".to_owned());
+        }
+    }
+    let owner = match principal_of(&decision.pull.author, rules) {
+        Principal::Agent(name) => rules.agents.get(name).map(|agent| &agent.owner),
+        Principal::Person(_) | Principal::Unknown => None,
+    };
+    let question = Question {
+        kind: Kind::GovernanceChange,
+        level: computed.level,
+        contributions: &contributions,
+        owner,
+        outdated: &outdated,
+    };
+    approvals::check(step, written, rules, &question)
+}

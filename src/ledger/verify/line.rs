@@ -1,0 +1,72 @@
+//! The commits of the trail, oldest first, and where each stands.
+
+use std::collections::HashMap;
+
+use super::finding::{Finding, FindingKind};
+use crate::domain::ids::Sha;
+use crate::git::{GitError, Repository};
+
+/// The first-parent line of `main`.
+#[derive(Debug)]
+pub struct Line {
+    ids: Vec<Sha>,
+    places: HashMap<Sha, usize>,
+    /// Whether the oldest commit has a parent that cannot be read.
+    pub is_cut: bool,
+}
+
+impl Line {
+    /// Walks from the tip to the beginning, or as far as it can be read.
+    ///
+    /// # Errors
+    /// When not even the tip can be read.
+    pub fn read(repo: &Repository, tip: Sha) -> Result<(Self, Vec<Finding>), GitError> {
+        let mut ids = Vec::new();
+        let mut findings = Vec::new();
+        for commit in repo.first_parents(tip) {
+            match (commit, ids.last()) {
+                (Ok(commit), _) => ids.push(commit.id),
+                (Err(error), None) => return Err(error),
+                (Err(error), Some(oldest)) => {
+                    let message = format!(
+                        "what came before it cannot be read, so nothing older is verified: {error}; a shallow clone is not enough"
+                    );
+                    findings.push(Finding {
+                        commit: *oldest,
+                        kind: FindingKind::Unreadable,
+                        message,
+                    });
+                }
+            }
+        }
+        ids.reverse();
+        let places = ids
+            .iter()
+            .enumerate()
+            .map(|(place, id)| (*id, place))
+            .collect();
+        Ok((
+            Self {
+                ids,
+                places,
+                is_cut: !findings.is_empty(),
+            },
+            findings,
+        ))
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The commit at a place, the oldest being at 0.
+    pub fn at(&self, place: usize) -> Option<Sha> {
+        self.ids.get(place).copied()
+    }
+
+    /// The place of a commit, if it is on the line.
+    pub fn place_of(&self, id: Sha) -> Option<usize> {
+        self.places.get(&id).copied()
+    }
+}

@@ -1,0 +1,141 @@
+//! What `none` and `apply` leave behind: nothing, or exactly the targets' files as they are computed again.
+
+use super::document::Written;
+use super::finding::FindingKind;
+use super::step::Step;
+use crate::domain::documents::{ExecutorKind, Outcome, Recommendation, Target};
+use crate::domain::ids::quoted;
+use crate::domain::value::Value;
+use crate::git::{GitError, blob_id};
+use crate::ledger::facts::{self, Targets};
+use crate::ledger::{Files, REPORTED_BY_BOT, changed_files};
+
+/// Checks the outcome of an execution that was part of the push.
+pub fn check(
+    step: &mut Step,
+    written: &Written<Outcome>,
+    about: &Recommendation,
+) -> Result<(), GitError> {
+    let (Some((_, tree)), Some(version)) = (step.parent, step.version.clone()) else {
+        return Ok(());
+    };
+    let outcome = &written.document;
+    if outcome.reported_by != REPORTED_BY_BOT {
+        let place = written.place(&["reported_by"]);
+        step.say(
+            FindingKind::WrongOutcome,
+            format!(
+                "{place} is {}, but only the bot itself does this",
+                quoted(&outcome.reported_by)
+            ),
+        );
+    }
+    if step.is_frozen()? {
+        step.say(
+            FindingKind::WhileFrozen,
+            "it was executed while everything was frozen",
+        );
+    }
+    let targets = match facts::targets(step.repo.objects(), tree, about)? {
+        Ok(targets) => targets,
+        Err(problems) => {
+            step.say(
+                FindingKind::UnreadableDocument,
+                format!("it was executed on a target that cannot be read: {problems}"),
+            );
+            return Ok(());
+        }
+    };
+    let computed = match (outcome.executor, version.rules.actions.get(&about.action)) {
+        (ExecutorKind::Apply, Some(action)) => changed_files(
+            about,
+            action.effect,
+            &targets.files,
+            &version.rules.governance,
+        ),
+        _ => Ok(Files::new()),
+    };
+    compare(step, written, &computed);
+    for (path, content) in computed.unwrap_or_default() {
+        take_file(step, (&path, content.as_deref()), about, &targets);
+    }
+    Ok(())
+}
+
+/// Success, files and reason as recorded and as computed.
+fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files, String>) {
+    let outcome = &written.document;
+    let (success, error) = match computed {
+        Ok(_) => (true, None),
+        Err(reason) => (false, Some(reason)),
+    };
+    if outcome.success != Some(success) {
+        let word = |success| Outcome::word(success);
+        let message = format!(
+            "{} says {}, but computed again it is {}",
+            written.place(&["success"]),
+            word(outcome.success),
+            word(Some(success))
+        );
+        step.say(FindingKind::WrongOutcome, message);
+    } else if outcome.error.as_ref() != error {
+        step.say(
+            FindingKind::WrongOutcome,
+            format!(
+                "{} is not the one that is computed again",
+                written.place(&["error"])
+            ),
+        );
+    }
+    let Ok(files) = computed else { return };
+    let named: Vec<Value> = files
+        .iter()
+        .map(|(path, _)| Value::Text(path.clone()))
+        .collect();
+    let recorded = match outcome.details.get("files") {
+        Some(Value::List(files)) => files.as_slice(),
+        _ => &[],
+    };
+    if recorded != named.as_slice() {
+        step.say(
+            FindingKind::WrongOutcome,
+            format!(
+                "{} does not name the files that it changes",
+                written.place(&["details", "files"])
+            ),
+        );
+    }
+}
+
+/// Takes the change of a target's file off the list, if it is the computed one.
+fn take_file(
+    step: &mut Step,
+    (path, content): (&str, Option<&[u8]>),
+    about: &Recommendation,
+    targets: &Targets,
+) {
+    let wanted = content.map(blob_id);
+    let Some(change) = step.take(path) else {
+        let name = about
+            .targets
+            .iter()
+            .find(|name| Target::path_of(name) == path);
+        let present = name.and_then(|name| targets.blobs.get(name)).copied();
+        if present != wanted {
+            step.say(
+                FindingKind::MissingChange,
+                format!("`{path}` should be changed by it as approved, but is not"),
+            );
+        }
+        return;
+    };
+    if let Some(new) = &change.new {
+        step.check_mode(path, new.mode);
+    }
+    if change.new.as_ref().map(|new| new.id) != wanted {
+        step.say(
+            FindingKind::UnexpectedChange,
+            format!("`{path}` becomes something else than what was approved"),
+        );
+    }
+}

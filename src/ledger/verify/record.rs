@@ -1,0 +1,129 @@
+//! What every decision record says about itself: the tip, the rules, the engine, the mode, the times.
+
+use super::document::Written;
+use super::finding::FindingKind;
+use super::step::{CLOCK_TOLERANCE, Step};
+use crate::domain::documents::{Decision, Status, time};
+use crate::domain::ids::quoted;
+use crate::gate::permit::ENGINE;
+
+/// Checks what a decision says about its place in the trail.
+pub fn check(step: &mut Step, written: &Written<Decision>) {
+    let decision = &written.document;
+    step.check_time(&written.path, "decided_at", decision.decided_at);
+    step.check_parents(decision.status.is_approval().then_some(decision.pull.head));
+    check_base(step, written);
+    check_engine(step, written);
+    check_times(step, written);
+    let is_rejected = decision.status == Status::Rejected;
+    if decision.rejection.is_some() != is_rejected {
+        let message = format!(
+            "{} is {}, and a rejection is {}recorded",
+            written.place(&["status"]),
+            decision.status,
+            if is_rejected { "not " } else { "" }
+        );
+        step.say(FindingKind::WrongStatus, message);
+    }
+}
+
+fn check_base(step: &mut Step, written: &Written<Decision>) {
+    let decision = &written.document;
+    let Some((parent, _)) = step.parent else {
+        return;
+    };
+    if decision.pull.base != parent {
+        let place = written.place(&["pull", "base"]);
+        let message = format!(
+            "{place} is {}, but the decision stands on {}: it was made for another tip",
+            decision.pull.base.short(),
+            parent.short()
+        );
+        step.say(FindingKind::WrongBase, message);
+    }
+    let Some(version) = step.version.clone() else {
+        return;
+    };
+    if decision.rules.commit != parent || decision.rules.tree != version.tree {
+        let place = written.place(&["rules", "tree"]);
+        let (said, is) = (decision.rules.tree.short(), version.tree.short());
+        let message = format!(
+            "{place} is {said} of commit {}, but the rules of its parent {} are {is}",
+            decision.rules.commit.short(),
+            parent.short()
+        );
+        step.say(FindingKind::WrongRules, message);
+    }
+    let mode = version.rules.governance.mode;
+    if decision.mode != mode {
+        step.say(
+            FindingKind::WrongMode,
+            format!(
+                "{} is {}, but the rules say {mode}",
+                written.place(&["mode"]),
+                decision.mode
+            ),
+        );
+    }
+}
+
+fn check_engine(step: &mut Step, written: &Written<Decision>) {
+    let engine = &written.document.engine;
+    let is_known = match (version_of(engine), version_of(ENGINE)) {
+        (Some(theirs), Some(ours)) => theirs <= ours,
+        _ => false,
+    };
+    if !is_known {
+        let place = written.place(&["engine"]);
+        step.say(FindingKind::UnknownEngine, format!("{place} is {}, which `{ENGINE}` does not know: verify with that version or a later one", quoted(engine)));
+    }
+}
+
+/// The three numbers of `countersign 1.2.3`.
+fn version_of(engine: &str) -> Option<[u64; 3]> {
+    let (name, _) = ENGINE.split_once(' ')?;
+    let numbers: Option<Vec<u64>> = engine
+        .strip_prefix(name)?
+        .strip_prefix(' ')?
+        .split('.')
+        .map(|part| part.parse().ok())
+        .collect();
+    numbers?.try_into().ok()
+}
+
+/// Nothing that a decision rests on can be later than the decision.
+fn check_times(step: &mut Step, written: &Written<Decision>) {
+    let decision = &written.document;
+    let latest = decision.decided_at + CLOCK_TOLERANCE;
+    let mut earlier = vec![
+        ("pull.opened_at", decision.pull.opened_at),
+        (
+            "id",
+            decision.id.time() - crate::domain::ids::CaseId::FUTURE_TOLERANCE,
+        ),
+    ];
+    earlier.extend(
+        decision
+            .approvals
+            .iter()
+            .map(|approval| ("approvals.at", approval.at)),
+    );
+    earlier.extend(
+        decision
+            .rejection
+            .iter()
+            .map(|rejection| ("rejection.at", rejection.at)),
+    );
+    for (key, at) in earlier {
+        if at > latest {
+            let keys: Vec<&str> = key.split('.').collect();
+            let message = format!(
+                "{} is {}, after the decision at {}",
+                written.place(&keys),
+                time::text(&at),
+                time::text(&decision.decided_at)
+            );
+            step.say(FindingKind::WrongTime, message);
+        }
+    }
+}

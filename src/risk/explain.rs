@@ -1,0 +1,252 @@
+//! The explanation of an assessment in words, for a terminal and for a forge.
+//!
+//! It always says the same five things: level and score; each factor's contribution and why; each
+//! trigger; what would make it less risky; and what is asked for. Sentences may quote an agent, so
+//! both forms make every sentence one visible line without links, mentions or markup, and the
+//! Markdown form puts each into a code span as well, where no forge looks for anything.
+
+use std::fmt::Write as _;
+
+use crate::domain::documents::{Assessment, FactorScore, Recommendation, Requirement, Role};
+use crate::domain::ids::TriggerId;
+use crate::domain::level::Level;
+use crate::domain::value::Value;
+use crate::risk::counterfactual::{self, DROP, Reduction, TARGETS};
+use crate::risk::situation::Situation;
+use crate::risk::words::push_safe;
+use crate::rules::Rules;
+
+/// Everything that is said about the risk of one proposal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation<'a> {
+    /// Score, level, factors, triggers.
+    pub assessment: &'a Assessment,
+    /// What the gate asks for.
+    pub requirement: Requirement,
+    /// The smallest edits that reach a lower level.
+    pub reductions: Vec<Reduction>,
+    /// The triggers that no edit removes.
+    pub lasting: Vec<TriggerId>,
+}
+
+impl<'a> Explanation<'a> {
+    /// Explains the assessment of a recommendation, with the edits that would lower it.
+    pub fn of(
+        recommendation: &Recommendation,
+        situation: &Situation,
+        rules: &Rules,
+        assessment: &'a Assessment,
+        requirement: Requirement,
+    ) -> Self {
+        let reductions = counterfactual::reductions(recommendation, situation, rules, assessment);
+        // An edit that was scored below HIGH has no trigger left.
+        let lasting = if reductions.is_empty() {
+            counterfactual::lasting_triggers(recommendation, situation, rules, assessment)
+        } else {
+            Vec::new()
+        };
+        Self {
+            assessment,
+            requirement,
+            reductions,
+            lasting,
+        }
+    }
+
+    /// Explains an assessment that no edit of values lowers: a governance change.
+    pub fn of_governance_change(assessment: &'a Assessment, requirement: Requirement) -> Self {
+        let fired = assessment.triggers.iter();
+        Self {
+            assessment,
+            requirement,
+            reductions: Vec::new(),
+            lasting: fired.map(|trigger| trigger.id.clone()).collect(),
+        }
+    }
+
+    /// As lines of plain text, for a terminal.
+    pub fn plain(&self) -> String {
+        self.render(&PLAIN)
+    }
+
+    /// As Markdown, for a check or a comment.
+    pub fn markdown(&self) -> String {
+        self.render(&MARKDOWN)
+    }
+
+    fn render(&self, form: &Form) -> String {
+        let mut page = Page {
+            form,
+            text: String::with_capacity(1_024),
+        };
+        let (level, score) = (self.assessment.level, self.assessment.score);
+        page.raw(format_args!(
+            "{}{level} RISK (score {score}){}\n\n",
+            form.strong, form.strong
+        ));
+        page.raw(format_args!("This is {level} risk because:{}", form.gap));
+        for factor in &self.assessment.factors {
+            page.item(|line| push_factor(line, factor));
+        }
+        for trigger in &self.assessment.triggers {
+            let lasting = self.lasting.contains(&trigger.id);
+            page.item(|line| {
+                line.push_str("HIGH in any case, ");
+                line.push_str(trigger.id.as_str());
+                line.push_str(": ");
+                line.push_str(&trigger.reason);
+                if lasting {
+                    line.push_str(" (no edit removes this)");
+                }
+            });
+        }
+        if level != Level::Low {
+            self.render_reductions(&mut page);
+        }
+        page.raw(format_args!("\n"));
+        self.render_requirement(&mut page);
+        page.text
+    }
+
+    fn render_reductions(&self, page: &mut Page<'_>) {
+        if self.reductions.is_empty() {
+            page.raw(format_args!(
+                "\nNo edit that was tried makes it less risky.\n"
+            ));
+            return;
+        }
+        page.raw(format_args!("\nTo make it less risky:{}", page.form.gap));
+        for reduction in &self.reductions {
+            page.item(|line| push_reduction(line, reduction));
+        }
+    }
+
+    fn render_requirement(&self, page: &mut Page<'_>) {
+        let Requirement {
+            role,
+            approvals,
+            justification,
+        } = self.requirement;
+        let (who, whose) = match role {
+            Role::None => {
+                page.raw(format_args!("It needs no approval.\n"));
+                return;
+            }
+            Role::Reviewer => ("a reviewer", "reviewers"),
+            Role::Admin => ("an admin", "admins"),
+        };
+        let why = match (justification, approvals) {
+            (false, _) => "",
+            (true, 1) => ", with a justification",
+            (true, _) => ", each with a justification",
+        };
+        match approvals {
+            1 => page.raw(format_args!("It needs the approval of {who}{why}.\n")),
+            count => page.raw(format_args!(
+                "It needs the approval of {count} {whose}{why}.\n"
+            )),
+        }
+    }
+}
+
+/// `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`.
+fn push_factor(line: &mut String, factor: &FactorScore) {
+    // Writing to a string cannot fail.
+    let _ = write!(line, "+{} ", factor.contribution);
+    let parts = [
+        &factor.name,
+        ": ",
+        &factor.input,
+        " (",
+        &factor.source,
+        "): ",
+        &factor.reason,
+    ];
+    parts.into_iter().for_each(|part| line.push_str(part));
+}
+
+/// `stop_loss_pct: 5, without leverage, only on draft reaches MEDIUM 55.00`.
+fn push_reduction(line: &mut String, reduction: &Reduction) {
+    let names = |key: &str| match reduction.edits.get(key) {
+        Some(Value::List(names)) => names.as_slice(),
+        _ => &[],
+    };
+    let mut separator = "";
+    for (key, value) in &reduction.edits {
+        if key != TARGETS && key != DROP {
+            let _ = write!(line, "{separator}{key}: {value}");
+            separator = ", ";
+        }
+    }
+    for (words, names) in [("without ", names(DROP)), ("only on ", names(TARGETS))] {
+        if !names.is_empty() {
+            line.push_str(separator);
+            line.push_str(words);
+            push_names(line, names);
+            separator = ", ";
+        }
+    }
+    let _ = write!(line, " reaches {} {}", reduction.level, reduction.score);
+    if let Some(note) = reduction.note {
+        let _ = write!(line, " ({note})");
+    }
+}
+
+fn push_names(line: &mut String, names: &[Value]) {
+    const MOST: usize = 10;
+    for (index, name) in names.iter().filter_map(Value::text).take(MOST).enumerate() {
+        if index > 0 {
+            line.push_str(", ");
+        }
+        line.push_str(name);
+    }
+    if names.len() > MOST {
+        let _ = write!(line, " and {} more", names.len() - MOST);
+    }
+}
+
+/// How one form of the text looks.
+struct Form {
+    strong: &'static str,
+    /// After a heading, before its items.
+    gap: &'static str,
+    open: &'static str,
+    close: &'static str,
+}
+
+const PLAIN: Form = Form {
+    strong: "",
+    gap: "\n",
+    open: "  ",
+    close: "\n",
+};
+const MARKDOWN: Form = Form {
+    strong: "**",
+    gap: "\n\n",
+    open: "- `",
+    close: "`\n",
+};
+
+struct Page<'f> {
+    form: &'f Form,
+    text: String,
+}
+
+impl Page<'_> {
+    /// Our own words: never anything of an agent.
+    fn raw(&mut self, text: std::fmt::Arguments<'_>) {
+        let _ = self.text.write_fmt(text);
+    }
+
+    /// A sentence that may quote an agent, made safe.
+    fn item(&mut self, write: impl FnOnce(&mut String)) {
+        let mut sentence = String::with_capacity(128);
+        write(&mut sentence);
+        self.text.push_str(self.form.open);
+        push_safe(&mut self.text, &sentence);
+        self.text.push_str(self.form.close);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What the tests of this room start from: the shipped rules and short ways to say a case.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use chrono::DateTime;
+
+use crate::domain::documents::Recommendation;
+use crate::domain::ids::CaseId;
+use crate::domain::value::Value;
+use crate::risk::situation::{KnownTarget, Situation};
+use crate::rules::{RuleFiles, Rules};
+
+macro_rules! shipped_file {
+    ($name:literal) => {
+        (
+            concat!("rules/", $name),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/", $name)),
+        )
+    };
+}
+
+const FILES: [(&str, &str); 6] = [
+    shipped_file!("governance.yaml"),
+    shipped_file!("parameters.yaml"),
+    shipped_file!("actions.yaml"),
+    shipped_file!("triggers.yaml"),
+    shipped_file!("agents.yaml"),
+    shipped_file!("people.yaml"),
+];
+
+static SHIPPED: LazyLock<Rules> = LazyLock::new(|| rules_with(&[]));
+
+/// The shipped rules.
+pub(crate) fn rules() -> &'static Rules {
+    &SHIPPED
+}
+
+/// The shipped rules with some text in them replaced.
+pub(crate) fn rules_with(replaced: &[(&str, &str)]) -> Rules {
+    let mut unused = replaced.to_vec();
+    let files: RuleFiles = FILES
+        .into_iter()
+        .map(|(path, text)| {
+            let mut text = text.to_owned();
+            for (old, new) in replaced {
+                if text.contains(old) {
+                    unused.retain(|(unused, _)| unused != old);
+                    text = text.replace(old, new);
+                }
+            }
+            (path.to_owned(), text.into_bytes())
+        })
+        .collect();
+    assert!(unused.is_empty(), "nothing to replace: {unused:?}");
+    Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// A recommendation of `strategy-optimizer`; targets separated by spaces, values as `--set` takes them.
+pub(crate) fn recommend(action: &str, targets: &str, changes: &[(&str, &str)]) -> Recommendation {
+    Recommendation {
+        schema: Default::default(),
+        id: CaseId::from_parts(DateTime::UNIX_EPOCH, 0),
+        agent: "strategy-optimizer".parse().unwrap(),
+        session: "test".parse().unwrap(),
+        action: action.parse().unwrap(),
+        targets: targets
+            .split_whitespace()
+            .map(|name| name.parse().unwrap())
+            .collect(),
+        changes: changes
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), Value::from_argument(value).unwrap()))
+            .collect(),
+        rationale: String::new(),
+        citations: Vec::new(),
+        details: BTreeMap::new(),
+        expects: BTreeMap::new(),
+        created_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+/// A target in an environment, with `KEY=VALUE` parameters separated by spaces.
+pub(crate) fn target(environment: &str, parameters: &str) -> KnownTarget {
+    let parameters = parameters.split_whitespace().map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap();
+        (name.parse().unwrap(), Value::from_argument(value).unwrap())
+    });
+    KnownTarget {
+        environment: environment.to_owned(),
+        parameters: parameters.collect(),
+        rehearsal: None,
+    }
+}
+
+/// A situation with these targets, a registered agent and attributed commits.
+pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> Situation {
+    Situation {
+        targets: targets
+            .iter()
+            .map(|(name, known)| (name.parse().unwrap(), known.clone()))
+            .collect(),
+        agent_registered: true,
+        unattributed: false,
+    }
+}
+
+/// The three targets of the example: `live`, `paper` and `draft`, each the rehearsal of the one before.
+pub(crate) fn example() -> Situation {
+    let of = |environment: &str, rehearsal: Option<&str>| KnownTarget {
+        rehearsal: rehearsal.map(|name| name.parse().unwrap()),
+        ..target(
+            environment,
+            &format!("stop_loss_pct=3.0 stop_loss_enabled=true trading_mode={environment}"),
+        )
+    };
+    situation(&[
+        ("live", of("live", Some("paper"))),
+        ("paper", of("paper", Some("draft"))),
+        ("draft", of("inactive", None)),
+    ])
+}
+
+/// A number of targets alike, `t0`, `t1` and so on, and their names separated by spaces.
+pub(crate) fn many(count: usize, like: &KnownTarget) -> (Situation, String) {
+    let names: Vec<String> = (0..count).map(|index| format!("t{index}")).collect();
+    let targets: Vec<(&str, KnownTarget)> = names
+        .iter()
+        .map(|name| (name.as_str(), like.clone()))
+        .collect();
+    (situation(&targets), names.join(" "))
+}

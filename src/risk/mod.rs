@@ -1,0 +1,29 @@
+//! PURE. How risky a proposal is, why, and what would make it less risky.
+//!
+//! Three values go in: the recommendation, the [`situation`] on `main`, and the rules. Out comes
+//! the same answer for ever: no clock, no I/O, no floats. [`score::assess`] makes the assessment
+//! that decisions record; the four files of `factors` measure and explain one factor each;
+//! `triggers` answers the rules' conditions; [`validity`] says what contradicts itself and
+//! therefore has no score; [`counterfactual`] searches the smallest edits that reach a lower
+//! level, by scoring them; [`explain`] puts all of it into words for a terminal and for a forge.
+//!
+//! Two promises hold throughout. What is unknown counts as the highest. And what an agent claims
+//! never lowers the risk below what `main` says: facts are derived, a claim may only raise.
+
+pub mod counterfactual;
+pub mod explain;
+mod factors;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod score;
+pub mod situation;
+mod subject;
+mod triggers;
+pub mod validity;
+mod words;
+
+pub use counterfactual::{Reduction, lasting_triggers, reductions};
+pub use explain::Explanation;
+pub use score::{assess, assess_governance_change};
+pub use situation::{KnownTarget, Situation};
+pub use words::code_span;

@@ -1,0 +1,115 @@
+//! The score: the weighted sum of the factors, lifted by the triggers, and the level it means.
+
+use crate::domain::documents::{Assessment, FiredTrigger, Recommendation};
+use crate::domain::ids::quoted;
+use crate::domain::level::{Level, Score};
+use crate::risk::factors::environment::{self, Environment};
+use crate::risk::factors::parameters::{self, Parameters};
+use crate::risk::factors::reversibility::{self, Reversibility};
+use crate::risk::factors::scope::{self, Scope};
+use crate::risk::situation::Situation;
+use crate::risk::subject::Subject;
+use crate::risk::triggers;
+use crate::rules::Rules;
+use crate::rules::governance::Governance;
+
+/// The four factors, before anything is said about them.
+pub(crate) struct Measured<'a> {
+    pub(crate) environment: Environment<'a>,
+    pub(crate) parameters: Parameters<'a>,
+    pub(crate) scope: Scope,
+    pub(crate) reversibility: Reversibility<'a>,
+}
+
+impl<'a> Measured<'a> {
+    pub(crate) fn of(subject: &Subject<'a>) -> Self {
+        Self {
+            environment: environment::measure(subject),
+            parameters: parameters::measure(subject),
+            scope: scope::measure(subject),
+            reversibility: reversibility::measure(subject),
+        }
+    }
+
+    /// The sum of the contributions of all factors but the parameters.
+    pub(crate) fn sum_without_parameters(subject: &Subject<'_>) -> Score {
+        let weights = subject.rules.governance.weights;
+        let contributions = [
+            environment::measure(subject)
+                .points
+                .weighted(weights.environment),
+            scope::measure(subject).points.weighted(weights.scope),
+            reversibility::measure(subject)
+                .points
+                .weighted(weights.reversibility),
+        ];
+        contributions.into_iter().sum()
+    }
+
+    /// The sum of the contributions, before any trigger.
+    pub(crate) fn sum(&self, governance: &Governance) -> Score {
+        let weights = governance.weights;
+        let contributions = [
+            self.environment.points.weighted(weights.environment),
+            self.parameters.points.weighted(weights.parameters),
+            self.scope.points.weighted(weights.scope),
+            self.reversibility.points.weighted(weights.reversibility),
+        ];
+        contributions.into_iter().sum()
+    }
+}
+
+/// How risky a recommendation is: a pure function, the same for ever from the same three inputs.
+///
+/// The score is exactly the sum of the factors' contributions, or `trigger_score` where a trigger
+/// fired and the sum is lower.
+pub fn assess(recommendation: &Recommendation, situation: &Situation, rules: &Rules) -> Assessment {
+    let governance = &rules.governance;
+    let subject = Subject::new(recommendation, situation, rules);
+    let measured = Measured::of(&subject);
+    let triggers = triggers::fired(&subject, &measured);
+    let sum = measured.sum(governance);
+    let score = if triggers.is_empty() {
+        sum
+    } else {
+        sum.max(governance.trigger_score)
+    };
+    Assessment {
+        score,
+        level: governance.level_of(score),
+        factors: vec![
+            measured.environment.factor(governance),
+            measured.parameters.factor(governance),
+            measured.scope.factor(governance),
+            measured.reversibility.factor(governance),
+        ],
+        triggers,
+    }
+}
+
+/// How risky a change of the rules, targets, agents or people is: always HIGH, by one trigger.
+///
+/// `paths` are the files it touches.
+pub fn assess_governance_change(paths: &[String], rules: &Rules) -> Assessment {
+    const MOST: usize = 5;
+    let shown: Vec<String> = paths.iter().take(MOST).map(|path| quoted(path)).collect();
+    let more = match paths.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let reason = format!(
+        "changes what decisions are made by: {}{more}",
+        shown.join(", ")
+    );
+    // The name is a constant of this program and always parses.
+    let id = "governance_change".parse().ok();
+    Assessment {
+        score: rules.governance.trigger_score,
+        level: Level::High,
+        factors: Vec::new(),
+        triggers: id
+            .map(|id| FiredTrigger { id, reason })
+            .into_iter()
+            .collect(),
+    }
+}

@@ -1,0 +1,39 @@
+//! What is so on `main`, as far as risk depends on it: the facts that no claim can change.
+
+use std::collections::BTreeMap;
+
+use crate::domain::documents::Target;
+use crate::domain::ids::{ParameterName, TargetName};
+use crate::domain::value::Value;
+
+/// A target as `main` describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownTarget {
+    /// Where it runs, as `environment` of its file says.
+    pub environment: String,
+    /// The present values of its parameters.
+    pub parameters: BTreeMap<ParameterName, Value>,
+    /// A target in a less risky environment on which a change can be tried first.
+    pub rehearsal: Option<TargetName>,
+}
+
+impl From<&Target> for KnownTarget {
+    fn from(target: &Target) -> Self {
+        Self {
+            environment: target.environment.clone(),
+            parameters: target.parameters.clone(),
+            rehearsal: target.rehearsal.clone(),
+        }
+    }
+}
+
+/// Everything outside the recommendation and the rules that the risk depends on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Situation {
+    /// Those of the named targets, and of their rehearsals, that exist on `main`.
+    pub targets: BTreeMap<TargetName, KnownTarget>,
+    /// Whether the proposing agent is listed in `rules/agents.yaml`.
+    pub agent_registered: bool,
+    /// Whether a commit of the branch is by nobody that the rules know.
+    pub unattributed: bool,
+}

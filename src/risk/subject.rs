@@ -1,0 +1,79 @@
+//! A proposal beside everything that is known of it: what the factors and triggers look at.
+//!
+//! It borrows, so that a variation of a proposal (another value, fewer targets) costs no copy of
+//! the whole recommendation.
+
+use crate::domain::documents::Recommendation;
+use crate::domain::ids::{ActionName, AgentName, ParameterName, Session, TargetName};
+use crate::domain::value::Value;
+use crate::risk::situation::{KnownTarget, Situation};
+use crate::rules::Rules;
+use crate::rules::actions::{ActionType, Effect};
+
+/// A proposal, its targets on `main`, and the rules.
+#[derive(Clone)]
+pub(crate) struct Subject<'a> {
+    pub(crate) agent: &'a AgentName,
+    pub(crate) session: &'a Session,
+    pub(crate) action: &'a ActionName,
+    /// The action's type; none when the rules do not list it.
+    pub(crate) action_type: Option<&'a ActionType>,
+    /// Each named target with what `main` says of it; none when it does not exist there.
+    pub(crate) targets: Vec<(&'a TargetName, Option<&'a KnownTarget>)>,
+    /// Each entry of `changes`, in the order of the names.
+    pub(crate) changes: Vec<(&'a ParameterName, &'a Value)>,
+    pub(crate) situation: &'a Situation,
+    pub(crate) rules: &'a Rules,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(
+        recommendation: &'a Recommendation,
+        situation: &'a Situation,
+        rules: &'a Rules,
+    ) -> Self {
+        let targets = recommendation.targets.iter();
+        Self {
+            agent: &recommendation.agent,
+            session: &recommendation.session,
+            action: &recommendation.action,
+            action_type: rules.actions.get(&recommendation.action),
+            targets: targets
+                .map(|name| (name, situation.targets.get(name)))
+                .collect(),
+            changes: recommendation.changes.iter().collect(),
+            situation,
+            rules,
+        }
+    }
+
+    /// What the action does; none when the rules do not list it.
+    pub(crate) fn effect(&self) -> Option<Effect> {
+        self.action_type.map(|action| action.effect)
+    }
+
+    /// The proposed value of a parameter.
+    pub(crate) fn proposed(&self, name: &ParameterName) -> Option<&'a Value> {
+        let at = self
+            .changes
+            .binary_search_by(|(change, _)| (*change).cmp(name))
+            .ok()?;
+        self.changes.get(at).map(|(_, value)| *value)
+    }
+
+    /// Whether a proposed value differs from the present one on any target. What is not known to
+    /// be equal differs.
+    pub(crate) fn differs(&self, name: &ParameterName, value: &Value) -> bool {
+        let creates = self.effect() == Some(Effect::Create);
+        if self.targets.is_empty() {
+            return true;
+        }
+        self.targets.iter().any(|(_, known)| match known {
+            Some(target) => match target.parameters.get(name) {
+                Some(present) => present != value,
+                None => !value.is_null(),
+            },
+            None => !(creates && value.is_null()),
+        })
+    }
+}

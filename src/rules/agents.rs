@@ -1,0 +1,157 @@
+//! `rules/agents.yaml`: the registered agents, who answers for them, and by what they are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{RuleFiles, file};
+use crate::domain::documents::{AccountRecord, schema_tag};
+use crate::domain::ids::{ActionName, AgentName, Login};
+use crate::domain::problem::{Problem, Problems};
+use crate::domain::yaml;
+
+/// Where this document is kept.
+pub const PATH: &str = "rules/agents.yaml";
+
+schema_tag! {
+    /// The value of `schema` in the agents.
+    AgentsSchema, "countersign/agents/v1"
+}
+
+/// The document as written.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawAgents {
+    schema: AgentsSchema,
+    /// Each agent by name; a proposal of an agent that is not listed is HIGH.
+    agents: BTreeMap<AgentName, RawAgent>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawAgent {
+    /// What it is, for people.
+    #[serde(default)]
+    description: Option<String>,
+    /// The person who answers for it, and who may therefore not approve what it proposes.
+    owner: Login,
+    /// The addresses of its commits.
+    #[serde(default)]
+    emails: Vec<String>,
+    /// Its accounts on the forge.
+    #[serde(default)]
+    logins: Vec<Login>,
+    /// The numeric ids of its accounts on the forge.
+    #[serde(default)]
+    ids: Vec<u64>,
+    /// What it may propose.
+    actions: BTreeSet<ActionName>,
+}
+
+/// A registered agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// The person who answers for it.
+    pub owner: Login,
+    /// The addresses of its commits, in lower case.
+    pub emails: Vec<String>,
+    /// Its accounts on the forge.
+    pub logins: Vec<Login>,
+    /// The numeric ids of its accounts.
+    pub ids: Vec<u64>,
+    /// What it may propose.
+    pub actions: BTreeSet<ActionName>,
+}
+
+impl Agent {
+    /// Each of its identities as an account of its own.
+    pub fn accounts(&self) -> Vec<AccountRecord> {
+        let none = AccountRecord::default;
+        let emails = self.emails.iter().map(|email| AccountRecord {
+            email: Some(email.clone()),
+            ..none()
+        });
+        let logins = self.logins.iter().map(|login| AccountRecord {
+            login: Some(login.clone()),
+            ..none()
+        });
+        let ids = self.ids.iter().map(|id| AccountRecord {
+            id: Some(*id),
+            ..none()
+        });
+        emails.chain(logins).chain(ids).collect()
+    }
+
+    /// Whether the account is this agent's. Numeric ids decide where the agent lists any.
+    pub fn owns(&self, account: &AccountRecord) -> bool {
+        if let (Some(id), false) = (account.id, self.ids.is_empty()) {
+            return self.ids.contains(&id);
+        }
+        if let Some(login) = &account.login {
+            return self.logins.contains(login);
+        }
+        account
+            .email
+            .as_ref()
+            .is_some_and(|email| self.emails.contains(&email.to_ascii_lowercase()))
+    }
+}
+
+/// Reads the file.
+///
+/// # Errors
+/// When it is missing, unreadable or contradicts itself.
+pub fn read(files: &RuleFiles) -> Result<BTreeMap<AgentName, Agent>, Problems> {
+    let raw: RawAgents = yaml::read(PATH, file(files, PATH)?)?;
+    let mut problems = Vec::new();
+    let mut known: BTreeMap<String, AgentName> = BTreeMap::new();
+    let mut agents = BTreeMap::new();
+    for (name, raw) in raw.agents {
+        let agent = Agent {
+            description: raw.description,
+            owner: raw.owner,
+            emails: raw
+                .emails
+                .iter()
+                .map(|email| email.to_ascii_lowercase())
+                .collect(),
+            logins: raw.logins,
+            ids: raw.ids,
+            actions: raw.actions,
+        };
+        let identities = agent.emails.iter().cloned().chain(
+            agent
+                .logins
+                .iter()
+                .map(|login| login.as_str().to_ascii_lowercase()),
+        );
+        let identities: Vec<String> = identities
+            .chain(agent.ids.iter().map(|id| format!("#{id}")))
+            .collect();
+        if identities.is_empty() {
+            problems.push(Problem::of_key(
+                PATH,
+                format!("agents.{name}"),
+                "has no identity: list at least one of `emails`, `logins`, `ids`",
+            ));
+        }
+        for identity in identities {
+            if let Some(other) = known.insert(identity.clone(), name.clone()) {
+                problems.push(Problem::of_key(
+                    PATH,
+                    format!("agents.{name}"),
+                    format!("`{identity}` belongs to `{other}` too: an identity is one agent's"),
+                ));
+            }
+        }
+        agents.insert(name, agent);
+    }
+    if problems.is_empty() {
+        Ok(agents)
+    } else {
+        Err(Problems(problems))
+    }
+}

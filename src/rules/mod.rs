@@ -1,0 +1,189 @@
+//! The rule files of a governance repository, read once into types that cannot be wrong.
+//!
+//! One file a document: [`governance`], [`parameters`], [`actions`], [`triggers`], [`agents`],
+//! [`people`]; [`policy_test`] is the shape of `rules/tests/*.yaml`. Each holds the `Raw…` shape of
+//! the YAML and its validated form. [`Rules::read`] takes the files' bytes, whoever fetched them.
+
+pub mod actions;
+pub mod agents;
+pub mod condition;
+pub mod governance;
+pub mod parameters;
+pub mod people;
+pub mod policy_test;
+pub mod triggers;
+
+use std::collections::BTreeMap;
+
+use crate::domain::ids::{ActionName, AgentName, ParameterName};
+use crate::domain::problem::{Problem, Problems};
+
+use actions::ActionType;
+use agents::Agent;
+use governance::Governance;
+use parameters::Guidance;
+use people::People;
+use policy_test::PolicyTest;
+use triggers::Trigger;
+
+/// Everything that the bot decides by, as one version of `rules/` says it.
+#[derive(Debug)]
+pub struct Rules {
+    /// Mode, numbers and deadlines.
+    pub governance: Governance,
+    /// What is a usual value of each parameter.
+    pub parameters: BTreeMap<ParameterName, Guidance>,
+    /// What each type of action does, and who carries it out.
+    pub actions: BTreeMap<ActionName, ActionType>,
+    /// The conditions that make anything HIGH, in their order.
+    pub triggers: Vec<Trigger>,
+    /// The agents that may propose.
+    pub agents: BTreeMap<AgentName, Agent>,
+    /// The people who may decide.
+    pub people: People,
+}
+
+/// The files that make up a set of rules: path in the repository → bytes.
+pub type RuleFiles = BTreeMap<String, Vec<u8>>;
+
+impl Rules {
+    /// The folder that holds them.
+    pub const FOLDER: &'static str = "rules";
+    /// The files that must be there, beside the optional `rules/tests/*.yaml`.
+    pub const FILES: [&'static str; 6] = [
+        "rules/governance.yaml",
+        "rules/parameters.yaml",
+        "rules/actions.yaml",
+        "rules/triggers.yaml",
+        "rules/agents.yaml",
+        "rules/people.yaml",
+    ];
+
+    /// Reads and validates a set of rules.
+    ///
+    /// # Errors
+    /// Everything that is wrong in any of the files, with its place. Policy tests are not read here.
+    pub fn read(files: &RuleFiles) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let governance = keep(governance::read(files), &mut problems);
+        let parameters = keep(parameters::read(files), &mut problems);
+        let actions = keep(actions::read(files), &mut problems);
+        let triggers = keep(triggers::read(files), &mut problems);
+        let agents = keep(agents::read(files), &mut problems);
+        let people = keep(people::read(files), &mut problems);
+        match (governance, parameters, actions, triggers, agents, people) {
+            (
+                Some(governance),
+                Some(parameters),
+                Some(actions),
+                Some(triggers),
+                Some(agents),
+                Some(people),
+            ) => {
+                let rules = Self {
+                    governance,
+                    parameters,
+                    actions,
+                    triggers,
+                    agents,
+                    people,
+                };
+                let across = rules.problems_across_files();
+                if across.is_empty() {
+                    Ok(rules)
+                } else {
+                    Err(Problems(across))
+                }
+            }
+            _ => Err(Problems(problems)),
+        }
+    }
+
+    /// Reads the policy tests among the files.
+    ///
+    /// # Errors
+    /// Everything that is wrong in any of them.
+    pub fn read_tests(files: &RuleFiles) -> Result<Vec<(String, PolicyTest)>, Problems> {
+        let mut problems = Vec::new();
+        let mut tests = Vec::new();
+        for (path, bytes) in files
+            .iter()
+            .filter(|(path, _)| path.starts_with("rules/tests/") && path.ends_with(".yaml"))
+        {
+            if let Some(file) = keep(policy_test::read(path, bytes), &mut problems) {
+                tests.extend(file.into_iter().map(|test| (path.clone(), test)));
+            }
+        }
+        if problems.is_empty() {
+            Ok(tests)
+        } else {
+            Err(Problems(problems))
+        }
+    }
+
+    fn problems_across_files(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        for (name, action) in &self.actions {
+            let kind = action.executor.kind();
+            if !self.governance.executors.contains(&kind) {
+                found.push(Problem::of_key(
+                    "rules/actions.yaml",
+                    format!("actions.{name}.executor"),
+                    format!("`{kind}` is not among the executors that `rules/governance.yaml` allows: add it there or choose another"),
+                ));
+            }
+        }
+        for (name, agent) in &self.agents {
+            for action in agent
+                .actions
+                .iter()
+                .filter(|action| !self.actions.contains_key(*action))
+            {
+                found.push(Problem::of_key(
+                    "rules/agents.yaml",
+                    format!("agents.{name}.actions"),
+                    format!("`{action}` is not an action of `rules/actions.yaml`"),
+                ));
+            }
+            for account in agent.accounts() {
+                if let Some(person) = self.people.find_by_account(&account) {
+                    found.push(Problem::of_key(
+                        "rules/agents.yaml",
+                        format!("agents.{name}"),
+                        format!(
+                            "an identity of it is also `{}`'s in `rules/people.yaml`: nobody is both an agent and a person",
+                            person.login
+                        ),
+                    ));
+                }
+            }
+            if self.people.find(&agent.owner).is_none() {
+                found.push(Problem::of_key(
+                    "rules/agents.yaml",
+                    format!("agents.{name}.owner"),
+                    format!(
+                        "`{}` is not listed under `people` in `rules/people.yaml`",
+                        agent.owner
+                    ),
+                ));
+            }
+        }
+        found
+    }
+}
+
+/// The bytes of one of the files that must be there.
+fn file<'f>(files: &'f RuleFiles, path: &str) -> Result<&'f [u8], Problems> {
+    files.get(path).map(Vec::as_slice).ok_or_else(|| {
+        Problem::of_file(
+            path,
+            "this rule file is missing: `countersign init` writes one to start from",
+        )
+        .into()
+    })
+}
+
+/// Keeps what was read, or the problems.
+fn keep<T>(read: Result<T, Problems>, problems: &mut Vec<Problem>) -> Option<T> {
+    read.map_err(|found| problems.extend(found.0)).ok()
+}

@@ -1,0 +1,235 @@
+//! `rules/people.yaml`: who people are, and who of them reviews and administers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{RuleFiles, file};
+use crate::domain::documents::{AccountRecord, Role, schema_tag};
+use crate::domain::ids::Login;
+use crate::domain::problem::{Problem, Problems};
+use crate::domain::yaml;
+
+/// Where this document is kept.
+pub const PATH: &str = "rules/people.yaml";
+
+schema_tag! {
+    /// The value of `schema` in the people.
+    PeopleSchema, "countersign/people/v1"
+}
+
+/// The document as written.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPeople {
+    schema: PeopleSchema,
+    /// Each person by login, with the accounts they use.
+    people: BTreeMap<String, RawPerson>,
+    /// Who may approve MEDIUM.
+    #[serde(default)]
+    reviewers: RawGroup,
+    /// Who may approve HIGH; an admin is also a reviewer.
+    #[serde(default)]
+    admins: RawGroup,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawPerson {
+    /// The addresses of their commits.
+    #[serde(default)]
+    emails: Vec<String>,
+    /// The numeric id of their account on the forge.
+    #[serde(default)]
+    id: Option<u64>,
+    /// Other logins of the same person.
+    #[serde(default)]
+    aliases: Vec<Login>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawGroup {
+    /// Logins listed under `people`.
+    #[serde(default)]
+    members: Vec<Login>,
+    /// On GitHub: the team that holds them, as `ORGANISATION/TEAM-SLUG`.
+    #[serde(default)]
+    team: Option<String>,
+}
+
+/// Who people are and what they may do.
+#[derive(Debug, Clone, Default)]
+pub struct People {
+    people: BTreeMap<Login, Person>,
+    by_login: BTreeMap<Login, Login>,
+    by_email: BTreeMap<String, Login>,
+    by_id: BTreeMap<u64, Login>,
+    /// The team of reviewers on GitHub.
+    pub reviewers_team: Option<String>,
+    /// The team of admins on GitHub.
+    pub admins_team: Option<String>,
+}
+
+/// One person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The login by which the rules know them.
+    pub login: Login,
+    /// The most they may do.
+    pub role: Role,
+    /// The addresses of their commits; the first is the one to write to.
+    pub emails: Vec<String>,
+    /// The numeric id of their account on the forge.
+    pub id: Option<u64>,
+}
+
+impl People {
+    /// The person of this login or alias.
+    pub fn find(&self, login: &Login) -> Option<&Person> {
+        self.by_login
+            .get(login)
+            .and_then(|login| self.people.get(login))
+    }
+
+    /// The person behind an account: by numeric id where both have one, then by login, then by e-mail.
+    ///
+    /// An account whose login is a person's, but whose numeric id is not that person's, is a stranger
+    /// who took over a freed login.
+    pub fn find_by_account(&self, account: &AccountRecord) -> Option<&Person> {
+        if let Some(person) = account
+            .id
+            .and_then(|id| self.by_id.get(&id))
+            .and_then(|login| self.people.get(login))
+        {
+            return Some(person);
+        }
+        if let Some(login) = &account.login {
+            return self
+                .find(login)
+                .filter(|person| account.id.is_none() || person.id.is_none());
+        }
+        let email = account.email.as_deref()?.to_ascii_lowercase();
+        self.by_email
+            .get(&email)
+            .and_then(|login| self.people.get(login))
+    }
+
+    /// Everyone who has at least this role, in the order of their logins.
+    pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Person> {
+        self.people
+            .values()
+            .filter(move |person| person.role >= role)
+    }
+}
+
+/// Reads the file.
+///
+/// # Errors
+/// When it is missing, unreadable or contradicts itself.
+pub fn read(files: &RuleFiles) -> Result<People, Problems> {
+    let raw: RawPeople = yaml::read(PATH, file(files, PATH)?)?;
+    let mut problems = Vec::new();
+    let listed = list(raw.people, &mut problems);
+    check_group("reviewers", &raw.reviewers, &listed, &mut problems);
+    check_group("admins", &raw.admins, &listed, &mut problems);
+    let mut people = People {
+        reviewers_team: raw.reviewers.team,
+        admins_team: raw.admins.team,
+        ..People::default()
+    };
+    let (reviewers, admins): (BTreeSet<_>, BTreeSet<_>) = (
+        raw.reviewers.members.iter().collect(),
+        raw.admins.members.iter().collect(),
+    );
+    for (login, person) in listed {
+        let role = match (admins.contains(&login), reviewers.contains(&login)) {
+            (true, _) => Role::Admin,
+            (false, true) => Role::Reviewer,
+            (false, false) => Role::None,
+        };
+        if !people.add(login.clone(), role, person) {
+            let message = "a login, alias, e-mail or id of theirs is somebody else's too: each belongs to one person";
+            problems.push(Problem::of_key(PATH, format!("people.{login}"), message));
+        }
+    }
+    if problems.is_empty() {
+        Ok(people)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Keys are parsed here, because logins that differ by case only are the same person.
+fn list(
+    raw: BTreeMap<String, RawPerson>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<Login, RawPerson> {
+    let mut listed = BTreeMap::new();
+    for (name, person) in raw {
+        match name.parse::<Login>() {
+            Err(error) => problems.push(Problem::of_key(PATH, "people", error.to_string())),
+            Ok(login) => {
+                if listed.insert(login, person).is_some() {
+                    let message = "is listed twice: logins that differ by case only are the same";
+                    problems.push(Problem::of_key(PATH, format!("people.{name}"), message));
+                }
+            }
+        }
+    }
+    listed
+}
+
+fn check_group(
+    key: &str,
+    group: &RawGroup,
+    listed: &BTreeMap<Login, RawPerson>,
+    problems: &mut Vec<Problem>,
+) {
+    for login in group
+        .members
+        .iter()
+        .filter(|login| !listed.contains_key(*login))
+    {
+        let message =
+            format!("`{login}` is not listed under `people`: add them there with their e-mail");
+        problems.push(Problem::of_key(PATH, format!("{key}.members"), message));
+    }
+    let is_team =
+        |team: &str| team.matches('/').count() == 1 && team.split('/').all(|part| !part.is_empty());
+    if group.team.as_deref().is_some_and(|team| !is_team(team)) {
+        problems.push(Problem::of_key(
+            PATH,
+            format!("{key}.team"),
+            "expected `ORGANISATION/TEAM-SLUG`",
+        ));
+    }
+}
+
+impl People {
+    /// Adds a person; false if one of their names is taken.
+    fn add(&mut self, login: Login, role: Role, raw: RawPerson) -> bool {
+        let mut taken = false;
+        for name in std::iter::once(&login).chain(&raw.aliases) {
+            taken |= self.by_login.insert(name.clone(), login.clone()).is_some();
+        }
+        for email in &raw.emails {
+            taken |= self
+                .by_email
+                .insert(email.to_ascii_lowercase(), login.clone())
+                .is_some();
+        }
+        if let Some(id) = raw.id {
+            taken |= self.by_id.insert(id, login.clone()).is_some();
+        }
+        let person = Person {
+            login: login.clone(),
+            role,
+            emails: raw.emails,
+            id: raw.id,
+        };
+        self.people.insert(login, person);
+        !taken
+    }
+}

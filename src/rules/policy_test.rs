@@ -1,0 +1,135 @@
+//! `rules/tests/*.yaml`: a recommendation, the facts, and what must come out.
+//!
+//! Only the shape is here; `gate::policy` runs them, because that takes risk and gate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::documents::{Requirement, Role, schema_tag};
+use crate::domain::ids::{ActionName, AgentName, ParameterName, TargetName, TriggerId};
+use crate::domain::level::{Level, Score};
+use crate::domain::mode::Mode;
+use crate::domain::problem::{Problem, Problems};
+use crate::domain::value::Value;
+use crate::domain::yaml;
+
+schema_tag! {
+    /// The value of `schema` in a file of policy tests.
+    PolicyTestSchema, "countersign/policy-test/v1"
+}
+
+/// The document as written.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPolicyTests {
+    schema: PolicyTestSchema,
+    tests: Vec<PolicyTest>,
+}
+
+/// One policy test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyTest {
+    /// What it shows, as a sentence.
+    pub name: String,
+    /// The mode to decide in; absent: the mode of `rules/governance.yaml`.
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    /// What is proposed.
+    pub recommend: Proposal,
+    /// What is so on `main`.
+    #[serde(default)]
+    pub given: Given,
+    /// What must come out.
+    pub expect: Expected,
+}
+
+/// What is proposed, as far as it matters for risk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Proposal {
+    /// The proposing agent; absent: one that is registered and may propose this.
+    #[serde(default)]
+    pub agent: Option<AgentName>,
+    /// The action type.
+    pub action: ActionName,
+    /// The targets.
+    #[serde(default)]
+    pub targets: Vec<TargetName>,
+    /// The new values.
+    #[serde(default)]
+    pub changes: BTreeMap<ParameterName, Value>,
+}
+
+/// What is so on `main`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// The targets that exist.
+    #[serde(default)]
+    pub targets: BTreeMap<TargetName, GivenTarget>,
+    /// Whether a commit is by nobody that the rules know.
+    #[serde(default)]
+    pub unattributed: bool,
+}
+
+/// A target that exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenTarget {
+    /// Where it runs.
+    pub environment: String,
+    /// Its present values.
+    #[serde(default)]
+    pub parameters: BTreeMap<ParameterName, Value>,
+}
+
+/// What must come out. What is absent is not looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The level.
+    pub level: Level,
+    /// The score, to the hundredth.
+    #[serde(default)]
+    pub score: Option<Score>,
+    /// Exactly the triggers that fire.
+    #[serde(default)]
+    pub triggers: Option<BTreeSet<TriggerId>>,
+    /// Texts that must each be in the reason of a factor or of a trigger.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// Who must approve.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// The whole requirement.
+    #[serde(default)]
+    pub requires: Option<Requirement>,
+}
+
+/// Reads a file of policy tests.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<PolicyTest>, Problems> {
+    let raw: RawPolicyTests = yaml::read(path, bytes)?;
+    let mut seen = BTreeSet::new();
+    let twice = raw
+        .tests
+        .iter()
+        .find(|test| !seen.insert(test.name.as_str()));
+    if let Some(test) = twice {
+        return Err(Problem::of_key(
+            path,
+            "tests",
+            format!(
+                "two tests are named {}: give each its own name",
+                crate::domain::ids::quoted(&test.name)
+            ),
+        )
+        .into());
+    }
+    Ok(raw.tests)
+}

@@ -1,0 +1,483 @@
+//! Attacks on the approval: by somebody who had a part in it, under another name, for another commit, on
+//! other facts. What does not count is said, with the reason, and nothing is merged.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use support::{Stage, has, has_not};
+
+const MEDIUM: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
+const HIGH: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
+const AGENT: &str = "strategy-optimizer";
+const AGENTS_EMAIL: &str = "strategy-optimizer@agents.example.org";
+
+/// Proposes with a commit by these, on a branch.
+#[track_caller]
+fn propose_by(stage: &Stage, branch: &str, author: &str, committer: &str, message: &str) {
+    let (path, text) = stage.recommendation(AGENT, MEDIUM);
+    let clone = stage.clone_of(AGENT).start();
+    clone
+        .write(&path, &text)
+        .commit_as(author, committer, message);
+    clone.push(&format!("recommend/{branch}"));
+}
+
+#[test]
+fn whoever_had_a_part_in_it_does_not_approve_it() {
+    let mut stage = Stage::example();
+    let alice = "alice@example.org";
+    propose_by(&stage, "a", AGENTS_EMAIL, alice, "Propose\n");
+    let trailer = format!(
+        "Propose\n\nco-AUTHORED-by : Alice <{}>\n",
+        alice.to_uppercase()
+    );
+    propose_by(&stage, "b", AGENTS_EMAIL, AGENTS_EMAIL, &trailer);
+    let two = format!(
+        "Propose\n\nCo-authored-by: Alice <{alice}> <{AGENTS_EMAIL}>\nNot the last line.\n"
+    );
+    propose_by(&stage, "c", AGENTS_EMAIL, AGENTS_EMAIL, &two);
+    // A commit in the middle of the branch is hers, the newest is not.
+    let (path, text) = stage.recommendation(AGENT, MEDIUM);
+    let clone = stage.clone_of(AGENT).start();
+    clone.write(&path, &text).commit("Propose");
+    clone.commit_as(alice, alice, "A word of mine\n");
+    clone.commit("Thank you").push("recommend/d");
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    for (number, noun) in [
+        (1, "committer"),
+        (2, "co-author"),
+        (3, "co-author"),
+        (4, "author"),
+    ] {
+        has(
+            &stage.approve(number, "alice"),
+            &format!("it will not count: `alice` is the {noun} of commit"),
+        );
+    }
+    stage.run();
+    for (number, noun) in [
+        (1, "committer"),
+        (2, "co-author"),
+        (3, "co-author"),
+        (4, "author"),
+    ] {
+        let said = stage.report(number);
+        has(
+            &said,
+            "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
+        );
+        has(
+            &said,
+            &format!("not counted: the review of `alice`: `alice` is the {noun} of commit"),
+        );
+    }
+    stage.main_is_still(&before);
+    stage.approve(1, "bob");
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+    stage.read_all();
+}
+
+#[test]
+fn the_owner_of_an_agent_does_not_approve_its_proposals() {
+    let mut stage = Stage::example();
+    stage.edit_on_main("rules/agents.yaml", "owner: dana", "owner: carol");
+    stage.propose(AGENT, "a", HIGH);
+    // Nor what another agent proposes with the help of hers.
+    let (path, text) = stage.recommendation("risk-manager", HIGH);
+    let clone = stage.clone_of("risk-manager").start();
+    clone.write(&path, &text).commit(&format!(
+        "Propose\n\nCo-authored-by: Optimizer <{AGENTS_EMAIL}>"
+    ));
+    clone.push("recommend/b");
+    // Nor a change of the rules that a person opened and the agent had a hand in.
+    let clone = stage.clone_of("dana").start();
+    clone
+        .write("docs/a.md", "a")
+        .commit_as("dana@example.org", AGENTS_EMAIL, "Document\n");
+    clone.push("govern/c");
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    has(
+        &stage.approve(1, "carol"),
+        "it will not count: `carol` is the owner of the agent",
+    );
+    for number in [2, 3] {
+        has(
+            &stage.approve(number, "carol"),
+            "it will not count: `carol` is the owner of `strategy-optimizer`, which had a part in commit",
+        );
+    }
+    stage.run();
+    has(
+        &stage.report(1),
+        "not counted: the review of `carol`: `carol` is the owner of the agent",
+    );
+    stage.read_all();
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn agents_strangers_and_people_without_a_role_do_not_count() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    let said = stage.approve(1, AGENT);
+    has(
+        &said,
+        "it will not count: `strategy-optimizer` is an agent: agents never count",
+    );
+    let said = stage.approve(1, "risk-manager");
+    has(
+        &said,
+        "it will not count: `risk-manager` is an agent: agents never count",
+    );
+    has(
+        &stage.approve(1, "dana"),
+        "it will not count: `dana` is the owner of the agent",
+    );
+    let said = stage.review(1, "mallory", &["--approve"]).exits(1).text();
+    has(&said, "`mallory` is not listed in `rules/people.yaml`");
+    let said = stage
+        .review(1, "alice\u{200b}", &["--approve"])
+        .exits(2)
+        .text();
+    has(&said, "is not a login");
+    stage.run();
+    let said = stage.report(1);
+    has(
+        &said,
+        "not counted: the review of `strategy-optimizer`: `strategy-optimizer` is an agent: agents never count",
+    );
+    has(&said, "not counted: the review of `dana`");
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn a_reviewer_does_not_decide_what_is_high_nor_anybody_without_a_reason() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", HIGH);
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    has(
+        &stage.approve(1, "alice"),
+        "`alice` is a reviewer: this needs an admin",
+    );
+    has(
+        &stage.approve(1, "bob"),
+        "`bob` is a reviewer: this needs an admin",
+    );
+    for text in [
+        "",
+        "ok",
+        "/confidence very_confident",
+        "/feedback a long text, but it is a command",
+        "                         ",
+    ] {
+        let said = stage
+            .review(1, "carol", &["--approve", "--message", text])
+            .succeeds()
+            .stdout;
+        has(
+            &said,
+            "it will not count: it has no justification: the review's text needs at least 20 characters",
+        );
+    }
+    stage.run();
+    let said = stage.report(1);
+    has(
+        &said,
+        "waiting: HIGH 75.00: needs 1 approval by an admin, with a justification",
+    );
+    has(
+        &said,
+        "not counted: the review of `carol`: it has no justification",
+    );
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn an_approval_is_for_one_commit() {
+    let mut stage = Stage::example();
+    let id = stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    let clone = stage.clone_of(AGENT);
+    let old = clone.head();
+    stage.approve(1, "alice");
+    // Only the message differs: that is another commit.
+    clone.git(&["commit", "-q", "--amend", "-m", "Propose it again"]);
+    clone.push("recommend/a");
+    // An approval of the old head that is given now is one of the old head all the same.
+    let said = stage
+        .review(1, "bob", &["--approve", "--head", &old])
+        .succeeds()
+        .stdout;
+    has(
+        &said,
+        &format!(
+            "it will not count: it is for commit {}: the head is now",
+            &old[..7]
+        ),
+    );
+    // Neither is one for the tip of main.
+    let tip = stage.main();
+    stage
+        .review(1, "carol", &["--approve", "--head", &tip])
+        .succeeds();
+    stage.run();
+    let said = stage.report(1);
+    has(&said, "waiting: MEDIUM 55.00");
+    for who in ["alice", "bob", "carol"] {
+        has(
+            &said,
+            &format!("not counted: the review of `{who}`: it is for commit"),
+        );
+    }
+    stage.main_is_still(&before);
+    let nowhere = "1234567890123456789012345678901234567890";
+    let said = stage
+        .review(1, "bob", &["--approve", "--head", nowhere])
+        .exits(1)
+        .text();
+    has(&said, "there is no commit");
+    has(&stage.approve(1, "bob"), "`countersign run` merges it");
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+    let shown = stage
+        .countersign(&["show", &id, "--format", "json"])
+        .succeeds()
+        .json();
+    assert_eq!(
+        shown["decision"]["approvals"].as_array().map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(shown["decision"]["approvals"][0]["by"], "bob");
+    assert_eq!(shown["decision"]["pull"]["head"], clone.head());
+}
+
+#[test]
+fn an_approval_does_not_survive_other_facts() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    stage.approve(1, "alice");
+    stage.edit_on_main(
+        "targets/rsi-eurusd.yaml",
+        "stop_loss_pct: 3.0",
+        "stop_loss_pct: 1.0",
+    );
+    let before = stage.main();
+    stage.run();
+    let said = stage.report(1);
+    has(
+        &said,
+        "not counted: the review of `alice`: since it was given, a target has changed on `main`: approve again",
+    );
+    has(&said, "- `stop_loss_pct`: `1.0` → `4`");
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn an_approval_does_not_survive_rules_that_raise_the_level() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    stage.approve(1, "alice");
+    stage.approve(1, "carol");
+    stage.edit_on_main(
+        "rules/parameters.yaml",
+        "extreme_above: 12",
+        "extreme_above: 3.5",
+    );
+    let before = stage.main();
+    stage.run();
+    let said = stage.report(1);
+    has(&said, "waiting: HIGH 75.00: needs 1 approval by an admin");
+    has(
+        &said,
+        "not counted: the review of `alice`: `alice` is a reviewer: this needs an admin",
+    );
+    has(
+        &said,
+        "not counted: the review of `carol`: since it was given, the level has changed from MEDIUM to HIGH: approve again",
+    );
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn somebody_who_lost_the_role_does_not_count_any_more() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    stage.approve(1, "alice");
+    stage.edit_on_main(
+        "rules/people.yaml",
+        "members: [alice, bob]",
+        "members: [bob]",
+    );
+    let before = stage.main();
+    stage.run();
+    has(
+        &stage.report(1),
+        "not counted: the review of `alice`: `alice` is neither reviewer nor admin",
+    );
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn two_approvals_are_of_two_people() {
+    let mut stage = Stage::example();
+    stage.edit_on_main("rules/governance.yaml", "  MEDIUM: 1", "  MEDIUM: 2");
+    stage.edit_on_main(
+        "rules/people.yaml",
+        "alice: {emails: [alice@example.org]}",
+        "alice: {emails: [alice@example.org], aliases: [alice-at-work]}",
+    );
+    stage.commit_to_main(&[("rules/tests", None)]);
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    has(
+        &stage.report(1),
+        "waiting: MEDIUM 55.00: needs 2 approvals by different reviewers",
+    );
+    let before = stage.main();
+    for who in ["alice", "ALICE", "alice-at-work", "alice"] {
+        has(
+            &stage.approve(1, who),
+            "it still needs 1 approval by a reviewer",
+        );
+    }
+    stage.run();
+    let said = stage.report(1);
+    has(
+        &said,
+        "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
+    );
+    assert_eq!(said.matches("approved by alice").count(), 1, "{said}");
+    stage.main_is_still(&before);
+    stage.approve(1, "carol");
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+}
+
+#[test]
+fn an_alias_does_not_hide_whose_commit_it_is() {
+    let mut stage = Stage::example();
+    stage.edit_on_main(
+        "rules/people.yaml",
+        "alice: {emails: [alice@example.org]}",
+        "alice: {emails: [alice@example.org, al@home.example], aliases: [al]}",
+    );
+    propose_by(&stage, "a", AGENTS_EMAIL, "AL@home.example", "Propose\n");
+    stage.run();
+    stage.read_all();
+    for who in ["alice", "al", "Al"] {
+        has(
+            &stage.approve(1, who),
+            "it will not count: `alice` is the committer of commit",
+        );
+    }
+    stage.run();
+    has(&stage.report(1), "waiting: MEDIUM 55.00");
+}
+
+#[test]
+fn who_may_not_approve_may_not_block_either_but_a_reviewer_may() {
+    let mut stage = Stage::example();
+    propose_by(&stage, "a", AGENTS_EMAIL, "alice@example.org", "Propose\n");
+    stage.run();
+    stage.read_all();
+    let block = ["--request-changes", "--message", "Not like this."];
+    has(
+        &stage.review(1, "alice", &block).succeeds().stdout,
+        "it will not count: the request for changes does not block: `alice` is the committer of commit",
+    );
+    has(
+        &stage.review(1, "dana", &block).succeeds().stdout,
+        "it will not count: the request for changes does not block",
+    );
+    let reject = ["--reject", "other", "--message", "No."];
+    has(
+        &stage.review(1, "dana", &reject).succeeds().stdout,
+        "will not count",
+    );
+    let before = stage.main();
+    stage.approve(1, "bob");
+    stage.review(1, "carol", &block).succeeds();
+    stage.run();
+    let said = stage.report(1);
+    has(
+        &said,
+        "carol requested changes: it waits until they approve",
+    );
+    has(&said, "approved by bob (reviewer)");
+    stage.main_is_still(&before);
+    stage.review(1, "carol", &["--dismiss"]).succeeds();
+    stage.run();
+    let said = stage.report(1);
+    has(&said, "approved and merged");
+    has(
+        &said,
+        "not counted: the review of `carol`: it was dismissed",
+    );
+}
+
+#[test]
+fn an_approval_that_is_taken_back_does_not_count() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    stage.approve(1, "alice");
+    stage.review(1, "alice", &["--dismiss"]).succeeds();
+    stage.approve(1, "bob");
+    stage
+        .review(1, "bob", &["--request-changes", "--message", "Wait."])
+        .succeeds();
+    stage.run();
+    let said = stage.report(1);
+    has(
+        &said,
+        "not counted: the review of `alice`: it was dismissed",
+    );
+    has(&said, "bob requested changes");
+    has_not(&said, "approved by");
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn an_approval_is_of_one_pull_request_and_ends_with_it() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.propose(AGENT, "b", MEDIUM);
+    stage.run();
+    stage.read_all();
+    stage.approve(1, "alice");
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+    let said = stage.report(2);
+    has(
+        &said,
+        "waiting: MEDIUM 40.00: needs 1 approval by a reviewer",
+    );
+}

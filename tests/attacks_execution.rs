@@ -1,0 +1,293 @@
+//! Attacks on what carries out: words that a shell would obey, secrets that leak, programs that do not end,
+//! facts that are no longer so. Nothing runs that was not approved, and nothing runs twice.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value as Json;
+use support::{Stage, has, has_not};
+
+const AGENT: &str = "strategy-optimizer";
+const BODY: &str = "action: optimize\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
+
+/// Makes `optimize` run this program, by a governance change that carol approves.
+fn install(stage: &mut Stage, argv: &[&str], seconds: u32) {
+    let argv = serde_json::to_string(argv).unwrap();
+    let actions = stage.file("rules/actions.yaml");
+    let (before, own) = actions.split_once("  optimize:\n").unwrap();
+    let command = format!(
+        "executor: command\n    command: {{argv: {argv}, time_limit_seconds: {seconds}}}\n"
+    );
+    let own = own.replacen("executor: apply\n", &command, 1);
+    let actions = format!("{before}  optimize:\n{own}");
+    stage.govern("dana", "command", &[("rules/actions.yaml", &actions)]);
+    stage.run();
+    has(&stage.report(1), "waiting: governance change, HIGH");
+    stage.approve(1, "carol");
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+}
+
+/// A stage whose program is this script; `FOLDER` stands for a folder that it may write to.
+fn stage_of(script: &str, seconds: u32) -> Stage {
+    let mut stage = Stage::example();
+    let folder = stage.folder("seen");
+    std::fs::create_dir(&folder).unwrap();
+    let path = stage.folder("program.sh");
+    let script = script.replace("FOLDER", folder.to_str().unwrap());
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    install(&mut stage, &[path.to_str().unwrap(), "--now; id"], seconds);
+    stage
+}
+
+/// What the program left behind.
+fn seen(stage: &Stage, name: &str) -> Option<String> {
+    std::fs::read_to_string(stage.folder("seen").join(name)).ok()
+}
+
+fn outcomes(stage: &Stage, id: &str) -> Vec<Json> {
+    let shown = stage
+        .countersign(&["show", id, "--format", "json"])
+        .succeeds()
+        .json();
+    shown["outcomes"].as_array().unwrap().clone()
+}
+
+#[test]
+fn nothing_of_a_recommendation_reaches_a_shell() {
+    let mut stage = stage_of(
+        "printf '%s\\n' \"$#\" \"$1\" > FOLDER/argv; cat > FOLDER/stdin",
+        60,
+    );
+    let folder = stage.folder("seen");
+    let orders = format!(
+        "$(touch {0}/a) `touch {0}/b` ; touch {0}/c | touch {0}/d && x > {0}/e\\n--now",
+        folder.display()
+    );
+    let body = format!("{BODY}\nrationale: \"{orders}\"\ndetails: {{\"{orders}\": \"{orders}\"}}");
+    let id = stage.propose(AGENT, "a", &body);
+    stage.run();
+    has(&stage.report(2), "success: LOW 5.00: merged by the bot");
+    assert_eq!(outcomes(&stage, &id)[0]["success"], true);
+    assert_eq!(seen(&stage, "argv").as_deref(), Some("1\n--now; id\n"));
+    let told: Json = serde_json::from_str(&seen(&stage, "stdin").unwrap()).unwrap();
+    assert_eq!(told["id"], *id);
+    has(told["rationale"].as_str().unwrap(), "$(touch ");
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["argv", "stdin"]);
+}
+
+#[test]
+fn no_secret_of_the_bot_reaches_the_program() {
+    let mut stage = stage_of(
+        "env > FOLDER/env; pwd > FOLDER/pwd; ls -la > FOLDER/ls; stat -c %a . > FOLDER/mode",
+        60,
+    );
+    let id = stage.propose(AGENT, "a", BODY);
+    // Somebody knew the id and has put something into the way.
+    let guessed = std::env::temp_dir().join(format!("countersign-{id}"));
+    std::fs::create_dir_all(&guessed).unwrap();
+    std::fs::write(guessed.join("trap"), "x").unwrap();
+    let mut command = stage.command(&["run"]);
+    for name in [
+        "GITHUB_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "COUNTERSIGN_WEBHOOK_SECRET",
+        "LD_PRELOAD_X",
+    ] {
+        command.env(name, "hunter2");
+    }
+    assert!(command.output().unwrap().status.success());
+    has(&stage.report(2), "merged by the bot");
+    let environment = seen(&stage, "env").unwrap();
+    has_not(&environment, "hunter2");
+    has_not(&environment, "HOME=");
+    has_not(&environment, "COUNTERSIGN_REPO");
+    has(&environment, &format!("COUNTERSIGN_CASE={id}"));
+    has_not(&seen(&stage, "ls").unwrap(), "trap");
+    assert_ne!(
+        seen(&stage, "pwd").unwrap().trim(),
+        guessed.to_str().unwrap()
+    );
+    assert_eq!(seen(&stage, "mode").as_deref(), Some("700\n"));
+    assert!(
+        guessed.join("trap").exists(),
+        "what is not ours is not removed"
+    );
+    std::fs::remove_dir_all(&guessed).unwrap();
+    let record = stage
+        .countersign(&["show", &id, "--format", "json"])
+        .succeeds()
+        .stdout;
+    has_not(&record, "hunter2");
+}
+
+#[test]
+fn output_is_capped_and_printable() {
+    let mut stage = stage_of(
+        "yes spam | head -c 3000000; printf '\\033[2Jbad\\302\\233' >&2; exit 3",
+        60,
+    );
+    let id = stage.propose(AGENT, "a", BODY);
+    stage.run();
+    stage.read_all();
+    let outcome = &outcomes(&stage, &id)[0];
+    assert_eq!(outcome["success"], false);
+    assert_eq!(outcome["error"], "it ended with exit status 3");
+    let stdout = outcome["details"]["stdout"].as_str().unwrap();
+    assert!(stdout.len() < 5_000, "{}", stdout.len());
+    has(stdout, "[2995904 more bytes]");
+    assert_eq!(outcome["details"]["stderr"], "[2Jbad");
+    assert_eq!(
+        stage.log().last().map(String::as_str),
+        Some("outcome: failure of optimize on rsi-eurusd-draft")
+    );
+}
+
+#[test]
+fn the_time_limit_ends_everything_that_the_program_started() {
+    // The first waits itself, the second has ended and left somebody behind that holds its output.
+    for script in [
+        "sleep 600 & echo $! > FOLDER/pid; wait",
+        "sleep 600 & echo $! > FOLDER/pid",
+    ] {
+        let mut stage = stage_of(script, 1);
+        let id = stage.propose(AGENT, "a", BODY);
+        stage.run();
+        stage.read_all();
+        let outcome = &outcomes(&stage, &id)[0];
+        assert_eq!(outcome["success"], false, "{script}");
+        has(
+            outcome["error"].as_str().unwrap(),
+            "was killed after its time limit of 1 s",
+        );
+        let pid = seen(&stage, "pid").unwrap();
+        // Gone, or a zombie that nobody has collected yet.
+        let state =
+            std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        assert!(
+            state.is_empty() || state.contains(") Z "),
+            "{script}: {state}"
+        );
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_a_failed_outcome() {
+    let mut stage = Stage::example();
+    install(&mut stage, &["/nowhere/deploy --now"], 60);
+    let id = stage.propose(AGENT, "a", BODY);
+    stage.run();
+    has(&stage.report(2), "merged by the bot");
+    let outcome = &outcomes(&stage, &id)[0];
+    assert_eq!(outcome["success"], false);
+    has(
+        outcome["error"].as_str().unwrap(),
+        "cannot run `/nowhere/deploy --now`: ",
+    );
+    let before = stage.main();
+    stage.run();
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn what_was_approved_runs_once_and_what_was_not_never() {
+    let mut stage = stage_of("echo run >> FOLDER/runs", 60);
+    let medium = BODY.replace("rsi-eurusd-draft", "rsi-eurusd");
+    let id = stage.propose(AGENT, "a", &medium);
+    stage.propose(AGENT, "b", &medium);
+    stage.propose(AGENT, "c", &medium);
+    stage.run();
+    stage.read_all();
+    assert_eq!(seen(&stage, "runs"), None);
+    stage
+        .review(3, "alice", &["--reject", "other", "--message", "No."])
+        .succeeds();
+    stage
+        .clone_of(AGENT)
+        .git(&["push", "-q", "origin", ":recommend/c"]);
+    stage.run();
+    stage.read_all();
+    assert_eq!(seen(&stage, "runs"), None);
+    stage.approve(2, "alice");
+    stage.run();
+    stage.run();
+    stage.read_all();
+    assert_eq!(seen(&stage, "runs").as_deref(), Some("run\n"));
+    assert_eq!(outcomes(&stage, &id).len(), 1);
+    // An outcome that is claimed to be missing does not make it run again.
+    stage
+        .countersign(&["outcome", &id, "--failure", "--as", "alice"])
+        .succeeds();
+    stage.run();
+    assert_eq!(seen(&stage, "runs").as_deref(), Some("run\n"));
+}
+
+#[test]
+fn nothing_is_executed_while_it_is_frozen() {
+    let mut stage = stage_of("echo run >> FOLDER/runs", 60);
+    let medium = BODY.replace("rsi-eurusd-draft", "rsi-eurusd");
+    stage.propose(AGENT, "a", &medium);
+    stage.propose(AGENT, "b", &medium);
+    stage.run();
+    stage.read_all();
+    stage.approve(2, "bob");
+    stage
+        .review(
+            3,
+            "alice",
+            &["--request-changes", "--message", "/freeze outage"],
+        )
+        .succeeds();
+    stage.run();
+    has(&stage.report(2), "everything is frozen");
+    stage.read_all();
+    assert_eq!(seen(&stage, "runs"), None);
+    stage.wait(chrono::TimeDelta::minutes(1));
+    stage.countersign(&["unfreeze", "--as", "carol"]).succeeds();
+    stage.run();
+    stage.read_all();
+    assert_eq!(seen(&stage, "runs").as_deref(), Some("run\n"));
+}
+
+#[test]
+fn what_a_recommendation_relies_on_is_looked_at_again_before_it_runs() {
+    let mut stage = stage_of("echo run >> FOLDER/runs", 60);
+    let expecting = format!("{BODY}\nexpects: {{stop_loss_pct: 3.0}}");
+    let id = stage.propose(AGENT, "a", &expecting);
+    // Decided in the same run, and carried out with its decision: then the first is about the past.
+    stage.propose(
+        "risk-manager",
+        "b",
+        "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2}",
+    );
+    stage.run();
+    stage.read_all();
+    let outcome = &outcomes(&stage, &id)[0];
+    assert_eq!(outcome["success"], false);
+    has(
+        outcome["error"].as_str().unwrap(),
+        "`stop_loss_pct` of `rsi-eurusd-draft` is no longer 3.0, as the recommendation expects: propose anew",
+    );
+    assert_eq!(seen(&stage, "runs"), None);
+    // And at the decision.
+    stage.propose(AGENT, "c", &expecting);
+    stage.run();
+    has(
+        &stage.report(4),
+        "expects.stop_loss_pct: expected 3.0, but it is 2 in `targets/rsi-eurusd-draft.yaml`: look again and propose anew",
+    );
+}

@@ -1,0 +1,455 @@
+//! The life of a recommendation, told as its people see it: every story ends on the text that somebody reads.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use chrono::TimeDelta;
+use support::Stage;
+
+const LOW: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
+const MEDIUM: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
+const HIGH: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
+
+#[track_caller]
+fn has(text: &str, part: &str) {
+    assert!(text.contains(part), "expected `{part}` in:\n{text}");
+}
+
+#[test]
+fn low_risk_is_merged_and_applied_by_the_bot_alone() {
+    let mut stage = Stage::example();
+    let id = stage.propose("strategy-optimizer", "a", LOW);
+    stage.run();
+    has(&stage.report(1), "success: LOW 0.00: merged by the bot");
+    assert_eq!(
+        &stage.log()[1..],
+        [
+            "decision: approve modify_parameters on rsi-eurusd-draft (LOW 0.00)",
+            "outcome: success of modify_parameters on rsi-eurusd-draft"
+        ]
+    );
+    has(
+        &stage.file("targets/rsi-eurusd-draft.yaml"),
+        "stop_loss_pct: 1.5",
+    );
+    let shown = stage
+        .countersign(&["show", &id, "--format", "json"])
+        .succeeds()
+        .json();
+    assert_eq!(shown["decision"]["status"], "auto_approved");
+    assert_eq!(shown["outcome"]["success"], true);
+    assert_eq!(
+        stage.git(&["for-each-ref", "refs/heads"]).lines().count(),
+        1,
+        "a decided branch is deleted"
+    );
+}
+
+#[test]
+fn medium_risk_waits_for_a_reviewer() {
+    let mut stage = Stage::example();
+    stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.run();
+    let asked = stage.report(1);
+    has(
+        &asked,
+        "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
+    );
+    has(&asked, "- `stop_loss_pct`: `3.0` → `4`");
+    has(&asked, "Asked: alice, bob, carol.");
+    assert_eq!(stage.log().len(), 1, "nothing is merged while it waits");
+    stage
+        .countersign(&[
+            "review",
+            "1",
+            "--as",
+            "alice",
+            "--approve",
+            "--confidence",
+            "confident",
+        ])
+        .succeeds();
+    stage.run();
+    let merged = stage.report(1);
+    has(&merged, "success: MEDIUM 55.00: approved and merged");
+    has(&merged, "- approved by alice (reviewer)");
+    has(
+        &stage.git(&["log", "-1", "--merges", "--format=%B", "main"]),
+        "Approved-by: alice",
+    );
+    has(&stage.file("targets/rsi-eurusd.yaml"), "stop_loss_pct: 4");
+}
+
+#[test]
+fn high_risk_needs_an_admin_and_a_justification() {
+    let mut stage = Stage::example();
+    stage.propose("risk-manager", "a", HIGH);
+    stage.run();
+    has(
+        &stage.report(1),
+        "waiting: HIGH 75.00: needs 1 approval by an admin, with a justification",
+    );
+    stage
+        .countersign(&[
+            "review",
+            "1",
+            "--as",
+            "alice",
+            "--approve",
+            "--message",
+            "I am sure that this is a good idea.",
+        ])
+        .succeeds();
+    stage
+        .countersign(&[
+            "review",
+            "1",
+            "--as",
+            "carol",
+            "--approve",
+            "--message",
+            "ok",
+        ])
+        .succeeds();
+    stage.run();
+    let unmoved = stage.report(1);
+    has(
+        &unmoved,
+        "not counted: the review of `alice`: `alice` is a reviewer: this needs an admin",
+    );
+    has(
+        &unmoved,
+        "not counted: the review of `carol`: it has no justification: the review's text needs at least 20 characters",
+    );
+    stage
+        .countersign(&[
+            "review",
+            "1",
+            "--as",
+            "carol",
+            "--approve",
+            "--message",
+            "Thirty clean days on paper, limits unchanged.",
+        ])
+        .succeeds();
+    stage.run();
+    has(&stage.report(1), "success: HIGH 75.00: approved and merged");
+    let target = stage.file("targets/rsi-eurusd-paper.yaml");
+    has(&target, "environment: live");
+    has(&target, "trading_mode: live");
+}
+
+#[test]
+fn a_rejection_is_recorded_with_its_category_and_reason() {
+    let mut stage = Stage::example();
+    let id = stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.run();
+    stage.report(1);
+    stage
+        .countersign(&[
+            "review",
+            "1",
+            "--as",
+            "bob",
+            "--reject",
+            "bad_timing",
+            "--message",
+            "Not in the news hour.",
+        ])
+        .succeeds();
+    stage.run();
+    let told = stage.report(1);
+    has(&told, "failure: MEDIUM 55.00: rejected by bob (bad_timing)");
+    has(&told, "Not in the news hour.");
+    assert_eq!(
+        stage.log()[1],
+        "decision: reject modify_parameters on rsi-eurusd (MEDIUM 55.00)"
+    );
+    let shown = stage
+        .countersign(&["show", &id, "--format", "json"])
+        .succeeds()
+        .json();
+    assert_eq!(shown["decision"]["rejection"]["category"], "bad_timing");
+    assert_eq!(shown["outcome"], serde_json::Value::Null);
+    has(&stage.file("targets/rsi-eurusd.yaml"), "stop_loss_pct: 3.0");
+    assert_eq!(
+        stage
+            .git(&["rev-list", "--merges", "--count", "main"])
+            .trim(),
+        "0",
+        "a rejected head is not merged"
+    );
+}
+
+#[test]
+fn a_request_for_changes_blocks_until_that_person_approves() {
+    let mut stage = Stage::example();
+    stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.countersign(&["run"]).succeeds();
+    stage.report(1);
+    stage
+        .countersign(&[
+            "review",
+            "1",
+            "--as",
+            "bob",
+            "--request-changes",
+            "--message",
+            "Show the drawdown.",
+        ])
+        .succeeds();
+    stage
+        .countersign(&["review", "1", "--as", "alice", "--approve"])
+        .succeeds();
+    stage.run();
+    has(
+        &stage.report(1),
+        "bob requested changes: it waits until they approve",
+    );
+    stage
+        .countersign(&["review", "1", "--as", "bob", "--approve"])
+        .succeeds();
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+}
+
+#[test]
+fn a_deleted_branch_is_withdrawn() {
+    let mut stage = Stage::example();
+    stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.run();
+    stage.report(1);
+    stage
+        .clone_of("strategy-optimizer")
+        .git(&["push", "-q", "origin", ":recommend/a"]);
+    stage.run();
+    has(
+        &stage.report(1),
+        "failure: MEDIUM 55.00: withdrawn by its author",
+    );
+    assert_eq!(
+        stage.log()[1],
+        "decision: withdraw modify_parameters on rsi-eurusd (MEDIUM 55.00)"
+    );
+}
+
+#[test]
+fn what_nobody_decides_is_escalated_and_then_expires() {
+    let mut stage = Stage::example();
+    stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.run();
+    stage.report(1);
+    stage.wait(TimeDelta::hours(25));
+    stage.run();
+    let late = stage.report(1);
+    has(
+        &late,
+        "It has waited too long for its reviewers, so the admins are asked.",
+    );
+    has(&late, "Asked: carol.");
+    stage.wait(TimeDelta::days(7));
+    stage.run();
+    has(
+        &stage.report(1),
+        "failure: MEDIUM 55.00: expired, nobody decided in time",
+    );
+    assert_eq!(
+        stage.log()[1],
+        "decision: expire modify_parameters on rsi-eurusd (MEDIUM 55.00)"
+    );
+}
+
+#[test]
+fn while_it_is_frozen_nothing_is_merged() {
+    let mut stage = Stage::example();
+    stage
+        .countersign(&["freeze", "--as", "alice", "--reason", "Exchange outage"])
+        .succeeds();
+    stage.propose("strategy-optimizer", "a", LOW);
+    stage.run();
+    has(
+        &stage.report(1),
+        "Everything is frozen: nothing is merged until an admin lifts it.",
+    );
+    stage.countersign(&["unfreeze", "--as", "alice"]).exits(1);
+    stage.countersign(&["unfreeze", "--as", "carol"]).succeeds();
+    stage.run();
+    has(&stage.report(1), "merged by the bot");
+    assert_eq!(
+        stage.log()[1..3],
+        [
+            "freeze: alice stops everything",
+            "freeze: carol lets everything go on"
+        ]
+    );
+}
+
+#[test]
+fn a_push_after_the_approval_needs_a_new_approval() {
+    let mut stage = Stage::example();
+    let id = stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.run();
+    stage.report(1);
+    stage
+        .countersign(&["review", "1", "--as", "alice", "--approve"])
+        .succeeds();
+    let clone = stage.clone_of("strategy-optimizer");
+    let path = clone
+        .git(&["ls-files", &format!("*{id}*")])
+        .trim()
+        .to_owned();
+    let text = std::fs::read_to_string(clone.path.join(&path))
+        .unwrap()
+        .replace("stop_loss_pct: 4", "stop_loss_pct: 5");
+    clone
+        .write(&path, &text)
+        .commit("A little more")
+        .push("recommend/a");
+    stage.run();
+    let told = stage.report(1);
+    has(
+        &told,
+        "not counted: the review of `alice`: it is for commit",
+    );
+    has(&told, "`3.0` → `5`");
+    assert_eq!(stage.log().len(), 1);
+}
+
+#[test]
+fn an_approval_survives_a_moved_main_only_if_its_facts_are_the_same() {
+    let mut stage = Stage::example();
+    stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.propose(
+        "strategy-optimizer",
+        "b",
+        "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {take_profit_pct: 6}",
+    );
+    stage.run();
+    stage.read_all();
+    for number in ["1", "2"] {
+        stage
+            .countersign(&["review", number, "--as", "alice", "--approve"])
+            .succeeds();
+    }
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+    has(
+        &stage.report(2),
+        "since it was given, a target has changed on `main`: approve again",
+    );
+    stage
+        .countersign(&["review", "2", "--as", "alice", "--approve"])
+        .succeeds();
+    stage.propose(
+        "market-analyst",
+        "c",
+        "action: analyze\ntargets: [rsi-eurusd]",
+    );
+    stage.run();
+    has(&stage.report(2), "approved and merged");
+    stage.read_all();
+}
+
+#[test]
+fn in_auto_approve_everything_is_scored_logged_and_merged() {
+    let mut stage = Stage::in_mode("auto_approve");
+    stage.propose("risk-manager", "a", HIGH);
+    stage.run();
+    has(&stage.report(1), "success: HIGH 75.00: merged by the bot");
+}
+
+#[test]
+fn feedback_is_a_commit_of_its_own() {
+    let mut stage = Stage::example();
+    let id = stage.propose("strategy-optimizer", "a", LOW);
+    stage.run();
+    stage.report(1);
+    stage
+        .countersign(&["feedback", &id, "--as", "alice", "--message", "Good call."])
+        .succeeds();
+    stage
+        .countersign(&["feedback", &id, "--as", "mallory", "--message", "Mine too."])
+        .exits(1);
+    assert_eq!(
+        stage.log()[3],
+        "feedback: alice on modify_parameters on rsi-eurusd-draft"
+    );
+    let shown = stage
+        .countersign(&["show", &id, "--format", "json"])
+        .succeeds()
+        .json();
+    assert_eq!(shown["feedback"][0]["message"], "Good call.");
+}
+
+#[test]
+fn a_governance_change_needs_an_admin_other_than_its_author() {
+    let mut stage = Stage::example();
+    let rules = stage
+        .file("rules/governance.yaml")
+        .replace("mode: two_tier", "mode: high_only");
+    stage.govern("carol", "loosen", &[("rules/governance.yaml", &rules)]);
+    stage.run();
+    has(
+        &stage.report(1),
+        "waiting: governance change, HIGH: needs 1 approval by an admin, with a justification",
+    );
+    stage
+        .countersign(&[
+            "review",
+            "1",
+            "--as",
+            "carol",
+            "--approve",
+            "--message",
+            "I wrote it, so I know it is right.",
+        ])
+        .succeeds();
+    stage.run();
+    has(&stage.report(1), "`carol` opened the pull request");
+    assert_eq!(stage.log().len(), 1);
+}
+
+#[test]
+fn a_bot_with_a_key_signs_its_commits_as_git_verifies_them() {
+    let mut stage = Stage::example();
+    let key = stage.folder("bot-key");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "bot", "-f"])
+        .arg(&key)
+        .status();
+    assert!(
+        made.is_ok_and(|status| status.success()),
+        "ssh-keygen is needed for this test: install openssh-client"
+    );
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let allowed = stage.folder("allowed");
+    std::fs::write(&allowed, format!("bot@countersign.invalid {public}")).unwrap();
+    stage.propose("strategy-optimizer", "a", LOW);
+    stage
+        .countersign(&["run", "--signing-key", key.to_str().unwrap()])
+        .succeeds();
+    has(&stage.report(1), "merged by the bot");
+    let allowed = format!("gpg.ssh.allowedSignersFile={}", allowed.display());
+    stage.git(&["-c", &allowed, "verify-commit", "main", "main^1"]);
+    let broken = stage.folder("no-key");
+    std::fs::write(&broken, "nonsense").unwrap();
+    stage.propose("strategy-optimizer", "b", LOW);
+    let refused = stage
+        .countersign(&["run", "--signing-key", broken.to_str().unwrap()])
+        .exits(1);
+    has(&refused.stderr, "is not an OpenSSH private key");
+    assert_eq!(
+        stage.log().len(),
+        3,
+        "nothing is merged unsigned for want of a key"
+    );
+}
