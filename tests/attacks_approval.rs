@@ -1,12 +1,7 @@
 //! Attacks on the approval: by somebody who had a part in it, under another name, for another commit, on
 //! other facts. What does not count is said, with the reason, and nothing is merged.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
@@ -86,6 +81,7 @@ fn whoever_had_a_part_in_it_does_not_approve_it() {
     stage.run();
     has(&stage.report(1), "approved and merged");
     stage.read_all();
+    stage.verifies();
 }
 
 #[test]
@@ -269,6 +265,7 @@ fn an_approval_is_for_one_commit() {
     );
     assert_eq!(shown["decision"]["approvals"][0]["by"], "bob");
     assert_eq!(shown["decision"]["pull"]["head"], clone.head());
+    stage.verifies();
 }
 
 #[test]
@@ -439,6 +436,7 @@ fn who_may_not_approve_may_not_block_either_but_a_reviewer_may() {
         &said,
         "not counted: the review of `carol`: it was dismissed",
     );
+    stage.verifies();
 }
 
 #[test]

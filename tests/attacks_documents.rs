@@ -1,12 +1,7 @@
 //! Attacks by the document itself: bombs, doubles, look-alikes, what hides from a reader, paths that mean
 //! something else. Each is refused with file, line and key, and nothing moves.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
@@ -366,6 +361,7 @@ fn a_decided_id_is_not_decided_again_with_another_content() {
         "a record is never edited or removed: a correction is a new record",
     );
     stage.main_is_still(&before);
+    stage.verifies();
 }
 
 #[test]

@@ -1,12 +1,7 @@
 //! Attacks on the record and on the rules: past records edited, removed or forged, rules and people changed
 //! in passing, a change judged by itself.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
@@ -351,6 +346,7 @@ fn everything_that_is_not_a_record_may_be_changed_by_people_and_is_high() {
         stage.log()[1],
         "governance: approve change of .github/workflows/countersign.yml and 1 more (HIGH 75.00)"
     );
+    stage.verifies();
 }
 
 #[test]
@@ -429,6 +425,7 @@ fn a_record_is_never_edited_renamed_or_removed() {
     }
     stage.run();
     stage.main_is_still(&before);
+    stage.verifies();
 }
 
 #[test]
@@ -517,4 +514,5 @@ fn a_freeze_is_not_lifted_by_a_branch() {
         );
     }
     stage.main_is_still(&before);
+    stage.verifies();
 }

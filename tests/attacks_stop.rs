@@ -1,12 +1,7 @@
 //! When in doubt, stop: rules that cannot be read, a freeze, a flood of proposals, targets that make no
 //! sense. Nothing is merged or executed, the message says why, and it goes on when that is mended.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
@@ -193,6 +188,7 @@ fn while_it_is_frozen_nothing_is_merged_whoever_approves() {
     for number in 1..=3 {
         has(&stage.report(number), "merged");
     }
+    stage.verifies();
 }
 
 #[test]
@@ -241,6 +237,7 @@ fn a_freeze_in_a_review_is_heard_before_anything_else() {
     stage.run();
     has(&stage.report(5), "success: LOW 0.00: merged by the bot");
     stage.read_all();
+    stage.verifies();
 }
 
 #[test]

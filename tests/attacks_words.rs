@@ -1,7 +1,7 @@
 //! Attacks by words: forged trailers, characters that hide, markup, mentions and orders to a reader. What an
 //! agent wrote is shown as what it is, and nothing of it reads like the bot's own.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
@@ -214,6 +214,7 @@ fn an_agents_words_are_fenced_and_escaped() {
         0,
         "{target}"
     );
+    stage.verifies();
 }
 
 #[test]
@@ -302,6 +303,7 @@ fn the_names_of_files_and_branches_do_not_speak_for_the_bot() {
             assert!(!shown.contains('\u{202e}'), "{shown:?}");
         }
     }
+    stage.verifies();
 }
 
 #[test]
@@ -338,4 +340,5 @@ fn what_is_too_long_for_a_record_does_not_stop_the_bot() {
         .succeeds();
     stage.run();
     has(&stage.report(3), "Everything is frozen");
+    stage.verifies();
 }

@@ -19,7 +19,7 @@ use crate::domain::value::Value;
 use crate::domain::yaml;
 use crate::execute::{self, Finished};
 use crate::git::{Durability, Expect, GitError, RefEdit, Repository};
-use crate::ledger::{CaseFile, Entry, Event};
+use crate::ledger::{CaseFile, Entry, Event, LedgerError};
 use crate::rules::actions::{CommandLine, Executor};
 
 /// Up to this commit of `main` every execution is settled; only an index, rebuilt when it is missing.
@@ -107,8 +107,16 @@ impl Bot {
             if draft.find(Freeze::PATH)?.is_some() {
                 return Ok(Task::Nothing);
             }
-            let case = CaseFile::read(draft.objects(), draft.root()?, id)?;
-            if !case.outcomes.is_empty() {
+            // The commit's trailers led here; only the documents say whether it may be carried out.
+            let case = match CaseFile::read(draft.objects(), draft.root()?, id) {
+                Ok(case) => case,
+                Err(LedgerError::NoSuchCase(_)) => {
+                    tracing::warn!("a commit of `main` claims a decision on `{id}` that is not there: `countersign verify` says which");
+                    return Ok(Task::Nothing);
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if !case.decision.status.is_approval() || !case.outcomes.is_empty() {
                 return Ok(Task::Nothing);
             }
             if let Some(claim) = &case.claim {

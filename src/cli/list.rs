@@ -1,5 +1,6 @@
 //! `countersign list`: every case in one line, newest first.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -97,7 +98,7 @@ impl List {
     /// When the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
         let repo = options.open()?;
-        let mut rows = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         if repo.is_bare() && self.status.is_none_or(|status| status.0.is_none()) {
             match options.bot()?.pending() {
                 Ok(pending) => rows.extend(pending.into_iter().rev().map(Row::from)),
@@ -108,8 +109,12 @@ impl List {
                 Err(error) => return Err(error.into()),
             }
         }
+        let decided = Trail::read(&repo)?.cases;
+        // Between the decision and the end of its pull request a case is both; it is decided.
+        let known: BTreeSet<_> = decided.iter().map(|case| (case.id, case.number)).collect();
+        rows.retain(|row| row.id.is_none_or(|id| !known.contains(&(id, row.number))));
         if self.status != Some(StatusWord(None)) {
-            rows.extend(Trail::read(&repo)?.cases.into_iter().rev().map(Row::from));
+            rows.extend(decided.into_iter().rev().map(Row::from));
         }
         rows.retain(|row| self.wants(row));
         if options.is_json() {

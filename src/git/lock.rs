@@ -1,122 +1,332 @@
 //! Git's own lock files (`<name>.lock`), so that we and every git program exclude each other, with
 //! waiting, and with an end to locks that a killed process left behind.
+//!
+//! All locks of one change are names of one file, its [`Life`]: making a file costs a hundred times
+//! what a second name for one does, and the system's lock on that file ends with the process, however
+//! it ends. So one of our locks whose life is over is taken over at once. Of a lock of git's nobody
+//! can tell; it is taken over when it is far older than git ever keeps one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use super::error::{During, GitError, Result};
 
-/// How long to wait for somebody else's lock. Git holds one for milliseconds.
+/// How long to wait for other people's locks. Git holds one for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A lock this old belongs to a process that is gone.
 const STALE: Duration = Duration::from_secs(60);
 
-/// An exclusive right to replace one file; given up when dropped.
+/// How often to make a folder that others keep removing.
+const MOST_FOLDERS: u32 = 1000;
+
+/// What the file behind our locks begins with.
+const MARK: &[u8] = b"locked by countersign\n";
+
+/// How the names of prepared contents begin, in the git directory.
+const NEW: &str = "countersign-new-";
+
+/// How the names of lives begin, in the git directory.
+const LIFE: &str = "countersign-life-";
+
+/// Where the lock of a folder points: to nothing, by a name that git takes for no ref, and that ends
+/// with the name of its life.
+const NOWHERE: &str = ".locked-by-";
+
+/// An exclusive right to replace one file, or to make one folder; given up when dropped.
 pub(super) struct LockFile {
     target: PathBuf,
     lock: PathBuf,
-    /// Closed as soon as possible: a batch may hold more locks than a process may have files.
-    file: Option<File>,
-    published: bool,
+    /// The new content, ready to take the target's place.
+    prepared: Option<PathBuf>,
+    /// Whether it was taken to be written to.
+    is_own: bool,
     /// Whether folders had to be made for it.
     pub(super) made_folders: bool,
+    /// Up to where empty folders are removed with the lock.
+    git_dir: PathBuf,
+    life: Arc<Life>,
 }
 
-impl LockFile {
-    /// Waits for the lock of this file. `git_dir` is where the guard of stale locks lives.
-    pub(super) fn take(target: &Path, git_dir: &Path) -> Result<Self> {
-        let mut lock = target.as_os_str().to_owned();
-        lock.push(".lock");
-        let lock = PathBuf::from(lock);
-        let started = Instant::now();
-        let mut pause = Duration::from_millis(1);
-        let mut made_folders = false;
-        loop {
-            let error = match OpenOptions::new().write(true).create_new(true).open(&lock) {
-                Ok(file) => {
-                    return Ok(Self {
-                        target: target.to_owned(),
-                        lock,
-                        file: Some(file),
-                        published: false,
-                        made_folders,
-                    });
+/// The file behind the locks of one change: locked by the system for as long as its process lives.
+struct Life {
+    path: PathBuf,
+    /// Never read: it is the system's lock on it that counts.
+    _file: File,
+}
+
+impl Life {
+    fn begin(git_dir: &Path) -> Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = git_dir.join(format!("{LIFE}{}-{count}", std::process::id()));
+        let begin = || {
+            // One of this name is of a process that is gone, and had our number.
+            if let Err(error) = fs::remove_file(&path)
+                && error.kind() != ErrorKind::NotFound
+            {
+                return Err(error);
+            }
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&path)?;
+            file.lock()?;
+            file.write_all(MARK)?;
+            Ok(file)
+        };
+        let file = begin().during(|| format!("make `{}`", path.display()))?;
+        Ok(Self { path, _file: file })
+    }
+
+    fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        // What is left behind is a short file that means nothing any more.
+        fs::remove_file(&self.path).ok();
+    }
+}
+
+/// Takes the locks of one change, and waits no longer for all of them than it may for one.
+pub(super) struct Locker {
+    git_dir: PathBuf,
+    patience: Duration,
+    waited: Duration,
+    life: Option<Arc<Life>>,
+    folder: Option<PathBuf>,
+}
+
+impl Locker {
+    /// `git_dir` is where the guard of stale locks lives.
+    pub(super) fn new(git_dir: &Path) -> Self {
+        Self {
+            git_dir: git_dir.to_owned(),
+            patience: PATIENCE,
+            waited: Duration::ZERO,
+            life: None,
+            folder: None,
+        }
+    }
+
+    /// Waits for the lock of this file, whose new content will be written.
+    pub(super) fn for_writing(&mut self, target: &Path) -> Result<LockFile> {
+        let mut held = self.hold(target)?;
+        held.is_own = true;
+        Ok(held)
+    }
+
+    /// Waits for the lock of this file, only to keep others out or to remove it.
+    pub(super) fn hold(&mut self, target: &Path) -> Result<LockFile> {
+        let life = self.life()?;
+        let lock = lock_of(target);
+        let made_folders = self.acquire(&lock, |lock| fs::hard_link(&life.path, lock))?;
+        Ok(self.held(target, (lock, made_folders), life))
+    }
+
+    /// The same without waiting: `None` if it is taken, or there is no folder for it.
+    pub(super) fn try_hold(&mut self, target: &Path) -> Result<Option<LockFile>> {
+        let life = self.life()?;
+        let lock = lock_of(target);
+        match fs::hard_link(&life.path, &lock) {
+            Ok(()) => Ok(Some(self.held(target, (lock, false), life))),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::NotADirectory
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error).during(|| format!("lock `{}`", target.display())),
+        }
+    }
+
+    fn life(&mut self) -> Result<Arc<Life>> {
+        if let Some(life) = &self.life {
+            return Ok(Arc::clone(life));
+        }
+        let life = Arc::new(Life::begin(&self.git_dir)?);
+        Ok(Arc::clone(self.life.insert(life)))
+    }
+
+    fn held(
+        &self,
+        target: &Path,
+        (lock, made_folders): (PathBuf, bool),
+        life: Arc<Life>,
+    ) -> LockFile {
+        LockFile {
+            target: target.to_owned(),
+            lock,
+            prepared: None,
+            is_own: false,
+            made_folders,
+            git_dir: self.git_dir.clone(),
+            life,
+        }
+    }
+
+    /// Keeps everybody from locking, and so from making, any ref in this folder; `None` if it exists.
+    ///
+    /// The lock is a symbolic link to nowhere in the folder's place. Who wants to lock a ref in there
+    /// has to make the folder first, which fails while the link is there; who looks for a ref in
+    /// there finds none; and who lists refs passes over it, git included. Unlike a folder with a lock
+    /// for each ref, it costs one more name for a file that is there already.
+    pub(super) fn folder(&mut self, folder: &Path) -> Result<Option<LockFile>> {
+        let life = self.life()?;
+        let first = self.folder.clone();
+        let nowhere = format!("{NOWHERE}{}", life.name());
+        let mut is_there = false;
+        self.acquire(folder, |lock| {
+            let linked = first.as_ref().map(|first| fs::hard_link(first, lock));
+            let made = match linked {
+                Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
+                    link_to_nowhere(&nowhere, lock)
                 }
-                Err(error) => error,
+                Some(linked) => linked,
+                None => link_to_nowhere(&nowhere, lock),
             };
-            let patient = started.elapsed() < PATIENCE;
-            match error.kind() {
-                // The folder may also vanish between these two steps, when its last ref is deleted.
-                ErrorKind::NotFound if patient => {
-                    let folder = target.parent().unwrap_or(git_dir);
-                    made_folders = true;
-                    match fs::create_dir_all(folder) {
-                        Err(error) if error.kind() != ErrorKind::NotFound => {
-                            return Err(error).during(|| {
-                                format!(
-                                    "make the folder `{}` (is one of its parents a ref?)",
-                                    folder.display()
-                                )
-                            });
-                        }
-                        _ => continue,
+            match made {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && !is_folder_lock(lock) => {
+                    // Also if it was a lock and has gone by now; the other way is only slower.
+                    is_there = true;
+                    Ok(())
+                }
+                // Not every system can: the other way is only slower.
+                Err(error)
+                    if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) =>
+                {
+                    is_there = true;
+                    Ok(())
+                }
+                other => other,
+            }
+        })?;
+        if is_there {
+            return Ok(None);
+        }
+        self.folder.get_or_insert_with(|| folder.to_owned());
+        Ok(Some(self.held(folder, (folder.to_owned(), false), life)))
+    }
+
+    /// Makes the lock, and its folder if need be; waits while it is taken. Whether folders were made.
+    fn acquire(
+        &mut self,
+        lock: &Path,
+        mut make: impl FnMut(&Path) -> io::Result<()>,
+    ) -> Result<bool> {
+        let mut pause = Duration::from_millis(1);
+        let mut folders = 0;
+        loop {
+            let taken = match make(lock) {
+                Ok(()) => return Ok(folders > 0),
+                Err(error) if error.kind() == ErrorKind::NotFound && folders < MOST_FOLDERS => {
+                    folders += 1;
+                    // The folder may vanish again before the next try, when its last ref is deleted.
+                    match self.make_folder(lock)? {
+                        Some(folder_lock) => folder_lock,
+                        None => continue,
                     }
                 }
-                ErrorKind::AlreadyExists if patient => {
-                    if remove_if_stale(&lock, git_dir)? {
-                        continue;
-                    }
-                }
-                ErrorKind::AlreadyExists => {
-                    return Err(GitError::new(format!(
-                        "`{}` has been locked by another process for 10 s: try again, and if no git process runs, remove that file",
-                        lock.display()
-                    )));
-                }
-                _ => return Err(error).during(|| format!("lock `{}`", target.display())),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => lock.to_owned(),
+                Err(error) => return Err(error).during(|| format!("lock `{}`", lock.display())),
+            };
+            if remove_if_stale(&taken, &self.git_dir)? {
+                continue;
+            }
+            if self.waited >= self.patience {
+                return Err(GitError::new(format!(
+                    "`{}` has been locked by another process for 10 s: try again, and if no git process runs, remove that file",
+                    taken.display()
+                )));
             }
             std::thread::sleep(pause);
+            self.waited += pause;
             pause = (pause * 2).min(Duration::from_millis(40));
         }
     }
 
-    /// Prepares the new content, once.
-    pub(super) fn write(&mut self, content: &[u8], durable: bool) -> Result<()> {
-        let Some(mut file) = self.file.take() else {
-            return Err(GitError::new(format!(
-                "`{}` was written already",
-                self.lock.display()
-            )));
+    /// Makes the folder of a lock; the lock of that folder if that is why it cannot.
+    fn make_folder(&self, lock: &Path) -> Result<Option<PathBuf>> {
+        let folder = lock.parent().unwrap_or(&self.git_dir);
+        let error = match fs::create_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => error,
+            _ => return Ok(None),
         };
-        let written = file
-            .write_all(content)
-            .and_then(|()| if durable { file.sync_all() } else { Ok(()) });
-        written.during(|| format!("write `{}`", self.lock.display()))
+        let inside = folder
+            .ancestors()
+            .take_while(|above| above.starts_with(&self.git_dir) && *above != self.git_dir);
+        for above in inside {
+            if is_folder_lock(above) {
+                return Ok(Some(above.to_owned()));
+            }
+        }
+        if error.kind() == ErrorKind::AlreadyExists && fs::symlink_metadata(folder).is_err() {
+            // It was such a lock, and is gone.
+            return Ok(None);
+        }
+        Err(error).during(|| {
+            format!(
+                "make the folder `{}` (is one of its parents a ref?)",
+                folder.display()
+            )
+        })
+    }
+}
+
+impl LockFile {
+    /// Whether something may be written with it.
+    pub(super) fn is_own(&self) -> bool {
+        self.is_own
     }
 
-    /// For a lock that nothing will be written to.
-    pub(super) fn without_content(mut self) -> Self {
-        self.file = None;
-        self
+    /// Prepares the new content, in a file of its own. It is closed again at once: a batch may hold
+    /// more locks than a process may have files.
+    pub(super) fn write(&mut self, content: &[u8], durable: bool) -> Result<()> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = self
+            .git_dir
+            .join(format!("{NEW}{}-{count}", std::process::id()));
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(content)?;
+            if durable { file.sync_all() } else { Ok(()) }
+        };
+        write().during(|| format!("write `{}`", path.display()))?;
+        self.prepared = Some(path);
+        Ok(())
     }
 
     /// Puts the prepared content in place, at once for every reader.
     pub(super) fn publish(&mut self) -> Result<()> {
-        fs::rename(&self.lock, &self.target)
-            .during(|| format!("replace `{}`", self.target.display()))?;
-        // The lock is gone with the rename; removing it now could remove the next holder's.
-        self.published = true;
-        Ok(())
+        let Some(prepared) = self.prepared.take() else {
+            return Err(GitError::new(format!(
+                "nothing was prepared for `{}`",
+                self.target.display()
+            )));
+        };
+        fs::rename(&prepared, &self.target)
+            .during(|| format!("replace `{}`", self.target.display()))
     }
 
     /// Removes the file, if it is there.
     pub(super) fn remove_target(&self) -> Result<()> {
         match fs::remove_file(&self.target) {
             Err(error)
-                if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) =>
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+                ) =>
             {
                 Err(error).during(|| format!("remove `{}`", self.target.display()))
             }
@@ -127,34 +337,112 @@ impl LockFile {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        if self.published {
-            return;
+        if let Some(prepared) = &self.prepared {
+            fs::remove_file(prepared).ok();
         }
         if let Err(error) = fs::remove_file(&self.lock) {
-            tracing::warn!(lock = %self.lock.display(), %error, "a lock could not be removed");
+            let life = self.life.path.display();
+            tracing::warn!(lock = %self.lock.display(), %life, %error, "a lock could not be removed");
+        }
+        remove_empty_parents(&self.target, &self.git_dir);
+    }
+}
+
+fn lock_of(target: &Path) -> PathBuf {
+    let mut lock = target.as_os_str().to_owned();
+    lock.push(".lock");
+    PathBuf::from(lock)
+}
+
+#[cfg(unix)]
+fn link_to_nowhere(nowhere: &str, lock: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(nowhere, lock)
+}
+
+#[cfg(not(unix))]
+fn link_to_nowhere(_nowhere: &str, _lock: &Path) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+fn is_folder_lock(path: &Path) -> bool {
+    find_life_of_folder_lock(path).is_some()
+}
+
+/// The name of the life behind the lock of a folder.
+fn find_life_of_folder_lock(path: &Path) -> Option<String> {
+    let target = fs::read_link(path).ok()?;
+    target.to_str()?.strip_prefix(NOWHERE).map(str::to_owned)
+}
+
+/// Whether the process behind one of our locks is gone; `None` if the lock is not ours.
+fn find_end(lock: &Path, git_dir: &Path) -> Option<bool> {
+    let file = match find_life_of_folder_lock(lock) {
+        Some(life) => match File::open(git_dir.join(life)) {
+            Err(error) => return Some(error.kind() == ErrorKind::NotFound),
+            Ok(file) => file,
+        },
+        None => File::open(lock).ok()?,
+    };
+    let mut mark = Vec::new();
+    let read = (&file).take(MARK.len() as u64).read_to_end(&mut mark);
+    // A life has its mark only once it is locked.
+    (read.is_ok() && mark == MARK).then(|| file.try_lock().is_ok())
+}
+
+/// Folders of deleted refs would make every listing slower. `refs/heads` and its like stay.
+fn remove_empty_parents(path: &Path, git_dir: &Path) {
+    let keep = git_dir.components().count() + 2;
+    for folder in path.ancestors().skip(1) {
+        if folder.components().count() <= keep || fs::remove_dir(folder).is_err() {
+            return;
         }
     }
 }
 
 /// Removes a lock that a killed process left. Looking and removing happen under a guard that the
 /// system gives back by itself, so that two of us never remove the lock that the faster one then took.
-fn remove_if_stale(lock: &Path, git_dir: &Path) -> Result<bool> {
+pub(super) fn remove_if_stale(lock: &Path, git_dir: &Path) -> Result<bool> {
     let age = |lock: &Path| {
-        let modified = fs::metadata(lock).and_then(|m| m.modified()).ok()?;
+        let modified = fs::symlink_metadata(lock).and_then(|m| m.modified()).ok()?;
         SystemTime::now().duration_since(modified).ok()
     };
-    if age(lock).is_none_or(|age| age < STALE) {
+    let is_over = |lock: &Path| {
+        find_end(lock, git_dir).unwrap_or_else(|| age(lock).is_some_and(|age| age >= STALE))
+    };
+    if !is_over(lock) {
         return Ok(false);
     }
     let Some(_guard) = process_guard(git_dir, "countersign-locks")? else {
         return Ok(false);
     };
-    let Some(age) = age(lock).filter(|age| *age >= STALE) else {
+    if !is_over(lock) {
         return Ok(false);
-    };
+    }
     fs::remove_file(lock).during(|| format!("remove the stale lock `{}`", lock.display()))?;
-    tracing::warn!(lock = %lock.display(), age_s = age.as_secs(), "removed a lock that a killed process left");
+    tracing::info!(lock = %lock.display(), "removed a lock that a killed process left");
     Ok(true)
+}
+
+/// Removes what killed processes left in the git directory: their lives, and contents that never took
+/// their place. A content is written and used within one change, so an old one is nobody's.
+pub(super) fn sweep(git_dir: &Path) -> Result<()> {
+    let during = || format!("list `{}`", git_dir.display());
+    for entry in fs::read_dir(git_dir).during(during)?.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let path = entry.path();
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified
+            .ok()
+            .and_then(|at| SystemTime::now().duration_since(at).ok());
+        let is_old = age.is_some_and(|age| age >= STALE);
+        let is_over = name.starts_with(LIFE) && find_end(&path, git_dir).unwrap_or(is_old);
+        if is_over || (name.starts_with(NEW) && is_old) {
+            // Somebody else may have been faster.
+            fs::remove_file(&path).ok();
+        }
+    }
+    Ok(())
 }
 
 /// A guard among our own processes; the system releases it when its holder ends. `None` if it is taken.

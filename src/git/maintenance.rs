@@ -1,19 +1,29 @@
 //! Keeps the number of packs small: each batch adds one, and every lookup of an object has to ask them
-//! all.
+//! all. And packs the refs of old pull requests, each of which takes three blocks of the disk and
+//! makes every clone slower.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
 use super::error::{During, GitError, Result};
-use super::lock::process_guard;
+use super::lock::{process_guard, remove_if_stale, sweep};
 use super::repository::Repository;
 use super::step;
 
 /// From so many packs on it is worth the work.
 const MOST_PACKS: usize = 50;
 
-/// What [`consolidate`] did.
+/// From so many folders with loose refs on they are packed.
+const MOST_LOOSE: usize = 2000;
+
+/// The refs that hardly ever change again. Those of open branches are soon deleted, which would cost a
+/// rewrite of `packed-refs` each time.
+const PACKED_BELOW: &str = "refs/pull";
+
+/// What [`consolidate`] did to the packs.
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maintenance {
     /// There are few packs.
@@ -32,8 +42,25 @@ pub enum Maintenance {
 }
 
 /// Joins the packs if there are more than 50, each time only so many that the work stays in proportion
-/// to what was added. Safe while others read and write. Takes seconds: call it off the decision's path.
+/// to what was added. Also packs the loose refs of pull requests when those have become thousands, and
+/// clears away the lock of all packed refs if a killed process left it. Safe while others read and
+/// write. Takes seconds: call it off the decision's path.
 pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
+    // Nobody else ever would, and nobody could delete a branch.
+    let packed_lock = repo.common_dir().join("packed-refs.lock");
+    remove_if_stale(&packed_lock, repo.common_dir())?;
+    sweep(repo.common_dir())?;
+    let pulls = repo.common_dir().join(PACKED_BELOW);
+    if fs::read_dir(&pulls).is_ok_and(|found| found.take(MOST_LOOSE + 1).count() > MOST_LOOSE)
+        && let Some(_guard) = process_guard(repo.common_dir(), "countersign-maintenance")?
+    {
+        let packed = repo.pack_loose(PACKED_BELOW)?;
+        tracing::info!("packed {packed} refs of pull requests");
+    }
+    consolidate_packs(repo)
+}
+
+fn consolidate_packs(repo: &Repository) -> Result<Maintenance> {
     let folder = repo.common_dir().join("objects/pack");
     let before = count_packs(&folder)?;
     if before <= MOST_PACKS {
@@ -77,12 +104,12 @@ pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
 }
 
 fn count_packs(folder: &Path) -> Result<usize> {
-    let entries = match std::fs::read_dir(folder) {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error).during(|| format!("list `{}`", folder.display())),
     };
-    let is_pack =
-        |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|end| end == "pack");
+    // A pack without its index is what a killed process left: it counts for nothing, here as in git.
+    let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "idx");
     Ok(entries.flatten().filter(is_pack).count())
 }

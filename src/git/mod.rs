@@ -5,7 +5,7 @@
 //! - [`Repository::update_refs`] is the only way a branch moves.
 //! - [`ObjectBuffer`] makes objects in memory and stores them as one pack; [`TreeEditor`] makes the trees.
 //! - [`Objects`] reads both what is stored and what is still in a buffer.
-//! - [`consolidate`] keeps the number of packs small.
+//! - [`consolidate`] keeps the number of packs and of loose refs small.
 //!
 //! The order that survives a crash: put objects, [`ObjectBuffer::flush`], then `update_refs`.
 
@@ -20,7 +20,9 @@ mod maintenance;
 mod objects;
 mod pack;
 mod packed_refs;
+mod packing;
 mod read;
+mod ref_update;
 mod refs;
 mod repository;
 mod signing;

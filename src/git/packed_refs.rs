@@ -1,128 +1,300 @@
-//! The file `packed-refs`, read and rewritten under its lock. libgit2 reads it before it takes that
-//! lock, so a deletion through it can undo what another process packed in between.
+//! The file `packed-refs`: looked up by bisection where it lies, and rewritten as a whole under its
+//! lock. libgit2 reads all of it for every lookup, and before it takes that lock, so that a deletion
+//! through it can undo what another process packed in between.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use super::error::{During, GitError, Result};
 use crate::domain::ids::Sha;
 
-/// The content of `packed-refs` at one moment.
+/// What git writes when every tag below has its `^` line and the names are in order of their bytes.
+const HEADER: &[u8] = b"# pack-refs with: peeled fully-peeled sorted \n";
+
+/// So much is read at once: most files of most repositories, and the last step of a bisection.
+const BLOCK: u64 = 4096;
+
+/// The content of `packed-refs` at one moment. Nobody changes the file in place (it is always replaced),
+/// so one that is open stays as it was; and opening it anew for each question is cheap and never stale.
 pub(super) struct PackedRefs {
-    text: Vec<u8>,
+    path: PathBuf,
+    content: Content,
+    len: u64,
     /// Where the refs begin, after the header.
-    start: usize,
+    start: u64,
     sorted: bool,
 }
 
+enum Content {
+    Memory(Vec<u8>),
+    File(File),
+}
+
 impl PackedRefs {
-    /// Reads the file below this git directory; empty if there is none.
-    pub(super) fn read(common_dir: &Path) -> Result<Self> {
+    /// Opens the file below this git directory; empty if there is none.
+    pub(super) fn open(common_dir: &Path) -> Result<Self> {
         let path = common_dir.join("packed-refs");
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error).during(|| format!("read `{}`", path.display())),
+        let during = || format!("read `{}`", path.display());
+        let (content, len) = match File::open(&path) {
+            Ok(file) => {
+                let len = file.metadata().during(during)?.len();
+                (Content::File(file), len)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                (Content::Memory(HEADER.to_vec()), HEADER.len() as u64)
+            }
+            Err(error) => return Err(error).during(during),
         };
-        let mut start = 0;
-        let mut sorted = false;
-        while text.get(start) == Some(&b'#') {
-            let end = line_end(&text, start);
-            let header = text.get(start..end).unwrap_or_default();
-            sorted |= header
+        let mut packed = Self {
+            path,
+            content,
+            len,
+            start: 0,
+            sorted: false,
+        };
+        if len <= BLOCK {
+            packed.load()?;
+        }
+        packed.read_header()?;
+        Ok(packed)
+    }
+
+    /// How long a file is that may not be there.
+    pub(super) fn size(common_dir: &Path) -> u64 {
+        std::fs::metadata(common_dir.join("packed-refs")).map_or(0, |file| file.len())
+    }
+
+    /// Whether the header promises it.
+    pub(super) fn is_sorted(&self) -> bool {
+        self.sorted
+    }
+
+    /// Reads it into memory, for many questions.
+    pub(super) fn load(&mut self) -> Result<()> {
+        if let Content::File(_) = self.content {
+            let all = self.block(0, self.len)?.into_owned();
+            self.content = Content::Memory(all);
+        }
+        Ok(())
+    }
+
+    fn read_header(&mut self) -> Result<()> {
+        let (mut start, mut sorted) = (0, false);
+        self.each_line(0, |line| {
+            if line.first() != Some(&b'#') {
+                return Ok(false);
+            }
+            start += line.len() as u64;
+            sorted |= line
                 .split(u8::is_ascii_whitespace)
                 .any(|word| word == b"sorted");
-            start = end;
-        }
-        Ok(Self {
-            text,
-            start,
-            sorted,
-        })
+            Ok(true)
+        })?;
+        (self.start, self.sorted) = (start, sorted);
+        Ok(())
+    }
+
+    /// What this very ref points to.
+    pub(super) fn find(&self, name: &str) -> Result<Option<Sha>> {
+        let mut found = None;
+        self.each_line(self.first_not_before(name)?, |line| {
+            match name_of(line) {
+                Some(here) if here == name.as_bytes() => found = Some(parse_line(line)?.1),
+                Some(_) => return Ok(!self.sorted),
+                None => {}
+            }
+            Ok(found.is_none())
+        })?;
+        Ok(found)
     }
 
     /// The refs whose names begin with `prefix`.
     pub(super) fn under(&self, prefix: &str) -> Result<Vec<(String, Sha)>> {
         let mut found = Vec::new();
-        let mut at = if self.sorted {
-            self.first_not_before(prefix)
-        } else {
-            self.start
-        };
-        while at < self.text.len() {
-            let end = line_end(&self.text, at);
-            let line = self.text.get(at..end).unwrap_or_default();
-            at = end;
-            let Some(name) = name_of(line) else { continue };
-            if name.starts_with(prefix.as_bytes()) {
-                found.push(parse_line(line)?);
-            } else if self.sorted && name > prefix.as_bytes() {
-                break;
-            }
-        }
+        self.each_under(prefix, |line| {
+            found.push(parse_line(line)?);
+            Ok(true)
+        })?;
         Ok(found)
     }
 
-    /// Whether this very ref is here.
-    pub(super) fn contains(&self, name: &str) -> Result<bool> {
-        Ok(self.under(name)?.iter().any(|(found, _)| found == name))
+    /// One of the refs whose names begin with `prefix`.
+    pub(super) fn any_under(&self, prefix: &str) -> Result<Option<String>> {
+        let mut found = None;
+        self.each_under(prefix, |line| {
+            found = Some(parse_line(line)?.0);
+            Ok(false)
+        })?;
+        Ok(found)
     }
 
-    /// The whole file without these refs and what they peel to.
-    pub(super) fn without(&self, names: &[&str]) -> Vec<u8> {
-        let mut out = self.text.get(..self.start).unwrap_or_default().to_vec();
-        let (mut at, mut dropped) = (self.start, false);
-        while at < self.text.len() {
-            let end = line_end(&self.text, at);
-            let line = self.text.get(at..end).unwrap_or_default();
-            if let Some(name) = name_of(line) {
-                dropped = names.iter().any(|drop| drop.as_bytes() == name);
-            }
-            if !dropped {
-                out.extend_from_slice(line);
-            }
-            at = end;
+    fn each_under(&self, prefix: &str, mut with: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
+        self.each_line(self.first_not_before(prefix)?, |line| match name_of(line) {
+            Some(name) if name.starts_with(prefix.as_bytes()) => with(line),
+            Some(_) => Ok(!self.sorted),
+            None => Ok(true),
+        })
+    }
+
+    /// The whole file with these refs set, or left out, each together with what it peels to. What is
+    /// set must not be a tag, which would need a `^` line, and needs a sorted file.
+    pub(super) fn with(&mut self, changes: &BTreeMap<&str, Option<Sha>>) -> Result<Vec<u8>> {
+        self.load()?;
+        let all = self.block(0, self.len)?;
+        let mut out = Vec::with_capacity(all.len() + changes.len() * 80);
+        let copy = |out: &mut Vec<u8>, from: u64, to: u64| {
+            out.extend_from_slice(all.get(offset(from)..offset(to)).unwrap_or_default());
+        };
+        if !self.sorted {
+            copy(&mut out, 0, self.start);
+            let mut dropped = false;
+            self.each_line(self.start, |line| {
+                if let Some(name) = name_of(line) {
+                    let name = std::str::from_utf8(name).unwrap_or_default();
+                    dropped = changes.contains_key(name);
+                }
+                if !dropped {
+                    out.extend_from_slice(line);
+                }
+                Ok(true)
+            })?;
+            return Ok(out);
         }
-        out
+        let mut copied = 0;
+        for (name, new) in changes {
+            let at = self.first_not_before(name)?;
+            copy(&mut out, copied, at);
+            if !out.ends_with(b"\n") {
+                out.push(b'\n');
+            }
+            if let Some(new) = new {
+                out.extend_from_slice(format!("{new} {name}\n").as_bytes());
+            }
+            copied = at;
+            let mut is_old = false;
+            self.each_line(at, |line| {
+                is_old = match name_of(line) {
+                    Some(here) => here == name.as_bytes(),
+                    None => is_old,
+                };
+                copied += if is_old { line.len() as u64 } else { 0 };
+                Ok(is_old)
+            })?;
+        }
+        copy(&mut out, copied, self.len);
+        Ok(out)
     }
 
-    /// The start of the first line whose name is not before `prefix`, by bisection over bytes.
-    fn first_not_before(&self, prefix: &str) -> usize {
-        let (mut low, mut high) = (self.start, self.text.len());
-        while low < high {
+    /// The start of the first line whose name is not before `name`; of all lines if they are not sorted.
+    fn first_not_before(&self, name: &str) -> Result<u64> {
+        // The line that is sought starts at `low` or behind it, and not behind the first line that
+        // starts at `high` or behind it.
+        let (mut low, mut high) = (self.start, self.len);
+        while self.sorted && high.saturating_sub(low) > BLOCK / 2 {
             let middle = low + (high - low) / 2;
-            let mut line = self.line_start(middle);
-            // A line `^…` belongs to the ref above it.
-            while line > low && self.text.get(line) == Some(&b'^') {
-                line = self.line_start(line - 1);
-            }
-            let end = line_end(&self.text, line);
-            match self.text.get(line..end).and_then(name_of) {
-                Some(name) if name >= prefix.as_bytes() => high = line,
-                _ => low = line_end(&self.text, middle),
+            match self.first_ref_from(middle, high)? {
+                Some((end, here)) if here.as_slice() < name.as_bytes() => low = end,
+                _ => high = middle,
             }
         }
-        low
+        let mut at = low;
+        if self.sorted {
+            self.each_line(low, |line| {
+                let before = name_of(line).is_none_or(|here| here < name.as_bytes());
+                at += if before { line.len() as u64 } else { 0 };
+                Ok(before)
+            })?;
+        }
+        Ok(at)
     }
 
-    fn line_start(&self, at: usize) -> usize {
-        let before = self.text.get(self.start..at).unwrap_or_default();
-        before
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(self.start, |newline| self.start + newline + 1)
+    /// End and name of the first line behind the one at `from` that is a ref and starts before `to`. A
+    /// line `^…` belongs to the ref above it.
+    fn first_ref_from(&self, from: u64, to: u64) -> Result<Option<(u64, Vec<u8>)>> {
+        let (mut at, mut is_first, mut found) = (from, true, None);
+        self.each_line(from, |line| {
+            let (start, end) = (at, at + line.len() as u64);
+            at = end;
+            // `from` may be in the middle of a line.
+            if !std::mem::take(&mut is_first)
+                && let Some(name) = name_of(line)
+                && start < to
+            {
+                found = Some((end, name.to_vec()));
+            }
+            Ok(found.is_none() && at < to)
+        })?;
+        Ok(found)
+    }
+
+    /// Goes through the lines, with their ends, until told to stop.
+    fn each_line(&self, from: u64, mut with: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
+        // What is sought is mostly near.
+        let (mut at, mut size) = (from, BLOCK / 2);
+        while at < self.len {
+            let block = self.block(at, size)?;
+            let is_last = at + block.len() as u64 >= self.len;
+            let whole = match block.iter().rposition(|byte| *byte == b'\n') {
+                _ if is_last => block.len(),
+                Some(newline) => newline + 1,
+                None => 0,
+            };
+            size = (size * 4)
+                .min(64 * BLOCK)
+                .max(if whole == 0 { size * 2 } else { 0 });
+            let lines = block.get(..whole).unwrap_or_default();
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                if !with(line)? {
+                    return Ok(());
+                }
+            }
+            at += whole as u64;
+        }
+        Ok(())
+    }
+
+    fn block(&self, at: u64, size: u64) -> Result<Cow<'_, [u8]>> {
+        let end = at.saturating_add(size).min(self.len);
+        let mut file = match &self.content {
+            Content::Memory(all) => {
+                let block = all.get(offset(at)..offset(end)).unwrap_or_default();
+                return Ok(Cow::Borrowed(block));
+            }
+            Content::File(file) => file,
+        };
+        let mut block = vec![0; offset(end.saturating_sub(at))];
+        file.seek(SeekFrom::Start(at))
+            .and_then(|_| file.read_exact(&mut block))
+            .during(|| format!("read `{}`", self.path.display()))?;
+        Ok(Cow::Owned(block))
     }
 }
 
-/// Just behind the line that holds this byte.
-fn line_end(text: &[u8], at: usize) -> usize {
-    let rest = text.get(at..).unwrap_or_default();
-    rest.iter()
-        .position(|b| *b == b'\n')
-        .map_or(text.len(), |newline| at + newline + 1)
+/// Puts new content in place, at once for every reader. Only for who holds the lock of `packed-refs`,
+/// and always synced: a power failure may not cost the refs that were in it before.
+pub(super) fn replace(common_dir: &Path, content: &[u8]) -> Result<()> {
+    let path = common_dir.join("packed-refs");
+    // Git's own name for it; whoever holds the lock may write it.
+    let new = common_dir.join("packed-refs.new");
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        super::lock::sync_dir(common_dir)
+    };
+    write().during(|| format!("rewrite `{}`", path.display()))
+}
+
+fn offset(at: u64) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
 }
 
 fn name_of(line: &[u8]) -> Option<&[u8]> {
-    if line.first() == Some(&b'^') {
+    if matches!(line.first(), Some(b'^' | b'#')) {
         return None;
     }
     Some(line.get(41..)?.trim_ascii_end())

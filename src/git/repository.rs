@@ -10,6 +10,9 @@ use super::error::{During, GitError, Result};
 use super::step;
 use crate::domain::ids::Sha;
 
+/// How often a write is tried that others can disturb.
+const MOST_TRIES: u32 = 20;
+
 /// A handle on one repository. It may be sent to another thread but not shared: use
 /// [`Repository::reopen`] for a second one.
 pub struct Repository {
@@ -28,18 +31,27 @@ impl Repository {
     /// Stores one small file as a loose object that a power failure may lose: for what can be rebuilt.
     /// Everything else goes through an [`ObjectBuffer`](super::ObjectBuffer).
     pub fn store_blob(&self, content: &[u8]) -> Result<Sha> {
-        let id = self
-            .inner
-            .blob(content)
-            .during(|| "store a file".to_owned())?;
-        sha(id)
+        let mut tries = 1;
+        loop {
+            match self.inner.blob(content) {
+                Ok(id) => return sha(id),
+                // `git gc` removes empty folders, also those that were just made for this file.
+                Err(error) if tries < MOST_TRIES => {
+                    tracing::debug!("cannot store a file: {}; trying again", error.message());
+                    tries += 1;
+                }
+                Err(error) => return Err(error).during(|| "store a file".to_owned()),
+            }
+        }
     }
 
     /// Makes an empty bare repository whose `HEAD` is `refs/heads/main`, without hooks. Refuses a
-    /// path that exists and is not an empty folder.
+    /// path that is not an empty folder, unless it is such a repository already: then whoever made it
+    /// died before the first commit.
     pub fn init_bare(path: &Path) -> Result<Self> {
         let shown = path.display();
         match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Ok(false) if is_unborn(path) => {}
             Ok(false) => {
                 return Err(GitError::new(format!(
                     "cannot make a repository at `{shown}`: the folder is not empty, choose a new one"
@@ -54,7 +66,6 @@ impl Repository {
         let mut options = git2::RepositoryInitOptions::new();
         options
             .bare(true)
-            .no_reinit(true)
             .mkpath(true)
             .external_template(false)
             .initial_head("main");
@@ -169,6 +180,15 @@ pub fn configured_identity() -> Option<(String, String)> {
             .filter(|value| !value.trim().is_empty())
     };
     Some((read("user.name")?, read("user.email")?))
+}
+
+/// A bare repository without any ref.
+fn is_unborn(path: &Path) -> bool {
+    let repo = git2::Repository::open_bare(path);
+    repo.is_ok_and(|repo| {
+        repo.references()
+            .is_ok_and(|mut refs| refs.next().is_none())
+    })
 }
 
 pub(super) fn oid(id: Sha) -> Result<git2::Oid> {

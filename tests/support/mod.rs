@@ -13,6 +13,8 @@
     missing_docs
 )]
 
+pub mod trail;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -109,6 +111,20 @@ impl Stage {
         stage
     }
 
+    /// The same repository once more, at the same moment, with nothing read yet.
+    pub fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = folder.path().join("governance.git");
+        copy_folder(&self.repo, &repo);
+        Self {
+            folder,
+            repo,
+            now: self.now,
+            read: BTreeMap::new(),
+            ids: AtomicU64::new(self.ids.load(Ordering::Relaxed)),
+        }
+    }
+
     /// A folder of its own below the stage.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -186,6 +202,15 @@ impl Stage {
             "main moved:\n{}",
             self.log().join("\n")
         );
+    }
+
+    /// Fails the test unless the whole trail proves itself: every commit of `main` is an event of the bot.
+    #[track_caller]
+    pub fn verifies(&self) {
+        let ran = self.countersign(&["verify", "--format", "json"]).succeeds();
+        let (said, commits) = (ran.json(), self.log().len());
+        assert_eq!(said["commits"], commits, "{said}");
+        assert_eq!(said["findings"], serde_json::json!([]), "{said}");
     }
 
     /// A commit straight on `main`, by somebody who has access to the folder: a file's new text, or
@@ -347,6 +372,46 @@ impl Stage {
         path.split('/').nth(5).unwrap().to_owned()
     }
 
+    /// An agent proposes many things, as (branch, body), and pushes them all at once; gives their ids.
+    #[track_caller]
+    pub fn propose_many(&self, agent: &str, proposals: &[(String, String)]) -> Vec<String> {
+        use countersign::git::{Mode, NewCommit, ObjectBuffer, Repository, Signature, TreeEditor};
+        let clone = self.clone_of(agent).start();
+        let repo = Repository::open(&clone.path).unwrap();
+        let base = clone.git(&["rev-parse", "HEAD"]).trim().parse().unwrap();
+        let root = repo.read_commit(base).unwrap().tree;
+        let signature = Signature {
+            name: agent.to_owned(),
+            email: clone.email.clone(),
+            time: self.now,
+        };
+        let mut buffer = ObjectBuffer::new();
+        let (mut ids, mut refspecs) = (Vec::new(), Vec::new());
+        for (branch, body) in proposals {
+            let (path, text) = self.recommendation(agent, body);
+            let blob = buffer.put_blob(text.as_bytes());
+            let mut tree = TreeEditor::new(Some(root));
+            tree.insert(repo.with(&buffer), &path, Mode::File, blob)
+                .unwrap();
+            let head = NewCommit {
+                tree: tree.write(&mut buffer),
+                parents: vec![base],
+                author: signature.clone(),
+                committer: signature.clone(),
+                message: "Propose".to_owned(),
+                signature: None,
+            };
+            let head = buffer.put_commit(&head);
+            refspecs.push(format!("{head}:refs/heads/recommend/{branch}"));
+            ids.push(path.split('/').nth(5).unwrap().to_owned());
+        }
+        buffer.flush(&repo).unwrap();
+        let push = ["push", "-q", "-f", "origin"].into_iter();
+        let push: Vec<&str> = push.chain(refspecs.iter().map(String::as_str)).collect();
+        clone.git(&push);
+        ids
+    }
+
     /// A governance change by a person: files to write, as (path, text).
     #[track_caller]
     pub fn govern(&self, who: &str, branch: &str, files: &[(&str, &str)]) {
@@ -357,6 +422,30 @@ impl Stage {
         clone
             .commit("Change governance")
             .push(&format!("govern/{branch}"));
+    }
+
+    /// Adds an action type that a shell script carries out, through a real governance change: the first
+    /// pull request of the stage.
+    #[track_caller]
+    pub fn add_command(&self, name: &str, script: &str) {
+        let actions = format!(
+            "{}\n  {name}:\n    effect: none\n    reversibility: easy\n    executor: command\n    command: {{argv: [sh, -c, {script:?}], time_limit_seconds: 60}}\n",
+            self.file("rules/actions.yaml").trim_end()
+        );
+        let agents = self.file("rules/agents.yaml").replace(
+            "      - analyze\n",
+            &format!("      - analyze\n      - {name}\n"),
+        );
+        let files = [
+            ("rules/actions.yaml", actions.as_str()),
+            ("rules/agents.yaml", agents.as_str()),
+        ];
+        self.govern("dana", "a-command", &files);
+        let reason = "Looked at it closely, and it is as it should be.";
+        self.review(1, "carol", &["--approve", "-m", reason])
+            .succeeds();
+        self.run();
+        assert_eq!(self.file("rules/actions.yaml"), actions, "{:?}", self.log());
     }
 
     /// What the bot said next on a pull request. Every report has to be read.
@@ -413,6 +502,19 @@ impl Stage {
                 .then(|| event["text"].as_str().unwrap().to_owned())
         });
         events.collect()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -490,17 +592,21 @@ impl Clone {
     pub fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
-    /// Pushes what is checked out to a branch.
+    /// Pushes what is checked out to a branch, again if `git gc` of the other side was in its way.
     #[track_caller]
     pub fn push(&self, branch: &str) -> &Self {
-        self.git(&[
-            "push",
-            "-q",
-            "-f",
-            "origin",
-            &format!("HEAD:refs/heads/{branch}"),
-        ]);
-        self
+        let target = format!("HEAD:refs/heads/{branch}");
+        for _ in 0..20 {
+            let ran = self.try_git(&["push", "-q", "-f", "origin", &target]);
+            if ran.status == 0 {
+                return self;
+            }
+            // By `git gc`, or by a bot that held the ref for longer than the 0.1 s that git waits.
+            let disturbed = ran.stderr.contains("unable to migrate objects")
+                || ran.stderr.contains("cannot lock ref");
+            assert!(disturbed, "push of {branch}:\n{}", ran.text());
+        }
+        panic!("push of {branch} was disturbed again and again");
     }
     /// Git in this work tree.
     #[track_caller]

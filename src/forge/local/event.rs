@@ -71,10 +71,18 @@ pub enum PullEvent {
         /// When the forge saw it.
         at: DateTime<Utc>,
     },
+    /// The branch is there again, before a decision.
+    Reopened {
+        /// When the forge saw it.
+        at: DateTime<Utc>,
+    },
     /// The bot ended it.
     Ended {
         /// How.
         status: Status,
+        /// The commit that was decided; the branch may have moved on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<Sha>,
         /// The tip of `main` that records it.
         main: Sha,
         /// What the bot said last.
@@ -98,6 +106,7 @@ impl PullEvent {
                 format!("reported: {}", text.lines().next().unwrap_or_default())
             }
             Self::Closed { .. } => "closed: the branch was deleted".to_owned(),
+            Self::Reopened { .. } => "reopened: the branch is there again".to_owned(),
             Self::Ended { status, main, .. } => format!("ended: {status} by {}", main.short()),
         }
     }
@@ -111,6 +120,7 @@ impl PullEvent {
             | Self::Commented { at, .. }
             | Self::Reported { at, .. }
             | Self::Closed { at, .. }
+            | Self::Reopened { at }
             | Self::Ended { at, .. } => *at,
         }
     }
@@ -135,6 +145,7 @@ impl PullEvent {
                 pull.last_report.as_ref() == Some(text) || pull.state == PullState::Done
             }
             (Self::Closed { .. }, Some(pull)) => pull.state != PullState::Open,
+            (Self::Reopened { .. }, Some(pull)) => !matches!(pull.state, PullState::Closed { .. }),
             (Self::Ended { .. }, Some(pull)) => pull.state == PullState::Done,
             (Self::Reviewed { .. } | Self::Commented { .. }, Some(_)) => false,
         }
@@ -193,8 +204,10 @@ impl PullEvent {
             }),
             Self::Reported { text, .. } => pull.last_report = Some(text),
             Self::Closed { by, at } => pull.state = PullState::Closed { by, at },
-            Self::Ended { text, .. } => {
+            Self::Reopened { .. } => pull.state = PullState::Open,
+            Self::Ended { text, head, .. } => {
                 pull.state = PullState::Done;
+                pull.head = head.unwrap_or(pull.head);
                 pull.last_report = Some(text);
             }
         }
@@ -229,13 +242,15 @@ mod tests {
     use super::*;
 
     /// One stored sample of every shape that was ever written. Add to it; never change a line.
-    const SAMPLES: [&str; 7] = [
+    const SAMPLES: [&str; 9] = [
         r#"{"event":"opened","branch":"recommend/a","head":"9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","author":{"email":"a@agents.example.org"},"at":"2026-11-23T14:02:11Z"}"#,
         r#"{"event":"pushed","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","at":"2026-11-23T14:03:11Z"}"#,
         r#"{"event":"reviewed","account":{"login":"alice"},"opinion":"approve","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","body":"fine","at":"2026-11-23T14:04:11Z"}"#,
         r#"{"event":"commented","account":{"login":"alice"},"body":"/confidence confident","at":"2026-11-23T14:05:11Z"}"#,
         r#"{"event":"reported","text":"waiting: MEDIUM","at":"2026-11-23T14:05:12Z"}"#,
         r#"{"event":"closed","by":{"email":"a@agents.example.org"},"at":"2026-11-23T14:06:11Z"}"#,
+        r#"{"event":"reopened","at":"2026-11-23T14:06:11Z"}"#,
+        r#"{"event":"ended","status":"withdrawn","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","text":"failure: withdrawn","at":"2026-11-23T14:06:12Z"}"#,
         r#"{"event":"ended","status":"withdrawn","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","text":"failure: withdrawn","at":"2026-11-23T14:06:12Z"}"#,
     ];
 

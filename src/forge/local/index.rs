@@ -66,34 +66,41 @@ pub struct OpenPull {
 pub struct StoredIndex {
     pub index: Index,
     expected: Expect,
+    /// Whether it had to be rebuilt, and so is not stored like this.
+    is_rebuilt: bool,
 }
 
 impl StoredIndex {
     /// Reads the index, or rebuilds it.
     pub fn read(repo: &Repository) -> Result<Self, ForgeError> {
-        let Some(blob) = repo.find_ref(INDEX_REF)? else {
+        let (read, expected) = match repo.find_ref(INDEX_REF) {
+            Ok(None) => (None, Expect::Absent),
+            Ok(Some(blob)) => (repo.read_blob(blob).ok(), Expect::Is(blob)),
+            // A power failure may leave a ref that names nothing.
+            Err(_) => (None, Expect::Any),
+        };
+        if let Some(index) = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             return Ok(Self {
-                index: rebuild(repo)?,
-                expected: Expect::Absent,
+                index,
+                expected,
+                is_rebuilt: false,
             });
-        };
-        let index = repo
-            .read_blob(blob)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let index = match index {
-            Some(index) => index,
-            None => {
-                tracing::warn!(
-                    "the index of pull requests cannot be read: rebuilding it from their own records"
-                );
-                rebuild(repo)?
-            }
-        };
+        }
+        if expected != Expect::Absent {
+            tracing::warn!(
+                "the index of pull requests cannot be read: rebuilding it from their own records"
+            );
+        }
         Ok(Self {
-            index,
-            expected: Expect::Is(blob),
+            index: rebuild(repo)?,
+            expected,
+            is_rebuilt: true,
         })
+    }
+
+    /// Whether this index is what is stored.
+    pub fn holds(&self, index: &Index) -> bool {
+        !self.is_rebuilt && self.index == *index
     }
 
     /// Stores a changed index if nobody else did in the meantime.
@@ -129,26 +136,30 @@ fn rebuild(repo: &Repository) -> Result<Index, ForgeError> {
         }
     }
     for (name, _) in repo.refs_under("refs/pull/")? {
-        let number = name
-            .strip_prefix("refs/pull/")
-            .and_then(|rest| rest.strip_suffix("/meta"));
-        let Some(number) = number.and_then(|n| n.parse().ok()).map(PullNumber) else {
+        let mut parts = name.trim_start_matches("refs/pull/").split('/');
+        let Some(number) = parts.next().and_then(|number| number.parse::<u64>().ok()) else {
             continue;
         };
-        debug_assert_eq!(name, meta_ref(number));
-        index.next = index.next.max(number.0.saturating_add(1));
-        if let Some(pull) =
-            LocalForge::read_pull(repo, number)?.filter(|pull| pull.state != PullState::Done)
-        {
-            index.open.insert(
-                pull.branch,
-                OpenPull {
-                    number,
-                    head: pull.head,
-                    author: pull.author,
-                    opened_at: pull.opened_at,
-                },
-            );
+        index.next = index.next.max(number.saturating_add(1));
+        let number = PullNumber(number);
+        if name != meta_ref(number) {
+            continue;
+        }
+        match LocalForge::read_pull(repo, number) {
+            Ok(Some(pull)) if pull.state != PullState::Done => {
+                index.open.insert(
+                    pull.branch,
+                    OpenPull {
+                        number,
+                        head: pull.head,
+                        author: pull.author,
+                        opened_at: pull.opened_at,
+                    },
+                );
+            }
+            Ok(_) => {}
+            // If its branch is still there, it gets a new number.
+            Err(error) => tracing::error!("{error}; it is left out"),
         }
     }
     Ok(index)

@@ -5,6 +5,7 @@
 //! open. Everything is written by compare-and-swap, so several bots and reviewers may work at once.
 //! Whoever can write to the folder is trusted with it.
 
+mod branches;
 mod event;
 mod index;
 
@@ -22,14 +23,12 @@ use crate::git::{
 };
 use crate::ledger::{BOT_EMAIL, BOT_NAME, MAIN};
 
+use branches::{author_of, delete, deletion, is_gone};
 use event::PullEvent;
 use index::{Index, StoredIndex};
 
 /// The prefixes of branches that are pull requests.
 pub const BRANCH_PREFIXES: [&str; 2] = ["recommend/", "govern/"];
-
-/// The longest address that is kept, in characters; real ones have at most 254.
-const MOST_EMAIL: usize = 320;
 
 /// How often a write is tried again when others were faster.
 const MOST_TRIES: u32 = 50;
@@ -116,6 +115,7 @@ impl LocalForge {
         for end in conclusions {
             let event = PullEvent::Ended {
                 status: end.status,
+                head: Some(end.head),
                 main,
                 text: end.report.text(),
                 at: now,
@@ -170,12 +170,15 @@ impl LocalForge {
                     }
                 }
             }
-            if index != stored.index {
+            if !stored.holds(&index) {
                 if !stored.swap(repo, &index)? {
                     continue;
                 }
                 step("branches noticed");
             }
+            // In doubt nothing is called withdrawn: it is left out until the next look.
+            let is_clear = |branch: &String| alive.contains(branch) || is_gone(repo, branch);
+            index.open.retain(|branch, _| is_clear(branch));
             return self.see(repo, &index, &alive, now);
         }
         Err(ForgeError::Busy(MOST_TRIES))
@@ -191,7 +194,7 @@ impl LocalForge {
     ) -> Result<Vec<Pull>> {
         self.seen.clear();
         let mut pulls = Vec::new();
-        let mut ended = BTreeSet::new();
+        let mut ended = Vec::new();
         for (branch, open) in &index.open {
             let stored = match Self::read_pull(repo, open.number) {
                 Ok(stored) => stored,
@@ -204,7 +207,7 @@ impl LocalForge {
             match &stored {
                 // The bot died after it ended this one and before it took it out of the index.
                 Some(pull) if pull.state == PullState::Done => {
-                    ended.insert(open.number);
+                    ended.push((open.number, deletion(branch, pull.head)));
                     continue;
                 }
                 Some(pull) if pull.head != open.head => events.push(PullEvent::Pushed {
@@ -227,12 +230,17 @@ impl LocalForge {
                     by: open.author.clone(),
                     at: now,
                 });
+            } else if let Some(PullState::Closed { .. }) = stored.as_ref().map(|pull| &pull.state) {
+                events.push(PullEvent::Reopened { at: now });
             }
             pulls.extend(fold_onto(open.number, stored, &events)?);
             if !events.is_empty() {
                 self.seen.insert(open.number, events);
             }
         }
+        // Its branch goes, unless it was pushed to since: that is a new pull request.
+        let (ended, branches): (BTreeSet<_>, Vec<_>) = ended.into_iter().unzip();
+        delete(repo, branches)?;
         forget(repo, &ended)?;
         pulls.sort_by_key(|pull| pull.number);
         Ok(pulls)
@@ -248,9 +256,8 @@ impl LocalForge {
         durability: Durability,
     ) -> Result<()> {
         let mut prepared = first;
-        let mut kept_branches = BTreeSet::new();
         for _ in 0..MOST_TRIES {
-            let mut edits = match prepared.take() {
+            let edits = match prepared.take() {
                 Some(edits) => edits,
                 None => {
                     let mut buffer = ObjectBuffer::new();
@@ -262,34 +269,49 @@ impl LocalForge {
                     edits
                 }
             };
-            let deletions = ended
-                .iter()
-                .filter(|end| !kept_branches.contains(&end.branch));
-            edits.extend(deletions.map(|end| RefEdit {
-                name: format!("refs/heads/{}", end.branch),
-                expected: Expect::Is(end.head),
-                new: None,
-            }));
-            let update = if edits.is_empty() {
-                RefsUpdate::Done
-            } else {
-                repo.update_refs(&edits, durability)?
-            };
-            match update {
-                RefsUpdate::Done => {
-                    step("refs of pull requests moved");
-                    self.seen.clear();
-                    return forget(repo, &ended.iter().map(|end| end.number).collect());
-                }
-                // A branch that is gone already, or was pushed to after the decision, is left alone.
-                RefsUpdate::Lost { name, .. } => {
-                    if let Some(branch) = name.strip_prefix("refs/heads/") {
-                        kept_branches.insert(branch.to_owned());
-                    }
-                }
+            if edits.is_empty() || repo.update_refs(&edits, durability)? == RefsUpdate::Done {
+                step("refs of pull requests moved");
+                self.seen.clear();
+                let branches = ended.iter().map(|end| deletion(&end.branch, end.head));
+                delete(repo, branches.collect())?;
+                return forget(repo, &ended.iter().map(|end| end.number).collect());
             }
         }
         Err(ForgeError::Busy(MOST_TRIES))
+    }
+
+    fn try_to_publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {
+        let Publication {
+            base,
+            tip,
+            mut buffer,
+            conclusions,
+            now,
+        } = publication;
+        if Some(tip) == base {
+            self.queue_ends(&conclusions, tip, now);
+            self.write(repo, None, &conclusions, Durability::Fast)?;
+            return Ok(Published::Done);
+        }
+        if repo.find_ref(MAIN)? != base {
+            return Ok(Published::Lost);
+        }
+        // The events go into the same pack as the commits, so that one sync makes both durable.
+        self.queue_ends(&conclusions, tip, now);
+        let edits = self.event_edits(repo, &mut buffer)?;
+        buffer.flush(repo)?;
+        step("objects stored");
+        let edit = RefEdit {
+            name: MAIN.to_owned(),
+            expected: base.map_or(Expect::Absent, Expect::Is),
+            new: Some(tip),
+        };
+        if repo.update_refs(&[edit], Durability::Durable)? != RefsUpdate::Done {
+            return Ok(Published::Lost);
+        }
+        step("main published");
+        self.write(repo, Some(edits), &conclusions, Durability::Fast)?;
+        Ok(Published::Done)
     }
 
     /// Puts the queued events into the buffer, and says which refs have to move for them.
@@ -311,19 +333,20 @@ impl LocalForge {
                 pull = fold_onto(*number, pull, std::slice::from_ref(event))?;
             }
             let Some(pull) = pull else { continue };
+            // The head first: a crash between the two is then made good with the event.
+            if stored.is_none() || repo.find_ref(&head_ref(*number))? != Some(pull.head) {
+                edits.push(RefEdit {
+                    name: head_ref(*number),
+                    expected: Expect::Any,
+                    new: Some(pull.head),
+                });
+            }
             if tip != stored {
                 let expected = stored.map_or(Expect::Absent, Expect::Is);
                 edits.push(RefEdit {
                     name: meta_ref(*number),
                     expected,
                     new: tip,
-                });
-            }
-            if stored.is_none() || repo.find_ref(&head_ref(*number))? != Some(pull.head) {
-                edits.push(RefEdit {
-                    name: head_ref(*number),
-                    expected: Expect::Any,
-                    new: Some(pull.head),
                 });
             }
         }
@@ -340,7 +363,7 @@ fn forget(repo: &Repository, numbers: &BTreeSet<PullNumber>) -> Result<()> {
         let stored = StoredIndex::read(repo)?;
         let mut index = stored.index.clone();
         index.open.retain(|_, open| !numbers.contains(&open.number));
-        if index == stored.index || stored.swap(repo, &index)? {
+        if stored.holds(&index) || stored.swap(repo, &index)? {
             step("index of pull requests swapped");
             return Ok(());
         }
@@ -355,19 +378,6 @@ fn fold_onto(number: PullNumber, pull: Option<Pull>, events: &[PullEvent]) -> Re
             .map(Some)
             .map_err(|reason| ForgeError::Record { number, reason })
     })
-}
-
-/// By whom the newest commit is; nobody if it cannot be read, which never approves anything.
-fn author_of(repo: &Repository, head: Sha) -> AccountRecord {
-    // One that is longer than any real one is cut: it becomes part of a record, which has its limits.
-    let email = repo
-        .read_commit(head)
-        .ok()
-        .map(|commit| commit.author.email.chars().take(MOST_EMAIL).collect());
-    AccountRecord {
-        email,
-        ..AccountRecord::default()
-    }
 }
 
 fn put_event(buffer: &mut ObjectBuffer, event: &PullEvent, parent: Option<Sha>) -> Result<Sha> {
@@ -410,39 +420,13 @@ impl Forge for LocalForge {
     }
 
     fn publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {
-        let Publication {
-            base,
-            tip,
-            mut buffer,
-            conclusions,
-            now,
-        } = publication;
-        if Some(tip) == base {
-            self.queue_ends(&conclusions, tip, now);
-            self.write(repo, None, &conclusions, Durability::Fast)?;
-            return Ok(Published::Done);
-        }
-        if repo.find_ref(MAIN)? != base {
-            return Ok(Published::Lost);
-        }
-        // The events go into the same pack as the commits, so that one sync makes both durable.
         let seen = self.seen.clone();
-        self.queue_ends(&conclusions, tip, now);
-        let edits = self.event_edits(repo, &mut buffer)?;
-        buffer.flush(repo)?;
-        step("objects stored");
-        let edit = RefEdit {
-            name: MAIN.to_owned(),
-            expected: base.map_or(Expect::Absent, Expect::Is),
-            new: Some(tip),
-        };
-        if repo.update_refs(&[edit], Durability::Durable)? != RefsUpdate::Done {
+        let published = self.try_to_publish(repo, publication);
+        if !matches!(published, Ok(Published::Done)) {
+            // What did not come about must not be written down with something else later.
             self.seen = seen;
-            return Ok(Published::Lost);
         }
-        step("main published");
-        self.write(repo, Some(edits), &conclusions, Durability::Fast)?;
-        Ok(Published::Done)
+        published
     }
 
     fn report(

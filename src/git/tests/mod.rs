@@ -17,6 +17,8 @@ use super::*;
 use crate::domain::ids::Sha;
 
 mod history;
+mod packed;
+mod ref_races;
 mod refs;
 mod storing;
 mod trees;
