@@ -10,6 +10,11 @@
     clippy::indexing_slicing
 )]
 
+#[cfg(feature = "github-descriptions")]
+mod github_double;
+#[cfg(feature = "github-descriptions")]
+#[path = "forge_contract/github.rs"]
+mod github_world;
 mod support;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,8 +23,8 @@ use countersign::domain::ids::{PullNumber, Sha};
 use countersign::domain::pull::{Pull, PullState};
 use countersign::domain::review::Opinion;
 use countersign::forge::local::LocalForge;
-use countersign::forge::{Conclusion, Forge, Publication, Published, Report, ReportState};
-use countersign::git::{ObjectBuffer, Repository};
+use countersign::forge::{Conclusion, Details, Forge, Publication, Published, Report, ReportState};
+use countersign::git::{NewCommit, ObjectBuffer, Repository, Signature};
 use countersign::ledger::Draft;
 use support::Stage;
 
@@ -70,11 +75,12 @@ fn said(title: &str) -> Report {
         state: ReportState::Success,
         title: title.to_owned(),
         body: "body".to_owned(),
+        details: Details::default(),
     }
 }
 
 /// Any event on top of a commit.
-fn event(world: &dyn World, base: Sha, at: DateTime<Utc>) -> (Sha, ObjectBuffer) {
+fn event(world: &dyn World, base: Sha, at: DateTime<Utc>, merged: &[Sha]) -> (Sha, ObjectBuffer) {
     let mut draft = Draft::on(world.repo(), Some(base)).unwrap();
     let freeze = Freeze {
         schema: Default::default(),
@@ -86,11 +92,30 @@ fn event(world: &dyn World, base: Sha, at: DateTime<Utc>) -> (Sha, ObjectBuffer)
         None => draft.freeze(&freeze).unwrap(),
         Some(_) => draft.unfreeze("carol", at).unwrap(),
     };
-    (tip, draft.into_buffer())
+    let (mut tip, tree) = (tip, draft.root().unwrap());
+    let mut buffer = draft.into_buffer();
+    let bot = Signature {
+        name: "Countersign".to_owned(),
+        email: "bot@countersign.invalid".to_owned(),
+        time: at,
+    };
+    // What is approved is merged: a forge may tell by that alone that it has ended.
+    for head in merged {
+        tip = buffer.put_commit(&NewCommit {
+            tree,
+            parents: vec![tip, *head],
+            author: bot.clone(),
+            committer: bot.clone(),
+            message: "merge".to_owned(),
+            signature: None,
+        });
+    }
+    (tip, buffer)
 }
 
 fn publication(world: &dyn World, base: Sha, ends: &[&Pull]) -> Publication {
-    let (tip, buffer) = event(world, base, world.now());
+    let heads: Vec<Sha> = ends.iter().map(|pull| pull.head).collect();
+    let (tip, buffer) = event(world, base, world.now(), &heads);
     let conclude = |pull: &&Pull| Conclusion {
         number: pull.number,
         branch: pull.branch.clone(),
@@ -230,7 +255,7 @@ fn publishing_is_a_compare_and_swap(world: &dyn World) {
     let late = publication(world, stale, &[&pulls[0]]);
     let ours = late.tip;
     // Somebody else is faster.
-    let (tip, mut buffer) = event(world, stale, world.now() + TimeDelta::seconds(1));
+    let (tip, mut buffer) = event(world, stale, world.now() + TimeDelta::seconds(1), &[]);
     assert_ne!(tip, ours);
     let other = Publication {
         base: Some(stale),
@@ -374,7 +399,7 @@ macro_rules! contract {
 }
 
 macro_rules! passes_the_contract {
-    ($module:ident, $world:expr) => {
+    ($module:ident, $world:expr; $($more:ident),* $(,)?) => {
         contract!($module, $world;
             opened_pulls_have_numbers_in_order_that_stay,
             what_is_no_proposal_is_no_pull_request,
@@ -386,15 +411,18 @@ macro_rules! passes_the_contract {
             publishing_is_a_compare_and_swap,
             a_publication_ends_its_pull_requests,
             conclusions_can_be_repeated,
-            a_push_after_the_decision_is_a_new_pull_request,
             it_is_said_only_what_is_new,
             ended_pull_requests_stay_readable,
             an_unreadable_record_does_not_stop_the_others,
+            $($more,)*
         );
     };
 }
 
-passes_the_contract!(local, Local::new());
+// On GitHub a branch that is pushed to after the decision stays the pull request that it was.
+passes_the_contract!(local, Local::new(); a_push_after_the_decision_is_a_new_pull_request);
+#[cfg(feature = "github-descriptions")]
+passes_the_contract!(github, github_world::OnGithub::new(););
 
 /// The embedded forge, with plain `git push` and the command line as the people.
 struct Local {

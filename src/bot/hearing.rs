@@ -103,6 +103,7 @@ impl Bot {
     /// When the repository or the forge fails.
     pub fn pending(&mut self) -> Result<Vec<Pending>, BotError> {
         let pulls = self.open_pulls()?;
+        self.learn_teams()?;
         pulls.into_iter().map(|pull| self.hear(pull)).collect()
     }
 

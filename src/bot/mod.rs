@@ -6,6 +6,7 @@
 
 pub mod check;
 mod decide;
+mod details;
 mod error;
 mod executions;
 mod governance;
@@ -27,7 +28,7 @@ use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::Pull;
 use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
-use crate::ledger::{Draft, LedgerError, MAIN, Rulebook};
+use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams};
 
 use decide::{Answer, Evaluator, Waiting};
 
@@ -108,6 +109,7 @@ impl Bot {
         let mut summary = Summary::default();
         let open = self.open_pulls()?;
         let total = open.len();
+        self.learn_teams()?;
         self.take_freeze_commands(&open)?;
         self.settle_executions(&mut summary)?;
         let mut done = BTreeSet::new();
@@ -159,7 +161,7 @@ impl Bot {
         for _ in 0..MOST_TRIES {
             let now = (self.clock)();
             let base = self.main()?;
-            let mut draft = Draft::on(&self.repo, Some(base))?;
+            let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
             let mut evaluator = Evaluator {
                 repo: &self.repo,
                 rulebook: &mut self.rulebook,
@@ -178,6 +180,27 @@ impl Bot {
             }
         }
         Err(BotError::Busy(MOST_TRIES))
+    }
+
+    /// Asks the forge who is in the teams that the rules name. A team that cannot be asked has no members.
+    fn learn_teams(&mut self) -> Result<(), BotError> {
+        let root = self.repo.read_commit(self.main()?)?.tree;
+        let Ok(version) = self.rulebook.read(self.repo.objects(), root)? else {
+            return Ok(());
+        };
+        let mut teams = Teams::new();
+        for team in version.rules.people.teams() {
+            match self.forge.team_members(team) {
+                Ok(members) => {
+                    teams.insert(team.to_owned(), members);
+                }
+                Err(error) => {
+                    tracing::warn!("nobody counts as a member of `{team}` for now: {error}")
+                }
+            }
+        }
+        self.rulebook.know_teams(teams);
+        Ok(())
     }
 
     /// Every pull request that is not ended yet.

@@ -8,13 +8,14 @@ mod quote;
 use std::fmt::Write as _;
 
 use self::quote::{block, fenced, sentence};
+use super::details;
 use super::trial::Trial;
 use crate::domain::documents::{Assessment, Recommendation, Rejection, Role, Status};
 use crate::domain::ids::{AgentName, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problems;
 use crate::domain::value::Value;
-use crate::forge::{Report, ReportState};
+use crate::forge::{Details, Report, ReportState};
 use crate::gate::eligibility::shown;
 use crate::gate::verdict::{Ruling, Verdict, Wait};
 use crate::risk::{Explanation, Situation, code_span};
@@ -34,6 +35,7 @@ pub fn unreadable_rules(problems: &Problems) -> Report {
         state: ReportState::Failure,
         title: "the rules on main cannot be read".to_owned(),
         body,
+        details: Details::default(),
     }
 }
 
@@ -55,6 +57,10 @@ pub fn invalid(problems: &Problems) -> Report {
         state: ReportState::Failure,
         title,
         body,
+        details: Details {
+            problems: problems.0.clone(),
+            ..Details::default()
+        },
     }
 }
 
@@ -81,6 +87,7 @@ pub fn landed(status: Status, main: Sha) -> Report {
         state,
         title: format!("{status}: recorded on main by {}", main.short()),
         body: "The decision is in the trail.\n".to_owned(),
+        details: Details::default(),
     }
 }
 
@@ -99,6 +106,7 @@ pub fn over_limit(agent: Option<&AgentName>, limit: u32, ruling: &Ruling) -> Rep
         state: ReportState::Failure,
         title: format!("refused for now: {limit} proposals of {who} wait already"),
         body,
+        details: Details::default(),
     }
 }
 
@@ -113,6 +121,7 @@ pub fn recommendation(
     let mut body = String::new();
     proposed(&mut body, document, situation);
     let _ = writeln!(body, "\n{}", explanation.markdown().trim_end());
+    let case = body.clone();
     gate(&mut body, ruling, rules);
     if !document.rationale.is_empty() {
         let _ = writeln!(
@@ -122,11 +131,13 @@ pub fn recommendation(
         );
     }
     let risk = explanation.assessment;
+    let what = format!("{} {}", risk.level, risk.score);
+    let (title, state) = headline(&what, ruling);
     finish(
-        body,
-        risk.level,
-        &format!("{} {}", risk.level, risk.score),
+        (state, title, body),
+        (&what, &case, risk.level),
         ruling,
+        rules,
     )
 }
 
@@ -166,16 +177,42 @@ pub fn governance(
             );
         }
     }
+    let case = body.clone();
     gate(&mut body, ruling, rules);
+    let what = format!("governance change, {}", assessment.level);
+    let (title, state) = headline(&what, ruling);
     finish(
-        body,
-        assessment.level,
-        &format!("governance change, {}", assessment.level),
+        (state, title, body),
+        (&what, &case, assessment.level),
         ruling,
+        rules,
     )
 }
 
-fn finish(body: String, level: Level, what: &str, ruling: &Ruling) -> Report {
+fn finish(
+    (state, title, body): (ReportState, String, String),
+    (what, case, level): (&str, &str, Level),
+    ruling: &Ruling,
+    rules: &Rules,
+) -> Report {
+    let mut report = Report {
+        state,
+        title,
+        body,
+        details: Details::default(),
+    };
+    report.details = Details {
+        level: Some(level),
+        ask: details::ask(ruling, rules),
+        comment: (level > Level::Low)
+            .then(|| details::comment(&report, (what, case), ruling, rules))
+            .flatten(),
+        problems: Vec::new(),
+    };
+    report
+}
+
+fn headline(what: &str, ruling: &Ruling) -> (String, ReportState) {
     let (state, title) = match &ruling.verdict {
         Verdict::Approve(Status::AutoApproved) => {
             (ReportState::Success, format!("{what}: merged by the bot"))
@@ -208,8 +245,7 @@ fn finish(body: String, level: Level, what: &str, ruling: &Ruling) -> Report {
             format!("{what}: needs {}", asked(ruling, Some(wait))),
         ),
     };
-    debug_assert!(level <= Level::High);
-    Report { state, title, body }
+    (title, state)
 }
 
 /// The canonical change, as the bot read it.
@@ -312,7 +348,7 @@ fn rejected(body: &mut String, rejection: &Rejection) {
 }
 
 /// `1 approval by an admin, with a justification`.
-fn asked(ruling: &Ruling, wait: Option<&Wait>) -> String {
+pub(super) fn asked(ruling: &Ruling, wait: Option<&Wait>) -> String {
     let required = ruling.required;
     let missing = wait.map_or(required.approvals, |wait| wait.missing);
     let who = match (required.role, missing) {
@@ -330,7 +366,7 @@ fn asked(ruling: &Ruling, wait: Option<&Wait>) -> String {
 }
 
 /// Who may give it.
-fn whom(role: Role, rules: &Rules) -> String {
+pub(super) fn whom(role: Role, rules: &Rules) -> String {
     let people: Vec<&str> = rules
         .people
         .with_role(role)

@@ -4,14 +4,17 @@
 //! tells people. Everything that it tells can be repeated without harm, so a crash after the publish
 //! is made good by telling it again.
 
+pub mod github;
 pub mod local;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::documents::Status;
-use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::documents::{AccountRecord, Role, Status};
+use crate::domain::ids::{Login, PullNumber, Sha};
+use crate::domain::level::Level;
+use crate::domain::problem::Problem;
 use crate::domain::pull::Pull;
-use crate::git::{GitError, ObjectBuffer, Repository};
+use crate::git::{GitError, ObjectBuffer, RemoteError, Repository};
 
 /// A place where pull requests live.
 pub trait Forge {
@@ -56,6 +59,14 @@ pub trait Forge {
         reports: Vec<(PullNumber, Report)>,
         now: DateTime<Utc>,
     ) -> Result<(), ForgeError>;
+
+    /// Who is in a team, as `ORGANISATION/SLUG`; nobody where the forge knows no teams.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked: then nobody is taken for a member.
+    fn team_members(&mut self, _team: &str) -> Result<Vec<AccountRecord>, ForgeError> {
+        Ok(Vec::new())
+    }
 }
 
 /// New commits of `main`, and what follows from them.
@@ -106,6 +117,32 @@ pub struct Report {
     pub title: String,
     /// The whole explanation, as Markdown that is readable as plain text.
     pub body: String,
+    /// The same as data, for a forge that can show more than text.
+    pub details: Details,
+}
+
+/// What a report says, as far as a forge has a place of its own for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// How risky it is; none while it cannot be scored.
+    pub level: Option<Level>,
+    /// Whose approval is still needed.
+    pub ask: Option<Ask>,
+    /// What is worth a comment; none for what needs nobody.
+    pub comment: Option<String>,
+    /// What is wrong with its files.
+    pub problems: Vec<Problem>,
+}
+
+/// Whose approval is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// As what.
+    pub role: Role,
+    /// Their team, as `ORGANISATION/SLUG`.
+    pub team: Option<String>,
+    /// People who have that role by name.
+    pub people: Vec<Login>,
 }
 
 /// The state of the check.
@@ -159,6 +196,37 @@ pub enum ForgeError {
         "pull request {0} has ended: nothing more can be said on it; use `countersign feedback`"
     )]
     Ended(PullNumber),
+    /// The server of the repository could not be asked or told.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// GitHub could not be asked or told.
+    #[error(transparent)]
+    Github(#[from] github::ApiError),
+    /// Somebody has rewritten `main`.
+    #[error(
+        "`main` of `{repository}` was rewritten: it was at {was} and is now at {is}, which does not contain it. \
+         Nothing is decided until it is put back, or the clone `{clone}` is removed on purpose"
+    )]
+    Rewritten {
+        /// The repository.
+        repository: String,
+        /// Where we last saw it.
+        was: Sha,
+        /// Where it is.
+        is: Sha,
+        /// Our clone, which remembers.
+        clone: String,
+    },
+    /// The server keeps us from moving `main`.
+    #[error(
+        "`{repository}` refused to move `main`: {reason}. Let the bot push there: list it under `bypass_actors` of the ruleset, or among those who may push to the protected branch"
+    )]
+    Protected {
+        /// The repository.
+        repository: String,
+        /// In the server's words.
+        reason: String,
+    },
     /// Other writers were faster every time.
     #[error("the record of pull requests was changed by others {0} times in a row: try again")]
     Busy(u32),

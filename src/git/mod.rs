@@ -5,6 +5,7 @@
 //! - [`Repository::update_refs`] is the only way a branch moves.
 //! - [`ObjectBuffer`] makes objects in memory and stores them as one pack; [`TreeEditor`] makes the trees.
 //! - [`Objects`] reads both what is stored and what is still in a buffer.
+//! - [`Remote`] brings commits from a server and moves a branch there.
 //! - [`consolidate`] keeps the number of packs and of loose refs small.
 //!
 //! The order that survives a crash: put objects, [`ObjectBuffer::flush`], then `update_refs`.
@@ -21,13 +22,16 @@ mod objects;
 mod pack;
 mod packed_refs;
 mod packing;
+mod patience;
 mod read;
 mod ref_update;
 mod refs;
+mod remote;
 mod repository;
 mod signing;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod tree;
 mod tree_node;
 
@@ -40,8 +44,10 @@ pub use maintenance::{Maintenance, consolidate};
 pub use objects::{Entry, Kind, Mode, blob_id};
 pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate};
+pub use remote::{Push, Pushed, Remote};
 pub use repository::{Repository, configured_identity};
 pub use signing::SigningKey;
+pub use transport::{Anonymous, Credentials, RemoteError};
 pub use tree::TreeEditor;
 
 /// Marks a point at which the process may die without harm; the crash tests kill it at each of them.

@@ -20,7 +20,7 @@ pub use case_file::{CaseFile, Landed};
 pub use draft::Draft;
 pub use entry::{Entry, Event};
 pub use error::LedgerError;
-pub use rulebook::{Rulebook, Version, rule_files};
+pub use rulebook::{Rulebook, Teams, Version, rule_files};
 pub use targets::{Files, changed_files};
 pub use trail::{CaseRow, Trail};
 pub use trailers::{Trailers, find_forged};

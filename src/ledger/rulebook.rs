@@ -1,8 +1,9 @@
 //! The rules of each moment, parsed once per version of the `rules/` tree.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::domain::documents::AccountRecord;
 use crate::domain::ids::Sha;
 use crate::domain::problem::{Problem, Problems};
 use crate::git::{Entry, GitError, Mode, Objects};
@@ -21,12 +22,24 @@ pub struct Version {
 #[derive(Debug, Default)]
 pub struct Rulebook {
     versions: HashMap<Sha, Result<Version, Problems>>,
+    teams: Teams,
 }
+
+/// Who is in which team at this moment, where the rules leave that to the forge.
+pub type Teams = BTreeMap<String, Vec<AccountRecord>>;
 
 /// How many versions are kept before the oldest knowledge is thrown away.
 const MOST_VERSIONS: usize = 64;
 
 impl Rulebook {
+    /// From now on these are the members of the teams that rules name.
+    pub fn know_teams(&mut self, teams: Teams) {
+        if teams != self.teams {
+            self.teams = teams;
+            self.versions.clear();
+        }
+    }
+
     /// The rules in a tree of `main`.
     ///
     /// # Errors
@@ -60,9 +73,14 @@ impl Rulebook {
             return Ok(known.clone());
         }
         let files = rule_files(objects, tree)?;
-        let read = Rules::read(&files).map(|rules| Version {
-            tree,
-            rules: Arc::new(rules),
+        let read = Rules::read(&files).map(|mut rules| {
+            for (team, members) in &self.teams {
+                rules.people.admit(team, members);
+            }
+            Version {
+                tree,
+                rules: Arc::new(rules),
+            }
         });
         if self.versions.len() >= MOST_VERSIONS {
             self.versions.clear();

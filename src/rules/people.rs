@@ -116,6 +116,39 @@ impl People {
             .and_then(|login| self.people.get(login))
     }
 
+    /// Takes the members of a team for what the team is. Somebody who is listed by name keeps the higher
+    /// of both roles; a listed login with another numeric id stays a stranger.
+    pub fn admit(&mut self, team: &str, members: &[AccountRecord]) {
+        let role = if self.admins_team.as_deref() == Some(team) {
+            Role::Admin
+        } else if self.reviewers_team.as_deref() == Some(team) {
+            Role::Reviewer
+        } else {
+            return;
+        };
+        for member in members {
+            let Some(login) = &member.login else { continue };
+            let known = self
+                .find_by_account(member)
+                .map(|person| person.login.clone());
+            if let Some(person) = known.and_then(|login| self.people.get_mut(&login)) {
+                person.role = person.role.max(role);
+            } else if self.find(login).is_none() {
+                let person = RawPerson {
+                    id: member.id,
+                    ..RawPerson::default()
+                };
+                self.add(login.clone(), role, person);
+            }
+        }
+    }
+
+    /// The teams that hold people, each once.
+    pub fn teams(&self) -> BTreeSet<&str> {
+        let teams = [&self.reviewers_team, &self.admins_team];
+        teams.into_iter().flatten().map(String::as_str).collect()
+    }
+
     /// Everyone who has at least this role, in the order of their logins.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Person> {
         self.people

@@ -1,0 +1,89 @@
+//! A report as data, for a forge that has a place of its own for each thing it says.
+//!
+//! The comment says what stays true while people decide (the risk, who is needed, which review did not
+//! count), so that it is written once; the check says how it stands at the moment.
+
+use std::fmt::Write as _;
+
+use super::report;
+use crate::domain::documents::{Role, Status};
+use crate::forge::{Ask, Report};
+use crate::gate::eligibility::shown;
+use crate::gate::verdict::{Ruling, Verdict};
+use crate::risk::code_span;
+use crate::rules::Rules;
+
+/// How many people are asked by name.
+const MOST_PEOPLE: usize = 15;
+
+/// Whose approval is still needed.
+pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
+    let Verdict::Wait(wait) = &ruling.verdict else {
+        return None;
+    };
+    if wait.frozen || wait.missing == 0 {
+        return None;
+    }
+    let role = if wait.escalated {
+        Role::Admin
+    } else {
+        ruling.required.role
+    };
+    let team = match role {
+        Role::None => return None,
+        Role::Reviewer => rules.people.reviewers_team.clone(),
+        Role::Admin => rules.people.admins_team.clone(),
+    };
+    let people = rules.people.with_role(role);
+    let people = people
+        .map(|person| person.login.clone())
+        .take(MOST_PEOPLE)
+        .collect();
+    Some(Ask { role, team, people })
+}
+
+/// What is worth a comment. After an approval there is nothing new: the check and the merge say it.
+pub fn comment(
+    report: &Report,
+    (what, case): (&str, &str),
+    ruling: &Ruling,
+    rules: &Rules,
+) -> Option<String> {
+    let wait = match &ruling.verdict {
+        Verdict::Wait(wait) => wait,
+        Verdict::Approve(Status::AutoApproved)
+        | Verdict::Reject(_)
+        | Verdict::Withdraw
+        | Verdict::Expire => return Some(format!("**{}**\n\n{}", report.title, report.body)),
+        Verdict::Approve(_) => return None,
+    };
+    let role = if wait.escalated {
+        Role::Admin
+    } else {
+        ruling.required.role
+    };
+    let mut text = format!("**{what}** needs {}.", report::asked(ruling, None));
+    text.push_str(&report::whom(role, rules));
+    if wait.escalated {
+        text.push_str(" It has waited too long for its reviewers, so the admins are asked.");
+    }
+    let _ = writeln!(text, "\n\n{}", case.trim_end());
+    if !ruling.ignored.is_empty() || !wait.blocked_by.is_empty() {
+        text.push('\n');
+    }
+    for ignored in &ruling.ignored {
+        let who = code_span(&shown(&ignored.account));
+        let _ = writeln!(
+            text,
+            "- not counted: the review of {who}: {}",
+            ignored.reason
+        );
+    }
+    for who in &wait.blocked_by {
+        let _ = writeln!(
+            text,
+            "- {who} requested changes: it waits until they approve"
+        );
+    }
+    Some(text)
+}

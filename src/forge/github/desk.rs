@@ -1,0 +1,471 @@
+//! What we know of the open pull requests without asking: webhooks keep it up to date, and a reconciling
+//! run makes it anew.
+//!
+//! Every webhook carries the whole pull request, so the newest one wins and the others add nothing;
+//! an edit, a dismissal and the commit that a review was first given for are never taken back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::webhook::{Happened, WebhookEvent};
+use super::wire::{User, WireComment, WirePull, WireReview};
+use super::{LABEL_PREFIX, MARKER};
+use crate::domain::documents::Role;
+use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::pull::{Pull, PullState};
+use crate::domain::review::{Comment, Opinion, Review};
+use crate::forge::Conclusion;
+
+/// The branch that pull requests must be for.
+const BASE: &str = "main";
+/// How many events are kept while the pull requests are being read; beyond it they are read again.
+const MOST_QUEUED: usize = 1_000;
+
+/// Something that we may have said already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Said<T> {
+    /// We do not know: it has to be looked up before we say it again.
+    #[default]
+    Unknown,
+    /// Not yet.
+    Nothing,
+    /// This.
+    This(T),
+}
+
+/// Something that we said: its id on GitHub, and a fingerprint of its text.
+pub(super) type Words = (u64, Option<Sha>);
+
+/// A pull request, with what we said on it.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) pull: Pull,
+    pub(super) is_draft: bool,
+    pub(super) changed_at: DateTime<Utc>,
+    /// Labels that say a level.
+    pub(super) labels: BTreeSet<String>,
+    /// Whom a review was requested from.
+    pub(super) asked: BTreeSet<Role>,
+    /// Whether somebody is asked already whom this process does not know of.
+    pub(super) is_asked: bool,
+    /// The check run, or the commit status, of the newest commit.
+    pub(super) check: Said<Words>,
+    pub(super) comment: Said<Words>,
+    /// Whether its reviews and comments were read.
+    pub(super) is_whole: bool,
+    /// Whether it is merged, and only its check may lack the news.
+    pub(super) is_merged: bool,
+}
+
+/// Everything said on a pull request, as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Talk {
+    pub(super) reviews: Vec<WireReview>,
+    pub(super) comments: Vec<WireComment>,
+    /// What we said last, if it was heard, and for which commit.
+    pub(super) check: Option<(Sha, Heard)>,
+}
+
+/// What our check says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// Its id and fingerprint; none if there is none.
+    pub(super) words: Option<Words>,
+    /// The whole report, where it can be read back.
+    pub(super) report: Option<String>,
+    /// Whether it says how it ended.
+    pub(super) is_concluded: bool,
+}
+
+impl Held {
+    pub(super) fn new(wire: &WirePull, is_new: bool) -> Self {
+        let nothing = if is_new { Said::Nothing } else { Said::Unknown };
+        let state = match wire.state.as_str() {
+            "open" => PullState::Open,
+            _ => PullState::Done,
+        };
+        Self {
+            pull: Pull {
+                number: PullNumber(wire.number),
+                url: wire.html_url.clone(),
+                branch: wire.head.branch.clone(),
+                author: User::record(wire.user.as_ref()),
+                head: wire.head.sha,
+                opened_at: wire.created_at,
+                state,
+                reviews: Vec::new(),
+                comments: Vec::new(),
+                last_report: None,
+            },
+            is_draft: wire.draft,
+            changed_at: wire.updated_at.unwrap_or(wire.created_at),
+            labels: labels(wire),
+            asked: BTreeSet::new(),
+            is_asked: !wire.requested_teams.is_empty() || !wire.requested_reviewers.is_empty(),
+            check: nothing,
+            comment: nothing,
+            is_whole: is_new,
+            is_merged: false,
+        }
+    }
+
+    /// Takes over what the pull request itself says now, unless that is older than what we know.
+    pub(super) fn update(&mut self, wire: &WirePull) -> bool {
+        let changed_at = wire.updated_at.unwrap_or(wire.created_at);
+        if changed_at < self.changed_at {
+            return false;
+        }
+        self.changed_at = changed_at;
+        self.is_draft = wire.draft;
+        self.labels = labels(wire);
+        self.pull.branch.clone_from(&wire.head.branch);
+        if wire.state == "open" {
+            self.pull.state = PullState::Open;
+        }
+        if self.pull.head != wire.head.sha {
+            self.move_head(wire.head.sha);
+        }
+        true
+    }
+
+    /// A new commit has no check run yet.
+    pub(super) fn move_head(&mut self, head: Sha) {
+        self.pull.head = head;
+        self.pull.last_report = None;
+        self.check = Said::Nothing;
+    }
+
+    fn close(&mut self, by: Option<&User>, wire: &WirePull) {
+        let at = wire
+            .closed_at
+            .or(wire.updated_at)
+            .unwrap_or(wire.created_at);
+        let by = User::record(by);
+        self.pull.state = PullState::Closed { by, at };
+    }
+
+    /// `main` is where `main` was when the review was given, where we saw that.
+    pub(super) fn hear_review(&mut self, wire: &WireReview, was_edited: bool, main: Option<Sha>) {
+        let Some(mut review) = wire.review() else {
+            return;
+        };
+        review.edited |= was_edited;
+        review.main = main;
+        let reviews = &mut self.pull.reviews;
+        match reviews.iter_mut().find(|known| known.id == review.id) {
+            Some(known) => *known = merged(known, review),
+            None => reviews.push(review),
+        }
+        reviews.sort_by_key(|review| (review.at, review.id.parse::<u64>().unwrap_or(u64::MAX)));
+        // Who reviews is no longer among the requested, and was asked all the same.
+        self.is_asked |= !self.asked.is_empty();
+    }
+
+    /// Whether that may change a decision.
+    pub(super) fn hear_comment(&mut self, wire: &WireComment, was_edited: bool, we: We) -> bool {
+        if let Some(words) = we.find_own_words(wire) {
+            if self.comment == Said::Unknown {
+                self.comment = Said::This(words);
+            }
+            return false;
+        }
+        let mut comment = wire.comment();
+        if comment.is_bot {
+            return false;
+        }
+        comment.edited |= was_edited;
+        let comments = &mut self.pull.comments;
+        let is_news = says_command(&comment);
+        match comments.iter_mut().find(|known| known.id == comment.id) {
+            Some(known) => {
+                let is_news = is_news || says_command(known);
+                comment.edited |= known.edited;
+                *known = comment;
+                is_news
+            }
+            None => {
+                comments.push(comment);
+                comments.sort_by_key(|comment| comment.at);
+                is_news
+            }
+        }
+    }
+
+    /// Takes in everything that was read.
+    pub(super) fn hear_all(&mut self, talk: &Talk, we: We) {
+        for review in &talk.reviews {
+            self.hear_review(review, false, None);
+        }
+        for comment in &talk.comments {
+            self.hear_comment(comment, false, we);
+        }
+        if self.comment == Said::Unknown {
+            self.comment = Said::Nothing;
+        }
+        if let Some((head, heard)) = &talk.check
+            && *head == self.pull.head
+            && self.check == Said::Unknown
+        {
+            self.check = heard.words.map_or(Said::Nothing, Said::This);
+            self.pull.last_report.clone_from(&heard.report);
+        }
+        self.is_whole = true;
+    }
+
+    /// What we said since this was copied, kept unless a new commit has come.
+    pub(super) fn keep_said(&mut self, told: &Self) {
+        self.labels.clone_from(&told.labels);
+        self.asked.clone_from(&told.asked);
+        self.comment = told.comment;
+        if self.pull.head == told.pull.head {
+            self.check = told.check;
+            self.pull.last_report.clone_from(&told.pull.last_report);
+        }
+    }
+
+    fn forget_comment(&mut self, wire: &WireComment) -> bool {
+        if let Said::This((id, _)) = self.comment
+            && id == wire.id
+        {
+            self.comment = Said::Nothing;
+            self.pull.last_report = None;
+            return true;
+        }
+        let id = wire.id.to_string();
+        let before = self.pull.comments.len();
+        self.pull.comments.retain(|comment| comment.id != id);
+        before != self.pull.comments.len()
+    }
+}
+
+fn merged(known: &Review, new: Review) -> Review {
+    Review {
+        opinion: if known.opinion == Opinion::Dismissed {
+            Opinion::Dismissed
+        } else {
+            new.opinion
+        },
+        // GitHub may bind a review to a new head after a rebase: what counts is the one it was given for.
+        head: known.head,
+        edited: known.edited || new.edited,
+        main: known.main,
+        ..new
+    }
+}
+
+fn says_command(comment: &Comment) -> bool {
+    comment
+        .body
+        .lines()
+        .any(|line| line.trim_start().starts_with('/'))
+}
+
+/// What our account looks like to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum We {
+    /// A bot's: an App, or a job in GitHub Actions.
+    #[default]
+    Bot,
+    /// A person's, whose token we use.
+    Person,
+}
+
+impl We {
+    /// Our own comment, known by its mark and by the kind of account that wrote it.
+    pub(super) fn find_own_words(self, wire: &WireComment) -> Option<Words> {
+        let is_bot = wire.user.as_ref().is_some_and(User::is_bot);
+        if is_bot != (self == Self::Bot) {
+            return None;
+        }
+        let body = wire.body.as_deref()?;
+        let (mark, _) = body.strip_prefix(MARKER)?.split_once(" -->")?;
+        Some((wire.id, mark.trim().parse().ok()))
+    }
+}
+
+fn labels(wire: &WirePull) -> BTreeSet<String> {
+    let names = wire.labels.iter().map(|label| label.name.clone());
+    names
+        .filter(|name| name.starts_with(LABEL_PREFIX))
+        .collect()
+}
+
+/// Every open pull request that we know of.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    /// Whether the pull requests were read since we started.
+    pub(super) is_synced: bool,
+    pub(super) pulls: BTreeMap<PullNumber, Held>,
+    /// What we ended: a late webhook does not bring it back.
+    pub(super) ended: BTreeSet<PullNumber>,
+    /// Pull requests that have to be read because an event named them and no more.
+    pub(super) unread: BTreeSet<PullNumber>,
+    /// Conclusions that are on `main` and could not be told yet.
+    pub(super) owed: Vec<Conclusion>,
+    /// Where `main` was last.
+    pub(super) main: Option<Sha>,
+    pub(super) we: We,
+    queue: Vec<WebhookEvent>,
+}
+
+impl Desk {
+    /// A desk that knows nothing yet.
+    pub(super) fn of(we: We) -> Self {
+        Self {
+            we,
+            ..Self::default()
+        }
+    }
+
+    /// Takes in what happened; says whether there may be something to decide.
+    pub(super) fn take(&mut self, event: WebhookEvent) -> bool {
+        if self.is_synced {
+            return self.apply(event.what);
+        }
+        if self.queue.len() < MOST_QUEUED {
+            self.queue.push(event);
+        }
+        true
+    }
+
+    /// Takes over the pull requests that were read, and then what happened meanwhile.
+    pub(super) fn sync(&mut self, read: BTreeMap<PullNumber, Held>) {
+        let mut known = std::mem::take(&mut self.pulls);
+        for (number, mut held) in read {
+            if let Some(known) = known.remove(&number) {
+                held.inherit(known);
+            }
+            self.pulls.insert(number, held);
+        }
+        // Closed by hand, and not recorded yet.
+        known.retain(|_, held| matches!(held.pull.state, PullState::Closed { .. }));
+        self.pulls.append(&mut known);
+        self.is_synced = self.queue.len() < MOST_QUEUED;
+        for event in std::mem::take(&mut self.queue) {
+            self.apply(event.what);
+        }
+    }
+
+    fn apply(&mut self, what: Happened) -> bool {
+        match what {
+            Happened::Pull { pull, by, is_new } => self.hear_pull(&pull, by.as_ref(), is_new),
+            Happened::Review {
+                pull,
+                review,
+                was_edited,
+            } => match (self.main, self.find_or_hold(&pull)) {
+                (main, Some(held)) => {
+                    held.update(&pull);
+                    held.hear_review(&review, was_edited, main);
+                    true
+                }
+                (_, None) => false,
+            },
+            Happened::Comment {
+                number,
+                comment,
+                was_edited,
+                was_deleted,
+            } => {
+                let (number, we) = (PullNumber(number), self.we);
+                match self.pulls.get_mut(&number) {
+                    Some(held) if was_deleted => held.forget_comment(&comment),
+                    Some(held) => held.hear_comment(&comment, was_edited, we),
+                    None if self.ended.contains(&number)
+                        || we.find_own_words(&comment).is_some() =>
+                    {
+                        false
+                    }
+                    None => self.unread.insert(number),
+                }
+            }
+            Happened::Push { after, .. } => after.is_none() || after != self.main,
+            Happened::CheckAgain { head } => {
+                let mut all = self.pulls.values_mut();
+                match all.find(|held| Some(held.pull.head) == head) {
+                    Some(held) => {
+                        held.check = Said::Nothing;
+                        held.pull.last_report = None;
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Happened::Installation => false,
+            Happened::Team => true,
+        }
+    }
+
+    fn hear_pull(&mut self, wire: &WirePull, by: Option<&User>, is_new: bool) -> bool {
+        let number = PullNumber(wire.number);
+        let is_open = wire.state == "open";
+        if wire.base.branch != BASE || wire.merged_at.is_some() {
+            return self.pulls.remove(&number).is_some() && is_open;
+        }
+        if is_open && self.ended.remove(&number) {
+            // Opened again by hand after we ended it: it is heard anew.
+            self.pulls.insert(number, Held::new(wire, false));
+            return true;
+        }
+        if self.ended.contains(&number) {
+            return false;
+        }
+        let is_known = self.pulls.contains_key(&number);
+        let held = self
+            .pulls
+            .entry(number)
+            .or_insert_with(|| Held::new(wire, is_new));
+        if is_known && !held.update(wire) {
+            return false;
+        }
+        if !is_open {
+            held.close(by, wire);
+        }
+        !held.is_draft
+    }
+
+    /// The pull request of a review; one that we do not know yet is read before it is decided.
+    fn find_or_hold(&mut self, wire: &WirePull) -> Option<&mut Held> {
+        let number = PullNumber(wire.number);
+        let is_ours = wire.base.branch == BASE && wire.state == "open";
+        if !self.pulls.contains_key(&number) {
+            if !is_ours || self.ended.contains(&number) {
+                return None;
+            }
+            self.pulls.insert(number, Held::new(wire, false));
+        }
+        self.pulls.get_mut(&number)
+    }
+
+    /// Those that may be decided now.
+    pub(super) fn ready(&self) -> impl Iterator<Item = &Held> {
+        self.pulls
+            .values()
+            .filter(|held| !held.is_draft && held.is_whole && held.pull.state != PullState::Done)
+    }
+
+    /// It has ended: nothing more is to be done about it.
+    pub(super) fn end(&mut self, number: PullNumber) {
+        self.pulls.remove(&number);
+        self.ended.insert(number);
+    }
+}
+
+impl Held {
+    /// What only we knew: what was said, and what GitHub's lists no longer tell.
+    fn inherit(&mut self, known: Self) {
+        for review in &known.pull.reviews {
+            match self.pull.reviews.iter_mut().find(|r| r.id == review.id) {
+                Some(new) => *new = merged(review, new.clone()),
+                None => self.pull.reviews.push(review.clone()),
+            }
+        }
+        if self.pull.head == known.pull.head {
+            self.check = known.check;
+            self.pull.last_report = known.pull.last_report;
+        }
+        self.comment = known.comment;
+        self.asked = known.asked;
+    }
+}

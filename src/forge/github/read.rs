@@ -1,0 +1,138 @@
+//! Reads pull requests from the API: all of them when we start and on a timer, single ones when an
+//! event named them and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::client::Client;
+use super::desk::{Held, Talk};
+use super::error::ApiError;
+use super::wire::{User, WireComment, WireIssue, WirePull, WireReview};
+use crate::domain::documents::AccountRecord;
+use crate::domain::ids::PullNumber;
+use crate::domain::pull::PullState;
+use crate::git::{GitError, Repository};
+use crate::ledger::{Entry, MAIN};
+
+/// How far back pull requests that were closed by hand are looked for.
+const LOOK_BACK: TimeDelta = TimeDelta::days(30);
+/// How far back, and how many, merged ones are looked at because we may have died before we told.
+const LOOK_BACK_MERGED: TimeDelta = TimeDelta::days(1);
+const MOST_MERGED: usize = 10;
+
+/// Every pull request that is open, and those that were closed by hand and not recorded.
+pub(super) fn all(
+    client: &Client,
+    recorded: &BTreeSet<PullNumber>,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<PullNumber, Held>, ApiError> {
+    let mut pulls = BTreeMap::new();
+    let path = client.path("/pulls?state=open&base=main&per_page=100");
+    for wire in client.list::<WirePull>(&path, None, |_| false)? {
+        pulls.insert(PullNumber(wire.number), Held::new(&wire, false));
+    }
+    let path =
+        client.path("/pulls?state=closed&base=main&sort=updated&direction=desc&per_page=100");
+    let since = now - LOOK_BACK;
+    let is_old = |wire: &WirePull| wire.updated_at.is_none_or(|at| at < since);
+    let closed = client.list::<WirePull>(&path, None, |all| all.last().is_none_or(is_old))?;
+    let mut merged = 0;
+    for wire in &closed {
+        let number = PullNumber(wire.number);
+        match wire.merged_at {
+            Some(at)
+                if recorded.contains(&number)
+                    && at > now - LOOK_BACK_MERGED
+                    && merged < MOST_MERGED =>
+            {
+                merged += 1;
+                let mut held = Held::new(wire, false);
+                // Its check run tells whether its end was told.
+                held.pull.state = PullState::Open;
+                held.is_merged = true;
+                held.is_whole = true;
+                pulls.insert(number, held);
+            }
+            Some(_) => {}
+            None if is_old(wire) || recorded.contains(&number) => {}
+            None => {
+                pulls.insert(number, closed_by_hand(client, wire)?);
+            }
+        }
+    }
+    Ok(pulls)
+}
+
+/// One pull request; none if there is no such, or if it is for another branch.
+pub(super) fn one(client: &Client, number: PullNumber) -> Result<Option<Held>, ApiError> {
+    let path = client.path(&format!("/pulls/{}", number.0));
+    let Some(wire) = client.find::<WirePull>(&path)? else {
+        return Ok(None);
+    };
+    if wire.base.branch != "main" {
+        return Ok(None);
+    }
+    if wire.state == "open" || wire.merged_at.is_some() {
+        return Ok(Some(Held::new(&wire, false)));
+    }
+    closed_by_hand(client, &wire).map(Some)
+}
+
+fn closed_by_hand(client: &Client, wire: &WirePull) -> Result<Held, ApiError> {
+    let path = client.path(&format!("/issues/{}", wire.number));
+    let issue: WireIssue = client.read(&path)?;
+    let mut held = Held::new(wire, false);
+    held.pull.state = PullState::Closed {
+        by: User::record(issue.closed_by.as_ref()),
+        at: wire.closed_at.unwrap_or(held.changed_at),
+    };
+    Ok(held)
+}
+
+/// Everything that was said on a pull request.
+pub(super) fn talk(client: &Client, number: PullNumber) -> Result<Talk, ApiError> {
+    let path = client.path(&format!("/pulls/{}/reviews?per_page=100", number.0));
+    Ok(Talk {
+        reviews: client.list::<WireReview>(&path, None, |_| false)?,
+        comments: comments(client, number)?,
+        check: None,
+    })
+}
+
+/// The comments on a pull request, our own among them.
+pub(super) fn comments(client: &Client, number: PullNumber) -> Result<Vec<WireComment>, ApiError> {
+    let path = client.path(&format!("/issues/{}/comments?per_page=100", number.0));
+    client.list::<WireComment>(&path, None, |_| false)
+}
+
+/// Who is in a team. Bots are not asked.
+pub(super) fn team(client: &Client, team: &str) -> Result<Vec<AccountRecord>, ApiError> {
+    let (organisation, slug) = team.split_once('/').unwrap_or((team, team));
+    let path = format!("/orgs/{organisation}/teams/{slug}/members?per_page=100");
+    let members = client.list::<User>(&path, None, |_| false)?;
+    let people = members.iter().filter(|member| !member.is_bot());
+    Ok(people.map(User::account).collect())
+}
+
+/// The pull requests whose end is on `main` already, as far back as anybody looks.
+pub(super) fn recorded(
+    repo: &Repository,
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<PullNumber>, GitError> {
+    let mut numbers = BTreeSet::new();
+    let Some(main) = repo.find_ref(MAIN)? else {
+        return Ok(numbers);
+    };
+    for commit in repo.first_parents(main) {
+        let commit = commit?;
+        if commit.committer.time < now - LOOK_BACK {
+            break;
+        }
+        let entry = Entry::of(&commit);
+        let number = entry.trailers.find("Pull-request");
+        let number = number.and_then(|text| text.strip_prefix('#')?.parse().ok());
+        numbers.extend(number.map(PullNumber));
+    }
+    Ok(numbers)
+}

@@ -1,0 +1,254 @@
+//! Webhooks as GitHub sends them, lost, late, repeated and forged: what the desk makes of them.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use serde_json::{Value, json};
+
+use super::desk::{Desk, Said, We};
+use super::webhook::{Happened, WebhookEvent, parse};
+use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::pull::PullState;
+use crate::domain::review::Opinion;
+
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+fn sha(text: &str) -> Sha {
+    text.parse().unwrap()
+}
+
+fn user(login: &str, id: u64) -> Value {
+    let kind = if login.ends_with("[bot]") {
+        "Bot"
+    } else {
+        "User"
+    };
+    json!({ "login": login, "id": id, "type": kind, "gravatar_id": "", "unheard_of": [1, 2] })
+}
+
+fn pull(head: &str, minute: u32) -> Value {
+    json!({
+        "number": 7, "state": "open", "draft": false, "html_url": "https://example.org/7",
+        "user": user("agent[bot]", 99),
+        "head": { "ref": "recommend/x", "sha": head, "repo": null },
+        "base": { "ref": "main", "sha": A },
+        "created_at": "2026-11-23T10:00:00Z",
+        "updated_at": format!("2026-11-23T10:{minute:02}:00Z"),
+        "labels": [{ "name": "risk: medium" }, { "name": "good first issue" }],
+        "requested_reviewers": [], "requested_teams": [],
+    })
+}
+
+fn event(name: &str, body: &Value) -> Option<WebhookEvent> {
+    let mut body = body.clone();
+    body["repository"] = json!({ "full_name": "acme/governance", "id": 1 });
+    body["installation"] = json!({ "id": 42, "node_id": "x" });
+    parse(name, body.to_string().as_bytes()).unwrap()
+}
+
+fn pull_event(action: &str, pull: Value) -> WebhookEvent {
+    let body = json!({ "action": action, "number": 7, "pull_request": pull, "sender": user("dana", 4), "changes": { "base": { "ref": { "from": "old" } } } });
+    event("pull_request", &body).unwrap()
+}
+
+fn review_event(action: &str, state: &str, head: &str, body: &str) -> WebhookEvent {
+    let review = json!({ "id": 500, "user": user("alice", 1), "body": body, "state": state, "commit_id": head, "submitted_at": "2026-11-23T10:05:00Z" });
+    let body = json!({ "action": action, "review": review, "pull_request": pull(B, 5), "sender": user("alice", 1) });
+    event("pull_request_review", &body).unwrap()
+}
+
+fn comment_event(action: &str, who: Value, body: &str) -> WebhookEvent {
+    let comment = json!({ "id": 600, "user": who, "body": body, "created_at": "2026-11-23T10:06:00Z", "updated_at": "2026-11-23T10:06:00Z" });
+    let body = json!({ "action": action, "issue": { "number": 7, "pull_request": {} }, "comment": comment });
+    event("issue_comment", &body).unwrap()
+}
+
+fn desk() -> Desk {
+    let mut desk = Desk::of(We::Bot);
+    desk.sync(Default::default());
+    desk
+}
+
+fn opened() -> Desk {
+    let mut desk = desk();
+    assert!(desk.take(pull_event("opened", pull(B, 0))));
+    desk
+}
+
+const SEVEN: PullNumber = PullNumber(7);
+
+#[test]
+fn an_opened_pull_request_needs_no_question() {
+    let desk = opened();
+    let held = &desk.pulls[&SEVEN];
+    assert!(held.is_whole);
+    assert_eq!((held.check, held.comment), (Said::Nothing, Said::Nothing));
+    assert_eq!(held.pull.head, sha(B));
+    assert_eq!(held.pull.author.id, Some(99));
+    assert_eq!(held.labels.iter().collect::<Vec<_>>(), ["risk: medium"]);
+}
+
+#[test]
+fn what_is_nothing_to_us_is_no_event() {
+    for (name, body) in [
+        ("star", json!({ "action": "created" })),
+        (
+            "issue_comment",
+            json!({ "action": "created", "issue": { "number": 1 }, "comment": { "id": 1, "user": user("alice", 1), "created_at": "2026-11-23T10:06:00Z" } }),
+        ),
+        (
+            "push",
+            json!({ "ref": "refs/heads/recommend/x", "after": A }),
+        ),
+        (
+            "check_run",
+            json!({ "action": "created", "check_run": { "id": 1, "name": "countersign" } }),
+        ),
+        (
+            "pull_request",
+            json!({ "action": "labeled", "pull_request": pull(B, 1) }),
+        ),
+    ] {
+        assert_eq!(event(name, &body), None, "{name}");
+    }
+    assert!(parse("push", b"{").is_err());
+}
+
+#[test]
+fn a_late_event_does_not_bring_an_old_head_back() {
+    let mut desk = opened();
+    assert!(desk.take(pull_event("synchronize", pull(A, 9))));
+    assert!(!desk.take(pull_event("synchronize", pull(B, 3))));
+    assert_eq!(desk.pulls[&SEVEN].pull.head, sha(A));
+}
+
+#[test]
+fn a_repeated_review_is_one_and_keeps_its_commit() {
+    let mut desk = opened();
+    desk.main = Some(sha(A));
+    for _ in 0..2 {
+        assert!(desk.take(review_event("submitted", "approved", B, "fine")));
+    }
+    // After a rebase GitHub may say that the review is for the new head.
+    desk.main = Some(sha(B));
+    desk.take(review_event("submitted", "approved", A, "fine"));
+    let reviews = &desk.pulls[&SEVEN].pull.reviews;
+    assert_eq!(reviews.len(), 1);
+    assert_eq!((reviews[0].head, reviews[0].main), (sha(B), Some(sha(A))));
+    assert_eq!(reviews[0].account.id, Some(1));
+}
+
+#[test]
+fn an_edit_and_a_dismissal_are_not_taken_back() {
+    let mut desk = opened();
+    desk.take(review_event("submitted", "approved", B, "fine"));
+    desk.take(review_event(
+        "edited",
+        "approved",
+        B,
+        "fine\n/reject other: no",
+    ));
+    desk.take(review_event("dismissed", "dismissed", B, "fine"));
+    desk.take(review_event("submitted", "approved", B, "fine"));
+    let review = &desk.pulls[&SEVEN].pull.reviews[0];
+    assert!(review.edited);
+    assert_eq!(review.opinion, Opinion::Dismissed);
+}
+
+#[test]
+fn a_comment_is_news_only_with_a_command() {
+    let mut desk = opened();
+    assert!(!desk.take(comment_event("created", user("alice", 1), "nice")));
+    assert!(desk.take(comment_event(
+        "edited",
+        user("alice", 1),
+        "/reject other: no"
+    )));
+    let comment = &desk.pulls[&SEVEN].pull.comments[0];
+    assert!(comment.edited);
+    assert!(desk.take(comment_event("deleted", user("alice", 1), "")));
+    assert!(desk.pulls[&SEVEN].pull.comments.is_empty());
+}
+
+#[test]
+fn only_a_bots_comment_can_be_ours() {
+    let mut desk = opened();
+    let text = format!("<!-- countersign {A} -->\n/reject other: mine");
+    desk.take(comment_event("created", user("mallory", 6), &text));
+    assert_eq!(desk.pulls[&SEVEN].pull.comments.len(), 1);
+    let mut desk = opened();
+    assert!(!desk.take(comment_event("created", user("us[bot]", 7), &text)));
+    assert!(desk.pulls[&SEVEN].pull.comments.is_empty());
+}
+
+#[test]
+fn closed_by_hand_says_by_whom_and_opened_again_is_open() {
+    let mut desk = opened();
+    let mut closed = pull(B, 4);
+    closed["state"] = json!("closed");
+    closed["closed_at"] = json!("2026-11-23T10:04:00Z");
+    assert!(desk.take(pull_event("closed", closed.clone())));
+    let PullState::Closed { by, .. } = &desk.pulls[&SEVEN].pull.state else {
+        unreachable!("it is closed");
+    };
+    assert_eq!(by.id, Some(4));
+    assert!(desk.take(pull_event("reopened", pull(B, 5))));
+    assert_eq!(desk.pulls[&SEVEN].pull.state, PullState::Open);
+    // What we ended ourselves stays ended when the same news comes late.
+    desk.end(SEVEN);
+    assert!(!desk.take(pull_event("closed", closed)));
+    assert!(desk.pulls.is_empty());
+}
+
+#[test]
+fn another_base_and_a_draft_are_not_decided() {
+    let mut desk = opened();
+    let mut draft = pull(B, 3);
+    draft["draft"] = json!(true);
+    assert!(!desk.take(pull_event("converted_to_draft", draft)));
+    assert_eq!(desk.ready().count(), 0);
+    assert!(desk.take(pull_event("ready_for_review", pull(B, 4))));
+    assert_eq!(desk.ready().count(), 1);
+    let mut elsewhere = pull(B, 5);
+    elsewhere["base"]["ref"] = json!("release");
+    desk.take(pull_event("edited", elsewhere));
+    assert!(desk.pulls.is_empty());
+    assert!(desk.take(pull_event("edited", pull(B, 6))));
+    // Nobody told us what was said on it meanwhile.
+    assert!(!desk.pulls[&SEVEN].is_whole);
+}
+
+#[test]
+fn events_before_the_first_reading_are_heard_after_it() {
+    let mut desk = Desk::of(We::Bot);
+    assert!(desk.take(review_event("submitted", "approved", B, "fine")));
+    assert!(desk.pulls.is_empty());
+    desk.sync(Default::default());
+    assert_eq!(desk.pulls[&SEVEN].pull.reviews.len(), 1);
+    assert!(!desk.pulls[&SEVEN].is_whole);
+}
+
+#[test]
+fn a_push_of_our_own_is_no_news() {
+    let mut desk = desk();
+    desk.main = Some(sha(A));
+    let push =
+        |after: &str| event("push", &json!({ "ref": "refs/heads/main", "after": after })).unwrap();
+    assert!(!desk.take(push(A)));
+    assert!(desk.take(push(B)));
+}
+
+#[test]
+fn a_check_that_is_asked_for_again_is_written_anew() {
+    let mut desk = opened();
+    let held = desk.pulls.get_mut(&SEVEN).unwrap();
+    held.check = Said::This((1, Some(sha(A))));
+    let again = json!({ "action": "rerequested", "check_run": { "id": 1, "name": "countersign", "head_sha": B } });
+    assert!(desk.take(event("check_run", &again).unwrap()));
+    assert_eq!(desk.pulls[&SEVEN].check, Said::Nothing);
+    let installed = json!({ "action": "created", "sender": user("dana", 4) });
+    assert_eq!(
+        event("installation", &installed).unwrap().what,
+        Happened::Installation
+    );
+}

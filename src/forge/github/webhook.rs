@@ -1,0 +1,227 @@
+//! Webhooks as values. The signature was checked before; what we do not need is none at all.
+//!
+//! An event only says where to look: what is decided follows from the state, so that a delivery that is
+//! lost, repeated or late changes nothing.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::wire::{User, WireCheckRun, WireComment, WirePull, WireReview};
+use crate::domain::ids::Sha;
+
+/// What happened, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookEvent {
+    /// `OWNER/NAME`; none for what is about the installation as a whole.
+    pub repository: Option<String>,
+    /// The installation of the App that was told.
+    pub installation: Option<u64>,
+    /// What happened.
+    pub what: Happened,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// A pull request was opened, pushed to, retargeted, closed or opened again.
+    Pull {
+        /// How it is now.
+        pull: Box<WirePull>,
+        /// Who did it.
+        by: Option<User>,
+        /// Whether it is new, so that nobody has said anything on it.
+        is_new: bool,
+    },
+    /// A review was given, edited or dismissed.
+    Review {
+        /// The pull request.
+        pull: Box<WirePull>,
+        /// The review as it is now.
+        review: Box<WireReview>,
+        /// Whether its text was changed.
+        was_edited: bool,
+    },
+    /// A comment was written, edited or removed.
+    Comment {
+        /// The number of the pull request.
+        number: u64,
+        /// The comment as it is, or was.
+        comment: Box<WireComment>,
+        /// Whether its text was changed.
+        was_edited: bool,
+        /// Whether it is gone.
+        was_deleted: bool,
+    },
+    /// A branch was moved.
+    Push {
+        /// Its full name.
+        name: String,
+        /// Where to.
+        after: Option<Sha>,
+    },
+    /// Somebody asked for our check run again.
+    CheckAgain {
+        /// The commit.
+        head: Option<Sha>,
+    },
+    /// Repositories were added to the App or taken from it.
+    Installation,
+    /// Who is in a team has changed.
+    Team,
+}
+
+/// Why a webhook could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the `{event}` webhook cannot be read: {reason}")]
+pub struct InvalidWebhook {
+    event: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    action: Option<String>,
+    repository: Option<Repository>,
+    installation: Option<Installation>,
+    sender: Option<User>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    full_name: String,
+}
+
+#[derive(Deserialize)]
+struct Installation {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct OfPull {
+    pull_request: WirePull,
+    #[serde(default)]
+    changes: Changes,
+}
+
+#[derive(Deserialize, Default)]
+struct Changes {
+    base: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct OfReview {
+    pull_request: WirePull,
+    review: WireReview,
+}
+
+#[derive(Deserialize)]
+struct OfComment {
+    issue: Issue,
+    comment: WireComment,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    number: u64,
+    pull_request: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct OfPush {
+    #[serde(rename = "ref")]
+    name: String,
+    #[serde(default)]
+    after: Option<Sha>,
+}
+
+#[derive(Deserialize)]
+struct OfCheckRun {
+    check_run: WireCheckRun,
+}
+
+/// Reads a webhook by its event (`X-GitHub-Event`) and body; none if it is nothing to us.
+///
+/// # Errors
+/// When the body is not what GitHub documents for that event.
+pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWebhook> {
+    if !matches!(
+        event,
+        "pull_request"
+            | "pull_request_review"
+            | "issue_comment"
+            | "push"
+            | "check_run"
+            | "installation"
+            | "installation_repositories"
+            | "membership"
+            | "team"
+    ) {
+        return Ok(None);
+    }
+    let envelope: Envelope = read(event, body)?;
+    let action = envelope.action.as_deref().unwrap_or_default();
+    let what = match event {
+        "pull_request" => pull(action, read(event, body)?, envelope.sender),
+        "pull_request_review" => review(action, read(event, body)?),
+        "issue_comment" => comment(action, read(event, body)?),
+        "push" => {
+            let OfPush { name, after } = read(event, body)?;
+            (name == "refs/heads/main").then_some(Happened::Push { name, after })
+        }
+        "check_run" => {
+            let OfCheckRun { check_run } = read(event, body)?;
+            let is_ours = check_run.name == super::CHECK_NAME;
+            let is_asked = matches!(action, "rerequested" | "requested_action");
+            (is_ours && is_asked).then_some(Happened::CheckAgain {
+                head: check_run.head_sha,
+            })
+        }
+        "membership" | "team" => Some(Happened::Team),
+        _ => Some(Happened::Installation),
+    };
+    Ok(what.map(|what| WebhookEvent {
+        repository: envelope.repository.map(|repository| repository.full_name),
+        installation: envelope.installation.map(|installation| installation.id),
+        what,
+    }))
+}
+
+fn pull(action: &str, of: OfPull, by: Option<User>) -> Option<Happened> {
+    let is_news = match action {
+        "opened" | "reopened" | "synchronize" | "closed" | "ready_for_review"
+        | "converted_to_draft" => true,
+        "edited" => of.changes.base.is_some(),
+        _ => false,
+    };
+    is_news.then(|| Happened::Pull {
+        pull: Box::new(of.pull_request),
+        by,
+        is_new: action == "opened",
+    })
+}
+
+fn review(action: &str, of: OfReview) -> Option<Happened> {
+    matches!(action, "submitted" | "edited" | "dismissed").then(|| Happened::Review {
+        pull: Box::new(of.pull_request),
+        review: Box::new(of.review),
+        was_edited: action == "edited",
+    })
+}
+
+fn comment(action: &str, of: OfComment) -> Option<Happened> {
+    let is_news = matches!(action, "created" | "edited" | "deleted");
+    (is_news && of.issue.pull_request.is_some()).then(|| Happened::Comment {
+        number: of.issue.number,
+        comment: Box::new(of.comment),
+        was_edited: action == "edited",
+        was_deleted: action == "deleted",
+    })
+}
+
+fn read<T: DeserializeOwned>(event: &str, body: &[u8]) -> Result<T, InvalidWebhook> {
+    serde_json::from_slice(body).map_err(|error| InvalidWebhook {
+        event: event.to_owned(),
+        reason: error.to_string(),
+    })
+}

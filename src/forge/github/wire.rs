@@ -1,0 +1,255 @@
+//! What we read of GitHub's answers and webhooks: small shapes of our own, that take what we need and
+//! ignore the rest, so that a field added or left out by GitHub stops nothing.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+
+use crate::domain::documents::AccountRecord;
+use crate::domain::ids::Sha;
+use crate::domain::review::{Comment, Opinion, Review};
+
+/// An edit within this time of the first writing is the writing itself.
+const WRITING: TimeDelta = TimeDelta::seconds(1);
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct User {
+    /// Its name, which may change hands.
+    pub login: String,
+    /// Its number, which does not.
+    pub id: u64,
+    /// `User`, `Bot` or `Organization`.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+}
+
+impl User {
+    /// Whether GitHub marks it as a program.
+    pub fn is_bot(&self) -> bool {
+        self.kind == "Bot"
+    }
+    /// As the domain records it.
+    pub fn account(&self) -> AccountRecord {
+        AccountRecord {
+            login: self.login.parse().ok(),
+            id: Some(self.id),
+            email: None,
+        }
+    }
+    /// The account of somebody; nobody if it was deleted, which never approves anything.
+    pub fn record(user: Option<&Self>) -> AccountRecord {
+        user.map(Self::account).unwrap_or_default()
+    }
+}
+
+/// One end of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct End {
+    /// The branch.
+    #[serde(rename = "ref")]
+    pub branch: String,
+    /// Its commit.
+    pub sha: Sha,
+}
+
+/// A label, a team or an App: something with a name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Label {
+    /// Its name.
+    pub name: String,
+}
+
+/// A team that was asked for a review.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Team {
+    /// Its name in addresses.
+    #[serde(default)]
+    pub slug: String,
+}
+
+/// A pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WirePull {
+    /// Its number.
+    pub number: u64,
+    /// Its address for people.
+    #[serde(default)]
+    pub html_url: Option<String>,
+    /// `open` or `closed`.
+    pub state: String,
+    /// Whether its author still works on it.
+    #[serde(default)]
+    pub draft: bool,
+    /// Who opened it.
+    pub user: Option<User>,
+    /// What it proposes.
+    pub head: End,
+    /// Where to.
+    pub base: End,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+    /// When anything about it changed.
+    #[serde(default)]
+    pub updated_at: Option<DateTime<Utc>>,
+    /// When it was closed.
+    #[serde(default)]
+    pub closed_at: Option<DateTime<Utc>>,
+    /// When it was merged.
+    #[serde(default)]
+    pub merged_at: Option<DateTime<Utc>>,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Vec<Label>,
+    /// People who were asked for a review and have not given one.
+    #[serde(default)]
+    pub requested_reviewers: Vec<Option<User>>,
+    /// Teams likewise.
+    #[serde(default)]
+    pub requested_teams: Vec<Team>,
+}
+
+/// A review.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireReview {
+    /// Its number.
+    pub id: u64,
+    /// Who gave it.
+    pub user: Option<User>,
+    /// Its text.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// `APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`, `DISMISSED` or `PENDING`, in either case.
+    pub state: String,
+    /// The commit that it was given for.
+    #[serde(default)]
+    pub commit_id: Option<Sha>,
+    /// When it was given.
+    #[serde(default)]
+    pub submitted_at: Option<DateTime<Utc>>,
+    /// When its text was changed, where GitHub says so.
+    #[serde(default)]
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+impl WireReview {
+    /// As the domain hears it; none while it is not submitted, or for no commit.
+    pub fn review(&self) -> Option<Review> {
+        let opinion = match self.state.to_ascii_lowercase().as_str() {
+            "approved" => Opinion::Approve,
+            "changes_requested" => Opinion::RequestChanges,
+            "dismissed" => Opinion::Dismissed,
+            "commented" => Opinion::Comment,
+            _ => return None,
+        };
+        let at = self.submitted_at?;
+        Some(Review {
+            id: self.id.to_string(),
+            account: User::record(self.user.as_ref()),
+            is_bot: self.user.as_ref().is_none_or(User::is_bot),
+            opinion,
+            head: self.commit_id?,
+            main: None,
+            body: self.body.clone().unwrap_or_default(),
+            at,
+            edited: self
+                .updated_at
+                .is_some_and(|changed| changed - at > WRITING),
+        })
+    }
+}
+
+/// A comment on a pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireComment {
+    /// Its number.
+    pub id: u64,
+    /// Who wrote it.
+    pub user: Option<User>,
+    /// Its text.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed.
+    #[serde(default)]
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+impl WireComment {
+    /// As the domain hears it.
+    pub fn comment(&self) -> Comment {
+        Comment {
+            id: self.id.to_string(),
+            account: User::record(self.user.as_ref()),
+            is_bot: self.user.as_ref().is_none_or(User::is_bot),
+            body: self.body.clone().unwrap_or_default(),
+            at: self.created_at,
+            edited: self
+                .updated_at
+                .is_some_and(|changed| changed - self.created_at > WRITING),
+        }
+    }
+}
+
+/// An issue, as far as it says who closed it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireIssue {
+    /// Who closed it.
+    #[serde(default)]
+    pub closed_by: Option<User>,
+}
+
+/// A check run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireCheckRun {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// What we wrote there: a fingerprint of what it says.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// The commit that it is for.
+    #[serde(default)]
+    pub head_sha: Option<Sha>,
+    /// Whether it is completed.
+    #[serde(default)]
+    pub status: String,
+    /// How it ended.
+    #[serde(default)]
+    pub conclusion: Option<String>,
+    /// What it says.
+    #[serde(default)]
+    pub output: WireOutput,
+}
+
+/// What a check run says.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+pub struct WireOutput {
+    /// One line.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The whole.
+    #[serde(default)]
+    pub summary: Option<String>,
+}
+
+/// A commit status.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireStatus {
+    /// Whose it is.
+    pub context: String,
+    /// `success`, `pending`, `failure` or `error`.
+    pub state: String,
+    /// One line.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// Something with a number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireNumbered {
+    /// The number.
+    pub id: u64,
+}

@@ -1,0 +1,375 @@
+//! Git's smart protocol over HTTPS: one request, one answer, and the lines that both are made of.
+//!
+//! Written by hand, because libgit2 cannot speak TLS without OpenSSL and another transport can only be
+//! registered with it by `unsafe` code. It also lets a push name what it replaces, in one request, and
+//! tells for certain whether it was refused.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::DefaultResolver;
+
+/// The longest payload of one line.
+const LONGEST_LINE: usize = 65_516;
+/// How much of a server's words is shown.
+const MOST_WORDS: usize = 200;
+
+/// Gives the password for git over HTTPS, anew for each request: tokens of an App end within the hour.
+pub trait Credentials: Send + Sync {
+    /// The password; none for a server that asks for none. `refused` says that the last one was not accepted.
+    ///
+    /// # Errors
+    /// When there is none to be had, in words.
+    fn find_password(&self, refused: bool) -> Result<Option<SecretString>, String>;
+}
+
+/// No password.
+#[derive(Debug, Clone, Copy)]
+pub struct Anonymous;
+
+impl Credentials for Anonymous {
+    fn find_password(&self, _: bool) -> Result<Option<SecretString>, String> {
+        Ok(None)
+    }
+}
+
+/// Why a remote repository could not be asked or told. No text of it holds a password.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RemoteError {
+    /// Nobody answered, or the answer broke off: what was sent may have arrived.
+    #[error("`{url}` did not answer: {reason}")]
+    Unreachable {
+        /// The repository.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The password is not accepted, or may not do this.
+    #[error(
+        "`{url}` refused the credentials (HTTP {status}): check that the token or App may read and write the repository's contents"
+    )]
+    Denied {
+        /// The repository.
+        url: String,
+        /// 401, 403 or 404.
+        status: u16,
+    },
+    /// It answered with an HTTP error.
+    #[error("`{url}` answered with HTTP {status}: {words}")]
+    Status {
+        /// The repository.
+        url: String,
+        /// The status.
+        status: u16,
+        /// The beginning of what it said.
+        words: String,
+    },
+    /// It said something that is not git's protocol.
+    #[error("the answer of `{url}` is not git's: {reason}")]
+    Protocol {
+        /// The repository.
+        url: String,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// There is no password.
+    #[error("no credentials for `{url}`: {reason}")]
+    Credentials {
+        /// The repository.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// What came could not be stored.
+    #[error(transparent)]
+    Git(#[from] super::GitError),
+}
+
+/// The server end of a repository.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    agent: ureq::Agent,
+    pub(super) url: String,
+    credentials: Arc<dyn Credentials>,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.url).finish()
+    }
+}
+
+impl Endpoint {
+    /// `url` must not hold a password. The system's certificates are trusted, or those that
+    /// `SSL_CERT_FILE` names.
+    pub(super) fn new(url: &str, credentials: Arc<dyn Credentials>) -> Self {
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // A redirect could carry the password elsewhere, so it is reported and not followed.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("git/countersign-", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(Duration::from_secs(20)))
+            .timeout_recv_response(Some(Duration::from_secs(120)))
+            .timeout_recv_body(Some(Duration::from_secs(600)));
+        if url.starts_with("https://") {
+            config = config.tls_config(tls());
+        }
+        Self {
+            agent: ureq::Agent::with_parts(
+                config.build(),
+                super::patience::connector(),
+                DefaultResolver::default(),
+            ),
+            url: url.trim_end_matches('/').to_owned(),
+            credentials,
+        }
+    }
+
+    /// What the server offers for a service.
+    pub(super) fn advertisement(&self, service: &str) -> Result<Answer, RemoteError> {
+        let url = format!("{}/info/refs?service={service}", self.url);
+        self.with_password(|password| {
+            let mut request = self
+                .agent
+                .get(&url)
+                .header("Git-Protocol", "version=2")
+                .header("Cache-Control", "no-cache");
+            if let Some(password) = password {
+                request = request.header("Authorization", password);
+            }
+            request.call()
+        })
+    }
+
+    /// Sends one request to a service.
+    pub(super) fn call(
+        &self,
+        service: &str,
+        version_2: bool,
+        body: &[u8],
+    ) -> Result<Answer, RemoteError> {
+        let url = format!("{}/{service}", self.url);
+        self.with_password(|password| {
+            let mut request = self
+                .agent
+                .post(&url)
+                .header("Content-Type", format!("application/x-{service}-request"))
+                .header("Accept", format!("application/x-{service}-result"));
+            if version_2 {
+                request = request.header("Git-Protocol", "version=2");
+            }
+            if let Some(password) = password {
+                request = request.header("Authorization", password);
+            }
+            request.send(body)
+        })
+    }
+
+    /// A password that was refused is renewed once, never in a loop.
+    fn with_password(
+        &self,
+        send: impl Fn(Option<&str>) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Answer, RemoteError> {
+        let mut refused = false;
+        loop {
+            let password = self.credentials.find_password(refused).map_err(|reason| {
+                RemoteError::Credentials {
+                    url: self.url.clone(),
+                    reason,
+                }
+            })?;
+            let header = password.as_ref().map(basic);
+            let response = send(header.as_deref()).map_err(|error| self.unreachable(error))?;
+            let status = response.status().as_u16();
+            match status {
+                200..=299 => {
+                    return Ok(Answer {
+                        url: self.url.clone(),
+                        body: Box::new(response.into_body().into_reader()),
+                    });
+                }
+                401 if password.is_some() && !refused => refused = true,
+                401 | 403 | 404 => {
+                    return Err(RemoteError::Denied {
+                        url: self.url.clone(),
+                        status,
+                    });
+                }
+                _ => {
+                    return Err(RemoteError::Status {
+                        url: self.url.clone(),
+                        status,
+                        words: words(response),
+                    });
+                }
+            }
+        }
+    }
+
+    fn unreachable(&self, error: impl fmt::Display) -> RemoteError {
+        RemoteError::Unreachable {
+            url: self.url.clone(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+fn tls() -> TlsConfig {
+    let found = rustls_native_certs::load_native_certs();
+    let certificates: Vec<_> = found
+        .certs
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate).to_owned())
+        .collect();
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .build()
+}
+
+fn basic(password: &SecretString) -> String {
+    let pair = format!("x-access-token:{}", password.expose_secret());
+    format!("Basic {}", BASE64_STANDARD.encode(pair))
+}
+
+/// The beginning of what the server said, without anything that could disturb a terminal.
+fn words(response: ureq::http::Response<ureq::Body>) -> String {
+    let mut bytes = Vec::new();
+    let mut body = response
+        .into_body()
+        .into_reader()
+        .take(4 * MOST_WORDS as u64);
+    // Whatever came by then is shown.
+    let _ = body.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MOST_WORDS)
+        .collect()
+}
+
+/// One line of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    /// With this content.
+    Data(Vec<u8>),
+    /// The end of a list (`0000`).
+    Flush,
+    /// The end of a part (`0001`, `0002`).
+    Delimiter,
+}
+
+/// An answer, read line by line.
+pub(super) struct Answer {
+    url: String,
+    body: Box<dyn Read>,
+}
+
+impl Answer {
+    /// The next line; none at the end.
+    pub(super) fn next_line(&mut self) -> Result<Option<Line>, RemoteError> {
+        let mut length = [0u8; 4];
+        match self.fill(&mut length)? {
+            0 => return Ok(None),
+            4 => {}
+            _ => return Err(self.wrong("it ends in the middle of a line")),
+        }
+        let length = std::str::from_utf8(&length)
+            .ok()
+            .and_then(|text| usize::from_str_radix(text, 16).ok())
+            .ok_or_else(|| self.wrong("a line does not begin with its length"))?;
+        let content = match length {
+            0 => return Ok(Some(Line::Flush)),
+            1 | 2 => return Ok(Some(Line::Delimiter)),
+            3 => return Err(self.wrong("a line of length 3")),
+            length => length - 4,
+        };
+        if content > LONGEST_LINE {
+            return Err(self.wrong("a line is too long"));
+        }
+        let mut data = vec![0u8; content];
+        if self.fill(&mut data)? != content {
+            return Err(self.wrong("it ends in the middle of a line"));
+        }
+        Ok(Some(Line::Data(data)))
+    }
+
+    /// The next line as text without its newline; none at a flush, a delimiter or the end.
+    pub(super) fn next_text(&mut self) -> Result<Option<String>, RemoteError> {
+        match self.next_line()? {
+            Some(Line::Data(data)) => {
+                let text = String::from_utf8_lossy(&data);
+                Ok(Some(text.trim_end_matches('\n').to_owned()))
+            }
+            Some(Line::Flush | Line::Delimiter) | None => Ok(None),
+        }
+    }
+
+    fn fill(&mut self, into: &mut [u8]) -> Result<usize, RemoteError> {
+        let mut filled = 0;
+        while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.body.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(RemoteError::Unreachable {
+                        url: self.url.clone(),
+                        reason: error.to_string(),
+                    });
+                }
+            }
+        }
+        Ok(filled)
+    }
+
+    pub(super) fn wrong(&self, reason: impl Into<String>) -> RemoteError {
+        RemoteError::Protocol {
+            url: self.url.clone(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// The lines of a request.
+#[derive(Debug, Default)]
+pub(super) struct Lines(Vec<u8>);
+
+impl Lines {
+    pub(super) fn line(mut self, content: &str) -> Self {
+        self.0.extend(format!("{:04x}", content.len() + 4).bytes());
+        self.0.extend(content.bytes());
+        self
+    }
+
+    pub(super) fn lines(self, all: impl IntoIterator<Item = String>) -> Self {
+        all.into_iter().fold(self, |lines, line| lines.line(&line))
+    }
+
+    pub(super) fn delimiter(mut self) -> Self {
+        self.0.extend(b"0001");
+        self
+    }
+
+    pub(super) fn flush(mut self) -> Self {
+        self.0.extend(b"0000");
+        self
+    }
+
+    pub(super) fn bytes(mut self, raw: &[u8]) -> Self {
+        self.0.extend(raw);
+        self
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,0 +1,248 @@
+//! The other ways to work: with a token, inside GitHub Actions, with teams, from forks, with several repositories.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use countersign::forge::Forge as _;
+use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, webhook};
+
+use crate::github_double::{GithubStage, ORG};
+use crate::support::{Stage, has};
+use crate::world::{Duty, app};
+use crate::{HIGH, LOW, MEDIUM, WHY};
+
+const TEAMS: &[(&str, &str)] = &[
+    ("members: [alice, bob]", "team: acme/reviewers"),
+    ("members: [carol]", "team: acme/admins"),
+];
+
+pub fn with_teams(example: &Stage) {
+    let mut people = example.file("rules/people.yaml");
+    for (from, to) in TEAMS {
+        assert!(people.contains(from), "{people}");
+        people = people.replace(from, to);
+    }
+    // Nobody is listed by name: only the teams say who they are.
+    let start = people.find("\npeople:").unwrap();
+    let end = people.find("\nreviewers:").unwrap();
+    people.replace_range(
+        start..end,
+        "\npeople:\n  dana: {emails: [dana@example.org]}\n",
+    );
+    example.commit_to_main(&[("rules/people.yaml", Some(&people))]);
+}
+
+#[test]
+fn a_personal_token_sets_a_status_and_the_comment() {
+    let mut duty = Duty::with(
+        |github| Auth::Token(github.personal_token("carol").into()),
+        |_| {},
+    );
+    let number = duty.proposes(MEDIUM);
+    duty.hears();
+    let statuses = || {
+        duty.github.world(|world| {
+            let repo = &world.repos["acme/governance"];
+            repo.statuses
+                .iter()
+                .map(|status| {
+                    (
+                        status.state.clone(),
+                        status.description.clone().unwrap_or_default(),
+                    )
+                })
+                .collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(statuses().last().unwrap().0, "pending");
+    has(
+        &statuses().last().unwrap().1,
+        "MEDIUM 55.00: needs 1 approval by a reviewer",
+    );
+    assert!(duty.github.find_check_run(number).is_none());
+    assert_eq!(duty.github.all_comments(number).len(), 1);
+    duty.github.user("alice").approves(number, "Fine.");
+    duty.hears();
+    assert!(duty.github.pull(number).merged_at.is_some());
+    assert_eq!(
+        duty.github.world(|world| world.repos["acme/governance"]
+            .statuses
+            .last()
+            .unwrap()
+            .state
+            .clone()),
+        "success"
+    );
+    duty.costs_at_most(5);
+    // Read back after a restart, nothing of it is written again.
+    duty.restarts(true);
+    duty.github.forget_calls();
+    duty.runs();
+    assert_eq!(duty.github.calls().under_test().api().writes().count(), 0);
+    duty.github.read_all();
+}
+
+#[test]
+fn a_job_in_github_actions_needs_no_webhook_and_no_team() {
+    let mut duty = Duty::with(
+        |github| Auth::Actions(github.actions_token().into()),
+        with_teams,
+    );
+    let low = duty.proposes(LOW);
+    let medium = duty.proposes(MEDIUM);
+    duty.restarts(true);
+    duty.runs();
+    has(&duty.check(low), "success: LOW");
+    has(&duty.check(medium), "needs 1 approval by a reviewer");
+    // Who is in the team cannot be asked here, so nobody is taken for a member.
+    duty.github.user("alice").approves(medium, "Fine.");
+    duty.restarts(true);
+    duty.runs();
+    assert!(duty.github.pull(medium).open);
+    has(&duty.check(medium), "not counted: the review of `alice`");
+    duty.github.read_all();
+}
+
+#[test]
+fn teams_say_who_reviews_and_who_administers() {
+    let mut duty = Duty::with(app, with_teams);
+    let (medium, high) = (duty.proposes(MEDIUM), duty.proposes(HIGH));
+    duty.hears();
+    assert_eq!(duty.github.pull(medium).asked_teams, ["reviewers"]);
+    assert_eq!(duty.github.pull(high).asked_teams, ["admins"]);
+    duty.github.user("alice").approves(high, WHY);
+    duty.github.user("dana").approves(medium, "Fine.");
+    duty.hears();
+    assert!(duty.github.pull(medium).open && duty.github.pull(high).open);
+    duty.github.user("bob").approves(medium, "Fine.");
+    duty.github.user("carol").approves(high, WHY);
+    duty.hears();
+    assert!(duty.github.pull(medium).merged_at.is_some());
+    assert!(duty.github.pull(high).merged_at.is_some());
+    // Two of the fourteen for each approval that did not count: the check and the comment say why.
+    duty.costs_at_most(14);
+    duty.github.read_all();
+}
+
+#[test]
+fn the_teams_are_asked_once_and_not_for_each_pull_request() {
+    let mut duty = Duty::with(app, with_teams);
+    let number = duty.proposes(MEDIUM);
+    duty.hears();
+    duty.github.user("bob").approves(number, "Fine.");
+    duty.hears();
+    assert!(duty.github.pull(number).merged_at.is_some());
+    duty.costs_at_most(5);
+    duty.github.read_all();
+}
+
+#[test]
+fn a_forks_pull_request_is_like_any_other() {
+    let mut duty = Duty::new();
+    let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+    let number = duty
+        .github
+        .agent("strategy-optimizer")
+        .opens_pull_from_fork("recommend/fork", &[(&path, &text)]);
+    duty.hears();
+    has(&duty.check(number), "needs 1 approval by a reviewer");
+    duty.github.user("alice").approves(number, "Fine.");
+    duty.github.deletes_fork("strategy-optimizer/governance");
+    duty.hears();
+    assert!(duty.github.pull(number).merged_at.is_some());
+    duty.github.read_all();
+    // GitHub's own description of this webhook forgets that a fork can be gone.
+    let odd = duty.github.take_violations();
+    assert!(
+        odd.iter()
+            .all(|text| text.contains("/pull_request/head/repo")),
+        "{odd:?}"
+    );
+}
+
+#[test]
+fn lists_are_read_to_their_last_page() {
+    let mut duty = Duty::new();
+    let numbers: Vec<u64> = (0..3).map(|_| duty.proposes(MEDIUM)).collect();
+    duty.github.pages_of(1);
+    for login in ["dana", "bob"] {
+        duty.github.user(login).comments(numbers[2], "Hm.");
+        duty.github
+            .user(login)
+            .reviews(numbers[2], "COMMENT", "Hm.");
+    }
+    duty.github.user("alice").approves(numbers[2], "Fine.");
+    duty.restarts(true);
+    duty.runs();
+    assert!(duty.github.pull(numbers[2]).merged_at.is_some());
+    assert!(duty.github.pull(numbers[0]).open);
+    duty.github.read_all();
+}
+
+fn minted(github: &GithubStage) -> usize {
+    let route = "/app/installations/{installation_id}/access_tokens";
+    github.calls().to("POST", route).count()
+}
+
+#[test]
+fn a_token_is_minted_once_for_all_who_wait() {
+    let duty = Duty::new();
+    let forge = duty.another_forge(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let mut forge = forge.clone();
+            scope.spawn(move || forge.team_members("acme/admins").unwrap());
+        }
+    });
+    assert_eq!(minted(&duty.github), 1);
+    // One that is about to end is replaced before it does.
+    duty.github.wait(TimeDelta::minutes(-57));
+    let mut forge = duty.another_forge(9);
+    for team in ["acme/admins", "acme/reviewers"] {
+        forge.team_members(team).unwrap();
+    }
+    assert_eq!(minted(&duty.github), 3);
+}
+
+#[test]
+fn one_server_serves_several_repositories() {
+    let duty = Duty::new();
+    duty.github.world(|world| {
+        world.add_repo(ORG, "second", None);
+        world.app.repos.insert(format!("{ORG}/second"));
+    });
+    let connection = Arc::new(Connection::new(duty.github.url(), app(&duty.github)).unwrap());
+    let mut forges = Vec::new();
+    for name in ["governance", "second"] {
+        let config = GithubConfig {
+            repository: format!("{ORG}/{name}"),
+            clone_path: duty.github.folder().join(name),
+            git_url: None,
+        };
+        let forge = GithubForge::new(Arc::clone(&connection), config).unwrap();
+        let main = forge
+            .open_clone()
+            .unwrap()
+            .find_ref("refs/heads/main")
+            .unwrap();
+        assert_eq!(
+            main.is_some(),
+            name == "governance",
+            "the second one is empty yet"
+        );
+        forges.push(forge);
+    }
+    assert_eq!(minted(&duty.github), 1);
+    // An event is for the forge of its repository only.
+    duty.proposes(MEDIUM);
+    let opened = duty.github.waiting();
+    let opened = opened
+        .iter()
+        .find(|one| one.event == "pull_request")
+        .unwrap();
+    let heard = forges.iter().map(|forge| {
+        let event = webhook::parse(&opened.event, opened.body.as_bytes()).unwrap();
+        forge.on_event(event.unwrap())
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), [true, false]);
+}
