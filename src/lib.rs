@@ -9,11 +9,14 @@
 //! | [`rules`] | the rule files, read once into types that cannot be wrong; conditions; policy tests |
 //! | [`risk`] | *pure*: factors, triggers, score, explanation, and what would make it less risky |
 //! | [`gate`] | *pure*: who may approve, what counts, the verdict, the permit without which nothing merges |
+//! | [`insight`] | *pure*: every case in memory, and what can be computed from all of them |
+//! | [`http`] | the only room that names ureq and rustls: a request, and whether it may have arrived |
 //! | [`git`] | the only room that names git2: read, write in packs, publish by compare-and-swap |
 //! | [`ledger`] | the trail: append, replay, derive facts, verify |
 //! | [`forge`] | where pull requests live: one port, several implementations, one contract |
 //! | [`execute`] | what carries out approved actions, one file an executor |
 //! | [`bot`] | the use cases: hear a pull request, act on it, record what is reported |
+//! | [`server`] | one keeper a repository, webhooks, the App's registration, tokens, the API and MCP, metrics |
 //! | [`cli`] | what a person or an agent types, one file a subcommand |
 //!
 //! A recommendation walks through them like this: the [`forge`] shows a pull request; the [`bot`]
@@ -40,6 +43,9 @@ pub mod execute;
 pub mod forge;
 pub mod gate;
 pub mod git;
+pub mod http;
+pub mod insight;
 pub mod ledger;
 pub mod risk;
 pub mod rules;
+pub mod server;

@@ -149,9 +149,10 @@ fn a_change_of_the_rules_is_judged_by_the_rules_on_main() {
         &stage.report(1),
         "success: governance change, HIGH: approved and merged",
     );
-    let said = stage.report(2);
+    // An admin by now, dana is still not asked about what dana opened: there is nothing new to say.
+    let said = stage.said_on(2).pop().unwrap();
     has(&said, "needs 1 approval by an admin");
-    has(&said, "Asked: carol, dana.");
+    has(&said, "Asked: carol.");
     has(
         &said,
         "not counted: the review of `dana`: `dana` opened the pull request",

@@ -10,6 +10,10 @@
 mod github_double;
 mod support;
 
+#[path = "github_stories/elsewhere.rs"]
+mod elsewhere;
+#[path = "github_stories/entitled.rs"]
+mod entitled;
 #[path = "github_stories/faults.rs"]
 mod faults;
 #[path = "github_stories/ways.rs"]

@@ -62,7 +62,7 @@ fn every_trigger_every_tier_and_every_mode_has_a_policy_test() {
     let files = shipped();
     let rules = Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"));
     let tests = Rules::read_tests(&files).unwrap_or_else(|problems| panic!("{problems}"));
-    for trigger in &rules.triggers {
+    for trigger in rules.triggers.iter() {
         let expected = |test: &&(String, countersign::rules::policy_test::PolicyTest)| {
             test.1
                 .expect

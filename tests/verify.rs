@@ -16,6 +16,10 @@ mod checkpoint;
 mod history;
 #[path = "verify/links.rs"]
 mod links;
+#[path = "verify/objects.rs"]
+mod objects;
+#[path = "verify/signing.rs"]
+mod signing;
 #[path = "verify/story.rs"]
 mod story;
 mod support;
@@ -147,7 +151,7 @@ fn an_edited_factor_is_computed_again() {
             ("points: 50.0", "points: 25.0"),
             ("contribution: 15.0", "contribution: 7.5"),
         ],
-        None,
+        Some(("parameters=15.00", "parameters=7.50")),
     );
     only(
         &forging(&world, 3, &forgery, FindingKind::WrongFactor),
@@ -175,7 +179,12 @@ fn a_trigger_that_was_taken_out_fires_again() {
     let world = one_of_each();
     let trigger =
         "  triggers:\n  - id: to_production\n    reason: switches from test to production (live)\n";
-    let forgery = edited(&world, 5, &[(trigger, "  triggers: []\n")], None);
+    let forgery = edited(
+        &world,
+        5,
+        &[(trigger, "  triggers: []\n")],
+        Some(("Trigger: to_production\n", "")),
+    );
     only(
         &forging(&world, 5, &forgery, FindingKind::WrongTrigger),
         FindingKind::WrongTrigger,
@@ -196,6 +205,8 @@ fn an_amended_message_differs_from_its_record() {
             "Pull-request: #2\nApproved-by: carol",
             "line 14",
         ),
+        ("parameters=15.00", "parameters=7.50", "line 15"),
+        ("Confidence: uncertain", "Confidence: confident", "line 16"),
     ] {
         let world = one_of_each();
         let forgery = Forgery {

@@ -1,6 +1,7 @@
 //! What the bot would say to a recommendation, without a pull request: changes nothing.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::documents::{Assessment, Recommendation, Requirement};
@@ -15,7 +16,7 @@ use crate::risk::{self, Explanation, Reduction};
 use super::BotError;
 
 /// The answer to `countersign check`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Checked {
     /// Whether the document could be proposed.
     pub valid: bool,
@@ -28,8 +29,21 @@ pub struct Checked {
     /// The smallest edits that would make it less risky.
     pub reduce: Vec<Reduction>,
     /// The same in words.
-    #[serde(skip)]
     pub explanation: Option<String>,
+}
+
+impl Checked {
+    /// The answer to what cannot even be read.
+    pub const fn invalid(errors: Vec<Problem>) -> Self {
+        Self {
+            valid: false,
+            errors,
+            risk: None,
+            requires: None,
+            reduce: Vec::new(),
+            explanation: None,
+        }
+    }
 }
 
 /// Validates and scores a document against `main`.
@@ -42,26 +56,31 @@ pub fn check(
     bytes: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Checked, BotError> {
+    check_by((repo, &mut Rulebook::default()), file, bytes, now)
+}
+
+/// The same with rules that were read before.
+///
+/// # Errors
+/// When the repository or its rules cannot be read.
+pub fn check_by(
+    (repo, rulebook): (&Repository, &mut Rulebook),
+    file: &str,
+    bytes: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Checked, BotError> {
     let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
     let root = repo.read_commit(tip)?.tree;
-    let version = Rulebook::default()
+    let version = rulebook
         .read(repo.objects(), root)?
         .map_err(LedgerError::from)?;
-    let invalid = |errors| Checked {
-        valid: false,
-        errors,
-        risk: None,
-        requires: None,
-        reduce: Vec::new(),
-        explanation: None,
-    };
     let document = match Recommendation::read(file, bytes) {
         Ok(document) => document,
-        Err(problems) => return Ok(invalid(problems.0)),
+        Err(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let targets = match facts::targets(repo.objects(), root, &document)? {
         Ok(targets) => targets,
-        Err(problems) => return Ok(invalid(problems.0)),
+        Err(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let rules = &version.rules;
     let situation = facts::situation(&document, &targets, &[], rules);

@@ -2,13 +2,14 @@
 //! [`Hearing`] as a value, then the commits that follow from it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::hearing::{Act, Hearing};
+use super::hearing::{Act, Hearing, Pending};
 use super::{BotError, Handled, report};
 use crate::domain::documents::Status;
-use crate::domain::ids::{AgentName, CaseId, PullNumber};
+use crate::domain::ids::{AgentName, CaseId};
 use crate::domain::pull::Pull;
 use crate::forge::Report;
 use crate::gate::verdict::Ruling;
@@ -30,10 +31,8 @@ pub enum Answer {
     },
     /// It waits: for people, for a mend, for the end of a freeze.
     Waiting {
-        /// The case, where it is known.
-        id: Option<CaseId>,
-        /// What people are told.
-        report: Report,
+        /// Everything that the bot makes of it.
+        hearing: Box<Hearing>,
     },
 }
 
@@ -41,25 +40,31 @@ impl Answer {
     /// What people are told.
     pub const fn report(&self) -> &Report {
         match self {
-            Self::Ended { report, .. } | Self::Waiting { report, .. } => report,
+            Self::Ended { report, .. } => report,
+            Self::Waiting { hearing } => &hearing.report,
         }
     }
     /// The answer as a run reports it.
-    pub fn handled(self, number: PullNumber, is_news: bool) -> Handled {
+    pub fn handled(self, pull: &Pull, is_news: bool) -> Handled {
         match self {
             Self::Ended { id, status, report } => Handled {
-                number,
+                number: pull.number,
                 id,
                 status: Some(status),
                 report,
                 is_news,
+                pending: None,
             },
-            Self::Waiting { id, report } => Handled {
-                number,
-                id,
+            Self::Waiting { hearing } => Handled {
+                number: pull.number,
+                id: hearing.id,
                 status: None,
-                report,
+                report: hearing.report.clone(),
                 is_news,
+                pending: Some(Arc::new(Pending {
+                    pull: pull.clone(),
+                    hearing: *hearing,
+                })),
             },
         }
     }
@@ -110,11 +115,14 @@ impl Evaluator<'_, '_> {
     }
 
     fn act(&mut self, pull: &Pull, hearing: Hearing) -> Result<Answer, BotError> {
-        let Hearing {
-            id, report, act, ..
-        } = hearing;
-        Ok(match act {
-            Act::Wait => Answer::Waiting { id, report },
+        let (id, report) = (hearing.id, hearing.report.clone());
+        Ok(match hearing.act {
+            Act::Wait => Answer::Waiting {
+                hearing: Box::new(Hearing {
+                    act: Act::Wait,
+                    ..hearing
+                }),
+            },
             Act::End(status) => Answer::Ended { id, status, report },
             Act::Recommendation(judged) => {
                 let status = self.record_recommendation(pull, *judged)?;

@@ -34,9 +34,10 @@ pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
         Role::Reviewer => rules.people.reviewers_team.clone(),
         Role::Admin => rules.people.admins_team.clone(),
     };
-    let people = rules.people.with_role(role);
-    let people = people
-        .map(|person| person.login.clone())
+    let eligible = ruling.eligible.iter();
+    let people = eligible
+        .filter(|(_, held)| *held >= role)
+        .map(|(login, _)| login.clone())
         .take(MOST_PEOPLE)
         .collect();
     Some(Ask { role, team, people })
@@ -63,12 +64,13 @@ pub fn comment(
         ruling.required.role
     };
     let mut text = format!("**{what}** needs {}.", report::asked(ruling, None));
-    text.push_str(&report::whom(role, rules));
+    text.push_str(&report::whom(role, ruling, rules));
     if wait.escalated {
         text.push_str(" It has waited too long for its reviewers, so the admins are asked.");
     }
     let _ = writeln!(text, "\n\n{}", case.trim_end());
-    if !ruling.ignored.is_empty() || !wait.blocked_by.is_empty() {
+    let is_quiet = ruling.ignored.is_empty() && ruling.unheard.is_empty();
+    if !is_quiet || !wait.blocked_by.is_empty() {
         text.push('\n');
     }
     for ignored in &ruling.ignored {
@@ -79,6 +81,7 @@ pub fn comment(
             ignored.reason
         );
     }
+    report::unheard(&mut text, ruling);
     for who in &wait.blocked_by {
         let _ = writeln!(
             text,

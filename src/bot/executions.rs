@@ -3,8 +3,9 @@
 //!
 //! A claim without an outcome means that somebody is at it or died at it. While a bot executes it holds
 //! a lock on a file of the repository; the lock ends with the process, so on the same machine a free
-//! lock is proof of death. A claim of another machine is given its time limit. A dead one is recorded
-//! as `unknown`, for a person to settle.
+//! lock is proof of death. A claim of another machine is given its time limit. A workflow that was started
+//! is nobody's to wait for: it reports, or its time limit ends. What nobody reported is recorded as
+//! `unknown`, for a person to settle.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,10 +18,11 @@ use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Recommendat
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::value::Value;
 use crate::domain::yaml;
-use crate::execute::{self, Finished};
+use crate::execute::{self, Finished, Order};
+use crate::forge::WorkflowOrder;
 use crate::git::{Durability, Expect, GitError, RefEdit, Repository};
 use crate::ledger::{CaseFile, Entry, Event, LedgerError};
-use crate::rules::actions::{CommandLine, Executor};
+use crate::rules::executor::Executor;
 
 /// Up to this commit of `main` every execution is settled; only an index, rebuilt when it is missing.
 const SETTLED_REF: &str = "refs/countersign/settled";
@@ -32,8 +34,8 @@ enum Task {
     /// Nothing: it is settled, or somebody else is at it.
     Nothing,
     /// Run it.
-    Run(Box<(CommandLine, CaseFile)>),
-    /// It was claimed by somebody who died.
+    Run(Box<(Executor, CaseFile)>),
+    /// It was claimed by somebody who died, or by a workflow that does not report.
     Orphaned(Box<CaseFile>),
 }
 
@@ -43,8 +45,8 @@ impl Bot {
         let tip = self.main()?;
         let unfinished = find_unfinished(&self.repo, tip)?;
         let mut all_settled = true;
-        for id in unfinished {
-            match self.settle(id)? {
+        for (id, approved) in unfinished {
+            match self.settle(id, approved)? {
                 Some(word) => summary.executed.push((id, word)),
                 None => all_settled = false,
             }
@@ -61,48 +63,98 @@ impl Bot {
     }
 
     /// Settles one case: its word if it is settled now, none if it has to wait.
-    fn settle(&mut self, id: CaseId) -> Result<Option<&'static str>, BotError> {
+    fn settle(
+        &mut self,
+        id: CaseId,
+        approved: ExecutorKind,
+    ) -> Result<Option<&'static str>, BotError> {
         let Some(lock) = ExecutionLock::take(&self.repo, id)? else {
             return Ok(None);
         };
-        let (case, started_at, finished) = match self.claim(id)? {
+        let (started_at, finished, is_ours) = match self.claim(id, approved)? {
             Task::Nothing => return Ok(None),
             Task::Orphaned(case) => {
                 let started_at = case
                     .claim
                     .as_ref()
                     .map_or(case.decision.decided_at, |claim| claim.started_at);
-                let message = "the bot died while this ran: look what happened, then report it with `countersign outcome`";
-                (*case, started_at, Finished::unknown(message))
+                (started_at, Finished::unknown(orphaned(approved)), false)
             }
             Task::Run(run) => {
-                let (command, case) = *run;
+                let (executor, case) = *run;
                 step("execution claimed");
                 let started_at = (self.clock)();
                 let finished = match self.find_broken_expectation(&case.recommendation)? {
-                    Some(reason) => Finished::badly(reason),
-                    None => execute::command::run(&command, &case.recommendation),
+                    Some(reason) => Some(Finished::badly(reason)),
+                    None => self.carry_out(&executor, &case)?,
                 };
                 step("execution ended");
-                (case, started_at, finished)
+                let Some(finished) = finished else {
+                    lock.release();
+                    return Ok(None);
+                };
+                (started_at, finished, true)
             }
         };
         let word = Outcome::word(finished.success);
-        self.record(|draft, _, now| {
-            let outcome = finished.clone().record(
-                id,
-                case.next_attempt(),
-                ExecutorKind::Command,
-                (started_at, now),
-            );
-            Ok(draft.outcome(&outcome, &case.recommendation, &[])?)
+        let is_recorded = self.record(|draft, _, now| {
+            // Somebody may have reported in the meantime; then only what we did ourselves is news.
+            let case = CaseFile::read(draft.objects(), draft.root()?, id)?;
+            if !is_ours && !case.outcomes.is_empty() {
+                return Ok(false);
+            }
+            let times = (started_at, now);
+            let finished = finished.clone();
+            let outcome = finished.record(id, case.next_attempt(), approved, times);
+            draft.outcome(&outcome, &case.recommendation, &[])?;
+            Ok(true)
         })?;
         lock.release();
-        Ok(Some(word))
+        Ok(is_recorded.then_some(word))
+    }
+
+    /// Starts what was claimed: how it ended, none if that is reported later by somebody else.
+    fn carry_out(
+        &mut self,
+        executor: &Executor,
+        case: &CaseFile,
+    ) -> Result<Option<Finished>, BotError> {
+        let order = Order::of(case, self.main()?);
+        let workflow = match executor {
+            Executor::Command(command) => {
+                return Ok(Some(execute::command::run(command, &case.recommendation)));
+            }
+            Executor::Http(hook) => {
+                let sent = execute::http::read_secret(hook)
+                    .map(|secret| execute::http::send(hook, &secret, &order));
+                return Ok(Some(sent.unwrap_or_else(Finished::badly)));
+            }
+            Executor::Dispatch(workflow) => workflow,
+            Executor::None | Executor::Apply | Executor::External => return Ok(None),
+        };
+        let payload = match execute::dispatch::payload(&order) {
+            Ok(payload) => payload,
+            Err(reason) => return Ok(Some(Finished::badly(reason))),
+        };
+        let order = WorkflowOrder {
+            repository: workflow.repository.clone(),
+            event_type: workflow.event_type.clone(),
+            payload,
+        };
+        match self.forge.start_workflow(&order) {
+            Ok(()) => Ok(None),
+            Err(error) if error.is_uncertain() => {
+                tracing::warn!("it is not clear whether the workflow started: {error}");
+                Ok(None)
+            }
+            Err(error) => Ok(Some(Finished::badly(format!(
+                "the workflow was not started: {error}"
+            )))),
+        }
     }
 
     /// Publishes a claim, unless there is nothing to do or somebody was here before.
-    fn claim(&mut self, id: CaseId) -> Result<Task, BotError> {
+    fn claim(&mut self, id: CaseId, approved: ExecutorKind) -> Result<Task, BotError> {
         self.record(|draft, version, now| {
             if draft.find(Freeze::PATH)?.is_some() {
                 return Ok(Task::Nothing);
@@ -120,7 +172,11 @@ impl Bot {
                 return Ok(Task::Nothing);
             }
             if let Some(claim) = &case.claim {
-                let is_dead = claim.host == host() || now > claim.ends_by + GRACE;
+                let is_dead = if claim.executor.is_reported() {
+                    now > claim.ends_by
+                } else {
+                    claim.host == host() || now > claim.ends_by + GRACE
+                };
                 return Ok(if is_dead {
                     Task::Orphaned(Box::new(case))
                 } else {
@@ -128,11 +184,22 @@ impl Bot {
                 });
             }
             let action = version.rules.actions.get(&case.recommendation.action);
-            let Some(Executor::Command(command)) = action.map(|action| &action.executor) else {
+            let executor = action.map(|action| &action.executor);
+            let Some(executor) = executor.filter(|executor| executor.kind() == approved) else {
+                tracing::warn!("`{id}` was approved for the executor {approved}, which the rules no longer name: carry it out yourself and report it with `countersign outcome`");
                 return Ok(Task::Nothing);
             };
-            draft.claim(&claim(id, command, now), &case.recommendation)?;
-            Ok(Task::Run(Box::new((command.clone(), case))))
+            if let Executor::Http(hook) = executor
+                && let Err(reason) = execute::http::read_secret(hook)
+            {
+                tracing::warn!("`{id}` is not carried out: {reason}");
+                return Ok(Task::Nothing);
+            }
+            let Some(claim) = claim(id, executor, now) else {
+                return Ok(Task::Nothing);
+            };
+            draft.claim(&claim, &case.recommendation)?;
+            Ok(Task::Run(Box::new((executor.clone(), case))))
         })
     }
 
@@ -161,20 +228,31 @@ impl Bot {
     }
 }
 
-fn claim(id: CaseId, command: &CommandLine, now: DateTime<Utc>) -> Claim {
-    let limit = TimeDelta::from_std(command.time_limit).unwrap_or(GRACE);
-    Claim {
+/// The claim of an execution; none for an executor that needs none.
+fn claim(id: CaseId, executor: &Executor, now: DateTime<Utc>) -> Option<Claim> {
+    let limit = TimeDelta::from_std(executor.time_limit()?).unwrap_or(GRACE);
+    Some(Claim {
         schema: Default::default(),
         id,
-        executor: ExecutorKind::Command,
+        executor: executor.kind(),
         started_at: now,
         ends_by: now + limit,
         host: host(),
-    }
+    })
 }
 
-/// Approved cases of the executor `command` that have no outcome, oldest first.
-fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<CaseId>, GitError> {
+/// Why nobody knows what came of a claim.
+fn orphaned(executor: ExecutorKind) -> String {
+    let why = if executor.is_reported() {
+        "nobody reported within the time limit"
+    } else {
+        "the bot died while this ran"
+    };
+    format!("{why}: look what happened, then report it with `countersign outcome`")
+}
+
+/// Approved cases of an executor that is claimed, and which, that have no outcome; oldest first.
+fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<(CaseId, ExecutorKind)>, GitError> {
     let settled = repo.find_ref(SETTLED_REF)?;
     let mut ended = BTreeSet::new();
     let mut unfinished = Vec::new();
@@ -189,11 +267,14 @@ fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<CaseId>, GitError>
             Some(Event::Outcome) => {
                 ended.insert(id);
             }
-            Some(Event::Decision)
-                if entry.trailers.find("Executor") == Some(ExecutorKind::Command.as_str())
-                    && !ended.contains(&id) =>
-            {
-                unfinished.push(id);
+            Some(Event::Decision) if !ended.contains(&id) => {
+                let executor = entry.trailers.find("Executor");
+                let executor = executor.and_then(|word| word.parse::<ExecutorKind>().ok());
+                unfinished.extend(
+                    executor
+                        .filter(|kind| kind.is_claimed())
+                        .map(|kind| (id, kind)),
+                );
             }
             _ => {}
         }

@@ -3,7 +3,7 @@
 use crate::domain::documents::{Decision, Status};
 use crate::domain::ids::CaseId;
 use crate::domain::problem::{Problem, Problems};
-use crate::domain::pull::{Contribution, Pull, PullState};
+use crate::domain::pull::{Contribution, Part, Pull, PullState};
 use crate::forge::Report;
 use crate::gate::eligibility::{Interests, Principal, principal_of, shown};
 use crate::gate::permit::{Judgement, judge};
@@ -14,6 +14,7 @@ use crate::risk;
 
 use super::decide::Evaluator;
 use super::hearing::{Act, Hearing};
+use super::preview::Preview;
 use super::trial::Trial;
 use super::{BotError, report};
 
@@ -33,7 +34,8 @@ fn id_of(pull: &Pull) -> CaseId {
 /// A commit by nobody that the rules know: its author might be the very admin who approves it.
 fn find_unattributed(interests: &Interests, version: &Version) -> Option<Problem> {
     let unknown = |contribution: &&Contribution| {
-        principal_of(&contribution.account, &version.rules) == Principal::Unknown
+        contribution.part != Part::Pusher
+            && principal_of(&contribution.account, &version.rules) == Principal::Unknown
     };
     let contribution = interests.contributions.iter().find(unknown)?;
     let message = format!(
@@ -79,6 +81,7 @@ impl Evaluator<'_, '_> {
         let heard = (Kind::GovernanceChange, assessment.level);
         let ruling = self.ask_gate(pull, heard, (interests, &outdated), version)?;
         let mut report = report::governance(&paths, &trial, &assessment, &ruling, &version.rules);
+        let preview = Preview::of_governance_change(&paths, trial);
         let subject = self.subject(pull, (id, None), version, assessment.clone())?;
         let act = match judge(ruling.clone(), subject) {
             Judgement::Wait => {
@@ -99,6 +102,7 @@ impl Evaluator<'_, '_> {
             assessment,
             ruling,
             report,
+            preview,
             act,
         })
     }

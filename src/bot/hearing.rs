@@ -4,26 +4,32 @@
 //! on the hearing; `list`, `show` and the dashboard only show it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::documents::{
-    Assessment, Freeze, PullRecord, Recommendation, RulesRecord, Status,
+    AccountRecord, Assessment, Freeze, PullRecord, Recommendation, RulesRecord, Status,
 };
-use crate::domain::ids::{CaseId, Sha};
+use crate::domain::ids::{CaseId, Login, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Pull, PullState};
+use crate::domain::review::{Opinion, Review};
 use crate::forge::{Report, ReportState};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::Subject;
 use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
-use crate::ledger::{Draft, Entry, Version};
+use crate::git::Repository;
+use crate::ledger::{Draft, Entry, LedgerError, MAIN, Rulebook, Version};
 use crate::rules::Rules;
 
 use super::decide::{Evaluator, Waiting};
 use super::governance::JudgedChange;
 use super::inspect::{Inspected, Proposal, inspect};
+use super::preview::Preview;
 use super::recommendation::{JudgedRecommendation, Proposed};
-use super::{Bot, BotError, report};
+use super::{Bot, BotError, Handled, Summary, report};
 
 /// A pull request as the bot sees it now.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub struct Hearing {
     pub ruling: Option<Ruling>,
     /// What people are told.
     pub report: Report,
+    /// What it would change, and what would lower its risk; empty while it is invalid.
+    pub preview: Preview,
     pub(super) act: Act,
 }
 
@@ -75,6 +83,7 @@ impl Hearing {
             assessment: None,
             ruling: None,
             report,
+            preview: Preview::default(),
             act,
         }
     }
@@ -107,26 +116,96 @@ impl Bot {
         pulls.into_iter().map(|pull| self.hear(pull)).collect()
     }
 
+    /// Hears everything that waits, as a run does, and decides nothing.
+    ///
+    /// # Errors
+    /// When the repository or the forge fails.
+    pub fn look_on(&mut self) -> Result<Summary, BotError> {
+        let pending = self.pending()?.into_iter().map(|pending| Handled {
+            number: pending.pull.number,
+            id: pending.hearing.id,
+            status: None,
+            report: pending.hearing.report.clone(),
+            is_news: false,
+            pending: Some(Arc::new(pending)),
+        });
+        Ok(Summary {
+            handled: pending.collect(),
+            executed: Vec::new(),
+        })
+    }
+
     /// Hears one pull request.
     ///
     /// # Errors
     /// When the repository fails.
     pub fn hear(&mut self, pull: Pull) -> Result<Pending, BotError> {
-        let (now, base) = ((self.clock)(), self.main()?);
-        let mut draft = Draft::on(&self.repo, Some(base))?;
-        let waiting = Waiting::new();
-        let mut evaluator = Evaluator {
-            repo: &self.repo,
-            rulebook: &mut self.rulebook,
-            draft: &mut draft,
-            now,
-            waiting,
-        };
-        let mut hearing = evaluator.hear(&pull)?;
-        hearing.foretell();
-        Ok(Pending { pull, hearing })
+        let now = (self.clock)();
+        hear(&self.repo, &mut self.rulebook, pull, now)
     }
 }
+
+/// Hears one pull request at a moment, as whoever has the repository can.
+///
+/// # Errors
+/// When the repository fails.
+pub fn hear(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    pull: Pull,
+    now: DateTime<Utc>,
+) -> Result<Pending, BotError> {
+    let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+    let mut draft = Draft::on(repo, Some(base))?;
+    let mut evaluator = Evaluator {
+        repo,
+        rulebook,
+        draft: &mut draft,
+        now,
+        waiting: Waiting::new(),
+    };
+    let mut hearing = evaluator.hear(&pull)?;
+    hearing.foretell();
+    Ok(Pending { pull, hearing })
+}
+
+/// Why an approval that this person gave now, with a justification, would not count; none if it would, or
+/// if nothing can be said.
+///
+/// # Errors
+/// When the repository fails.
+pub fn find_objection(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    pull: &Pull,
+    (by, now): (&Login, DateTime<Utc>),
+) -> Result<Option<String>, BotError> {
+    let imagined = "imagined".to_owned();
+    let mut pull = pull.clone();
+    pull.reviews.push(Review {
+        id: imagined.clone(),
+        account: AccountRecord {
+            login: Some(by.clone()),
+            ..AccountRecord::default()
+        },
+        is_bot: false,
+        opinion: Opinion::Approve,
+        head: pull.head,
+        main: repo.find_ref(MAIN)?,
+        body: "-".repeat(LONG_ENOUGH),
+        at: now,
+        edited: false,
+    });
+    let heard = hear(repo, rulebook, pull, now)?;
+    let ignored = heard.hearing.ruling.map(|ruling| ruling.ignored);
+    let mut ignored = ignored.into_iter().flatten();
+    Ok(ignored
+        .find(|review| review.review == imagined)
+        .map(|review| review.reason))
+}
+
+/// More characters than any justification has to have.
+const LONG_ENOUGH: usize = 10_000;
 
 impl Evaluator<'_, '_> {
     /// Hears one pull request.
@@ -287,6 +366,7 @@ impl Evaluator<'_, '_> {
                 url: pull.url.clone(),
                 branch: pull.branch.clone(),
                 author: pull.author.clone(),
+                pushers: pull.pushers.clone(),
                 head: pull.head,
                 base,
                 opened_at: pull.opened_at,

@@ -12,14 +12,20 @@ mod executions;
 mod governance;
 mod hearing;
 mod inspect;
+mod pending;
+mod preview;
+pub mod propose;
 mod recommendation;
 mod records;
 mod report;
+pub mod review;
 mod said;
+pub mod shown;
 mod survival;
 mod trial;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -33,8 +39,10 @@ use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams};
 use decide::{Answer, Evaluator, Waiting};
 
 pub use error::BotError;
-pub use hearing::{Hearing, Pending};
+pub use hearing::{Hearing, Pending, find_objection, hear};
+pub use preview::{Before, Difference, Preview};
 pub use records::{NewFeedback, NewOutcome};
+pub use trial::Trial;
 
 /// How many pull requests are decided before their commits are published.
 const BATCH: usize = 250;
@@ -66,6 +74,8 @@ pub struct Handled {
     pub report: Report,
     /// Whether that is news.
     pub is_news: bool,
+    /// Everything that the bot makes of it, while it waits.
+    pub pending: Option<Arc<Pending>>,
 }
 
 /// What a run did.
@@ -98,6 +108,11 @@ impl Bot {
     /// The repository.
     pub const fn repository(&self) -> &Repository {
         &self.repo
+    }
+
+    /// Who is in the teams that the rules name, as the forge said last.
+    pub const fn teams(&self) -> &Teams {
+        self.rulebook.teams()
     }
 
     /// Works off every open pull request and every unfinished execution. `progress` is told how many
@@ -190,14 +205,11 @@ impl Bot {
         };
         let mut teams = Teams::new();
         for team in version.rules.people.teams() {
-            match self.forge.team_members(team) {
-                Ok(members) => {
-                    teams.insert(team.to_owned(), members);
-                }
-                Err(error) => {
-                    tracing::warn!("nobody counts as a member of `{team}` for now: {error}")
-                }
-            }
+            let members = self.forge.team_members(team).map_err(|error| {
+                tracing::warn!("nobody counts as a member of `{team}` for now: {error}");
+                error.brief()
+            });
+            teams.insert(team.to_owned(), members);
         }
         self.rulebook.know_teams(teams);
         Ok(())
@@ -218,6 +230,11 @@ impl Bot {
     /// When the forge cannot be asked.
     pub fn find_pull(&mut self, number: PullNumber) -> Result<Option<Pull>, BotError> {
         Ok(self.forge.find_pull(&self.repo, number)?)
+    }
+
+    /// The time, as this bot is told it.
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
     }
 
     /// The tip of `main`.
@@ -259,12 +276,12 @@ impl Bot {
             let is_news = pull.last_report.as_deref() != Some(answer.report().text().as_str());
             match &answer {
                 Answer::Ended { status, report, .. } => conclusions.push(conclude(*status, report)),
-                Answer::Waiting { report, .. } if is_news => {
-                    reports.push((pull.number, report.clone()))
+                Answer::Waiting { hearing } if is_news => {
+                    reports.push((pull.number, hearing.report.clone()))
                 }
                 Answer::Waiting { .. } => {}
             }
-            handled.push(answer.handled(pull.number, is_news));
+            handled.push(answer.handled(pull, is_news));
         }
         let counted = evaluator.waiting;
         if let Some(publication) = publication(draft, (base, now), conclusions)?

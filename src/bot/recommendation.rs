@@ -13,10 +13,11 @@ use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::{CaseFile, Landed, Version};
 use crate::risk;
-use crate::rules::actions::Executor;
+use crate::rules::executor::Executor;
 
 use super::decide::Evaluator;
 use super::hearing::{Act, Hearing};
+use super::preview::Preview;
 use super::{BotError, report};
 
 /// A recommendation with its place in the repository.
@@ -120,6 +121,7 @@ impl Evaluator<'_, '_> {
         let explanation =
             risk::Explanation::of(&document, &situation, rules, &assessment, ruling.required);
         let report = report::recommendation(&document, &situation, &explanation, &ruling, rules);
+        let preview = Preview::of(&document, &situation, &explanation);
         let subject = self.subject(pull, (document.id, Some(blob)), version, assessment.clone())?;
         let (act, report) = match judge(ruling.clone(), subject) {
             Judgement::Wait => {
@@ -144,6 +146,7 @@ impl Evaluator<'_, '_> {
             assessment: Some(assessment),
             ruling: Some(ruling),
             report,
+            preview,
             act,
         })
     }
@@ -201,7 +204,10 @@ impl Evaluator<'_, '_> {
                 &targets.files,
                 &version.rules.governance,
             ),
-            Executor::Command(_) | Executor::External => return Ok(()),
+            Executor::Command(_)
+            | Executor::Http(_)
+            | Executor::Dispatch(_)
+            | Executor::External => return Ok(()),
         };
         let outcome = finished.record(document.id, 1, action.executor.kind(), (self.now, self.now));
         self.draft.outcome(&outcome, document, &files)?;
@@ -231,7 +237,7 @@ fn impersonation(
     }
     let (other, noun, commit) = contributions.iter().find_map(|contribution| {
         let noun = match contribution.part {
-            Part::Author | Part::Committer => contribution.part.find_noun()?,
+            Part::Author | Part::Committer | Part::Pusher => contribution.part.find_noun()?,
             Part::Opener | Part::CoAuthor => return None,
         };
         match principal_of(&contribution.account, &version.rules) {

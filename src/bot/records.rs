@@ -52,7 +52,9 @@ impl Bot {
             if !case.decision.status.is_approval() {
                 return Err(BotError::Refused(format!("`{}` was {}: only what was approved has an outcome", new.id, case.decision.status)));
             }
-            if case.outcomes.is_empty() && case.claim.is_some() {
+            // A workflow reports; anything else that is claimed is reported by the bot that runs it.
+            let claim = case.claim.as_ref().filter(|_| case.outcomes.is_empty());
+            if claim.is_some_and(|claim| !claim.executor.is_reported()) {
                 let message = "its execution is claimed and has not ended: `countersign run` settles it, then report what you know";
                 return Err(BotError::Refused(format!("`{}`: {message}", new.id)));
             }
@@ -64,8 +66,11 @@ impl Bot {
                 schema: Default::default(),
                 id: new.id,
                 attempt: case.next_attempt(),
-                executor: case.outcomes.last().map_or(ExecutorKind::External, |last| last.executor),
-                started_at: now,
+                executor: match (claim, case.outcomes.last()) {
+                    (Some(claim), _) => claim.executor,
+                    (None, last) => last.map_or(ExecutorKind::External, |last| last.executor),
+                },
+                started_at: claim.map_or(now, |claim| claim.started_at),
                 finished_at: now,
                 success: Some(new.success),
                 details: new.details.clone(),

@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 
 use self::quote::{block, fenced, sentence};
 use super::details;
+use super::preview::differences;
 use super::trial::Trial;
 use crate::domain::documents::{Assessment, Recommendation, Rejection, Role, Status};
 use crate::domain::ids::{AgentName, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problems;
-use crate::domain::value::Value;
 use crate::forge::{Details, Report, ReportState};
 use crate::gate::eligibility::shown;
 use crate::gate::verdict::{Ruling, Verdict, Wait};
@@ -162,20 +162,16 @@ pub fn governance(
         "\nThe rules that it would make are readable; {} policy tests pass.",
         trial.tests
     );
-    if trial.replayed > 0 {
+    if let Some(backtest) = trial
+        .backtest
+        .as_ref()
+        .filter(|backtest| backtest.replayed > 0)
+    {
         let _ = writeln!(
             body,
-            "Of the {} newest decisions, {} would have had another level:\n",
-            trial.replayed,
-            trial.changed.len()
+            "\nUnder them, the newest decisions again:\n\n{}",
+            backtest.markdown()
         );
-        for changed in trial.changed.iter().take(MOST_LINES) {
-            let _ = writeln!(
-                body,
-                "- `{}` {}: {} → {}",
-                changed.id, changed.action, changed.then, changed.now
-            );
-        }
     }
     let case = body.clone();
     gate(&mut body, ruling, rules);
@@ -265,29 +261,21 @@ fn proposed(body: &mut String, document: &Recommendation, situation: &Situation)
     if !document.changes.is_empty() {
         body.push('\n');
     }
-    for (name, value) in &document.changes {
-        let present: std::collections::BTreeSet<&Value> = document
-            .targets
-            .iter()
-            .filter_map(|t| situation.targets.get(t)?.parameters.get(name))
-            .collect();
-        let before = match (present.len(), present.first()) {
-            (1, Some(value)) => value.to_string(),
-            (0, _) => "unset".to_owned(),
-            _ => "various".to_owned(),
-        };
+    for difference in differences(document, situation) {
+        let (name, before, after) = (&difference.name, &difference.before, &difference.after);
         let _ = writeln!(
             body,
             "- `{name}`: {} → {}",
-            code_span(&before),
-            code_span(&value.to_string())
+            code_span(&before.to_string()),
+            code_span(&after.to_string())
         );
     }
 }
 
 /// What counted, what did not and why, what is still needed and from whom.
 fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
-    if !ruling.approvals.is_empty() || !ruling.ignored.is_empty() {
+    let said = (&ruling.approvals, &ruling.ignored, &ruling.unheard);
+    if !(said.0.is_empty() && said.1.is_empty() && said.2.is_empty()) {
         body.push('\n');
     }
     for approval in &ruling.approvals {
@@ -301,6 +289,7 @@ fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
             ignored.reason
         );
     }
+    unheard(body, ruling);
     match &ruling.verdict {
         Verdict::Wait(wait) => {
             for who in &wait.blocked_by {
@@ -328,7 +317,7 @@ fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
                     body,
                     "\n{late}Still needed: {}.{}",
                     asked(ruling, Some(wait)),
-                    whom(role, rules)
+                    whom(role, ruling, rules)
                 );
             }
         }
@@ -365,16 +354,36 @@ pub(super) fn asked(ruling: &Ruling, wait: Option<&Wait>) -> String {
     }
 }
 
-/// Who may give it.
-pub(super) fn whom(role: Role, rules: &Rules) -> String {
-    let people: Vec<&str> = rules
-        .people
-        .with_role(role)
-        .map(|person| person.login.as_str())
+/// The answer to those who gave a command that they may not give.
+pub(super) fn unheard(body: &mut String, ruling: &Ruling) {
+    for unheard in &ruling.unheard {
+        let (who, command) = (code_span(&shown(&unheard.account)), unheard.command);
+        let _ = writeln!(
+            body,
+            "- not taken: `{command}` of {who}: {}",
+            unheard.reason
+        );
+    }
+}
+
+/// Who may give it, and whom it was not possible to ask.
+pub(super) fn whom(role: Role, ruling: &Ruling, rules: &Rules) -> String {
+    let eligible = ruling.eligible.iter();
+    let people: Vec<&str> = eligible
+        .filter(|(_, held)| *held >= role)
+        .map(|(login, _)| login.as_str())
         .take(MOST_LINES)
         .collect();
-    match people.as_slice() {
+    let mut text = match people.as_slice() {
         [] => String::new(),
         names => format!(" Asked: {}.", names.join(", ")),
+    };
+    for (team, reason) in rules.people.missed() {
+        let _ = write!(
+            text,
+            " The team {} could not be asked: {reason}.",
+            code_span(team)
+        );
     }
+    text
 }

@@ -1,24 +1,20 @@
-//! A governance change on trial: are the new rules readable, do their policy tests pass, and which
-//! past decisions would have come out differently?
+//! A governance change on trial: are the new rules readable, do their policy tests pass, could the bot still
+//! write, and which past decisions would have come out differently?
 
 use crate::domain::documents::Target;
-use crate::domain::ids::{CaseId, Sha};
-use crate::domain::level::Level;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 use crate::gate::policy;
-use crate::git::{Change, Repository};
-use crate::ledger::facts::{self, contributions};
-use crate::ledger::{CaseFile, Draft, Entry, Event, Rulebook, Version, rule_files};
-use crate::risk;
+use crate::git::{Change, Repository, SigningKey};
+use crate::ledger::backtest::{Backtest, backtest};
+use crate::ledger::{Draft, Rulebook, Version, rule_files};
 use crate::rules::Rules;
 
 use super::BotError;
 
-/// How many of the newest decisions are decided again under the new rules.
-const REPLAYED: usize = 200;
-/// How far back in the trail they are looked for.
-const LOOKBACK: usize = 2_000;
+/// So many of the newest commits of the trail are replayed under the new rules; `countersign backtest`
+/// replays all of them.
+const REPLAYED: usize = 2_000;
 
 /// What would follow from a governance change.
 #[derive(Debug, Default)]
@@ -28,23 +24,8 @@ pub struct Trial {
     pub tests: usize,
     /// What each failing policy test says.
     pub failures: Vec<String>,
-    /// How many past decisions were decided again.
-    pub replayed: usize,
-    /// Those that would have had another level.
-    pub changed: Vec<Changed>,
-}
-
-/// A past decision that would have come out differently.
-#[derive(Debug)]
-pub struct Changed {
-    /// The case.
-    pub id: CaseId,
-    /// What it was about.
-    pub action: String,
-    /// Its level then.
-    pub then: Level,
-    /// Its level under the new rules.
-    pub now: Level,
+    /// The newest decisions under the new rules; none if the rules stay as they are.
+    pub backtest: Option<Backtest>,
 }
 
 impl Trial {
@@ -100,7 +81,16 @@ impl Trial {
             .map(|entry| entry.id)
             != Some(version.tree);
         if changes_rules && trial.find_problems().is_none() {
-            trial.replay(repo, draft.base(), &version)?;
+            trial
+                .problems
+                .extend(find_lockout(&version, draft.signer())?);
+            trial.backtest = match draft.base() {
+                Some(tip) => {
+                    let rules = &version.rules;
+                    Some(backtest(repo, tip, rules, Some(REPLAYED), &mut |_, _| {})?)
+                }
+                None => None,
+            };
         }
         Ok(trial)
     }
@@ -113,59 +103,34 @@ impl Trial {
         let all: Vec<Problem> = self.problems.iter().cloned().chain(failures).collect();
         (!all.is_empty()).then_some(Problems(all))
     }
+}
 
-    /// Decides the newest decisions again, on the facts of their moment, under the new rules.
-    fn replay(
-        &mut self,
-        repo: &Repository,
-        tip: Option<Sha>,
-        version: &Version,
-    ) -> Result<(), BotError> {
-        let Some(tip) = tip else { return Ok(()) };
-        let root = repo.read_commit(tip)?.tree;
-        for commit in repo.first_parents(tip).take(LOOKBACK) {
-            let commit = commit?;
-            let entry = Entry::of(&commit);
-            let (Some(Event::Decision), Some(id), Some(parent)) =
-                (entry.event, entry.case, commit.parents.first())
-            else {
-                continue;
-            };
-            let case = CaseFile::read(repo.objects(), root, id)?;
-            let before = repo.read_commit(*parent)?.tree;
-            let Ok(targets) = facts::targets(repo.objects(), before, &case.recommendation)? else {
-                continue;
-            };
-            let commits = match commit.parents.get(1) {
-                Some(head) => vec![repo.read_commit(*head)?],
-                None => Vec::new(),
-            };
-            let contributions = contributions(
-                &case.decision.pull.author,
-                case.decision.pull.head,
-                &commits,
-            );
-            let situation = facts::situation(
-                &case.recommendation,
-                &targets,
-                &contributions,
-                &version.rules,
-            );
-            let now = risk::assess(&case.recommendation, &situation, &version.rules).level;
-            let then = case.decision.risk.level;
-            self.replayed += 1;
-            if now != then {
-                self.changed.push(Changed {
-                    id,
-                    action: case.recommendation.action.to_string(),
-                    then,
-                    now,
-                });
-            }
-            if self.replayed == REPLAYED {
-                break;
-            }
+/// Rules under which the bot itself could write nothing any more, not even the change that mends them.
+fn find_lockout(
+    version: &Version,
+    signer: Option<&SigningKey>,
+) -> Result<Option<Problem>, BotError> {
+    let Some(signing) = &version.rules.governance.signing else {
+        return Ok(None);
+    };
+    let message = match signer {
+        None if signing.required => {
+            "the bot runs without a key, so it could write nothing after this change: start it with `--signing-key` first".to_owned()
         }
-        Ok(())
-    }
+        None => return Ok(None),
+        Some(signer) => {
+            let key = signer.public()?;
+            if signing.lists(&key) {
+                return Ok(None);
+            }
+            format!(
+                "the bot signs with `{key}`, which is not among them, so it could write nothing after this change: keep it until the bot has another"
+            )
+        }
+    };
+    Ok(Some(Problem::of_key(
+        "rules/governance.yaml",
+        "signing.keys",
+        message,
+    )))
 }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use super::{Result, failure};
 use crate::domain::ids::{CaseId, PullNumber, quoted};
 use crate::git::Repository;
-use crate::ledger::Trail;
+use crate::insight::{Case, Index};
+use crate::ledger::index;
 
 /// An id or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,18 +39,23 @@ impl CaseRef {
             Self::Id(id) => return Ok(id),
             Self::Number(number) => number,
         };
-        let trail = Trail::read(repo)?;
-        trail
-            .cases
-            .iter()
-            .rev()
-            .find(|row| row.number == Some(number.0))
-            .map(|row| row.id)
+        let index = index::read(repo)?;
+        index
+            .find_number(number)
+            .and_then(|case| case.id)
             .ok_or_else(|| {
                 failure::hinted(
                     format!("no case of pull request {number} is decided"),
                     "`countersign list` shows all cases, decided and pending",
                 )
             })
+    }
+
+    /// The decided case, if there is one.
+    pub fn find(self, index: &Index) -> Option<&Case> {
+        match self {
+            Self::Id(id) => index.find_decided(id),
+            Self::Number(number) => index.find_number(number),
+        }
     }
 }

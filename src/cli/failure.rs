@@ -95,6 +95,14 @@ fn of_ledger(error: &LedgerError) -> Option<(String, &'static str)> {
             "this repository has no branch `main`, so it is no governance repository".to_owned(),
             "make one with `countersign init PATH`, or name another with `--repo PATH`",
         )),
+        LedgerError::Unsigned => Some((
+            error.to_string(),
+            "give the bot its key with `--signing-key FILE` or COUNTERSIGN_SIGNING_KEY: nothing is written unsigned",
+        )),
+        LedgerError::ForeignKey(_) => Some((
+            error.to_string(),
+            "give the bot a key whose public half is under `signing.keys`, or first add this one there with a governance change",
+        )),
         _ => None,
     }
 }

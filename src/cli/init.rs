@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::options::Options;
+use super::place::find_github_name;
 use super::test::Tested;
 use super::{Answer, Result, failure, output};
 use crate::domain::documents::Target;
@@ -19,7 +20,7 @@ use crate::git::{Repository, configured_identity};
 use crate::ledger::Draft;
 use crate::rules::RuleFiles;
 
-use files::{Admin, Files, UPDATE_HOOK};
+use files::{Admin, Files, PinnedAction, UPDATE_HOOK};
 
 /// Make a governance repository
 ///
@@ -39,6 +40,14 @@ pub struct Init {
     /// An admin
     #[arg(long = "admin", value_name = "LOGIN=EMAIL", value_parser = admin, conflicts_with = "example")]
     admins: Vec<Admin>,
+    /// Where the workflows on GitHub take Countersign from: its repository, at a commit
+    #[arg(
+        long,
+        value_name = "OWNER/NAME@COMMIT",
+        env = "COUNTERSIGN_ACTION",
+        hide_env_values = true
+    )]
+    action: Option<PinnedAction>,
 }
 
 const LONELY: &str = "there is only one admin, and nobody approves their own change of the rules: \
@@ -50,16 +59,23 @@ impl Init {
     /// # Errors
     /// When there is something at the path already, or it cannot be written.
     pub fn run(&self, options: &Options) -> Result {
-        let path = self
-            .path
-            .clone()
-            .unwrap_or_else(|| options.repo().to_owned());
-        let (files, lonely) = if self.example {
+        let path = match &self.path {
+            Some(path) => path.clone(),
+            None => options.repo()?.to_owned(),
+        };
+        if let Some(name) = find_github_name(&path).filter(|_| self.path.is_none()) {
+            return Err(failure::hinted(
+                format!("`{name}` is made on GitHub, not here"),
+                "make it there, empty; make its content with `countersign init NEW.git`, and push that `main` to it",
+            ));
+        }
+        let (mut files, lonely) = if self.example {
             (Files::example(self.mode)?, false)
         } else {
             let admins = self.admins()?;
             (Files::plain(&admins, self.mode)?, admins.len() == 1)
         };
+        files.add_workflows(self.action.as_ref());
         let mode = files.mode()?;
         prove(&files)?;
         let repo = Repository::init_bare(&path)?;

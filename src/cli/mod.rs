@@ -3,28 +3,40 @@
 //! Results go to standard output, everything else to standard error. [`main`] is the only place that
 //! turns an answer into an exit status: 0 done, 1 failed, 2 wrong usage, 3 the answer is no.
 
+mod action;
 mod arguments;
+mod backtest;
 mod case_ref;
+mod cases;
 mod check;
 mod completions;
 mod demo;
+mod export;
 mod failure;
 mod feedback;
 mod freeze;
+mod identity;
 mod init;
+mod lessons;
 mod list;
+mod mcp;
 #[cfg(debug_assertions)]
 mod mortal;
 mod new;
 mod options;
 mod outcome;
 mod output;
+mod page;
+mod place;
 mod propose;
+mod report;
 mod review;
 mod run;
 mod schema;
+mod serve;
 mod show;
 mod test;
+mod token;
 mod verify;
 mod watch;
 
@@ -33,7 +45,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use clap::ValueEnum as _;
 use options::Options;
+use output::Format;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -57,6 +71,8 @@ enum Command {
     Propose(propose::Propose),
     Check(check::Check),
     Run(run::Run),
+    Serve(serve::Serve),
+    Action(action::Action),
     Review(review::Review),
     List(list::List),
     Show(show::Show),
@@ -65,8 +81,14 @@ enum Command {
     Freeze(freeze::Freeze),
     Unfreeze(freeze::Unfreeze),
     Verify(verify::Verify),
+    Backtest(backtest::Backtest),
+    Report(report::Report),
+    Lessons(lessons::Lessons),
+    Export(export::Export),
     Test(test::Test),
     Schema(schema::Schema),
+    Token(token::Token),
+    Mcp(mcp::Mcp),
     Completions(completions::Completions),
 }
 
@@ -115,7 +137,28 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 impl Command {
+    /// What its results can look like.
+    fn formats(&self) -> &'static [Format] {
+        match self {
+            Self::Report(_) | Self::Lessons(_) | Self::Backtest(_) => {
+                &[Format::Text, Format::Json, Format::Markdown]
+            }
+            // An export says itself which it takes.
+            Self::Export(_) => Format::value_variants(),
+            _ => &[Format::Text, Format::Json],
+        }
+    }
+
     fn run(&self, options: &Options) -> Result {
+        let formats = self.formats();
+        if !formats.contains(&options.format) {
+            let names: Vec<String> = formats.iter().map(Format::to_string).collect();
+            return Err(failure::usage(format!(
+                "this command has no results of `--format {}`: expected {}",
+                options.format,
+                names.join(" or ")
+            )));
+        }
         match self {
             Self::Init(command) => command.run(options),
             Self::Demo(command) => demo::run(command).map(|()| Answer::Done),
@@ -123,6 +166,8 @@ impl Command {
             Self::Propose(command) => command.run(options),
             Self::Check(command) => command.run(options),
             Self::Run(command) => command.run(options),
+            Self::Serve(command) => command.run(options),
+            Self::Action(command) => command.run(options),
             Self::Review(command) => command.run(options),
             Self::List(command) => command.run(options),
             Self::Show(command) => command.run(options),
@@ -131,8 +176,14 @@ impl Command {
             Self::Freeze(command) => command.run(options),
             Self::Unfreeze(command) => command.run(options),
             Self::Verify(command) => command.run(options),
+            Self::Backtest(command) => command.run(options),
+            Self::Report(command) => command.run(options),
+            Self::Lessons(command) => command.run(options),
+            Self::Export(command) => command.run(options),
             Self::Test(command) => command.run(options),
             Self::Schema(command) => command.run(options),
+            Self::Token(command) => command.run(options),
+            Self::Mcp(command) => command.run(options),
             Self::Completions(command) => command.run(),
         }
     }

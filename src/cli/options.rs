@@ -2,16 +2,18 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::identity::Identity;
 use super::output::{self, Format};
+use super::place::Place;
 use super::{Result, failure};
 use crate::bot::{Bot, Clock};
-use crate::forge::local::LocalForge;
 use crate::git::{Repository, SigningKey};
 use crate::ledger::{LedgerError, MAIN, Rulebook, Version};
 
@@ -19,16 +21,17 @@ use crate::ledger::{LedgerError, MAIN, Rulebook, Version};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Options {
-    /// The governance repository; for reading, a clone of it will do
+    /// The governance repository: a folder, or OWNER/NAME on GitHub; for reading, a clone will do
+    ///
+    /// `serve` takes several.
     #[arg(
-        long,
+        long = "repo",
         global = true,
-        value_name = "PATH",
+        value_name = "PATH|OWNER/NAME",
         env = "COUNTERSIGN_REPO",
-        default_value = "governance.git",
         hide_env_values = true
     )]
-    repo: PathBuf,
+    repos: Vec<PathBuf>,
     /// What results look like
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
@@ -44,15 +47,58 @@ pub struct Options {
     /// Take this for the time: for replays and tests
     #[arg(long, global = true, hide = true, value_name = "RFC3339", value_parser = rfc3339)]
     now: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    pub identity: Identity,
     /// Say more on standard error (-vv: everything); COUNTERSIGN_LOG takes a filter
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    #[arg(skip)]
+    place: OnceLock<Place>,
 }
 
+/// The repository where none is named.
+const DEFAULT_REPO: &str = "governance.git";
+
 impl Options {
-    /// Where the governance repository is.
-    pub fn repo(&self) -> &Path {
-        &self.repo
+    /// The governance repositories that are named, in that order; none if none is.
+    pub fn repos(&self) -> Vec<&Path> {
+        let named = self.repos.iter().map(PathBuf::as_path);
+        // An empty variable names none.
+        named.filter(|name| !name.as_os_str().is_empty()).collect()
+    }
+
+    /// The one governance repository that is named, or the usual one.
+    ///
+    /// # Errors
+    /// When several are named.
+    pub fn repo(&self) -> Result<&Path> {
+        match self.repos().as_slice() {
+            [] => Ok(Path::new(DEFAULT_REPO)),
+            [repo] => Ok(repo),
+            _ => Err(failure::usage(
+                "this command works on one repository: give `--repo` once",
+            )),
+        }
+    }
+
+    /// The place of the one governance repository that is named.
+    ///
+    /// # Errors
+    /// When several are named, or it is on GitHub and nothing says who we are there.
+    pub fn place(&self) -> Result<&Place> {
+        if let Some(place) = self.place.get() {
+            return Ok(place);
+        }
+        let place = Place::named(self.repo()?, &self.identity)?;
+        Ok(self.place.get_or_init(|| place))
+    }
+
+    /// What makes bots when these options are out of reach: on a server's threads.
+    pub fn hiring(&self) -> Hiring {
+        Hiring {
+            now: self.now,
+            signing_key: self.signing_key.clone(),
+        }
     }
 
     /// The time, in whole seconds as documents carry it.
@@ -60,24 +106,12 @@ impl Options {
         self.now.unwrap_or_else(|| Utc::now().trunc_subsecs(0))
     }
 
-    fn clock(&self) -> Clock {
-        let fixed = self.now;
-        Box::new(move || fixed.unwrap_or_else(|| Utc::now().trunc_subsecs(0)))
-    }
-
-    /// Opens the repository for reading; a clone will do.
+    /// Opens the repository for reading, as it is now; a clone will do.
     ///
     /// # Errors
     /// When there is none.
     pub fn open(&self) -> Result<Repository> {
-        let shown = self.repo.display();
-        Repository::open(&self.repo).map_err(|error| {
-            if error.is_missing() {
-                let hint = format!("make one with `countersign init {shown}`, or name another with `--repo PATH` or COUNTERSIGN_REPO");
-                return failure::hinted(format!("there is no git repository at `{shown}`"), hint);
-            }
-            error.into()
-        })
+        self.place()?.open()
     }
 
     /// Opens the repository in which pull requests live and `main` is written.
@@ -85,33 +119,15 @@ impl Options {
     /// # Errors
     /// When there is none, or it is somebody's clone.
     pub fn open_forge(&self) -> Result<Repository> {
-        let repo = self.open()?;
-        if !repo.is_bare() {
-            return Err(failure::hinted(
-                format!(
-                    "`{}` is a clone with a working folder: it can only be read",
-                    self.repo.display()
-                ),
-                "name the bare governance repository itself with `--repo PATH`",
-            ));
-        }
-        if repo.find_ref(MAIN)?.is_none() {
-            return Err(LedgerError::NoMain.into());
-        }
-        Ok(repo)
+        self.place()?.open_forge()
     }
 
-    /// The bot on the local forge.
+    /// The bot on the forge of the repository.
     ///
     /// # Errors
     /// When there is no such repository.
     pub fn bot(&self) -> Result<Bot> {
-        Ok(Bot::new(
-            self.open_forge()?,
-            Box::new(LocalForge::new()),
-            self.clock(),
-        )
-        .signed_by(self.read_signing_key()?))
+        self.hiring().bot(self.place()?)
     }
 
     /// The key that signs the bot's commits, where one is configured.
@@ -119,11 +135,7 @@ impl Options {
     /// # Errors
     /// When it cannot be read: an unsigned commit must not slip in for want of a key.
     pub fn read_signing_key(&self) -> Result<Option<SigningKey>> {
-        Ok(self
-            .signing_key
-            .as_deref()
-            .map(SigningKey::read)
-            .transpose()?)
+        self.hiring().read_signing_key()
     }
 
     /// Whether results are for programs.
@@ -153,6 +165,30 @@ impl Options {
         let registry = registry.with(super::mortal::Mortal::from_environment());
         // Fails only where a host program has set up its own already.
         let _ = registry.try_init();
+    }
+}
+
+/// What makes bots: the time and the key that all of them use.
+#[derive(Debug, Clone)]
+pub struct Hiring {
+    now: Option<DateTime<Utc>>,
+    signing_key: Option<PathBuf>,
+}
+
+impl Hiring {
+    /// A bot at work at a place.
+    ///
+    /// # Errors
+    /// When the place or the key cannot be opened.
+    pub fn bot(&self, place: &Place) -> Result<Bot> {
+        let fixed = self.now;
+        let clock: Clock = Box::new(move || fixed.unwrap_or_else(|| Utc::now().trunc_subsecs(0)));
+        place.bot(clock, self.read_signing_key()?)
+    }
+
+    fn read_signing_key(&self) -> Result<Option<SigningKey>> {
+        let key = self.signing_key.as_deref();
+        Ok(key.map(SigningKey::read).transpose()?)
     }
 }
 

@@ -16,6 +16,23 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+    /// For issues and chats: of reports, lessons and backtests.
+    Markdown,
+    /// A database: of exports.
+    Sqlite,
+    /// For spreadsheets: of exports.
+    Csv,
+    /// A JSON value a line: of exports.
+    Jsonl,
+    /// Columns: of exports.
+    Parquet,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = clap::ValueEnum::to_possible_value(self);
+        f.pad(value.as_ref().map_or("", |value| value.get_name()))
+    }
 }
 
 /// Prints a result for people.

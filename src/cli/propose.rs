@@ -2,21 +2,14 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::arguments::{Description, document};
 use super::options::{Options, rules_on_main};
+use super::place::Place;
 use super::{Answer, Result, check, failure, output};
 use crate::bot::check::{Checked, check};
+use crate::bot::propose::{NewProposal, Opened, branch_of, find_email};
 use crate::domain::documents::{Recommendation, Role};
-use crate::domain::ids::{PullNumber, Sha};
-use crate::forge::local::LocalForge;
-use crate::forge::{Forge as _, ForgeError};
-use crate::git::{
-    Durability, Expect, Mode, NewCommit, ObjectBuffer, RefEdit, RefsUpdate, Repository, Signature,
-    TreeEditor,
-};
-use crate::ledger::{LedgerError, MAIN};
+use crate::git::Repository;
 
 /// Propose a recommendation: open a pull request as the agent
 ///
@@ -33,13 +26,6 @@ pub struct Propose {
     /// The e-mail address of the commit [default: the agent's first one in rules/agents.yaml]
     #[arg(long = "as", value_name = "EMAIL")]
     by: Option<String>,
-}
-
-/// What was opened.
-struct Opened {
-    number: PullNumber,
-    branch: String,
-    head: Sha,
 }
 
 impl Propose {
@@ -64,24 +50,22 @@ impl Propose {
             Ok(recommendation) if checked.valid => recommendation,
             _ => return refuse(options, &checked),
         };
-        let agent = self.identity(&repo, &recommendation)?;
-        let opened = open(options, &repo, &recommendation, &bytes, agent)?;
+        let new = NewProposal {
+            recommendation: &recommendation,
+            bytes: &bytes,
+            email: &self.email(&repo, &recommendation)?,
+            now: options.now(),
+        };
+        let opened = open(options, &repo, new)?;
         if options.is_json() {
-            let Opened {
-                number,
-                branch,
-                head,
-            } = opened;
-            output::json(
-                &json!({"id": recommendation.id, "number": number, "branch": branch, "head": head}),
-            )?;
+            output::json(&opened)?;
         } else {
             let Opened {
+                id,
                 number,
                 branch,
                 head,
             } = opened;
-            let id = recommendation.id;
             output::text(&format!(
                 "{id} is pull request {number}, branch {branch} at {}\n{}",
                 head.short(),
@@ -91,10 +75,8 @@ impl Propose {
         Ok(Answer::Done)
     }
 
-    /// In whose name the commit is made.
-    fn identity(&self, repo: &Repository, recommendation: &Recommendation) -> Result<Signature> {
-        let name = recommendation.agent.to_string();
-        let time = recommendation.created_at;
+    /// Under which address the commit is made.
+    fn email(&self, repo: &Repository, recommendation: &Recommendation) -> Result<String> {
         if let Some(email) = &self.by {
             if !email.contains('@')
                 || email
@@ -105,36 +87,23 @@ impl Propose {
                     "`--as` takes an e-mail address, such as `strategy-optimizer@agents.example.org`",
                 ));
             }
-            return Ok(Signature {
-                name,
-                email: email.clone(),
-                time,
-            });
+            return Ok(email.clone());
         }
-        let version = rules_on_main(repo)?;
-        let known = version.rules.agents.get(&recommendation.agent);
-        match known.and_then(|agent| agent.emails.first()) {
-            Some(email) => Ok(Signature {
-                name,
-                email: email.clone(),
-                time,
-            }),
-            None => {
-                let what = if known.is_some() {
-                    "has no e-mail address"
-                } else {
-                    "is not registered"
-                };
-                let hint =
-                    "an admin lists the agent there; until then name the address with `--as EMAIL`";
-                Err(failure::hinted(
-                    format!(
-                        "`{name}` {what} in `rules/agents.yaml`, so it is not clear how to commit in its name"
-                    ),
-                    hint,
-                ))
-            }
+        let (rules, name) = (rules_on_main(repo)?.rules, &recommendation.agent);
+        if let Some(email) = find_email(&rules, name) {
+            return Ok(email.to_owned());
         }
+        let what = if rules.agents.contains_key(name) {
+            "has no e-mail address"
+        } else {
+            "is not registered"
+        };
+        Err(failure::hinted(
+            format!(
+                "`{name}` {what} in `rules/agents.yaml`, so it is not clear how to commit in its name"
+            ),
+            "an admin lists the agent there; until then name the address with `--as EMAIL`",
+        ))
     }
 }
 
@@ -152,75 +121,17 @@ fn refuse(options: &Options, checked: &Checked) -> Result {
 }
 
 /// Commits the file on top of `main` and lets the forge notice the branch.
-fn open(
-    options: &Options,
-    repo: &Repository,
-    recommendation: &Recommendation,
-    bytes: &[u8],
-    agent: Signature,
-) -> Result<Opened> {
-    let now = options.now();
-    let signature = Signature { time: now, ..agent };
-    let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
-    let mut buffer = ObjectBuffer::new();
-    let blob = buffer.put_blob(bytes);
-    let mut tree = TreeEditor::new(Some(repo.read_commit(base)?.tree));
-    tree.insert(
-        repo.objects(),
-        &Recommendation::path_of(recommendation.id),
-        Mode::File,
-        blob,
-    )?;
-    let commit = NewCommit {
-        tree: tree.write(&mut buffer),
-        parents: vec![base],
-        author: signature.clone(),
-        committer: signature,
-        message: subject(recommendation),
-        signature: None,
-    };
-    let head = buffer.put_commit(&commit);
-    buffer.flush(repo)?;
-    let branch = format!("recommend/{}", recommendation.id);
-    let edit = RefEdit {
-        name: format!("refs/heads/{branch}"),
-        expected: Expect::Absent,
-        new: Some(head),
-    };
-    if repo.update_refs(&[edit], Durability::Durable)? != RefsUpdate::Done {
-        return Err(failure::hinted(
+fn open(options: &Options, repo: &Repository, new: NewProposal<'_>) -> Result<Opened> {
+    if let Place::Github(forge) = options.place()? {
+        return Ok(new.open_on_github(repo, forge)?);
+    }
+    new.open_here(repo)?.ok_or_else(|| {
+        let branch = branch_of(new.recommendation.id);
+        failure::hinted(
             format!("the branch `{branch}` exists already: this id is proposed"),
             "take a fresh id with `countersign new`",
-        ));
-    }
-    let mut forge = LocalForge::new();
-    let pulls = forge.open_pulls(repo, now)?;
-    let number = pulls
-        .iter()
-        .find(|pull| pull.branch == branch)
-        .map(|pull| pull.number);
-    forge.write_seen(repo)?;
-    let number = number.ok_or_else(|| ForgeError::Record {
-        number: PullNumber(0),
-        reason: "the new branch was not noticed".to_owned(),
-    })?;
-    Ok(Opened {
-        number,
-        branch,
-        head,
+        )
     })
-}
-
-/// `recommend: modify_parameters on rsi-eurusd and 2 more`: all of it are checked names.
-fn subject(recommendation: &Recommendation) -> String {
-    let mut text = format!("recommend: {}", recommendation.action);
-    if let Some(first) = recommendation.targets.first() {
-        text.push_str(&format!(" on {first}"));
-    }
-    if recommendation.targets.len() > 1 {
-        text.push_str(&format!(" and {} more", recommendation.targets.len() - 1));
-    }
-    text
 }
 
 /// What will become of it, as far as that can be told now.

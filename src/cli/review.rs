@@ -1,17 +1,12 @@
 //! `countersign review`: a person's word on a pull request of the local forge.
 
-use serde_json::json;
-
 use super::options::{Options, rules_on_main};
 use super::{Answer, Result, failure, output};
-use crate::bot::Pending;
+use crate::bot::review::{NewWord, Word};
 use crate::domain::documents::{AccountRecord, RejectionCategory, Role};
 use crate::domain::ids::{Login, PullNumber, Sha};
-use crate::domain::review::{Confidence, Opinion};
-use crate::forge::ForgeError;
-use crate::forge::local::{LocalForge, NewReview};
+use crate::domain::review::Confidence;
 use crate::gate::eligibility::{Principal, principal_of};
-use crate::gate::verdict::{Ruling, Verdict};
 use crate::rules::Rules;
 
 /// Review a pull request of the local forge
@@ -63,6 +58,7 @@ impl Review {
     /// # Errors
     /// When there is no such open pull request or no such person.
     pub fn run(&self, options: &Options) -> Result {
+        options.place()?.review_here(self.number)?;
         let repo = options.open_forge()?;
         refuse_strangers(&self.by, &rules_on_main(&repo)?.rules)?;
         if let Some(head) = self.head.filter(|head| repo.read_commit(*head).is_err()) {
@@ -72,124 +68,36 @@ impl Review {
                 hint,
             ));
         }
-        let review = NewReview {
+        let reviewed = options.bot()?.review(&NewWord {
             number: self.number,
             by: self.by.clone(),
-            opinion: self.opinion(),
+            word: self.word(),
+            message: self.message.clone(),
             head: self.head,
-            body: self.body(),
             at: options.now(),
-        };
-        let pull = LocalForge::new().review(&repo, review)?;
-        let (id, head) = pull
-            .reviews
-            .last()
-            .map(|review| (review.id.clone(), review.head))
-            .ok_or(ForgeError::NoSuchPull(self.number))?;
-        let heard = options.bot()?.hear(pull)?;
-        let ignored = heard
-            .hearing
-            .ruling
-            .as_ref()
-            .and_then(|ruling| find_ignored(ruling, &id));
+        })?;
         if options.is_json() {
-            let counts = heard
-                .hearing
-                .ruling
-                .as_ref()
-                .filter(|_| !self.dismiss)
-                .map(|_| ignored.is_none());
-            let opinion = self.opinion_word();
-            output::json(
-                &json!({"number": self.number, "head": head, "opinion": opinion, "counts": counts, "reason": ignored}),
-            )?;
+            output::json(&reviewed)?;
         } else {
             output::text(&format!(
                 "recorded: {} of {} at {}; {}",
-                self.opinion_word(),
+                reviewed.opinion,
                 self.number,
-                head.short(),
-                self.meaning(&heard, ignored)
+                reviewed.head.short(),
+                reviewed.meaning
             ))?;
         }
         Ok(Answer::Done)
     }
 
-    const fn opinion(&self) -> Opinion {
-        match (self.approve, self.dismiss) {
-            (true, _) => Opinion::Approve,
-            (_, true) => Opinion::Dismissed,
-            _ => Opinion::RequestChanges,
+    const fn word(&self) -> Word {
+        match (self.approve, self.dismiss, self.reject) {
+            (true, ..) => Word::Approve(self.confidence),
+            (_, true, _) => Word::Dismiss,
+            (.., Some(category)) => Word::Reject(category),
+            _ => Word::RequestChanges,
         }
     }
-
-    const fn opinion_word(&self) -> &'static str {
-        match (self.approve, self.dismiss, &self.reject) {
-            (true, ..) => "approval",
-            (_, true, _) => "dismissal",
-            (.., Some(_)) => "rejection",
-            _ => "request for changes",
-        }
-    }
-
-    /// A longer reason goes below the command, because a command is one line.
-    fn body(&self) -> String {
-        let mut body = match &self.reject {
-            Some(category) if self.message.contains('\n') => {
-                format!("/reject {category}\n{}", self.message)
-            }
-            Some(category) => format!("/reject {category}: {}", self.message),
-            None => self.message.clone(),
-        };
-        if let Some(confidence) = self.confidence {
-            body.push_str(&format!("\n/confidence {confidence}"));
-        }
-        body.trim().to_owned()
-    }
-
-    /// What follows from it, as far as that can be told now.
-    fn meaning(&self, heard: &Pending, ignored: Option<&str>) -> String {
-        if let Some(reason) = ignored.filter(|_| !self.dismiss) {
-            return format!("it will not count: {reason}");
-        }
-        let Some(ruling) = &heard.hearing.ruling else {
-            return format!(
-                "nothing follows until the proposal is mended: {}",
-                heard.hearing.report.title
-            );
-        };
-        let by = |login: &Login| *login == self.by;
-        match &ruling.verdict {
-            Verdict::Approve(_) => "`countersign run` merges it".to_owned(),
-            Verdict::Reject(rejection) if by(&rejection.by) => "`countersign run` closes it".to_owned(),
-            Verdict::Reject(rejection) => format!("{} has rejected it: `countersign run` closes it", rejection.by),
-            Verdict::Withdraw | Verdict::Expire => "`countersign run` closes it".to_owned(),
-            Verdict::Wait(_) if self.reject.is_some() => "the rejection will not count: only reviewers and admins can reject".to_owned(),
-            Verdict::Wait(wait) if wait.frozen => "it counts, but everything is frozen: an admin lifts that with `countersign unfreeze`".to_owned(),
-            Verdict::Wait(wait) if wait.blocked_by.iter().any(by) => "it waits until the same person approves".to_owned(),
-            Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
-                let names: Vec<&str> = wait.blocked_by.iter().map(Login::as_str).collect();
-                format!("it still waits for {}, who requested changes", names.join(", "))
-            }
-            Verdict::Wait(wait) if wait.missing == 1 => format!("it still needs 1 approval by {}", whom(ruling)),
-            Verdict::Wait(wait) => format!("it still needs {} approvals, each by {}", wait.missing, whom(ruling)),
-        }
-    }
-}
-
-const fn whom(ruling: &Ruling) -> &'static str {
-    match ruling.required.role {
-        Role::Admin => "an admin",
-        Role::Reviewer | Role::None => "a reviewer",
-    }
-}
-
-fn find_ignored<'r>(ruling: &'r Ruling, review: &str) -> Option<&'r str> {
-    ruling
-        .ignored
-        .iter()
-        .find(|ignored| ignored.review == review)
-        .map(|ignored| ignored.reason.as_str())
 }
 
 /// A login that nobody has is a slip of the fingers. A known one that may not decide is recorded: it

@@ -76,7 +76,8 @@ pub fn lines(summary: &Summary) -> String {
     text
 }
 
-fn totals(summary: &Summary) -> String {
+/// What the pass came to, in one line.
+pub fn totals(summary: &Summary) -> String {
     let count = |wanted: fn(&&Handled) -> bool| summary.handled.iter().filter(wanted).count();
     let merged = count(|handled| handled.status.is_some_and(|status| status.is_approval()));
     let closed = count(|handled| handled.status.is_some_and(|status| !status.is_approval()));

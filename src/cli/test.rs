@@ -132,7 +132,11 @@ impl Tested {
 }
 
 /// The rule files below a folder, by the paths they have in a repository.
-fn from_folder(dir: &Path) -> Result<RuleFiles> {
+/// The rule files of a folder that holds `rules/`, or is it.
+///
+/// # Errors
+/// When there are none.
+pub fn from_folder(dir: &Path) -> Result<RuleFiles> {
     let rules = if dir.join(Rules::FOLDER).is_dir() {
         dir.join(Rules::FOLDER)
     } else {

@@ -93,8 +93,12 @@ fn told(verified: &Verification) -> String {
         1 => "1 finding".to_owned(),
         more => format!("{} findings", grouped(more)),
     };
+    let signed = match verified.signed {
+        0 => String::new(),
+        count => format!(" {} signed by the bot's keys;", grouped(count)),
+    };
     text.push_str(&format!(
-        "{}: {}; {} recomputed; {findings}\n",
+        "{}: {}; {} recomputed;{signed} {findings}\n",
         counted(verified.commits, "commit"),
         events.join(", "),
         grouped(verified.recomputed)
@@ -105,6 +109,12 @@ fn told(verified: &Verification) -> String {
             counted(verified.without_branch, "case")
         ));
     }
+    if verified.by_team > 0 {
+        text.push_str(&format!(
+            "{} by a member of a team: that they were in it is taken from the record\n",
+            counted(verified.by_team, "approval or rejection")
+        ));
+    }
     text
 }
 
@@ -112,6 +122,7 @@ fn told(verified: &Verification) -> String {
 fn counted(count: usize, noun: &str) -> String {
     let plural = match (count, noun) {
         (1, _) | (_, "genesis" | "governance" | "feedback") => noun.to_owned(),
+        (_, "approval or rejection") => "approvals or rejections".to_owned(),
         _ => format!("{noun}s"),
     };
     format!("{} {plural}", grouped(count))

@@ -4,9 +4,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::options::Options;
+use super::place::Place;
 use super::run::{as_json, has_news, lines, pass};
 use super::{Answer, Result, failure, output};
 use crate::bot::{Bot, Summary};
+use crate::server::signalled;
 
 /// After a failure it waits twice as long as before, but never longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -21,11 +23,15 @@ pub fn watch(options: &Options, mut bot: Bot, interval: Duration) -> Result {
     let stop = listen()?;
     output::note(&format!(
         "watching `{}` every {} s; Ctrl-C stops",
-        options.repo().display(),
+        options.place()?.name(),
         interval.as_secs()
     ));
     let mut wait = interval;
     loop {
+        if let Place::Github(forge) = options.place()? {
+            // Nobody tells us anything here, so everything is read each time.
+            forge.reconcile();
+        }
         match pass(&mut bot) {
             Ok(summary) => {
                 tell(options, &summary)?;
@@ -79,19 +85,4 @@ fn listen() -> Result<mpsc::Receiver<()>> {
         });
     });
     Ok(told)
-}
-
-#[cfg(unix)]
-async fn signalled() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn signalled() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

@@ -10,6 +10,7 @@ pub mod mode;
 pub mod problem;
 pub mod pull;
 pub mod review;
+pub mod signing;
 pub mod value;
 pub mod yaml;
 pub mod yaml_edit;

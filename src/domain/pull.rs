@@ -17,6 +17,8 @@ pub struct Pull {
     pub branch: String,
     /// Who opened it.
     pub author: AccountRecord,
+    /// Who is known to have pushed to its branch, where the forge says it.
+    pub pushers: Vec<AccountRecord>,
     /// The newest commit of it.
     pub head: Sha,
     /// When it was opened.
@@ -69,6 +71,8 @@ pub enum Part {
     Committer,
     /// Is named in a `Co-authored-by` trailer.
     CoAuthor,
+    /// Pushed to the branch, whoever wrote the commits.
+    Pusher,
 }
 
 impl Part {
@@ -79,6 +83,7 @@ impl Part {
             Self::Author => Some("author"),
             Self::Committer => Some("committer"),
             Self::CoAuthor => Some("co-author"),
+            Self::Pusher => Some("pusher"),
         }
     }
 }

@@ -3,8 +3,10 @@
 //!
 //! The parser library turns bytes into events; everything else is decided here. The events become
 //! a small tree that remembers where each node stands (`tree`), types are read from that tree
-//! (`decode`), and so every refusal can name line, column and key path (`error`).
+//! (`decode`), and so every refusal can name line, column and key path (`error`). Documents in plain block
+//! style take a shorter way to the same tree (`canonical`).
 
+mod canonical;
 mod chars;
 mod decode;
 mod error;
@@ -30,15 +32,17 @@ pub const MAX_DEPTH: usize = 32;
 ///
 /// `file` is the name that the problems carry.
 pub fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Problems> {
-    let text = chars::checked_text(file, bytes)?;
-    let root = tree::parse(text).map_err(|error| error.into_problem(file))?;
+    let root = read_tree(file, bytes)?;
     Ok(decode::decode(&root).map_err(|error| error.into_problem(file))?)
 }
 
-/// Reads the tree of a document, for edits that must keep its comments and layout.
+/// Reads the tree of a document, also for edits that must keep its comments and layout.
 pub(crate) fn read_tree<'a>(file: &str, bytes: &'a [u8]) -> Result<tree::Node<'a>, Problems> {
     let text = chars::checked_text(file, bytes)?;
-    Ok(tree::parse(text).map_err(|error| error.into_problem(file))?)
+    match canonical::parse(text) {
+        Some(root) => Ok(root),
+        None => Ok(tree::parse(text).map_err(|error| error.into_problem(file))?),
+    }
 }
 
 /// Reads one node of a tree, as [`read`] reads a whole document.

@@ -13,13 +13,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::Finished;
+use super::output::{MOST_OUTPUT, printable};
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::CaseId;
 use crate::domain::value::Value;
-use crate::rules::actions::CommandLine;
+use crate::rules::executor::CommandLine;
 
-/// How much of each output stream is recorded, in bytes; the rest is read and dropped.
-const MOST_OUTPUT: usize = 4_096;
 /// How many names are tried for the program's folder.
 const MOST_FOLDERS: u32 = 100;
 
@@ -131,7 +130,7 @@ async fn talk(child: &mut Child, about: &Recommendation) -> io::Result<Finished>
     })
 }
 
-/// Reads to the end, so that the program never blocks, and keeps the beginning, as printable text.
+/// Reads to the end, so that the program never blocks, and keeps the beginning.
 async fn read_capped(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
     let Some(mut stream) = stream else {
         return Ok(String::new());
@@ -148,12 +147,7 @@ async fn read_capped(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Strin
         kept.extend(chunk.iter().take(room));
         dropped += count - room;
     }
-    let printable = |c: &char| *c == '\n' || *c == '\t' || !c.is_control();
-    let mut text: String = String::from_utf8_lossy(&kept)
-        .chars()
-        .filter(printable)
-        .collect();
-    text.truncate(text.trim_end().len());
+    let mut text = printable(&kept);
     if dropped > 0 {
         text.push_str(&format!("\n[{dropped} more bytes]"));
     }

@@ -1,10 +1,15 @@
 //! What carries out approved actions, one file an executor.
 //!
 //! `none` and `apply` are part of the push that records the decision, so they happen exactly once.
-//! `command` runs after a claim has been published; `external` is reported by somebody else.
+//! `command`, `http` and `dispatch` start after a claim has been published; `dispatch` and `external` are
+//! reported by somebody else.
 
 pub mod apply;
 pub mod command;
+pub mod dispatch;
+pub mod http;
+mod order;
+mod output;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +20,7 @@ use crate::domain::ids::CaseId;
 use crate::domain::value::Value;
 
 pub use crate::ledger::REPORTED_BY_BOT;
+pub use order::Order;
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +50,7 @@ impl Finished {
             error: Some(error.into()),
         }
     }
-    /// Nobody knows: the bot died while it ran.
+    /// Nobody knows: the bot died while it ran, or was not answered.
     pub fn unknown(error: impl Into<String>) -> Self {
         Self {
             success: None,

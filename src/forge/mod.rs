@@ -16,8 +16,8 @@ use crate::domain::problem::Problem;
 use crate::domain::pull::Pull;
 use crate::git::{GitError, ObjectBuffer, RemoteError, Repository};
 
-/// A place where pull requests live.
-pub trait Forge {
+/// A place where pull requests live. A server keeps it on a thread of its own.
+pub trait Forge: Send {
     /// Every pull request that the bot has not ended yet, in the order of their numbers.
     ///
     /// # Errors
@@ -67,6 +67,26 @@ pub trait Forge {
     fn team_members(&mut self, _team: &str) -> Result<Vec<AccountRecord>, ForgeError> {
         Ok(Vec::new())
     }
+
+    /// Starts a workflow, once; it reports by itself how it ended.
+    ///
+    /// # Errors
+    /// When the forge has no workflows or does not start this one. [`ForgeError::is_uncertain`] says
+    /// whether it may have started all the same.
+    fn start_workflow(&mut self, _order: &WorkflowOrder) -> Result<(), ForgeError> {
+        Err(ForgeError::NoWorkflows)
+    }
+}
+
+/// A workflow to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkflowOrder {
+    /// Where it is, as `OWNER/NAME`; none for the repository of the forge itself.
+    pub repository: Option<String>,
+    /// What it listens for.
+    pub event_type: String,
+    /// What it is told: an object of at most ten keys.
+    pub payload: serde_json::Value,
 }
 
 /// New commits of `main`, and what follows from them.
@@ -202,6 +222,11 @@ pub enum ForgeError {
     /// GitHub could not be asked or told.
     #[error(transparent)]
     Github(#[from] github::ApiError),
+    /// It starts no workflows.
+    #[error(
+        "pull requests live in a folder here, which starts no workflows: the executor `dispatch` needs GitHub"
+    )]
+    NoWorkflows,
     /// Somebody has rewritten `main`.
     #[error(
         "`main` of `{repository}` was rewritten: it was at {was} and is now at {is}, which does not contain it. \
@@ -230,4 +255,26 @@ pub enum ForgeError {
     /// Other writers were faster every time.
     #[error("the record of pull requests was changed by others {0} times in a row: try again")]
     Busy(u32),
+}
+
+impl ForgeError {
+    /// Whether what failed so may have been done all the same.
+    pub const fn is_uncertain(&self) -> bool {
+        match self {
+            Self::Github(error) => error.is_uncertain(),
+            _ => false,
+        }
+    }
+
+    /// What happened in a few words that stay the same as long as it does, for a report.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Github(error) => match error.status() {
+                Some(404) => "there is no such team, or the bot may not see it".to_owned(),
+                Some(status) => format!("GitHub answered with {status}"),
+                None => "GitHub did not answer".to_owned(),
+            },
+            _ => "the forge did not answer".to_owned(),
+        }
+    }
 }

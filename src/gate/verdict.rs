@@ -2,6 +2,8 @@
 //!
 //! A pure function of the case, the rules and the time. The default answer is to wait.
 
+mod answers;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +21,8 @@ use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Command, Confidence, Opinion, Review};
 use crate::rules::Rules;
 use crate::rules::people::Person;
+
+pub use answers::Unheard;
 
 /// How much of somebody's words goes into the record, in characters.
 const MOST_WORDS: usize = 4_000;
@@ -64,6 +68,10 @@ pub struct Ruling {
     pub ignored: Vec<IgnoredReview>,
     /// What happens.
     pub verdict: Verdict,
+    /// Who may approve it, and as what: everybody with a role that is needed and no part in it.
+    pub eligible: Vec<(Login, Role)>,
+    /// The commands that were not taken, one for each account and command, and why.
+    pub unheard: Vec<Unheard>,
 }
 
 /// What happens to the pull request.
@@ -110,12 +118,15 @@ pub fn rule(case: &Case, rules: &Rules) -> Ruling {
     };
     hearing.hear_reviews();
     let verdict = hearing.verdict();
+    let (eligible, unheard) = (hearing.eligible(), hearing.unheard());
     hearing.ignored.truncate(MOST_IGNORED);
     Ruling {
         required,
         approvals: hearing.approvals,
         ignored: hearing.ignored,
         verdict,
+        eligible,
+        unheard,
     }
 }
 

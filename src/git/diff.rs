@@ -2,9 +2,13 @@
 //! own comparison reads the whole of both, which takes seconds in a large repository.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::error::{GitError, Result};
-use super::objects::{Entry, Kind, Mode, RawEntry, parse_tree};
+use super::objects::{
+    Entry, Mode, RawEntry, check_name, find_entry, first_entry, first_entry_len, out_of_order,
+    parse_tree,
+};
 use super::read::{Objects, in_tree};
 use super::repository::Repository;
 use crate::domain::ids::Sha;
@@ -75,15 +79,23 @@ impl Walk<'_> {
             )));
         }
         let load = |id: Option<Sha>| {
-            id.map_or(Ok(Vec::new()), |id| self.objects.read_kind(id, Kind::Tree))
+            id.map_or_else(|| Ok(Arc::from([])), |id| self.objects.read_raw_tree(id))
         };
-        let (old_bytes, new_bytes) = (load(old)?, load(new)?);
-        let parse = |id: Option<Sha>, bytes| {
-            parse_tree(bytes)
-                .map_err(|error| id.map_or_else(|| error.clone(), |id| in_tree(id, &error)))
+        let (old_bytes, new_bytes): (Arc<[u8]>, Arc<[u8]>) = (load(old)?, load(new)?);
+        let said = |id: Option<Sha>| {
+            move |error: GitError| id.map_or_else(|| error.clone(), |id| in_tree(id, &error))
         };
-        let mut olds = parse(old, &old_bytes)?.into_iter().peekable();
-        let mut news = parse(new, &new_bytes)?.into_iter().peekable();
+        let mut differing = Differing::of(&old_bytes, &new_bytes).map_err(said(new))?;
+        let (olds, news) = loop {
+            let (olds, old_left) = differing.entries(&old_bytes).map_err(said(old))?;
+            let (news, new_left) = differing.entries(&new_bytes).map_err(said(new))?;
+            if old_left == new_left {
+                break (olds, news);
+            }
+            // The same bytes need not be the same entries: on until both are between two of them.
+            differing.same_end = old_left.min(new_left);
+        };
+        let (mut olds, mut news) = (olds.into_iter().peekable(), news.into_iter().peekable());
         loop {
             let order = match (olds.peek(), news.peek()) {
                 (None, None) => return Ok(()),
@@ -131,4 +143,100 @@ impl Walk<'_> {
         self.path.truncate(parent_len);
         Ok(())
     }
+}
+
+/// Where two trees differ. One new record adds one entry to a folder of many: the bytes before and after it
+/// are the same in both, and nobody needs to know what they say.
+#[derive(Debug, Clone, Copy)]
+struct Differing {
+    /// Where the entry before the first difference begins, if there is one.
+    neighbour: Option<usize>,
+    /// Where the first entry that differs begins, in both.
+    start: usize,
+    /// So many bytes at the end are the same, or a little less: entries are not looked for from behind.
+    same_end: usize,
+}
+
+impl Differing {
+    fn of(old: &[u8], new: &[u8]) -> Result<Self> {
+        let same_start = same_start(old, new);
+        let (mut neighbour, mut start) = (None, 0);
+        loop {
+            let rest = new.get(start..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            let len = first_entry_len(rest)?;
+            if start + len > same_start {
+                break;
+            }
+            neighbour = Some(start);
+            start += len;
+        }
+        let after = |bytes: &'_ [u8]| bytes.len().saturating_sub(start);
+        let same_end = same_end(old, new);
+        Ok(Self {
+            neighbour,
+            start,
+            same_end: same_end.min(after(old)).min(after(new)),
+        })
+    }
+
+    /// The entries that may differ, and how many bytes follow them. They and their neighbours have to be as
+    /// [`parse_tree`] wants them; the rest was looked at when it was new itself.
+    fn entries<'a>(&self, tree: &'a [u8]) -> Result<(Vec<RawEntry<'a>>, usize)> {
+        // What is the same at the end need not begin with an entry: one that begins before is read, too.
+        let ends_at = tree.len().saturating_sub(self.same_end);
+        let mut entries: Vec<RawEntry<'a>> = Vec::new();
+        let mut at = self.neighbour.unwrap_or(self.start);
+        let mut before: Option<RawEntry<'a>> = None;
+        while let Some(rest) = tree.get(at..).filter(|rest| !rest.is_empty()) {
+            let entry = first_entry(rest)?;
+            if let Some(before) = before
+                && before.cmp_key(entry.name, entry.is_tree()) != Ordering::Less
+            {
+                return Err(out_of_order(entry.name));
+            }
+            before = Some(entry);
+            if at >= ends_at {
+                break;
+            }
+            if at >= self.start {
+                check_name(entry.name)?;
+                entries.push(entry);
+            }
+            at += entry.len;
+        }
+        // A file and a folder of one name need not be neighbours.
+        if entries.len() > FEW {
+            parse_tree(tree)?;
+        } else {
+            for entry in &entries {
+                find_entry(tree, entry.name)?;
+            }
+        }
+        Ok((entries, tree.len().saturating_sub(at)))
+    }
+}
+
+/// So many names are looked for one by one.
+const FEW: usize = 8;
+
+/// Bytes are compared in blocks of this size first, which is many times as fast as one by one.
+const BLOCK: usize = 64;
+
+/// How many bytes at the start are the same in both.
+fn same_start(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
+    let same = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let rest = a.iter().zip(b).skip(same);
+    same + rest.take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes at the end are the same in both.
+fn same_end(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a.rchunks_exact(BLOCK).zip(b.rchunks_exact(BLOCK));
+    let same = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let rest = a.iter().rev().zip(b.iter().rev()).skip(same);
+    same + rest.take_while(|(a, b)| a == b).count()
 }

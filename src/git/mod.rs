@@ -22,8 +22,8 @@ mod objects;
 mod pack;
 mod packed_refs;
 mod packing;
-mod patience;
 mod read;
+mod recent;
 mod ref_update;
 mod refs;
 mod remote;
@@ -46,7 +46,7 @@ pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate};
 pub use remote::{Push, Pushed, Remote};
 pub use repository::{Repository, configured_identity};
-pub use signing::SigningKey;
+pub use signing::{CommitSignature, Signed, SigningKey};
 pub use transport::{Anonymous, Credentials, RemoteError};
 pub use tree::TreeEditor;
 

@@ -140,7 +140,7 @@ pub(super) fn cmp_keys(a: (&[u8], bool), b: (&[u8], bool)) -> std::cmp::Ordering
 
 /// The entry that begins these bytes of a tree.
 pub(super) fn first_entry(bytes: &[u8]) -> Result<RawEntry<'_>> {
-    let broken = || GitError::new("the tree is cut short or broken: run `git fsck`");
+    let broken = broken_tree;
     let space = bytes
         .iter()
         .take(8)
@@ -166,6 +166,18 @@ pub(super) fn first_entry(bytes: &[u8]) -> Result<RawEntry<'_>> {
     })
 }
 
+/// How long the entry is that begins these bytes of a tree.
+pub(super) fn first_entry_len(bytes: &[u8]) -> Result<usize> {
+    let nul = bytes.iter().position(|byte| *byte == 0);
+    nul.map(|nul| nul + 21)
+        .filter(|len| *len <= bytes.len())
+        .ok_or_else(broken_tree)
+}
+
+fn broken_tree() -> GitError {
+    GitError::new("the tree is cut short or broken: run `git fsck`")
+}
+
 /// All entries of a tree. A tree that git itself would never write (unsorted, a name twice, a name
 /// that leads elsewhere) is an error, because two readers could see two different things in it.
 pub(super) fn parse_tree(bytes: &[u8]) -> Result<Vec<RawEntry<'_>>> {
@@ -177,7 +189,7 @@ pub(super) fn parse_tree(bytes: &[u8]) -> Result<Vec<RawEntry<'_>>> {
         if let Some(before) = entries.last()
             && before.cmp_key(entry.name, entry.is_tree()) != std::cmp::Ordering::Less
         {
-            return Err(malformed(entry.name, "out of order or there twice"));
+            return Err(out_of_order(entry.name));
         }
         // A file `a` and a folder `a` need not be neighbours; whatever stands between begins with `a`.
         let alike = entries
@@ -199,13 +211,23 @@ pub(super) fn find_entry<'a>(bytes: &'a [u8], name: &[u8]) -> Result<Option<RawE
     let mut found = None;
     let mut rest = bytes;
     while !rest.is_empty() {
-        let entry = first_entry(rest)?;
-        if entry.name == name && found.replace(entry).is_some() {
-            return Err(malformed(name, "there twice"));
+        let len = first_entry_len(rest)?;
+        // Mode, space, name, zero, id.
+        let before_zero = rest.get(..len - 21).unwrap_or_default();
+        let before_name = before_zero.strip_suffix(name);
+        if before_name.is_some_and(|mode| mode.ends_with(b" ")) {
+            let entry = first_entry(rest)?;
+            if entry.name == name && found.replace(entry).is_some() {
+                return Err(malformed(name, "there twice"));
+            }
         }
-        rest = rest.get(entry.len..).unwrap_or_default();
+        rest = rest.get(len..).unwrap_or_default();
     }
     Ok(found)
+}
+
+pub(super) fn out_of_order(name: &[u8]) -> GitError {
+    malformed(name, "out of order or there twice")
 }
 
 fn malformed(name: &[u8], what: &str) -> GitError {

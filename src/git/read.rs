@@ -1,5 +1,7 @@
 //! Reading objects, both stored ones and those that still wait in a buffer, by id and by path.
 
+use std::sync::Arc;
+
 use super::buffer::ObjectBuffer;
 use super::commit::{self, Commit};
 use super::error::{During, GitError, Result};
@@ -17,10 +19,14 @@ pub struct Objects<'a> {
 impl Objects<'_> {
     /// The kind and content of an object.
     pub fn read(&self, id: Sha) -> Result<(Kind, Vec<u8>)> {
+        self.read_into(id)
+    }
+
+    fn read_into<T: for<'b> From<&'b [u8]>>(&self, id: Sha) -> Result<(Kind, T)> {
         if let Some(buffer) = self.buffer
-            && let Some(found) = buffer.find(id)?
+            && let Some((kind, content)) = buffer.find(id)?
         {
-            return Ok(found);
+            return Ok((kind, T::from(&content)));
         }
         let during = || format!("read the object `{id}`");
         let odb = self.repo.inner.odb().during(during)?;
@@ -36,11 +42,33 @@ impl Objects<'_> {
                 )));
             }
         };
-        Ok((kind, object.data().to_vec()))
+        if self.repo.checks_ids.get() {
+            let is = objects::object_id(kind, object.data());
+            if is != id {
+                return Err(GitError::new(format!(
+                    "the object `{id}` was tampered with or damaged: its content has the id `{is}`; run `git fsck`"
+                )));
+            }
+        }
+        Ok((kind, T::from(object.data())))
+    }
+
+    /// The bytes of a folder.
+    pub(super) fn read_raw_tree(&self, id: Sha) -> Result<Arc<[u8]>> {
+        if let Some(known) = self.repo.trees.borrow_mut().find(id) {
+            return Ok(known);
+        }
+        let content: Arc<[u8]> = self.read_kind_into(id, Kind::Tree)?;
+        self.repo.trees.borrow_mut().keep(id, Arc::clone(&content));
+        Ok(content)
     }
 
     pub(super) fn read_kind(&self, id: Sha, wanted: Kind) -> Result<Vec<u8>> {
-        let (kind, content) = self.read(id)?;
+        self.read_kind_into(id, wanted)
+    }
+
+    fn read_kind_into<T: for<'b> From<&'b [u8]>>(&self, id: Sha, wanted: Kind) -> Result<T> {
+        let (kind, content) = self.read_into(id)?;
         if kind != wanted {
             return Err(GitError::new(format!(
                 "`{id}` is a {}, expected a {}",
@@ -79,7 +107,7 @@ impl Objects<'_> {
 
     /// All entries of a folder, in git's order. A malformed tree is an error.
     pub fn read_tree(&self, id: Sha) -> Result<Vec<Entry>> {
-        let content = self.read_kind(id, Kind::Tree)?;
+        let content = self.read_raw_tree(id)?;
         let entries = objects::parse_tree(&content).map_err(|error| in_tree(id, &error))?;
         Ok(entries
             .into_iter()
@@ -92,7 +120,7 @@ impl Objects<'_> {
         let mut folder = tree;
         let mut parts = path.split('/').peekable();
         while let Some(part) = parts.next() {
-            let content = self.read_kind(folder, Kind::Tree)?;
+            let content = self.read_raw_tree(folder)?;
             let entry = objects::find_entry(&content, part.as_bytes());
             let Some(entry) = entry.map_err(|error| in_tree(folder, &error))? else {
                 return Ok(None);

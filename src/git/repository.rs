@@ -1,12 +1,13 @@
 //! Opening and making repositories, and the handle that the rest of this room hangs on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::Path;
 use std::sync::Once;
 
 use super::ancestry::Ancestry;
 use super::error::{During, GitError, Result};
+use super::recent::RecentTrees;
 use super::step;
 use crate::domain::ids::Sha;
 
@@ -19,6 +20,9 @@ pub struct Repository {
     pub(super) inner: git2::Repository,
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
+    pub(super) trees: RefCell<RecentTrees>,
+    /// Whether every object that is read is hashed again.
+    pub(super) checks_ids: Cell<bool>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -106,12 +110,18 @@ impl Repository {
             )));
         }
         static SETTINGS: Once = Once::new();
-        // Hashing every object again that is read costs more than reading it. Damage is found by zlib's
-        // checksum, tampering by `check_object` and `git fsck`.
-        SETTINGS.call_once(|| git2::opts::strict_hash_verification(false));
+        // Damage is found by zlib's checksum; who must find tampering asks for it (`check_ids`).
+        SETTINGS.call_once(|| {
+            git2::opts::strict_hash_verification(false);
+            // A walk reads each commit once: a cache of them only takes memory (256 MB of it), and a full
+            // one looks long for what to throw out. Trees that are asked for again are kept by us.
+            git2::opts::enable_caching(false);
+        });
         Ok(Self {
             inner,
             ancestry: RefCell::default(),
+            trees: RefCell::default(),
+            checks_ids: Cell::new(false),
         })
     }
 
@@ -164,9 +174,21 @@ impl Repository {
         Ok(())
     }
 
-    /// Another handle on the same repository, for another thread.
+    /// Another handle on the same repository, for another thread, that checks ids if this one does.
     pub fn reopen(&self) -> Result<Self> {
-        Self::open(self.path())
+        let other = Self::open(self.path())?;
+        if self.checks_ids.get() {
+            other.check_ids();
+        }
+        Ok(other)
+    }
+
+    /// From now on every object that this handle reads has to be what its id says. A network transfer
+    /// hashes everything on arrival; a folder that somebody hands over was checked by nobody.
+    pub fn check_ids(&self) {
+        self.checks_ids.set(true);
+        // What was read before was not checked.
+        self.trees.take();
     }
 }
 

@@ -1,11 +1,15 @@
-//! SSH signatures on commits, as `git commit -S` makes them with `gpg.format = ssh`.
+//! SSH signatures on commits, as `git commit -S` makes them with `gpg.format = ssh`, made and checked.
 
 use std::fmt;
 use std::path::Path;
 
-use ssh_key::{HashAlg, LineEnding, PrivateKey};
+use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
 
 use super::error::{GitError, Result};
+use super::objects::Kind;
+use super::repository::Repository;
+use crate::domain::ids::Sha;
+use crate::domain::signing::PublicKey;
 
 /// What git signs commits under, so that a signature cannot be used for anything else.
 const NAMESPACE: &str = "git";
@@ -38,6 +42,19 @@ impl SigningKey {
         Ok(Self { key })
     }
 
+    /// The public half, as rules list it.
+    ///
+    /// # Errors
+    /// When its kind is none that signs.
+    pub fn public(&self) -> Result<PublicKey> {
+        let line = self.key.public_key().to_openssh();
+        let line =
+            line.map_err(|error| GitError::new(format!("cannot use the signing key: {error}")))?;
+        line.parse().map_err(|_| {
+            GitError::new("the signing key is of another kind: take an Ed25519 or ECDSA P-256 key")
+        })
+    }
+
     /// The armored signature of a commit's payload.
     ///
     /// # Errors
@@ -57,4 +74,91 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({})", self.key.algorithm())
     }
+}
+
+/// A signature on a commit, and what it has to cover.
+#[derive(Debug, Clone)]
+pub struct CommitSignature {
+    armored: String,
+    payload: Vec<u8>,
+}
+
+/// What a signature turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    /// By this key, and it covers the commit.
+    By(PublicKey),
+    /// Not by any of the keys; the fingerprint of the one it names.
+    ByAnother(String),
+    /// It cannot be read, or does not cover the commit.
+    Invalid,
+}
+
+impl CommitSignature {
+    /// Checks it against the keys that may sign.
+    pub fn check(&self, keys: &[PublicKey]) -> Signed {
+        let Ok(signature) = SshSig::from_pem(&self.armored) else {
+            return Signed::Invalid;
+        };
+        let signer = ssh_key::PublicKey::new(signature.public_key().clone(), "");
+        let line = signer.to_openssh().unwrap_or_default();
+        let Some(key) = keys.iter().find(|key| key.as_str() == line.trim_end()) else {
+            return Signed::ByAnother(signer.fingerprint(HashAlg::Sha256).to_string());
+        };
+        match signer.verify(NAMESPACE, &self.payload, &signature) {
+            Ok(()) => Signed::By(key.clone()),
+            Err(_) => Signed::Invalid,
+        }
+    }
+}
+
+impl Repository {
+    /// The signature on a commit; none if it has none.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn find_signature(&self, commit: Sha) -> Result<Option<CommitSignature>> {
+        Ok(split(&self.objects().read_kind(commit, Kind::Commit)?))
+    }
+}
+
+/// Takes the signature out of the headers of a commit; what is left is what it covers.
+fn split(bytes: &[u8]) -> Option<CommitSignature> {
+    const HEADER: &[u8] = b"gpgsig ";
+    let mut payload = Vec::with_capacity(bytes.len());
+    let mut armored: Option<Vec<u8>> = None;
+    let mut rest = bytes;
+    let mut is_inside = false;
+    while !rest.is_empty() && !rest.starts_with(b"\n") {
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(rest.len(), |end| end + 1);
+        let (line, after) = rest.split_at_checked(end)?;
+        rest = after;
+        if is_inside
+            && let (Some(continued), Some(armored)) = (line.strip_prefix(b" "), &mut armored)
+        {
+            armored.extend(continued);
+            continue;
+        }
+        is_inside = false;
+        match line.strip_prefix(HEADER) {
+            // Git takes the first and leaves out all of them; two are nobody's honest work.
+            Some(_) if armored.is_some() => {
+                return Some(CommitSignature {
+                    armored: String::new(),
+                    payload,
+                });
+            }
+            Some(first) => {
+                armored = Some(first.to_vec());
+                is_inside = true;
+            }
+            None => payload.extend(line),
+        }
+    }
+    payload.extend(rest);
+    let armored = String::from_utf8_lossy(&armored?).into_owned();
+    Some(CommitSignature { armored, payload })
 }

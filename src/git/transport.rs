@@ -12,13 +12,19 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-use ureq::unversioned::resolver::DefaultResolver;
+
+use crate::http::{self, Client, NoAnswer, Patience};
 
 /// The longest payload of one line.
 const LONGEST_LINE: usize = 65_516;
 /// How much of a server's words is shown.
 const MOST_WORDS: usize = 200;
+const PATIENCE: Patience = Patience {
+    connection: Duration::from_secs(20),
+    answer: Duration::from_secs(120),
+    body: Duration::from_secs(600),
+    whole: None,
+};
 
 /// Gives the password for git over HTTPS, anew for each request: tokens of an App end within the hour.
 pub trait Credentials: Send + Sync {
@@ -94,7 +100,7 @@ pub enum RemoteError {
 /// The server end of a repository.
 #[derive(Clone)]
 pub(super) struct Endpoint {
-    agent: ureq::Agent,
+    client: Client,
     pub(super) url: String,
     credentials: Arc<dyn Credentials>,
 }
@@ -106,27 +112,11 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// `url` must not hold a password. The system's certificates are trusted, or those that
-    /// `SSL_CERT_FILE` names.
+    /// `url` must not hold a password.
     pub(super) fn new(url: &str, credentials: Arc<dyn Credentials>) -> Self {
-        let mut config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            // A redirect could carry the password elsewhere, so it is reported and not followed.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("git/countersign-", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(Duration::from_secs(20)))
-            .timeout_recv_response(Some(Duration::from_secs(120)))
-            .timeout_recv_body(Some(Duration::from_secs(600)));
-        if url.starts_with("https://") {
-            config = config.tls_config(tls());
-        }
+        let name = concat!("git/countersign-", env!("CARGO_PKG_VERSION"));
         Self {
-            agent: ureq::Agent::with_parts(
-                config.build(),
-                super::patience::connector(),
-                DefaultResolver::default(),
-            ),
+            client: Client::new(url, name, PATIENCE),
             url: url.trim_end_matches('/').to_owned(),
             credentials,
         }
@@ -136,15 +126,9 @@ impl Endpoint {
     pub(super) fn advertisement(&self, service: &str) -> Result<Answer, RemoteError> {
         let url = format!("{}/info/refs?service={service}", self.url);
         self.with_password(|password| {
-            let mut request = self
-                .agent
-                .get(&url)
-                .header("Git-Protocol", "version=2")
-                .header("Cache-Control", "no-cache");
-            if let Some(password) = password {
-                request = request.header("Authorization", password);
-            }
-            request.call()
+            let mut headers = vec![("Git-Protocol", "version=2"), ("Cache-Control", "no-cache")];
+            headers.extend(password.map(|password| ("Authorization", password)));
+            self.client.fetch(&url, &headers)
         })
     }
 
@@ -156,26 +140,24 @@ impl Endpoint {
         body: &[u8],
     ) -> Result<Answer, RemoteError> {
         let url = format!("{}/{service}", self.url);
+        let (sends, takes) = (
+            format!("application/x-{service}-request"),
+            format!("application/x-{service}-result"),
+        );
         self.with_password(|password| {
-            let mut request = self
-                .agent
-                .post(&url)
-                .header("Content-Type", format!("application/x-{service}-request"))
-                .header("Accept", format!("application/x-{service}-result"));
+            let mut headers = vec![("Content-Type", sends.as_str()), ("Accept", takes.as_str())];
             if version_2 {
-                request = request.header("Git-Protocol", "version=2");
+                headers.push(("Git-Protocol", "version=2"));
             }
-            if let Some(password) = password {
-                request = request.header("Authorization", password);
-            }
-            request.send(body)
+            headers.extend(password.map(|password| ("Authorization", password)));
+            self.client.post(&url, &headers, body)
         })
     }
 
     /// A password that was refused is renewed once, never in a loop.
     fn with_password(
         &self,
-        send: impl Fn(Option<&str>) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        send: impl Fn(Option<&str>) -> Result<http::Answer, NoAnswer>,
     ) -> Result<Answer, RemoteError> {
         let mut refused = false;
         loop {
@@ -187,12 +169,12 @@ impl Endpoint {
             })?;
             let header = password.as_ref().map(basic);
             let response = send(header.as_deref()).map_err(|error| self.unreachable(error))?;
-            let status = response.status().as_u16();
+            let status = response.status;
             match status {
                 200..=299 => {
                     return Ok(Answer {
                         url: self.url.clone(),
-                        body: Box::new(response.into_body().into_reader()),
+                        body: response,
                     });
                 }
                 401 if password.is_some() && !refused => refused = true,
@@ -221,32 +203,15 @@ impl Endpoint {
     }
 }
 
-fn tls() -> TlsConfig {
-    let found = rustls_native_certs::load_native_certs();
-    let certificates: Vec<_> = found
-        .certs
-        .iter()
-        .map(|certificate| Certificate::from_der(certificate).to_owned())
-        .collect();
-    TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .build()
-}
-
 fn basic(password: &SecretString) -> String {
     let pair = format!("x-access-token:{}", password.expose_secret());
     format!("Basic {}", BASE64_STANDARD.encode(pair))
 }
 
 /// The beginning of what the server said, without anything that could disturb a terminal.
-fn words(response: ureq::http::Response<ureq::Body>) -> String {
+fn words(response: http::Answer) -> String {
     let mut bytes = Vec::new();
-    let mut body = response
-        .into_body()
-        .into_reader()
-        .take(4 * MOST_WORDS as u64);
+    let mut body = response.take(4 * MOST_WORDS as u64);
     // Whatever came by then is shown.
     let _ = body.read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes);
@@ -270,7 +235,7 @@ pub(super) enum Line {
 /// An answer, read line by line.
 pub(super) struct Answer {
     url: String,
-    body: Box<dyn Read>,
+    body: http::Answer,
 }
 
 impl Answer {

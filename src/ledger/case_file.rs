@@ -2,8 +2,9 @@
 
 use crate::domain::documents::{Claim, Decision, Feedback, Outcome, Recommendation, Status};
 use crate::domain::ids::{CaseId, Sha};
+use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
-use crate::git::{Objects, TreeEditor};
+use crate::git::{Entry, Mode, Objects};
 
 use super::{Draft, LedgerError};
 
@@ -39,9 +40,11 @@ impl CaseFile {
     /// # Errors
     /// When there is no such case or a document of it cannot be read.
     pub fn read(objects: Objects<'_>, tree: Sha, id: CaseId) -> Result<Self> {
-        let mut reader = Reader {
+        let folder = format!("recommendations/{}", id.folder());
+        let reader = Reader {
             objects,
-            tree: TreeEditor::new(Some(tree)),
+            entries: objects.list_dir(tree, &folder)?,
+            folder,
         };
         let recommendation = reader.document(&Recommendation::path_of(id))?;
         let decision = reader.document(&Decision::path_of(id))?;
@@ -53,12 +56,7 @@ impl CaseFile {
         while let Some(outcome) = reader.document(&Outcome::path_of(id, next_attempt(&outcomes)))? {
             outcomes.push(outcome);
         }
-        let folder = format!("recommendations/{}/feedback", id.folder());
-        let mut feedback = Vec::new();
-        for entry in objects.list_dir(tree, &folder)? {
-            let path = format!("{folder}/{}", String::from_utf8_lossy(&entry.name));
-            feedback.extend(reader.document(&path)?);
-        }
+        let mut feedback = reader.feedback()?;
         feedback.sort_by_key(|feedback: &Feedback| (feedback.at, feedback.id));
         Ok(Self {
             recommendation,
@@ -104,16 +102,45 @@ fn next_attempt(outcomes: &[Outcome]) -> u32 {
         .saturating_add(1)
 }
 
+/// The folder of a case, listed once.
 struct Reader<'a> {
     objects: Objects<'a>,
-    tree: TreeEditor,
+    folder: String,
+    entries: Vec<Entry>,
 }
 
 impl Reader<'_> {
-    fn document<T: serde::de::DeserializeOwned>(&mut self, path: &str) -> Result<Option<T>> {
-        let Some(bytes) = self.tree.read(self.objects, path)? else {
+    fn document<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let Some(entry) = self
+            .entries
+            .iter()
+            .find(|entry| entry.name == name.as_bytes())
+        else {
             return Ok(None);
         };
-        Ok(Some(yaml::read(path, &bytes)?))
+        if !matches!(entry.mode, Mode::File | Mode::Executable) {
+            let problem = Problem::of_file(path, "is not a regular file");
+            return Err(Problems::from(problem).into());
+        }
+        Ok(Some(yaml::read(path, &self.objects.read_blob(entry.id)?)?))
+    }
+
+    fn feedback(&self) -> Result<Vec<Feedback>> {
+        let is_it = |entry: &&Entry| entry.name == b"feedback" && entry.mode == Mode::Tree;
+        let Some(folder) = self.entries.iter().find(is_it) else {
+            return Ok(Vec::new());
+        };
+        let reader = Self {
+            objects: self.objects,
+            folder: format!("{}/feedback", self.folder),
+            entries: self.objects.read_tree(folder.id)?,
+        };
+        let mut feedback = Vec::new();
+        for entry in &reader.entries {
+            let path = format!("{}/{}", reader.folder, String::from_utf8_lossy(&entry.name));
+            feedback.extend(reader.document(&path)?);
+        }
+        Ok(feedback)
     }
 }

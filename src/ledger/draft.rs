@@ -17,6 +17,8 @@ use crate::git::{
     Change, Entry, Mode as FileMode, NewCommit, ObjectBuffer, Objects, Repository, Signature,
     SigningKey, TreeEditor,
 };
+use crate::rules::governance::{self, Signing};
+use crate::rules::{RuleFiles, Rules};
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
@@ -29,6 +31,10 @@ pub struct Draft<'r> {
     root: Option<Sha>,
     tree: TreeEditor,
     buffer: ObjectBuffer,
+    /// The folder `rules` of the last commit: what the next one is judged by.
+    rules: Option<Sha>,
+    /// What the rules of a folder say about signatures.
+    signing: Option<(Sha, Option<Signing>)>,
 }
 
 impl<'r> Draft<'r> {
@@ -49,6 +55,11 @@ impl<'r> Draft<'r> {
             root,
             tree: TreeEditor::new(root),
             buffer: ObjectBuffer::new(),
+            rules: match root {
+                Some(root) => repo.entry_at(root, Rules::FOLDER)?.map(|entry| entry.id),
+                None => None,
+            },
+            signing: None,
         })
     }
 
@@ -56,6 +67,11 @@ impl<'r> Draft<'r> {
     #[must_use]
     pub fn signed_by(self, signer: Option<&'r SigningKey>) -> Self {
         Self { signer, ..self }
+    }
+
+    /// The key that its commits are signed with.
+    pub const fn signer(&self) -> Option<&'r SigningKey> {
+        self.signer
     }
 
     /// The commit of `main` that this draft stands on.
@@ -373,13 +389,53 @@ impl<'r> Draft<'r> {
             message,
             signature: None,
         };
+        self.check_signer()?;
         if let Some(signer) = self.signer {
             commit.signature = Some(signer.sign(&commit.payload())?);
         }
         let id = self.buffer.put_commit(&commit);
+        self.rules = self.find(Rules::FOLDER)?.map(|entry| entry.id);
         self.tip = Some(id);
         self.root = Some(root);
         tracing::trace!(target: "countersign::step", commit = %id, "drafted");
         Ok(id)
+    }
+
+    /// The rules of the last commit have a say in who signs the next one. Where they ask for a signature,
+    /// nothing is written without, and nothing that `verify` would not take for the bot's.
+    fn check_signer(&mut self) -> Result<()> {
+        let Some(folder) = self.rules else {
+            return Ok(());
+        };
+        let signing = match &self.signing {
+            Some((known, signing)) if *known == folder => signing.clone(),
+            _ => {
+                let signing = self.read_signing(folder)?;
+                self.signing = Some((folder, signing.clone()));
+                signing
+            }
+        };
+        match (signing, self.signer) {
+            (None, _) => Ok(()),
+            (Some(signing), None) if signing.required => Err(LedgerError::Unsigned),
+            (Some(_), None) => Ok(()),
+            (Some(signing), Some(signer)) => {
+                let key = signer.public()?;
+                match signing.lists(&key) {
+                    true => Ok(()),
+                    false => Err(LedgerError::ForeignKey(key.to_string())),
+                }
+            }
+        }
+    }
+
+    fn read_signing(&self, folder: Sha) -> Result<Option<Signing>> {
+        let (_, name) = governance::PATH.rsplit_once('/').unwrap_or_default();
+        // Without rules nothing is decided, and without this file there are none.
+        let Some(bytes) = self.objects().read_path(folder, name)? else {
+            return Ok(None);
+        };
+        let files = RuleFiles::from([(governance::PATH.to_owned(), bytes)]);
+        Ok(governance::read(&files)?.signing)
     }
 }

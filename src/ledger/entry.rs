@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::trailers::Trailers;
 use crate::domain::documents::{
-    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Status,
+    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Status, time,
 };
 use crate::domain::ids::{CaseId, Sha, TargetName};
 use crate::git::Commit;
@@ -120,6 +120,7 @@ pub fn decision_message(
     if let Some(executor) = executor {
         trailers.push("Executor", executor);
     }
+    weighed(&mut trailers, decision);
     let subject = format!(
         "decision: {} {} ({} {})",
         verb(decision.status),
@@ -137,6 +138,7 @@ pub fn governance_message(decision: &Decision, paths: &[String]) -> String {
         .push("Event", Event::Governance)
         .push("Governance", decision.id);
     judged(&mut trailers, decision);
+    weighed(&mut trailers, decision);
     let first = paths
         .first()
         .map_or("nothing".to_owned(), |path| shown(path));
@@ -167,6 +169,26 @@ fn judged(trailers: &mut Trailers, decision: &Decision) {
     trailers
         .push("Rules", decision.rules.tree.short())
         .push("Pull-request", decision.pull.number);
+}
+
+/// What reports over the whole trail ask for, so that they need not read every document.
+fn weighed(trailers: &mut Trailers, decision: &Decision) {
+    let factors: Vec<String> = decision
+        .risk
+        .factors
+        .iter()
+        .map(|factor| format!("{}={}", factor.name, factor.contribution))
+        .collect();
+    if !factors.is_empty() {
+        trailers.push("Factors", factors.join(" "));
+    }
+    for trigger in &decision.risk.triggers {
+        trailers.push("Trigger", &trigger.id);
+    }
+    for confidence in decision.approvals.iter().filter_map(|by| by.confidence) {
+        trailers.push("Confidence", confidence);
+    }
+    trailers.push("Opened", time::text(&decision.pull.opened_at));
 }
 
 /// The message of a claim.

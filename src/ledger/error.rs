@@ -29,6 +29,12 @@ pub enum LedgerError {
         /// The tip there is.
         actual: Sha,
     },
+    /// The rules ask for signed commits, and there is no key to sign with.
+    #[error("`rules/governance.yaml` asks for signed commits, and no key to sign with was given")]
+    Unsigned,
+    /// The rules ask for signatures of other keys.
+    #[error("`rules/governance.yaml` does not list the key that was given to sign with: `{0}`")]
+    ForeignKey(String),
     /// A record is there already; records are never changed.
     #[error("`{0}` is already recorded: records are never changed, make a new one")]
     AlreadyRecorded(String),

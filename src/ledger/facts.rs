@@ -2,9 +2,10 @@
 //!
 //! The bot decides on them and `verify` derives them again, from the same objects by the same code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use crate::domain::documents::{AccountRecord, Recommendation, Target};
+use crate::domain::documents::{AccountRecord, PullRecord, Recommendation, Target};
 use crate::domain::ids::{Sha, TargetName};
 use crate::domain::problem::Problems;
 use crate::domain::pull::{Contribution, Part};
@@ -54,32 +55,98 @@ pub fn targets_by<E>(
     about: &Recommendation,
     mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Vec<u8>)>, E>,
 ) -> Result<Result<Targets, Problems>, E> {
+    gather(about, |path| {
+        let file = read_file(path)?;
+        Ok(file.map(|(blob, bytes)| (blob, TargetFile::read(path, bytes))))
+    })
+}
+
+/// A target's file as it was read, or why it could not be.
+type ReadTarget = Result<Arc<TargetFile>, Problems>;
+
+/// A target's file, byte for byte and as risk sees it.
+#[derive(Debug)]
+struct TargetFile {
+    bytes: Vec<u8>,
+    known: KnownTarget,
+}
+
+impl TargetFile {
+    fn read(path: &str, bytes: Vec<u8>) -> ReadTarget {
+        let known = KnownTarget::from(&yaml::read::<Target>(path, &bytes)?);
+        Ok(Arc::new(Self { bytes, known }))
+    }
+}
+
+/// Targets by blob id, so that one which hundreds of cases are about is read once. Holds nothing that git
+/// does not.
+#[derive(Debug, Default)]
+pub struct TargetBook {
+    files: HashMap<Sha, Arc<TargetFile>>,
+}
+
+/// How many versions of targets are kept before the oldest knowledge is thrown away.
+const MOST_FILES: usize = 4_096;
+
+impl TargetBook {
+    /// As [`targets`].
+    ///
+    /// # Errors
+    /// As [`targets`].
+    pub fn targets(
+        &mut self,
+        objects: Objects<'_>,
+        root: Sha,
+        about: &Recommendation,
+    ) -> Result<Result<Targets, Problems>, GitError> {
+        gather(about, |path| {
+            let entry = objects
+                .entry_at(root, path)?
+                .filter(|entry| entry.mode == Mode::File);
+            let Some(blob) = entry.map(|entry| entry.id) else {
+                return Ok(None);
+            };
+            if let Some(known) = self.files.get(&blob) {
+                return Ok(Some((blob, Ok(Arc::clone(known)))));
+            }
+            let read = TargetFile::read(path, objects.read_blob(blob)?);
+            if let Ok(file) = &read {
+                if self.files.len() >= MOST_FILES {
+                    self.files.clear();
+                }
+                self.files.insert(blob, Arc::clone(file));
+            }
+            Ok(Some((blob, read)))
+        })
+    }
+}
+
+fn gather<E>(
+    about: &Recommendation,
+    mut find: impl FnMut(&str) -> Result<Option<(Sha, ReadTarget)>, E>,
+) -> Result<Result<Targets, Problems>, E> {
     let mut targets = Targets::default();
     let mut rehearsals = Vec::new();
     for name in &about.targets {
-        let path = Target::path_of(name);
-        let Some((blob, bytes)) = read_file(&path)? else {
+        let Some((blob, read)) = find(&Target::path_of(name))? else {
             continue;
         };
-        let known = match yaml::read::<Target>(&path, &bytes) {
-            Ok(target) => KnownTarget::from(&target),
+        let file = match read {
+            Ok(file) => file,
             Err(problems) => return Ok(Err(problems)),
         };
-        rehearsals.extend(known.rehearsal.clone());
+        rehearsals.extend(file.known.rehearsal.clone());
         targets.blobs.insert(name.clone(), blob);
-        targets.files.insert(name.clone(), bytes);
-        targets.known.insert(name.clone(), known);
+        targets.files.insert(name.clone(), file.bytes.clone());
+        targets.known.insert(name.clone(), file.known.clone());
     }
     for name in rehearsals {
         if targets.known.contains_key(&name) {
             continue;
         }
-        let path = Target::path_of(&name);
         // A rehearsal only ever serves a suggestion, so an unreadable one is left out.
-        if let Some((_, bytes)) = read_file(&path)?
-            && let Ok(target) = yaml::read::<Target>(&path, &bytes)
-        {
-            targets.known.insert(name, KnownTarget::from(&target));
+        if let Some((_, Ok(file))) = find(&Target::path_of(&name))? {
+            targets.known.insert(name, file.known.clone());
         }
     }
     Ok(Ok(targets))
@@ -97,17 +164,35 @@ pub fn situation(
         agent_registered: rules.agents.contains_key(&about.agent),
         unattributed: contributions
             .iter()
-            .any(|c| principal_of(&c.account, rules) == Principal::Unknown),
+            // Who pushed is known by their account, listed or not; a commit is known by its address alone.
+            .any(|c| {
+                c.part != Part::Pusher && principal_of(&c.account, rules) == Principal::Unknown
+            }),
     }
 }
 
-/// Everyone who had a hand in the branch, each account and part once.
-pub fn contributions(author: &AccountRecord, head: Sha, commits: &[Commit]) -> Vec<Contribution> {
+/// Everyone who had a hand in the branch of a decision, as the record and its commits say.
+pub fn contributions_on_record(pull: &PullRecord, commits: &[Commit]) -> Vec<Contribution> {
+    contributions((&pull.author, &pull.pushers), pull.head, commits)
+}
+
+/// Everyone who had a hand in the branch (who opened it, who pushed, who is in its commits), each account
+/// and part once.
+pub fn contributions(
+    (author, pushers): (&AccountRecord, &[AccountRecord]),
+    head: Sha,
+    commits: &[Commit],
+) -> Vec<Contribution> {
     let mut all = vec![Contribution {
         account: author.clone(),
         part: Part::Opener,
         commit: head,
     }];
+    all.extend(pushers.iter().map(|pusher| Contribution {
+        account: pusher.clone(),
+        part: Part::Pusher,
+        commit: head,
+    }));
     for commit in commits {
         let mut add = |email: &str, part: Part| {
             let account = AccountRecord {

@@ -1,20 +1,25 @@
 //! The trail: every event is one commit on `main`, its document in the tree, its index in trailers.
 //!
 //! [`Draft`] appends events in memory on top of a tip and is published by a compare-and-swap;
-//! [`Trail`] replays them; [`CaseFile`] is one whole case; `verify` proves that the trail is
-//! complete, append-only and recomputable.
+//! [`index`] reads them into the one [`Index`](crate::insight::Index) of all cases; [`CaseFile`] is one whole
+//! case, `case_files` many; `verify` proves that the trail is complete, append-only and recomputable;
+//! `backtest` decides it again by other rules.
 
+pub mod backtest;
 mod case_file;
+pub mod case_files;
 mod draft;
 mod entry;
 mod error;
 pub mod facts;
+pub mod index;
 pub mod outdated;
+pub mod papers;
 mod rulebook;
 mod targets;
-mod trail;
 mod trailers;
 pub mod verify;
+mod workers;
 
 pub use case_file::{CaseFile, Landed};
 pub use draft::Draft;
@@ -22,7 +27,6 @@ pub use entry::{Entry, Event};
 pub use error::LedgerError;
 pub use rulebook::{Rulebook, Teams, Version, rule_files};
 pub use targets::{Files, changed_files};
-pub use trail::{CaseRow, Trail};
 pub use trailers::{Trailers, find_forged};
 
 /// The ref that holds the trail.

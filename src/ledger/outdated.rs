@@ -3,10 +3,11 @@
 //! The bot asks this before it merges and `verify` asks it again, of the same objects by the same code.
 
 use super::Rulebook;
-use super::facts::{self, Targets};
+use super::facts::{self, TargetBook, Targets};
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
+use crate::domain::problem::Problems;
 use crate::domain::pull::Contribution;
 use crate::git::{GitError, Objects};
 use crate::risk;
@@ -27,6 +28,33 @@ impl Then {
         (about, contributions): (&Recommendation, &[Contribution]),
     ) -> Result<Self, GitError> {
         let targets = facts::targets(objects, root, about)?;
+        Self::of(objects, rulebook, root, (about, contributions, targets))
+    }
+
+    /// The same, by targets that are known from a book.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn read_by(
+        objects: Objects<'_>,
+        (rulebook, book): (&mut Rulebook, &mut TargetBook),
+        root: Sha,
+        (about, contributions): (&Recommendation, &[Contribution]),
+    ) -> Result<Self, GitError> {
+        let targets = book.targets(objects, root, about)?;
+        Self::of(objects, rulebook, root, (about, contributions, targets))
+    }
+
+    fn of(
+        objects: Objects<'_>,
+        rulebook: &mut Rulebook,
+        root: Sha,
+        (about, contributions, targets): (
+            &Recommendation,
+            &[Contribution],
+            Result<Targets, Problems>,
+        ),
+    ) -> Result<Self, GitError> {
         let (Ok(targets), Ok(version)) = (targets, rulebook.read(objects, root)?) else {
             return Ok(Self(None));
         };

@@ -25,8 +25,8 @@ pub struct Rulebook {
     teams: Teams,
 }
 
-/// Who is in which team at this moment, where the rules leave that to the forge.
-pub type Teams = BTreeMap<String, Vec<AccountRecord>>;
+/// Who is in which team at this moment, where the rules leave that to the forge; or why that is not known.
+pub type Teams = BTreeMap<String, Result<Vec<AccountRecord>, String>>;
 
 /// How many versions are kept before the oldest knowledge is thrown away.
 const MOST_VERSIONS: usize = 64;
@@ -38,6 +38,11 @@ impl Rulebook {
             self.teams = teams;
             self.versions.clear();
         }
+    }
+
+    /// Who is in which team, as it was last told.
+    pub const fn teams(&self) -> &Teams {
+        &self.teams
     }
 
     /// The rules in a tree of `main`.
@@ -75,7 +80,10 @@ impl Rulebook {
         let files = rule_files(objects, tree)?;
         let read = Rules::read(&files).map(|mut rules| {
             for (team, members) in &self.teams {
-                rules.people.admit(team, members);
+                match members {
+                    Ok(members) => rules.people.admit(team, members),
+                    Err(reason) => rules.people.miss(team, reason),
+                }
             }
             Version {
                 tree,

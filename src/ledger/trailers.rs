@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The keys that only the bot writes. A proposal whose commit messages carry one is refused.
-const RESERVED: [&str; 18] = [
+const RESERVED: [&str; 22] = [
     "Event",
     "Recommendation",
     "Governance",
@@ -22,6 +22,10 @@ const RESERVED: [&str; 18] = [
     "Outcome",
     "Attempt",
     "By",
+    "Factors",
+    "Trigger",
+    "Confidence",
+    "Opened",
 ];
 
 /// The trailers of one commit, in their order.

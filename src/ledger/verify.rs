@@ -6,8 +6,8 @@
 //! commits (order, attempts, claims) is checked afterwards, oldest first, by `links`. No finding is
 //! fatal: an auditor wants to see all that is wrong.
 //!
-//! That each object is what its id says is git's own business: a clone over the network hashes everything
-//! that it receives, and `git fsck` does so in place.
+//! Every object that is read is hashed again: a clone over the network was checked on arrival, but an
+//! auditor may be handed a folder.
 
 mod approvals;
 mod assessment;
@@ -21,26 +21,28 @@ mod finding;
 mod freeze;
 mod genesis;
 mod governance;
+mod ignored;
 mod line;
 mod links;
 mod message;
 mod outcome_files;
 mod record;
 mod remarks;
+mod signature;
 mod step;
-mod workers;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{LedgerError, MAIN};
+use super::{LedgerError, MAIN, workers};
 use crate::domain::ids::Sha;
 use crate::git::Repository;
 
 pub use checkpoint::Checkpoint;
 pub use finding::{Finding, FindingKind};
 
+use examine::{Examined, Examiner};
 use line::Line;
 use links::Links;
 
@@ -63,6 +65,11 @@ pub struct Verification {
     /// Of those: cases closed without a merge whose branch this clone does not hold, so that who wrote
     /// its commits is known from the record alone.
     pub without_branch: usize,
+    /// How many commits carry a good signature that the rules ask for.
+    pub signed: usize,
+    /// How many approvals and rejections were by members of a team of the forge, which is known from the
+    /// record alone: a clone cannot ask who was in it.
+    pub by_team: usize,
     /// Everything that is wrong, oldest commit first.
     pub findings: Vec<Finding>,
 }
@@ -81,24 +88,36 @@ pub fn verify(
         Some(tip) => tip,
         None => repo.find_ref(REMOTE_MAIN)?.ok_or(LedgerError::NoMain)?,
     };
+    let repo = &repo.reopen()?;
+    repo.check_ids();
     let (line, mut findings) = Line::read(repo, tip)?;
     if let Some(seen) = seen {
         findings.extend(seen.find_loss(&line));
     }
     let mut events: BTreeMap<&'static str, usize> = BTreeMap::new();
     let (mut recomputed, mut without_branch) = (0, 0);
+    let (mut signed, mut by_team) = (0, 0);
     let mut links = Links::default();
-    workers::examine_all(repo, &line, &mut |done, examined| {
+    let mut handles = workers::handles(repo, line.len())?;
+    let start = |handle| -> workers::Work<'_, Examined> {
+        let mut examiner = Examiner::new(handle, &line);
+        Box::new(move |place| examiner.examine(place))
+    };
+    let mut done = 0;
+    workers::in_order(&mut handles, line.len(), &start, &mut |examined| {
+        done += 1;
         if let Some(event) = examined.event {
             *events.entry(event.as_str()).or_default() += 1;
         }
         recomputed += usize::from(examined.recomputed);
         without_branch += usize::from(examined.without_branch);
+        signed += usize::from(examined.signed);
+        by_team += examined.by_team;
         let linked = links.follow(&examined);
         findings.extend(examined.findings);
         findings.extend(linked);
         progress(done, line.len());
-    })?;
+    });
     findings.extend(links.finish());
     Ok(Verification {
         ok: findings.is_empty(),
@@ -107,6 +126,8 @@ pub fn verify(
         events,
         recomputed,
         without_branch,
+        signed,
+        by_team,
         findings,
     })
 }

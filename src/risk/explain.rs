@@ -165,6 +165,13 @@ fn push_factor(line: &mut String, factor: &FactorScore) {
     parts.into_iter().for_each(|part| line.push_str(part));
 }
 
+/// A set of edits in words, which may name what an agent named: to be shown as text only.
+pub fn in_words(reduction: &Reduction) -> String {
+    let mut line = String::new();
+    push_reduction(&mut line, reduction);
+    line
+}
+
 /// `stop_loss_pct: 5, without leverage, only on draft reaches MEDIUM 55.00`.
 fn push_reduction(line: &mut String, reduction: &Reduction) {
     let names = |key: &str| match reduction.edits.get(key) {

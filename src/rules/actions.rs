@@ -1,11 +1,11 @@
 //! `rules/actions.yaml`: what each type of action does, how hard it is to undo, who carries it out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::executor::{self, Executor, RawCommand, RawDispatch, RawHttp, RawSettings};
 use super::{RuleFiles, file};
 use crate::domain::documents::{ExecutorKind, schema_tag};
 use crate::domain::ids::ActionName;
@@ -42,20 +42,17 @@ struct RawAction {
     /// What else it touches, such as `real_money` or `production_data`: names for the triggers.
     #[serde(default)]
     affects: BTreeSet<String>,
-    /// Who carries it out: `none`, `apply`, `command` or `external`.
+    /// Who carries it out: `none`, `apply`, `command`, `http`, `dispatch` or `external`.
     executor: ExecutorKind,
     /// For `command`: the program and its limits.
     #[serde(default)]
     command: Option<RawCommand>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RawCommand {
-    /// The program and its arguments; no shell. The recommendation comes as JSON on standard input.
-    argv: Vec<String>,
-    /// Seconds after which it is killed.
-    time_limit_seconds: u32,
+    /// For `http`: where to send the request.
+    #[serde(default)]
+    http: Option<RawHttp>,
+    /// For `dispatch`: the workflow to start.
+    #[serde(default)]
+    dispatch: Option<RawDispatch>,
 }
 
 /// What an action does to its targets.
@@ -91,42 +88,6 @@ impl Reversibility {
             Self::Easy => "easy",
             Self::Effort => "effort",
             Self::Irreversible => "irreversible",
-        }
-    }
-}
-
-/// Who carries an action out, with everything needed for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Executor {
-    /// Nothing is to be done.
-    None,
-    /// The changes are written into the targets' files.
-    Apply,
-    /// A program is run.
-    Command(CommandLine),
-    /// Another system does it and reports.
-    External,
-}
-
-/// A program to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandLine {
-    /// The program.
-    pub program: String,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// After this it is killed.
-    pub time_limit: Duration,
-}
-
-impl Executor {
-    /// Its kind, as documents name it.
-    pub const fn kind(&self) -> ExecutorKind {
-        match self {
-            Self::None => ExecutorKind::None,
-            Self::Apply => ExecutorKind::Apply,
-            Self::Command(_) => ExecutorKind::Command,
-            Self::External => ExecutorKind::External,
         }
     }
 }
@@ -174,34 +135,18 @@ pub fn read(files: &RuleFiles) -> Result<BTreeMap<ActionName, ActionType>, Probl
 }
 
 fn validate(raw: RawAction) -> Result<ActionType, (&'static str, String)> {
-    let executor = match (raw.executor, raw.command) {
-        (ExecutorKind::Command, Some(command)) => Executor::Command(command_line(command)?),
-        (ExecutorKind::Command, None) => {
-            return Err((
-                "command",
-                "the executor `command` needs `command: {argv: [...], time_limit_seconds: 60}`"
-                    .to_owned(),
-            ));
-        }
-        (_, Some(_)) => {
-            return Err((
-                "command",
-                "only the executor `command` takes this: remove it or change the executor"
-                    .to_owned(),
-            ));
-        }
-        (ExecutorKind::None, None) => Executor::None,
-        (ExecutorKind::Apply, None) => Executor::Apply,
-        (ExecutorKind::External, None) => Executor::External,
-        (ExecutorKind::Http | ExecutorKind::Dispatch, None) => {
-            return Err((
-                "executor",
-                "this version carries out `none`, `apply`, `command` and `external`".to_owned(),
-            ));
-        }
+    let settings = RawSettings {
+        command: raw.command,
+        http: raw.http,
+        dispatch: raw.dispatch,
     };
+    let executor = executor::read(raw.executor, settings)?;
     if raw.effect == Effect::None && matches!(executor, Executor::Apply) {
-        return Err(("executor", "an action without effect has nothing to apply: expected `none`, `command` or `external`".to_owned()));
+        return Err((
+            "executor",
+            "an action without effect has nothing to apply: expected any executor but `apply`"
+                .to_owned(),
+        ));
     }
     Ok(ActionType {
         description: raw.description,
@@ -209,31 +154,5 @@ fn validate(raw: RawAction) -> Result<ActionType, (&'static str, String)> {
         reversibility: raw.reversibility,
         affects: raw.affects,
         executor,
-    })
-}
-
-fn command_line(raw: RawCommand) -> Result<CommandLine, (&'static str, String)> {
-    let mut argv = raw.argv.into_iter();
-    let program = argv.next().filter(|program| !program.is_empty());
-    let Some(program) = program else {
-        return Err((
-            "command.argv",
-            "expected the program and its arguments, such as `[/usr/local/bin/deploy, --now]`"
-                .to_owned(),
-        ));
-    };
-    if !(1..=3_600).contains(&raw.time_limit_seconds) {
-        return Err((
-            "command.time_limit_seconds",
-            format!(
-                "{} is out of range: expected 1 to 3600",
-                raw.time_limit_seconds
-            ),
-        ));
-    }
-    Ok(CommandLine {
-        program,
-        arguments: argv.collect(),
-        time_limit: Duration::from_secs(raw.time_limit_seconds.into()),
     })
 }

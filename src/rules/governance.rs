@@ -12,6 +12,7 @@ use crate::domain::ids::ParameterName;
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::signing::PublicKey;
 use crate::domain::yaml;
 
 /// Where this document is kept.
@@ -47,6 +48,34 @@ pub struct RawGovernance {
     pending_limit: u32,
     /// The executors that an action type may name.
     executors: BTreeSet<ExecutorKind>,
+    /// Whose signatures the bot's commits carry; without it, nobody looks at signatures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signing: Option<Signing>,
+}
+
+/// Whose signatures the bot's commits carry, from the commit after the one that brings these rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// The public keys of the bot, as in the `.pub` files of `ssh-keygen`.
+    pub keys: Vec<PublicKey>,
+    /// Whether a commit without a signature is refused, too; as shipped it is.
+    #[serde(default = "yes")]
+    pub required: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Signing {
+    /// The most keys.
+    const MOST_KEYS: usize = 64;
+
+    /// Whether a key is among those that sign, whatever it is called.
+    pub fn lists(&self, key: &PublicKey) -> bool {
+        self.keys.iter().any(|known| known.as_str() == key.as_str())
+    }
 }
 
 /// Percent of each factor.
@@ -197,6 +226,8 @@ pub struct Governance {
     pub pending_limit: u32,
     /// The executors that an action type may name.
     pub executors: BTreeSet<ExecutorKind>,
+    /// Whose signatures the bot's commits carry, if anybody's.
+    pub signing: Option<Signing>,
 }
 
 impl Governance {
@@ -270,6 +301,7 @@ pub fn read(files: &RuleFiles) -> Result<Governance, Problems> {
         expire_after,
         pending_limit: raw.pending_limit,
         executors: raw.executors,
+        signing: raw.signing,
     })
 }
 
@@ -290,6 +322,14 @@ fn check_numbers(raw: &RawGovernance, problems: &mut Vec<Problem>) {
     }
     if raw.pending_limit == 0 {
         say("pending_limit", "expected at least 1".to_owned());
+    }
+    let keys = raw.signing.as_ref().map(|signing| signing.keys.len());
+    if keys.is_some_and(|count| count == 0 || count > Signing::MOST_KEYS) {
+        let message = format!(
+            "expected 1 to {} keys; leave `signing` out if the bot does not sign",
+            Signing::MOST_KEYS
+        );
+        say("signing.keys", message);
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod actions;
 pub mod agents;
 pub mod condition;
+pub mod executor;
 pub mod governance;
 pub mod parameters;
 pub mod people;
@@ -14,6 +15,7 @@ pub mod policy_test;
 pub mod triggers;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::ids::{ActionName, AgentName, ParameterName};
 use crate::domain::problem::{Problem, Problems};
@@ -27,7 +29,7 @@ use policy_test::PolicyTest;
 use triggers::Trigger;
 
 /// Everything that the bot decides by, as one version of `rules/` says it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rules {
     /// Mode, numbers and deadlines.
     pub governance: Governance,
@@ -36,7 +38,7 @@ pub struct Rules {
     /// What each type of action does, and who carries it out.
     pub actions: BTreeMap<ActionName, ActionType>,
     /// The conditions that make anything HIGH, in their order.
-    pub triggers: Vec<Trigger>,
+    pub triggers: Arc<Vec<Trigger>>,
     /// The agents that may propose.
     pub agents: BTreeMap<AgentName, Agent>,
     /// The people who may decide.
@@ -84,7 +86,7 @@ impl Rules {
                     governance,
                     parameters,
                     actions,
-                    triggers,
+                    triggers: Arc::new(triggers),
                     agents,
                     people,
                 };

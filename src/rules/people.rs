@@ -70,6 +70,7 @@ pub struct People {
     pub reviewers_team: Option<String>,
     /// The team of admins on GitHub.
     pub admins_team: Option<String>,
+    missed: BTreeMap<String, String>,
 }
 
 /// One person.
@@ -141,6 +142,17 @@ impl People {
                 self.add(login.clone(), role, person);
             }
         }
+    }
+
+    /// It could not be asked who is in this team, and why: nobody is taken for a member.
+    pub fn miss(&mut self, team: &str, reason: &str) {
+        self.missed.insert(team.to_owned(), reason.to_owned());
+    }
+
+    /// The teams that could not be asked, and why.
+    pub fn missed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let missed = self.missed.iter();
+        missed.map(|(team, reason)| (team.as_str(), reason.as_str()))
     }
 
     /// The teams that hold people, each once.

@@ -23,6 +23,7 @@ const WRONG_IN_THE_DESCRIPTION: &[(&str, &str, &str)] = &[
     ("/head/", "/repo", "null is not of type \"object\""),
     // In the list of installations an account must be a user and an enterprise at once; elsewhere it is either.
     ("/0/account", "/account", "in the 'anyOf' keyword"),
+    ("/1/account", "/account", "in the 'anyOf' keyword"),
     // GitHub's own address of a bot has brackets: `1+name[bot]@users.noreply.github.com`.
     (
         "/",

@@ -66,6 +66,7 @@ fn empty_world(url: &str, root: PathBuf) -> World {
             slug: "countersign".to_owned(),
             installation: INSTALLATION,
             org: ORG.to_owned(),
+            others: BTreeMap::new(),
             permissions: permissions
                 .map(|(name, level)| (name.to_owned(), level.to_owned()))
                 .into(),
@@ -83,6 +84,7 @@ fn empty_world(url: &str, root: PathBuf) -> World {
         page_limit: 100,
         rate: BTreeMap::new(),
         said: Vec::new(),
+        manifests: BTreeMap::new(),
         dispatches: Vec::new(),
     }
 }

@@ -38,6 +38,8 @@ pub struct World {
     pub rate: BTreeMap<String, u64>,
     /// What the one under test said on pull requests: (repository, number, text), edits included.
     pub said: Vec<(String, u64, String)>,
+    /// Manifests that were confirmed in a browser, by the code that it was given.
+    pub manifests: BTreeMap<String, Value>,
     pub dispatches: Vec<Value>,
 }
 
@@ -66,6 +68,8 @@ pub struct App {
     pub slug: String,
     pub installation: u64,
     pub org: String,
+    /// Other organisations that installed it, and the id of each installation.
+    pub others: BTreeMap<String, u64>,
     pub permissions: BTreeMap<String, String>,
     /// The repositories in which it is installed.
     pub repos: BTreeSet<String>,
@@ -75,6 +79,17 @@ pub struct App {
 impl App {
     pub fn login(&self) -> String {
         format!("{}[bot]", self.slug)
+    }
+
+    /// The organisation of each installation, and its id.
+    pub fn installations(&self) -> impl Iterator<Item = (&str, u64)> {
+        let others = self.others.iter().map(|(org, id)| (org.as_str(), *id));
+        std::iter::once((self.org.as_str(), self.installation)).chain(others)
+    }
+
+    pub fn find_installation_of(&self, org: &str) -> Option<u64> {
+        let mut all = self.installations();
+        all.find(|(owner, _)| *owner == org).map(|(_, id)| id)
     }
 }
 
@@ -196,7 +211,7 @@ pub struct Review {
     pub at: DateTime<Utc>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Comment {
     pub id: u64,
     pub author: String,
@@ -320,8 +335,9 @@ impl World {
         }
         payload["sender"] = self.user(sender);
         if self.app.repos.contains(repo) && !self.app.suspended {
-            payload["installation"] =
-                json!({"id": self.app.installation, "node_id": node("IN", self.app.installation)});
+            let owner = &self.repos[repo].owner;
+            let id = self.app.find_installation_of(owner).unwrap();
+            payload["installation"] = json!({"id": id, "node_id": node("IN", id)});
         }
         self.violations
             .extend(openapi::webhooks().check_webhook(event, &payload));

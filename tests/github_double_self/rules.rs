@@ -608,6 +608,13 @@ fn write_everything_else(stage: &Stage, token: &str, run: &Value, head: &str) {
     stage.user("carol").merges(1);
     bot(stage, token, "GET", "/pulls/1/merge", None).gives(204);
     bot(stage, token, "DELETE", "/git/refs/heads/recommend/a", None).gives(204);
+    bot(stage, token, "GET", "/contents/README.md", None).gives(200);
+    // Last, because the App that is made of it may do what the manifest says and no more.
+    let manifest = json!({"name": "Countersign", "default_permissions": {"contents": "write"},
+        "default_events": ["pull_request"]});
+    stage.world(|world| world.manifests.insert("once".to_owned(), manifest));
+    let conversion = "/app-manifests/once/conversions";
+    at(stage, token, "POST", conversion, None).gives(201);
 }
 
 #[test]

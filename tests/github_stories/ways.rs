@@ -6,6 +6,9 @@ use chrono::TimeDelta;
 use countersign::forge::Forge as _;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, webhook};
 
+use countersign::git::Repository;
+use countersign::ledger::verify::{Verification, verify};
+
 use crate::github_double::{GithubStage, ORG};
 use crate::support::{Stage, has};
 use crate::world::{Duty, app};
@@ -106,6 +109,8 @@ fn a_job_in_github_actions_needs_no_webhook_and_no_team() {
 #[test]
 fn teams_say_who_reviews_and_who_administers() {
     let mut duty = Duty::with(app, with_teams);
+    // The rules were changed behind the bot's back, to begin with.
+    let at_first = verified(&duty.github).findings;
     let (medium, high) = (duty.proposes(MEDIUM), duty.proposes(HIGH));
     duty.hears();
     assert_eq!(duty.github.pull(medium).asked_teams, ["reviewers"]);
@@ -122,6 +127,15 @@ fn teams_say_who_reviews_and_who_administers() {
     // Two of the fourteen for each approval that did not count: the check and the comment say why.
     duty.costs_at_most(14);
     duty.github.read_all();
+    // A clone cannot ask who was in a team, and believes no more of it than the record says.
+    let proved = verified(&duty.github);
+    assert_eq!(proved.findings, at_first, "{:#?}", proved.findings);
+    assert_eq!(proved.by_team, 2);
+}
+
+fn verified(github: &GithubStage) -> Verification {
+    let repo = Repository::open(&github.repository()).unwrap();
+    verify(&repo, None, &mut |_, _| {}).unwrap()
 }
 
 #[test]

@@ -13,6 +13,9 @@
     missing_docs
 )]
 
+pub mod asking;
+pub mod desk;
+pub mod serving;
 pub mod trail;
 
 use std::collections::BTreeMap;

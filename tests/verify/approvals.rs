@@ -185,6 +185,19 @@ fn an_approval_is_not_made_up_by_the_bot() {
     let world = one_of_each();
     let text = world.git(&[], "", &["show", &format!("main:{}", world.decision(3))]);
     let approvals = &text[text.find("approvals:\n- by").unwrap()..text.find("ignored:").unwrap()];
+    let log = [
+        "log",
+        "--first-parent",
+        "--grep=^Pull-request: #2$",
+        "--format=%B",
+        "main",
+    ];
+    let message = world.git(&[], "", &log);
+    let (_, told) = message.split_once("Decision: approved\n").unwrap();
+    let (told, _) = told.split_once("Opened: ").unwrap();
+    let untold = told
+        .replace("Approved-by: alice\n", "")
+        .replace("Confidence: uncertain\n", "");
     let forgery = edited(
         &world,
         3,
@@ -193,8 +206,8 @@ fn an_approval_is_not_made_up_by_the_bot() {
             ("status: approved", "status: auto_approved"),
         ],
         Some((
-            "Decision: approved\nApproved-by: alice",
-            "Decision: auto_approved",
+            &format!("Decision: approved\n{told}"),
+            &format!("Decision: auto_approved\n{untold}"),
         )),
     );
     only(
@@ -230,4 +243,63 @@ fn what_the_gate_asks_for_is_what_the_rules_say() {
         None,
     );
     forging(&world, 5, &forgery, FindingKind::UnknownEngine);
+}
+
+#[test]
+fn a_member_of_a_team_is_known_by_the_record_alone() {
+    let login = ("login: alice", "login: zoe\n    id: 4711");
+    for (members, id, by_team) in [
+        ("members: [alice, bob]\n  team: acme/reviewers", true, 1),
+        // Without a number, anybody could have had that login.
+        ("members: [alice, bob]\n  team: acme/reviewers", false, 0),
+        // No team, nobody beside those who are listed.
+        ("members: [alice, bob, dana]", true, 0),
+    ] {
+        let mut world = World::new(&[("rules/people.yaml", "members: [alice, bob]", members)]);
+        world.propose("strategy-optimizer", MEDIUM);
+        world.run();
+        world.review(1, "alice", Opinion::Approve, "fine");
+        world.run();
+        let login = if id {
+            login
+        } else {
+            ("login: alice", "login: zoe")
+        };
+        let edits = [("by: alice", "by: zoe"), login];
+        let forgery = edited(&world, 1, &edits, Some(("alice", "zoe")));
+        world.forge(1, &forgery);
+        let found = world.verify();
+        assert_eq!(found.by_team, by_team, "{}", told(&found));
+        let is_listed = !told(&found).contains("`zoe` is not listed");
+        assert_eq!(is_listed, by_team == 1, "{}", told(&found));
+    }
+}
+
+#[test]
+fn a_review_is_not_left_out_under_a_pretext() {
+    let world = one_of_each();
+    let head = world.repo.read_commit(world.line()[3]).unwrap().parents[1];
+    let no = format!(
+        "ignored:\n- account:\n    login: bob\n  at: 2026-11-02T09:01:00Z\n  head: {head}\n  review: '9'\n  reason: 'the request for changes does not block: `bob` is neither reviewer nor admin'\n"
+    );
+    let forgery = edited(&world, 3, &[("ignored: []\n", &no)], None);
+    let found = forging(&world, 3, &forgery, FindingKind::WrongIgnored);
+    finds(&found, world.line()[3], FindingKind::WrongStatus);
+    assert!(
+        told(&found).contains("its request for changes blocks when it is heard again"),
+        "{}",
+        told(&found)
+    );
+    let world = crate::story::every_event();
+    let place = world.place("decision: expire");
+    let forgery = edited(
+        &world,
+        place,
+        &[("`dana` is the owner of the agent", "`dana` was too late")],
+        None,
+    );
+    only(
+        &forging(&world, place, &forgery, FindingKind::WrongIgnored),
+        FindingKind::WrongIgnored,
+    );
 }

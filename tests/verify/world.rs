@@ -13,7 +13,8 @@ use countersign::domain::mode::Mode as Deployment;
 use countersign::domain::review::Opinion;
 use countersign::forge::local::{LocalForge, NewReview};
 use countersign::git::{
-    Durability, Expect, Mode, NewCommit, ObjectBuffer, RefEdit, Repository, Signature, TreeEditor,
+    Durability, Expect, Mode, NewCommit, ObjectBuffer, RefEdit, Repository, Signature, SigningKey,
+    TreeEditor,
 };
 use countersign::ledger::verify::{Checkpoint, Verification, verify};
 use countersign::ledger::{Draft, MAIN};
@@ -26,6 +27,8 @@ pub struct World {
     pub repo: Repository,
     now: Arc<Mutex<DateTime<Utc>>>,
     next: u64,
+    /// The private key that the bot signs with.
+    pub key: Option<PathBuf>,
 }
 
 const TARGETS: [(&str, &str); 3] = [
@@ -90,6 +93,7 @@ impl World {
             repo,
             now: Arc::new(Mutex::new(now)),
             next: 1,
+            key: None,
         }
     }
 
@@ -115,6 +119,26 @@ impl World {
             Box::new(LocalForge::new()),
             clock,
         )
+        .signed_by(
+            self.key
+                .as_deref()
+                .map(|key| SigningKey::read(key).unwrap()),
+        )
+    }
+
+    /// A fresh key in the folder of the world: the path of its private half, and its public line.
+    pub fn new_key(&self, name: &str) -> (PathBuf, String) {
+        let path = self.folder().join(name);
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
+            .arg(&path)
+            .status();
+        assert!(
+            made.expect("ssh-keygen is needed for the tests: install openssh-client")
+                .success()
+        );
+        let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
+        (path, public.trim_end().to_owned())
     }
     /// One run of the bot.
     pub fn run(&self) -> Summary {

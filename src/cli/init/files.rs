@@ -1,9 +1,11 @@
 //! What a new governance repository holds: the project's own rules and a few templates, compiled in.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use crate::cli::Result;
-use crate::domain::ids::Login;
+use crate::domain::ids::{Login, Sha};
 use crate::domain::mode::Mode;
 use crate::domain::value::Value;
 use crate::domain::yaml_edit;
@@ -54,6 +56,79 @@ const AGENTS: &str = include_str!("../templates/agents.yaml");
 const CODEOWNERS: &str = include_str!("../templates/CODEOWNERS");
 const README: &str = include_str!("../templates/README.md");
 const TARGETS_README: &str = include_str!("../templates/targets/README.md");
+
+/// What runs the bot on GitHub without a server, and the place of the step in each that runs Countersign.
+const WORKFLOWS: [(&str, &str); 3] = [
+    (
+        ".github/workflows/countersign.yml",
+        include_str!("../templates/workflows/countersign.yml"),
+    ),
+    (
+        ".github/workflows/countersign-review.yml",
+        include_str!("../templates/workflows/countersign-review.yml"),
+    ),
+    (
+        ".github/workflows/countersign-report.yml",
+        include_str!("../templates/workflows/countersign-report.yml"),
+    ),
+];
+const ACTION_STEP: &str = r"      - uses: {{uses}}
+        with:
+          # Both empty until you give them: then the job's own token is used.
+          app-id: ${{ vars.COUNTERSIGN_APP_ID }}
+          app-key: ${{ secrets.COUNTERSIGN_APP_KEY }}";
+const REPORT_STEP: &str = r#"      - uses: {{uses}}
+        with:
+          run: report ${{ env.REVIEW }} --format markdown
+          output: ${{ runner.temp }}/review.md"#;
+const OWN_ACTION_STEP: &str = r"      # The runner brings the program: `countersign init --action OWNER/NAME@COMMIT` pins one that is built there instead.
+      - run: countersign action
+        env:
+          COUNTERSIGN_APP_ID: ${{ vars.COUNTERSIGN_APP_ID }}
+          COUNTERSIGN_APP_KEY: ${{ secrets.COUNTERSIGN_APP_KEY }}
+          COUNTERSIGN_REPO: ${{ github.repository }}
+          GITHUB_TOKEN: ${{ github.token }}";
+const OWN_REPORT_STEP: &str = r#"      - run: countersign report "$REVIEW" --format markdown > "$RUNNER_TEMP/review.md"
+        env:
+          COUNTERSIGN_REPO: ${{ github.repository }}
+          GITHUB_TOKEN: ${{ github.token }}"#;
+/// Where the action is in Countersign's own repository.
+const ACTION_FOLDER: &str = ".github/actions/countersign";
+
+/// Where the workflows take Countersign from: its own repository on GitHub, at one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedAction {
+    repository: String,
+    commit: Sha,
+}
+
+impl FromStr for PinnedAction {
+    type Err = String;
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let read = text.split_once('@').and_then(|(repository, commit)| {
+            let is_part = |part: &str| {
+                !part.is_empty()
+                    && part
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            };
+            let (owner, name) = repository.split_once('/')?;
+            (is_part(owner) && is_part(name)).then_some(Self {
+                repository: repository.to_owned(),
+                commit: commit.parse().ok()?,
+            })
+        });
+        read.ok_or_else(|| {
+            "expected OWNER/NAME@COMMIT with all 40 digits of the commit, because a branch or tag can be moved".to_owned()
+        })
+    }
+}
+
+impl fmt::Display for PinnedAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{ACTION_FOLDER}@{}", self.repository, self.commit)
+    }
+}
 
 /// A person who administers from the beginning.
 #[derive(Debug, Clone)]
@@ -135,6 +210,21 @@ impl Files {
         files.add("CODEOWNERS", &CODEOWNERS.replace("{{admins}}", owners));
         files.add("targets/README.md", TARGETS_README);
         Ok(files)
+    }
+
+    /// Adds what runs the bot on GitHub without a server.
+    pub fn add_workflows(&mut self, action: Option<&PinnedAction>) {
+        let steps = match action {
+            Some(action) => {
+                [ACTION_STEP, REPORT_STEP].map(|step| step.replace("{{uses}}", &action.to_string()))
+            }
+            None => [OWN_ACTION_STEP, OWN_REPORT_STEP].map(str::to_owned),
+        };
+        let [run, report] = steps;
+        for (path, text) in WORKFLOWS {
+            let text = text.replace("{{action}}", &run);
+            self.add(path, &text.replace("{{report}}", &report));
+        }
     }
 
     fn add(&mut self, path: &str, text: &str) {

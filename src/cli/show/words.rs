@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Shown, ShownPull};
+use crate::bot::shown::{Shown, ShownPull};
 use crate::cli::output::{one_line, quoted_block};
 use crate::domain::documents::{
     Assessment, Claim, Decision, Feedback, Outcome, Recommendation, time,

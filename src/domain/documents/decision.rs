@@ -138,6 +138,9 @@ pub struct PullRecord {
     pub branch: String,
     /// Who opened it.
     pub author: AccountRecord,
+    /// Who is known to have pushed to its branch, where the forge says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pushers: Vec<AccountRecord>,
     /// The commit that was decided.
     pub head: Sha,
     /// The tip of `main` that it was decided against: the first parent of the decision's commit.

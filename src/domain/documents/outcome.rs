@@ -38,7 +38,7 @@ pub enum ExecutorKind {
     Command,
     /// A signed request is sent.
     Http,
-    /// A workflow is started through `repository_dispatch`.
+    /// A workflow is started through `repository_dispatch`, which reports how it ended.
     Dispatch,
     /// Another system does it and reports.
     External,
@@ -59,6 +59,14 @@ impl ExecutorKind {
     /// Whether the work is done by the very commits that record it, so that it cannot happen twice.
     pub const fn is_part_of_the_push(self) -> bool {
         matches!(self, Self::None | Self::Apply)
+    }
+    /// Whether the bot claims it by a commit before it starts, so that it is never started twice.
+    pub const fn is_claimed(self) -> bool {
+        matches!(self, Self::Command | Self::Http | Self::Dispatch)
+    }
+    /// Whether somebody else says how it ended, once the bot has started it.
+    pub const fn is_reported(self) -> bool {
+        matches!(self, Self::Dispatch)
     }
 }
 impl fmt::Display for ExecutorKind {

@@ -29,9 +29,8 @@ pub(super) fn classify(text: &str) -> Plain<'_> {
         return Plain::Ambiguous("a boolean");
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    match unsigned.to_ascii_lowercase().as_str() {
-        ".inf" | ".nan" => return Plain::NonFinite,
-        _ => {}
+    if unsigned.eq_ignore_ascii_case(".inf") || unsigned.eq_ignore_ascii_case(".nan") {
+        return Plain::NonFinite;
     }
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Plain::Text;

@@ -101,6 +101,11 @@ impl Client {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// Whether we act as an App.
+    pub(super) fn is_app(&self) -> bool {
+        self.connection.is_app()
+    }
+
     /// The installation that a webhook names saves asking for it.
     pub(super) fn learn_installation(&self, id: Option<u64>) {
         *lock(&self.installation) = id;
@@ -149,6 +154,26 @@ impl Client {
         Ok(all)
     }
 
+    /// Reads a list about the App itself.
+    pub(super) fn list_as_app<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        let mut next = Some(path.to_owned());
+        for _ in 0..MOST_PAGES {
+            let Some(path) = next else { break };
+            let answer = self
+                .connection
+                .wait(self.call_as_app(Method::Get, &path))??;
+            all.extend(parse::<Vec<T>>(&path, &answer.body)?);
+            next = answer.next;
+        }
+        Ok(all)
+    }
+
+    async fn call_as_app(&self, method: Method, path: &str) -> Result<Answer> {
+        let itself = || async { Ok((self.connection.app().clone(), None)) };
+        self.try_to(method, path, None, |_| itself()).await
+    }
+
     /// Writes, once.
     pub(super) fn write(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
         let answer = self
@@ -175,9 +200,7 @@ impl Client {
         }
         let path = self.path("/installation");
         let answer = self
-            .try_to(Method::Get, &path, None, |_| async {
-                Ok((self.connection.app().clone(), None))
-            })
+            .call_as_app(Method::Get, &path)
             .await
             .map_err(|error| match error.status() {
                 Some(404) => ApiError::SignIn(format!(

@@ -160,7 +160,7 @@ impl Connection {
     }
 
     /// Whether we are an App, with a JWT of our own.
-    pub(super) const fn is_app(&self) -> bool {
+    pub const fn is_app(&self) -> bool {
         matches!(self.who, Who::App)
     }
 

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::MARKER;
+use super::glance::{labels, says_command};
 use super::webhook::{Happened, WebhookEvent};
 use super::wire::{User, WireComment, WirePull, WireReview};
-use super::{LABEL_PREFIX, MARKER};
 use crate::domain::documents::Role;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
-use crate::domain::review::{Comment, Opinion, Review};
+use crate::domain::review::{Opinion, Review};
 use crate::forge::Conclusion;
 
 /// The branch that pull requests must be for.
@@ -91,6 +92,7 @@ impl Held {
                 url: wire.html_url.clone(),
                 branch: wire.head.branch.clone(),
                 author: User::record(wire.user.as_ref()),
+                pushers: Vec::new(),
                 head: wire.head.sha,
                 opened_at: wire.created_at,
                 state,
@@ -134,6 +136,15 @@ impl Held {
         self.pull.head = head;
         self.pull.last_report = None;
         self.check = Said::Nothing;
+    }
+
+    /// Whoever pushed to it had a hand in it, also when later commits came.
+    fn hear_push(&mut self, by: Option<&User>) {
+        let by = User::record(by);
+        let (author, pushers) = (&self.pull.author, &mut self.pull.pushers);
+        if by.id.is_some() && by != *author && !pushers.contains(&by) {
+            pushers.push(by);
+        }
     }
 
     fn close(&mut self, by: Option<&User>, wire: &WirePull) {
@@ -254,13 +265,6 @@ fn merged(known: &Review, new: Review) -> Review {
     }
 }
 
-fn says_command(comment: &Comment) -> bool {
-    comment
-        .body
-        .lines()
-        .any(|line| line.trim_start().starts_with('/'))
-}
-
 /// What our account looks like to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum We {
@@ -282,13 +286,6 @@ impl We {
         let (mark, _) = body.strip_prefix(MARKER)?.split_once(" -->")?;
         Some((wire.id, mark.trim().parse().ok()))
     }
-}
-
-fn labels(wire: &WirePull) -> BTreeSet<String> {
-    let names = wire.labels.iter().map(|label| label.name.clone());
-    names
-        .filter(|name| name.starts_with(LABEL_PREFIX))
-        .collect()
 }
 
 /// Every open pull request that we know of.
@@ -349,7 +346,12 @@ impl Desk {
 
     fn apply(&mut self, what: Happened) -> bool {
         match what {
-            Happened::Pull { pull, by, is_new } => self.hear_pull(&pull, by.as_ref(), is_new),
+            Happened::Pull {
+                pull,
+                by,
+                is_new,
+                is_push,
+            } => self.hear_pull(&pull, by.as_ref(), (is_new, is_push)),
             Happened::Review {
                 pull,
                 review,
@@ -397,7 +399,12 @@ impl Desk {
         }
     }
 
-    fn hear_pull(&mut self, wire: &WirePull, by: Option<&User>, is_new: bool) -> bool {
+    fn hear_pull(
+        &mut self,
+        wire: &WirePull,
+        by: Option<&User>,
+        (is_new, is_push): (bool, bool),
+    ) -> bool {
         let number = PullNumber(wire.number);
         let is_open = wire.state == "open";
         if wire.base.branch != BASE || wire.merged_at.is_some() {
@@ -416,6 +423,9 @@ impl Desk {
             .pulls
             .entry(number)
             .or_insert_with(|| Held::new(wire, is_new));
+        if is_push {
+            held.hear_push(by);
+        }
         if is_known && !held.update(wire) {
             return false;
         }
@@ -467,5 +477,6 @@ impl Held {
         }
         self.comment = known.comment;
         self.asked = known.asked;
+        self.pull.pushers = known.pull.pushers;
     }
 }

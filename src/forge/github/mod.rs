@@ -5,12 +5,18 @@
 //! from opened to merged a LOW costs two calls (check run, label), a MEDIUM or HIGH five (and a comment,
 //! a request for review, and the check run's end).
 
+mod address;
 mod client;
+mod conclude;
 mod connection;
 mod content;
 mod desk;
 mod error;
+mod glance;
+pub mod manifest;
+mod propose;
 mod read;
+mod scout;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -29,9 +35,10 @@ use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
-use crate::forge::{Conclusion, Forge, ForgeError, Publication, Published, Report};
+use crate::forge::{Forge, ForgeError, Publication, Published, Report, WorkflowOrder};
 use crate::git::{Credentials, Remote, Repository};
 use crate::ledger::MAIN;
+use address::git_url;
 use client::{Client, Method};
 use connection::lock;
 use content::Content;
@@ -39,8 +46,11 @@ use desk::{Desk, Held, Said, Talk, We};
 use tell::Teller;
 use webhook::{Happened, WebhookEvent};
 
+pub use address::{is_login, is_repository, web_base};
 pub use connection::{Auth, Connection, GITHUB_API};
 pub use error::ApiError;
+pub use propose::NewPull;
+pub use scout::Scout;
 
 /// The name of the check run, and the context of the commit status.
 pub const CHECK_NAME: &str = "countersign";
@@ -165,7 +175,8 @@ impl GithubForge {
         }
         match &event.what {
             Happened::Installation => self.room.client.learn_installation(None),
-            _ if event.installation.is_some() => {
+            // What is not about a repository may come from another installation.
+            _ if event.installation.is_some() && event.repository.is_some() => {
                 self.room.client.learn_installation(event.installation);
             }
             _ => {}
@@ -189,8 +200,15 @@ impl GithubForge {
     fn catch_up(&self, repo: &Repository, now: DateTime<Utc>) -> Result<()> {
         let client = &self.room.client;
         if !self.desk().is_synced {
-            let read = read::all(client, &read::recorded(repo, now)?, now)?;
-            self.desk().sync(read);
+            let recorded = read::recorded(repo, now)?;
+            let read = read::all(client, &recorded, now)?;
+            let mut desk = self.desk();
+            // A late event about one of these says nothing new: to tell its end again would only overwrite it.
+            let ended = recorded.iter().filter(|number| !read.contains_key(number));
+            desk.ended.extend(ended);
+            desk.sync(read);
+            drop(desk);
+            self.leave_what_was_told()?;
         }
         let unread: Vec<PullNumber> = self.desk().unread.iter().copied().collect();
         for number in unread {
@@ -213,6 +231,22 @@ impl GithubForge {
             let we = desk.we;
             if let Some(held) = desk.pulls.get_mut(&number) {
                 held.hear_all(&talk, we);
+            }
+        }
+        Ok(())
+    }
+
+    /// Of those that were merged lately, only the ones whose check lacks the news are still to be told.
+    fn leave_what_was_told(&self) -> Result<()> {
+        let merged: Vec<Held> = {
+            let desk = self.desk();
+            let merged = desk.pulls.values().filter(|held| held.is_merged);
+            merged.cloned().collect()
+        };
+        for held in merged {
+            let heard = self.room.teller.hear(&self.room.client, held.pull.head)?;
+            if heard.is_concluded {
+                self.desk().end(held.pull.number);
             }
         }
         Ok(())
@@ -259,54 +293,6 @@ impl GithubForge {
         Ok(unclear)
     }
 
-    /// Ends pull requests on GitHub. Everything is tried; what fails is owed.
-    fn conclude(&self, conclusions: Vec<Conclusion>) -> Result<()> {
-        let mut first = Ok(());
-        for conclusion in conclusions {
-            let done = self.conclude_one(&conclusion);
-            let mut desk = self.desk();
-            match done {
-                Ok(()) => desk.end(conclusion.number),
-                Err(error) => {
-                    if let Some(held) = desk.pulls.get_mut(&conclusion.number) {
-                        held.pull.state = PullState::Done;
-                    }
-                    desk.owed.push(conclusion);
-                    if first.is_ok() {
-                        first = Err(error);
-                    }
-                }
-            }
-        }
-        first
-    }
-
-    fn conclude_one(&self, conclusion: &Conclusion) -> Result<()> {
-        let Conclusion { number, report, .. } = conclusion;
-        let client = &self.room.client;
-        let known = self.desk().pulls.get(number).cloned();
-        let Some(mut held) =
-            known.map_or_else(|| read::one(client, *number), |held| Ok(Some(held)))?
-        else {
-            return Ok(());
-        };
-        if held.is_merged && self.room.teller.hear(client, held.pull.head)?.is_concluded {
-            return Ok(());
-        }
-        let told = self.room.teller.tell(client, &mut held, report);
-        self.keep_said(&held);
-        told?;
-        if !conclusion.status.is_approval() && held.pull.state == PullState::Open {
-            let path = client.path(&format!("/pulls/{}", number.0));
-            client.write(
-                Method::Patch,
-                &path,
-                &serde_json::json!({ "state": "closed" }),
-            )?;
-        }
-        Ok(())
-    }
-
     fn keep_said(&self, told: &Held) {
         if let Some(held) = self.desk().pulls.get_mut(&told.pull.number) {
             held.keep_said(told);
@@ -328,7 +314,7 @@ impl Forge for GithubForge {
         }
         let unclear = self.settle_heads(&heads)?;
         let owed = std::mem::take(&mut self.desk().owed);
-        if let Err(error) = self.conclude(owed) {
+        if let Err(error) = self.conclude(owed, &[]) {
             tracing::warn!("{error}; the next run tells it again");
         }
         let desk = self.desk();
@@ -376,6 +362,7 @@ impl Forge for GithubForge {
             conclusions,
             ..
         } = publication;
+        let known = self.held(&conclusions);
         if Some(tip) != base {
             let pack = buffer.to_pack();
             // Ours first: what is on the server and not here could not be decided upon.
@@ -386,7 +373,7 @@ impl Forge for GithubForge {
             }
             self.desk().main = Some(tip);
         }
-        self.conclude(conclusions)?;
+        self.conclude(conclusions, &known)?;
         Ok(Published::Done)
     }
 
@@ -425,6 +412,20 @@ impl Forge for GithubForge {
         };
         Ok(known.members?)
     }
+
+    fn start_workflow(&mut self, order: &WorkflowOrder) -> Result<()> {
+        let client = &self.room.client;
+        let path = match &order.repository {
+            Some(repository) => format!("/repos/{repository}/dispatches"),
+            None => client.path("/dispatches"),
+        };
+        let body = serde_json::json!({
+            "event_type": order.event_type,
+            "client_payload": order.payload,
+        });
+        client.write(Method::Post, &path, &body)?;
+        Ok(())
+    }
 }
 
 /// Where `main` was when an approval was given, if no event told: the newest commit from before it.
@@ -446,22 +447,4 @@ fn remember_main(repo: &Repository, pull: &mut Pull) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn is_repository(name: &str) -> bool {
-    let is_part = |part: &str| {
-        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        !part.is_empty() && part.chars().all(good) && !part.chars().all(|c| c == '.')
-    };
-    matches!(name.split_once('/'), Some((owner, name)) if is_part(owner) && is_part(name))
-}
-
-/// Where git is served on the server with this API.
-fn git_url(api: &str, repository: &str) -> String {
-    let host = if api == GITHUB_API {
-        "https://github.com"
-    } else {
-        api.strip_suffix("/api/v3").unwrap_or(api)
-    };
-    format!("{host}/{repository}.git")
 }

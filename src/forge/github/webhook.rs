@@ -31,6 +31,8 @@ pub enum Happened {
         by: Option<User>,
         /// Whether it is new, so that nobody has said anything on it.
         is_new: bool,
+        /// Whether they did it by pushing to its branch.
+        is_push: bool,
     },
     /// A review was given, edited or dismissed.
     Review {
@@ -198,6 +200,7 @@ fn pull(action: &str, of: OfPull, by: Option<User>) -> Option<Happened> {
         pull: Box::new(of.pull_request),
         by,
         is_new: action == "opened",
+        is_push: matches!(action, "opened" | "synchronize"),
     })
 }
 

@@ -227,6 +227,7 @@ fn opened(
         url: None,
         branch,
         author,
+        pushers: Vec::new(),
         head,
         opened_at,
         state: PullState::Open,

@@ -16,7 +16,7 @@ use crate::forge::ForgeError;
 use crate::git::{Durability, Expect, RefEdit, RefsUpdate, Repository};
 use crate::ledger::{Entry, MAIN};
 
-const INDEX_REF: &str = "refs/countersign/pulls";
+pub(super) const INDEX_REF: &str = "refs/countersign/pulls";
 /// How much of the trail is asked for the highest number when the index has to be rebuilt.
 const TRAIL_LOOKBACK: usize = 10_000;
 

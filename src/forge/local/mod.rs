@@ -10,6 +10,7 @@ mod event;
 mod index;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use chrono::{DateTime, Utc};
 
@@ -109,6 +110,21 @@ impl LocalForge {
             return Ok(());
         }
         self.write(repo, None, &[], Durability::Fast)
+    }
+
+    /// A number that changes whenever there may be something to do: a branch, one of these pull requests
+    /// or the list of open ones was moved. Cheap, however many have ended.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn fingerprint(repo: &Repository, open: &BTreeSet<PullNumber>) -> Result<u64> {
+        let mut hasher = DefaultHasher::new();
+        repo.refs_under("refs/heads/")?.hash(&mut hasher);
+        repo.find_ref(index::INDEX_REF)?.hash(&mut hasher);
+        for number in open {
+            repo.find_ref(&meta_ref(*number))?.hash(&mut hasher);
+        }
+        Ok(hasher.finish())
     }
 
     fn queue_ends(&mut self, conclusions: &[Conclusion], main: Sha, now: DateTime<Utc>) {

@@ -277,3 +277,113 @@ fn a_diff_lists_leaves_and_honours_its_limit() {
             .is_empty()
     );
 }
+
+/// Every leaf below a tree, read whole.
+fn leaves(repo: &Repository, tree: Sha, folder: &str, found: &mut Vec<(String, Mode, Sha)>) {
+    for entry in repo.read_tree(tree).unwrap() {
+        let path = format!("{folder}{}", String::from_utf8(entry.name).unwrap());
+        match entry.mode {
+            Mode::Tree => leaves(repo, entry.id, &format!("{path}/"), found),
+            mode => found.push((path, mode, entry.id)),
+        }
+    }
+}
+
+#[test]
+fn a_diff_of_large_folders_is_that_of_their_leaves() {
+    let (_dir, repo) = repo();
+    let mut random = 99u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let (mut buffer, mut editor) = (ObjectBuffer::new(), TreeEditor::new(None));
+    let mut roots = Vec::new();
+    for _ in 0..150 {
+        for _ in 0..=next(6) {
+            // Ids of few kinds and names alike, so that equal bytes are often not equal entries.
+            let path = match next(3) {
+                0 => format!("d{}/e{}", next(3), next(60)),
+                1 => format!("f{}", next(60)),
+                _ => format!("f{}/x", 60 + next(30)),
+            };
+            if next(3) == 0 {
+                editor.remove(repo.with(&buffer), &path).unwrap();
+            } else {
+                let blob = buffer.put_blob(&[u8::try_from(next(3)).unwrap()]);
+                let mode = [Mode::File, Mode::Symlink][usize::try_from(next(2)).unwrap()];
+                editor
+                    .insert(repo.with(&buffer), &path, mode, blob)
+                    .unwrap();
+            }
+        }
+        roots.push(editor.write(&mut buffer));
+    }
+    buffer.flush(&repo).unwrap();
+    for pair in roots.windows(2).chain(roots.windows(40)) {
+        let (old, new) = (pair[0], pair[pair.len() - 1]);
+        let mut all = [Vec::new(), Vec::new()];
+        leaves(&repo, old, "", &mut all[0]);
+        leaves(&repo, new, "", &mut all[1]);
+        let [before, after] = all;
+        let mut expected: Vec<String> = before
+            .iter()
+            .filter(|leaf| !after.contains(leaf))
+            .map(|(path, mode, id)| format!("-{path} {mode:?} {id}"))
+            .collect();
+        let added = after.iter().filter(|leaf| !before.contains(leaf));
+        expected.extend(added.map(|(path, mode, id)| format!("+{path} {mode:?} {id}")));
+        let mut found = Vec::new();
+        for change in repo.diff_trees(Some(old), Some(new), 10_000).unwrap() {
+            let path = String::from_utf8(change.path).unwrap();
+            for (sign, side) in [("-", change.old), ("+", change.new)] {
+                found.extend(side.map(|e| format!("{sign}{path} {:?} {}", e.mode, e.id)));
+            }
+        }
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_new_entry_is_held_against_all_others_of_its_folder() {
+    let (_dir, repo) = repo();
+    let blob = repo.inner.blob(b"x").unwrap();
+    let empty = ObjectBuffer::new().put_tree(&[], None);
+    repo.inner.treebuilder(None).unwrap().write().unwrap();
+    let odb = repo.inner.odb().unwrap();
+    let entry = |mode: &str, name: &str| {
+        let id = if mode == "40000" {
+            empty.as_bytes()
+        } else {
+            blob.as_bytes()
+        };
+        [mode.as_bytes(), b" ", name.as_bytes(), b"\0", id].concat()
+    };
+    let store = |entries: &[Vec<u8>]| -> Sha {
+        let id = odb
+            .write(git2::ObjectType::Tree, &entries.concat())
+            .unwrap();
+        id.to_string().parse().unwrap()
+    };
+    let (file, between, folder, last) = (
+        entry("100644", "a"),
+        entry("100644", "a-b"),
+        entry("40000", "a"),
+        entry("100644", "z"),
+    );
+    let olds = [
+        store(&[between.clone(), folder.clone(), last.clone()]),
+        store(&[file.clone(), between.clone(), last.clone()]),
+        store(&[file.clone(), last.clone()]),
+    ];
+    let twice = store(&[file.clone(), between.clone(), folder, last.clone()]);
+    for old in [olds[0], olds[1]] {
+        assert!(repo.diff_trees(Some(old), Some(twice), 10).is_err());
+    }
+    let unsorted = store(&[file, last, between]);
+    assert!(repo.diff_trees(Some(olds[2]), Some(unsorted), 10).is_err());
+}

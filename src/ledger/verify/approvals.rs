@@ -1,17 +1,21 @@
 //! The gate, asked again: the recorded approvals are put before it as reviews, at the recorded time, and
 //! its answer has to be the recorded one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::document::Written;
 use super::finding::FindingKind;
+use super::ignored;
 use super::step::Step;
-use crate::domain::documents::{CountedApproval, Decision, Rejection, RejectionCategory, Status};
+use crate::domain::documents::{
+    CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
+};
 use crate::domain::ids::Login;
 use crate::domain::level::Level;
 use crate::domain::pull::{Contribution, Pull, PullState};
 use crate::domain::review::{Comment, Opinion, Review};
-use crate::gate::eligibility::Interests;
+use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
 use crate::git::GitError;
 use crate::rules::Rules;
@@ -34,10 +38,14 @@ pub fn check(
     written: &Written<Decision>,
     rules: &Rules,
     question: &Question,
-) -> Result<(), GitError> {
+) -> Result<usize, GitError> {
     let decision = &written.document;
+    let (rules, by_team) = with_team_members(decision, rules);
+    let rules = rules.as_ref();
     let frozen = step.is_frozen()?;
     let pull = rebuild(decision);
+    let mut outdated = question.outdated.clone();
+    outdated.extend(ignored::outdated(decision));
     let case = Case {
         pull: &pull,
         kind: question.kind,
@@ -46,13 +54,14 @@ pub fn check(
             contributions: question.contributions,
             owner: question.owner,
         },
-        outdated: question.outdated,
+        outdated: &outdated,
         frozen,
         now: decision.decided_at,
     };
     let ruling = rule(&case, rules);
     super::assessment::compare_requirement(step, written, ruling.required);
     check_counted(step, written, &ruling);
+    ignored::check(step, written, &ruling);
     match decision.status {
         Status::AutoApproved | Status::Approved => check_merged(step, written, &ruling),
         Status::Rejected => check_rejected(step, written, &ruling),
@@ -60,10 +69,51 @@ pub fn check(
         // Whoever closed their own pull request, closed it: there is nothing to compute.
         Status::Withdrawn => {}
     }
-    Ok(())
+    Ok(by_team)
 }
 
-/// The pull request as the record tells it. Reviews that did not count are left out: they cannot help.
+/// The rules with those as members of a team who spoke as such, and how many: who was in a team at that
+/// moment, only the forge knew, and a clone cannot ask it. They are known by the record alone, with the
+/// numeric id of their account; where the rules name no team for the role, nobody is.
+fn with_team_members<'r>(decision: &Decision, rules: &'r Rules) -> (Cow<'r, Rules>, usize) {
+    let approvals = decision.approvals.iter();
+    let spoke = approvals.map(|approval| (&approval.account, approval.role));
+    let rejection = decision.rejection.as_ref();
+    let rejected = rejection.map(|rejection| (&rejection.account, Role::Reviewer));
+    // Any other reason than being unknown was found of somebody who was known.
+    let ignored = decision.ignored.iter();
+    let ignored = ignored.filter(|ignored| !ignored.reason.contains("is not listed in"));
+    let lesser = ignored.map(|ignored| {
+        let is_lesser = ignored.reason.contains("is a reviewer: this needs");
+        let needed = decision.required.role.max(Role::Reviewer);
+        let role = if is_lesser { Role::Reviewer } else { needed };
+        (&ignored.account, role)
+    });
+    let mut admitted = Cow::Borrowed(rules);
+    let mut count = 0;
+    let decisive = decision.approvals.len() + usize::from(rejection.is_some());
+    for (place, (account, role)) in spoke.chain(rejected).chain(lesser).enumerate() {
+        let known = match principal_of(account, &admitted) {
+            Principal::Agent(_) => continue,
+            Principal::Person(person) => person.role,
+            Principal::Unknown => Role::None,
+        };
+        let teams = match role {
+            Role::Admin => [&rules.people.admins_team, &None],
+            _ => [&rules.people.reviewers_team, &rules.people.admins_team],
+        };
+        let team = teams.into_iter().find_map(Option::as_deref);
+        if let (true, Some(team), Some(_)) = (known < role, team, account.id) {
+            let people = &mut admitted.to_mut().people;
+            people.admit(team, std::slice::from_ref(account));
+            let is_member = people.find_by_account(account).is_some();
+            count += usize::from(is_member && place < decisive);
+        }
+    }
+    (admitted, count)
+}
+
+/// The pull request as the record tells it.
 fn rebuild(decision: &Decision) -> Pull {
     let recorded = &decision.pull;
     let mut comments = Vec::new();
@@ -89,10 +139,13 @@ fn rebuild(decision: &Decision) -> Pull {
         url: recorded.url.clone(),
         branch: recorded.branch.clone(),
         author: recorded.author.clone(),
+        pushers: recorded.pushers.clone(),
         head: recorded.head,
         opened_at: recorded.opened_at,
         state,
-        reviews: decision.approvals.iter().map(review).collect(),
+        reviews: ignored::reviews(decision)
+            .chain(decision.approvals.iter().map(review))
+            .collect(),
         comments,
         last_report: None,
     }
@@ -220,6 +273,11 @@ fn check_merged(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
                 FindingKind::WhileFrozen,
                 "it was merged while everything was frozen",
             );
+        }
+        Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
+            let by: Vec<String> = wait.blocked_by.iter().map(ToString::to_string).collect();
+            let message = format!("it was merged although {} requested changes", by.join(", "));
+            step.say(FindingKind::WrongStatus, message);
         }
         Verdict::Wait(_) | Verdict::Expire => {
             let (required, counted) = (ruling.required, ruling.approvals.len());

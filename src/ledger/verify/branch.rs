@@ -33,8 +33,13 @@ impl Branch {
         if !repo.contains(head)? {
             return Ok(None);
         }
-        let tree = repo.read_commit(head)?.tree;
-        let mut commits = repo.commits_between(base, head, MOST_COMMITS)?;
+        let newest = repo.read_commit(head)?;
+        let tree = newest.tree;
+        let mut commits = if is_one_commit(step, &newest) {
+            vec![newest]
+        } else {
+            repo.commits_between(base, head, MOST_COMMITS)?
+        };
         // Only a trail gives a branch commits like these: the bot refuses any that look so.
         let is_events = |commit: &Commit| {
             commit.committer.email == BOT_EMAIL && Entry::of(commit).event.is_some()
@@ -58,6 +63,11 @@ impl Branch {
             changes,
             lost,
         }))
+    }
+
+    /// The ids of its own commits.
+    pub fn ids(&self) -> impl Iterator<Item = Sha> + '_ {
+        self.commits.iter().map(|commit| commit.id)
     }
 
     /// A branch that stands on something the trail lost bears witness against it.
@@ -99,6 +109,19 @@ impl Branch {
             }
         }
     }
+}
+
+/// Whether a branch is this one commit on top of the trail as it was, which spares asking history: most are.
+///
+/// A commit in the middle of a branch that was merged before looks the same; `links` finds those.
+fn is_one_commit(step: &Step, newest: &Commit) -> bool {
+    let base = step.parent.and_then(|(base, _)| step.line.place_of(base));
+    let ([parent], Some(base)) = (newest.parents.as_slice(), base) else {
+        return false;
+    };
+    step.line.place_of(newest.id).is_none()
+        && step.line.place_of(*parent).is_some_and(|fork| fork <= base)
+        && !step.line.is_merged_before(newest.id, base + 1)
 }
 
 /// Where a branch without merges left `main`: the parent of its oldest commit.

@@ -73,10 +73,11 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     check_agent(step, &written, &about, &version);
     let branch = Branch::read(step, written.document.pull.head)?;
     answer.without_branch = branch.is_none();
+    answer.merged = merged_by(branch.as_ref(), status);
     if let (Some(branch), Some(blob)) = (&branch, blob) {
         check_branch(step, branch, &path, blob, status);
     }
-    recompute(
+    answer.by_team = recompute(
         examiner,
         step,
         &written,
@@ -84,6 +85,14 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     )?;
     answer.recomputed = true;
     Ok(answer)
+}
+
+/// The commits that a decision brings to `main`.
+fn merged_by(branch: Option<&Branch>, status: Status) -> Vec<Sha> {
+    match branch {
+        Some(branch) if status.is_approval() => branch.ids().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Everything is about the case in whose folder it lies, and the decision about that very file.
@@ -182,25 +191,25 @@ fn recompute(
     step: &mut Step,
     written: &Written<Decision>,
     (about, version, branch): Subject,
-) -> Result<(), GitError> {
+) -> Result<usize, GitError> {
     let Some((_, tree)) = step.parent else {
-        return Ok(());
+        return Ok(0);
     };
     let (decision, rules) = (&written.document, &version.rules);
-    let targets = match facts::targets(step.repo.objects(), tree, about)? {
+    let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
         Ok(targets) => targets,
         Err(problems) => {
             step.say(
                 FindingKind::UnreadableDocument,
                 format!("it was decided on a target that cannot be read: {problems}"),
             );
-            return Ok(());
+            return Ok(0);
         }
     };
     let commits = branch
         .map(|branch| branch.commits.as_slice())
         .unwrap_or_default();
-    let contributions = facts::contributions(&decision.pull.author, decision.pull.head, commits);
+    let contributions = facts::contributions_on_record(&decision.pull, commits);
     let mut situation = facts::situation(about, &targets, &contributions, rules);
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() && computed != decision.risk && !situation.unattributed {
@@ -257,9 +266,9 @@ fn find_outdated(
     let mut outdated = BTreeMap::new();
     for (review, main) in given_on_other_main(step, written) {
         let root = step.repo.read_commit(main)?.tree;
-        let then = Then::read(
+        let then = Then::read_by(
             step.repo.objects(),
-            &mut examiner.rulebook,
+            (&mut examiner.rulebook, &mut examiner.book),
             root,
             (about, contributions),
         )?;

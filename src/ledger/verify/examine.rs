@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use super::finding::{Finding, FindingKind};
 use super::line::Line;
 use super::step::Step;
-use super::{decision, execution, freeze, genesis, governance, remarks};
+use super::{decision, execution, freeze, genesis, governance, remarks, signature};
 use crate::domain::documents::{ExecutorKind, Recommendation, Status};
 use crate::domain::ids::{CaseId, Sha};
 use crate::git::{Commit, GitError, Repository};
+use crate::ledger::facts::TargetBook;
 use crate::ledger::{Entry, Event, Rulebook};
 
 /// So many recommendations are kept for the claims, outcomes and feedback that follow them.
@@ -25,9 +26,14 @@ pub struct Examined {
     pub at: DateTime<Utc>,
     pub event: Option<Event>,
     pub fact: Fact,
+    /// The commits that it merges, beside the trail's own.
+    pub merged: Vec<Sha>,
     pub findings: Vec<Finding>,
     pub recomputed: bool,
     pub without_branch: bool,
+    pub signed: bool,
+    /// How many people spoke as members of a team.
+    pub by_team: usize,
 }
 
 /// What later commits may rest on.
@@ -42,7 +48,10 @@ pub enum Fact {
         executor: ExecutorKind,
     },
     /// An execution was claimed.
-    Claimed { case: CaseId },
+    Claimed {
+        case: CaseId,
+        executor: ExecutorKind,
+    },
     /// An attempt ended.
     Ended {
         case: CaseId,
@@ -57,8 +66,11 @@ pub enum Fact {
 #[derive(Debug, Default)]
 pub struct Answer {
     pub fact: Option<Fact>,
+    pub merged: Vec<Sha>,
     pub recomputed: bool,
     pub without_branch: bool,
+    /// How many people spoke as members of a team.
+    pub by_team: usize,
 }
 
 impl From<Fact> for Answer {
@@ -75,6 +87,7 @@ pub struct Examiner<'v> {
     pub repo: &'v Repository,
     pub line: &'v Line,
     pub rulebook: Rulebook,
+    pub book: TargetBook,
     recent: HashMap<CaseId, Arc<Recommendation>>,
     /// The commit examined last, and its tree: the parent of the next one.
     last: Option<(Sha, Sha)>,
@@ -87,6 +100,7 @@ impl<'v> Examiner<'v> {
             repo,
             line,
             rulebook: Rulebook::default(),
+            book: TargetBook::default(),
             recent: HashMap::new(),
             last: None,
         }
@@ -101,9 +115,12 @@ impl<'v> Examiner<'v> {
             at: DateTime::<Utc>::UNIX_EPOCH,
             event: None,
             fact: Fact::Nothing,
+            merged: Vec::new(),
             findings: Vec::new(),
             recomputed: false,
             without_branch: false,
+            signed: false,
+            by_team: 0,
         };
         let Some(id) = id else { return examined };
         if let Err(error) = self.examine_commit(id, place, &mut examined) {
@@ -132,14 +149,17 @@ impl<'v> Examiner<'v> {
         if place == 0 && self.line.is_cut {
             return Ok(());
         }
-        let mut step = Step::new(self.repo, self.line, commit, parent)?;
+        let mut step = Step::new((self.repo, self.line), (commit, entry), parent)?;
         let answered = self.ask(&mut step);
+        examined.signed = step.signed;
         // What was found before something could not be read stays found.
         examined.findings.append(&mut step.findings);
         let answer = answered?;
         examined.fact = answer.fact.unwrap_or(Fact::Nothing);
+        examined.merged = answer.merged;
         examined.recomputed = answer.recomputed;
         examined.without_branch = answer.without_branch;
+        examined.by_team = answer.by_team;
         Ok(())
     }
 
@@ -160,6 +180,8 @@ impl<'v> Examiner<'v> {
             genesis::check_first(self, step)?;
             return Ok(Answer::default());
         }
+        self.read_rules(step)?;
+        signature::check(step)?;
         let answer = match (step.entry.event, step.entry.case) {
             (Some(Event::Genesis), _) => {
                 step.say(
@@ -168,21 +190,15 @@ impl<'v> Examiner<'v> {
                 );
                 Answer::default()
             }
-            (Some(Event::Freeze), _) => {
-                self.read_rules(step)?;
-                freeze::check(step)?
-            }
-            (Some(event), Some(case)) => {
-                self.read_rules(step)?;
-                match event {
-                    Event::Decision => decision::check(self, step, case)?,
-                    Event::Governance => governance::check(self, step, case)?,
-                    Event::Claim => execution::check_claim(self, step, case)?,
-                    Event::Outcome => execution::check_outcome(self, step, case)?,
-                    Event::Feedback => remarks::check(self, step, case)?,
-                    Event::Genesis | Event::Freeze => Answer::default(),
-                }
-            }
+            (Some(Event::Freeze), _) => freeze::check(step)?,
+            (Some(event), Some(case)) => match event {
+                Event::Decision => decision::check(self, step, case)?,
+                Event::Governance => governance::check(self, step, case)?,
+                Event::Claim => execution::check_claim(self, step, case)?,
+                Event::Outcome => execution::check_outcome(self, step, case)?,
+                Event::Feedback => remarks::check(self, step, case)?,
+                Event::Genesis | Event::Freeze => Answer::default(),
+            },
             (Some(event), None) => {
                 step.say(
                     FindingKind::Unexplained,

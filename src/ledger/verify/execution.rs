@@ -9,7 +9,7 @@ use crate::domain::documents::{Claim, ExecutorKind, Outcome, Recommendation, tim
 use crate::domain::ids::CaseId;
 use crate::git::GitError;
 use crate::ledger::entry;
-use crate::rules::actions::Executor;
+use crate::rules::executor::Executor;
 
 /// Checks a claim.
 pub fn check_claim(
@@ -18,11 +18,21 @@ pub fn check_claim(
     case: CaseId,
 ) -> Result<Answer, GitError> {
     step.check_parents(None);
-    let answer = Ok(Fact::Claimed { case }.into());
     let Some(written) = step.take_document::<Claim>(&Claim::path_of(case))? else {
-        return answer;
+        let executor = step.entry.trailers.find("Executor");
+        let executor = executor.and_then(|word| word.parse().ok());
+        return Ok(Fact::Claimed {
+            case,
+            executor: executor.unwrap_or(ExecutorKind::External),
+        }
+        .into());
     };
     let claim = &written.document;
+    let answer = Ok(Fact::Claimed {
+        case,
+        executor: claim.executor,
+    }
+    .into());
     if claim.id != case {
         step.say(
             FindingKind::Misplaced,
@@ -54,14 +64,12 @@ fn check_claimant(step: &mut Step, written: &Written<Claim>, about: &Recommendat
     let Some(version) = step.version.clone() else {
         return;
     };
-    match version
-        .rules
-        .actions
-        .get(&about.action)
-        .map(|action| &action.executor)
-    {
-        Some(Executor::Command(command)) if claim.executor == ExecutorKind::Command => {
-            let limit = chrono::TimeDelta::from_std(command.time_limit).unwrap_or_default();
+    let action = version.rules.actions.get(&about.action);
+    let executor = action.map(|action| &action.executor);
+    let same = executor.filter(|executor| executor.kind() == claim.executor);
+    match same.and_then(Executor::time_limit) {
+        Some(limit) => {
+            let limit = chrono::TimeDelta::from_std(limit).unwrap_or_default();
             if claim.ends_by - claim.started_at != limit {
                 let message = format!(
                     "{} is {}, but the rules give it {} s",
@@ -72,8 +80,8 @@ fn check_claimant(step: &mut Step, written: &Written<Claim>, about: &Recommendat
                 step.say(FindingKind::WrongClaim, message);
             }
         }
-        other => {
-            let rules = other.map_or("nobody", |executor| executor.kind().as_str());
+        None => {
+            let rules = executor.map_or("nobody", |executor| executor.kind().as_str());
             let message = format!(
                 "{} is {}, but the rules let {rules} carry out `{}`",
                 written.place(&["executor"]),
@@ -133,7 +141,7 @@ pub fn check_outcome(
     if let Some(about) = examiner.decided_before(step, case)? {
         step.check_message(&entry::outcome_message(outcome, &about));
         if outcome.attempt == 1 && outcome.executor.is_part_of_the_push() {
-            outcome_files::check(step, &written, &about)?;
+            outcome_files::check(examiner, step, &written, &about)?;
         }
     }
     Ok(Fact::Ended {

@@ -64,6 +64,12 @@ kinds! {
     Unreadable = "unreadable",
     /// Not made by the bot.
     ForeignIdentity = "foreign_identity",
+    /// Not signed, though the rules ask for a signature.
+    Unsigned = "unsigned",
+    /// Signed with a key that the rules do not list.
+    ForeignSignature = "foreign_signature",
+    /// The signature does not fit the commit.
+    BadSignature = "bad_signature",
     /// Dated before the commit that it follows.
     TimeRunsBackwards = "time_runs_backwards",
     /// A time in a record is not the time of its commit, or cannot be.
@@ -104,6 +110,8 @@ kinds! {
     WrongRequirement = "wrong_requirement",
     /// An approval that was counted does not count.
     WrongApproval = "wrong_approval",
+    /// A review that was left out counts, or was left out for another reason.
+    WrongIgnored = "wrong_ignored",
     /// Merged with fewer approvals than the rules ask for.
     NotEnoughApprovals = "not_enough_approvals",
     /// The status is not the gate's answer.

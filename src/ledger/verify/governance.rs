@@ -42,6 +42,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
                 &paths_of(&branch.changes),
             ));
             if decision.status.is_approval() {
+                answer.merged = branch.ids().collect();
                 branch.check(step);
                 take_changes(step, &branch.changes)?;
             }
@@ -61,7 +62,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     let Some(version) = step.version.clone() else {
         return Ok(answer);
     };
-    recompute(step, &written, &version, branch.as_ref())?;
+    answer.by_team = recompute(step, &written, &version, branch.as_ref())?;
     answer.recomputed = true;
     Ok(answer)
 }
@@ -160,12 +161,12 @@ fn recompute(
     written: &Written<Decision>,
     version: &Version,
     branch: Option<&Branch>,
-) -> Result<(), GitError> {
+) -> Result<usize, GitError> {
     let (decision, rules) = (&written.document, &version.rules);
     let commits = branch
         .map(|branch| branch.commits.as_slice())
         .unwrap_or_default();
-    let contributions = facts::contributions(&decision.pull.author, decision.pull.head, commits);
+    let contributions = facts::contributions_on_record(&decision.pull, commits);
     let mut computed = risk::assess_governance_change(
         &branch
             .map(|branch| paths_of(&branch.changes))

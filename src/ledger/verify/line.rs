@@ -11,6 +11,8 @@ use crate::git::{GitError, Repository};
 pub struct Line {
     ids: Vec<Sha>,
     places: HashMap<Sha, usize>,
+    /// The places that merge a commit.
+    merges: HashMap<Sha, usize>,
     /// Whether the oldest commit has a parent that cannot be read.
     pub is_cut: bool,
 }
@@ -22,10 +24,14 @@ impl Line {
     /// When not even the tip can be read.
     pub fn read(repo: &Repository, tip: Sha) -> Result<(Self, Vec<Finding>), GitError> {
         let mut ids = Vec::new();
+        let mut merged: Vec<(Sha, usize)> = Vec::new();
         let mut findings = Vec::new();
-        for commit in repo.first_parents(tip) {
+        for commit in repo.first_parent_links(tip) {
             match (commit, ids.last()) {
-                (Ok(commit), _) => ids.push(commit.id),
+                (Ok((id, parents)), _) => {
+                    merged.extend(parents.iter().skip(1).map(|parent| (*parent, ids.len())));
+                    ids.push(id);
+                }
                 (Err(error), None) => return Err(error),
                 (Err(error), Some(oldest)) => {
                     let message = format!(
@@ -45,10 +51,16 @@ impl Line {
             .enumerate()
             .map(|(place, id)| (*id, place))
             .collect();
+        let newest = ids.len().saturating_sub(1);
+        let merges = merged
+            .into_iter()
+            .map(|(head, from_tip)| (head, newest.saturating_sub(from_tip)))
+            .collect();
         Ok((
             Self {
                 ids,
                 places,
+                merges,
                 is_cut: !findings.is_empty(),
             },
             findings,
@@ -63,6 +75,12 @@ impl Line {
     /// The commit at a place, the oldest being at 0.
     pub fn at(&self, place: usize) -> Option<Sha> {
         self.ids.get(place).copied()
+    }
+
+    /// Whether a commit was merged by one that comes before a place.
+    pub fn is_merged_before(&self, head: Sha, place: usize) -> bool {
+        // Newest first, so the oldest merge is the one that is kept.
+        self.merges.get(&head).is_some_and(|merge| *merge < place)
     }
 
     /// The place of a commit, if it is on the line.

@@ -2,7 +2,7 @@
 //!
 //! Follows the facts of the commits, oldest first; each was examined by itself before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -30,6 +30,8 @@ pub struct Links {
     /// An approved change whose outcome has to be the very next commit.
     due: Option<(Sha, CaseId)>,
     latest: Option<(DateTime<Utc>, Sha)>,
+    /// Every commit that was merged.
+    merged: HashSet<Sha>,
 }
 
 impl Links {
@@ -37,6 +39,15 @@ impl Links {
     pub fn follow(&mut self, examined: &Examined) -> Vec<Finding> {
         let mut wrong: Vec<(FindingKind, String)> = Vec::new();
         wrong.extend(self.check_order(examined));
+        for id in &examined.merged {
+            if !self.merged.insert(*id) {
+                let message = format!(
+                    "the commit {} that it merges was on `main` before",
+                    id.short()
+                );
+                wrong.push((FindingKind::InvalidProposal, message));
+            }
+        }
         let due = self.due.take();
         let mut findings = Vec::new();
         match (due, examined.fact) {
@@ -51,7 +62,7 @@ impl Links {
                 status,
                 executor,
             } => wrong.extend(self.decide(examined, case, (status, executor))),
-            Fact::Claimed { case } => wrong.extend(self.claim(case)),
+            Fact::Claimed { case, executor } => wrong.extend(self.claim(case, executor)),
             Fact::Ended {
                 case,
                 attempt,
@@ -127,7 +138,7 @@ impl Links {
         None
     }
 
-    fn claim(&mut self, case: CaseId) -> Option<(FindingKind, String)> {
+    fn claim(&mut self, case: CaseId, claimed: ExecutorKind) -> Option<(FindingKind, String)> {
         let Some(state) = self.cases.get_mut(&case) else {
             return Some((
                 FindingKind::WithoutDecision,
@@ -151,12 +162,14 @@ impl Links {
             ));
         }
         let executor = state.executor;
-        (executor != ExecutorKind::Command).then(|| {
-            (
-                FindingKind::WrongExecutor,
-                format!("`{case}` was approved for the executor {executor}, which nobody claims"),
-            )
-        })
+        let message = if !executor.is_claimed() {
+            format!("`{case}` was approved for the executor {executor}, which nobody claims")
+        } else if claimed != executor {
+            format!("`{case}` was approved for the executor {executor}, but {claimed} claims it")
+        } else {
+            return None;
+        };
+        Some((FindingKind::WrongExecutor, message))
     }
 
     fn end(
@@ -213,12 +226,12 @@ impl State {
     ) -> Option<(FindingKind, String)> {
         let approved = self.executor;
         match executor {
-            ExecutorKind::Command if approved == executor && !self.claimed => Some((
+            _ if executor.is_claimed() && approved == executor && !self.claimed => Some((
                 FindingKind::WithoutClaim,
                 "was executed by the bot without a claim".to_owned(),
             )),
             // A person may report what they did before the bot came to it.
-            ExecutorKind::External if approved == ExecutorKind::Command && !self.claimed => None,
+            ExecutorKind::External if approved.is_claimed() && !self.claimed => None,
             _ if approved != executor => Some((
                 FindingKind::WrongExecutor,
                 format!("was approved for the executor {approved}, but carried out by {executor}"),

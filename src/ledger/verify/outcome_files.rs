@@ -1,17 +1,19 @@
 //! What `none` and `apply` leave behind: nothing, or exactly the targets' files as they are computed again.
 
 use super::document::Written;
+use super::examine::Examiner;
 use super::finding::FindingKind;
 use super::step::Step;
 use crate::domain::documents::{ExecutorKind, Outcome, Recommendation, Target};
 use crate::domain::ids::quoted;
 use crate::domain::value::Value;
 use crate::git::{GitError, blob_id};
-use crate::ledger::facts::{self, Targets};
+use crate::ledger::facts::Targets;
 use crate::ledger::{Files, REPORTED_BY_BOT, changed_files};
 
 /// Checks the outcome of an execution that was part of the push.
 pub fn check(
+    examiner: &mut Examiner,
     step: &mut Step,
     written: &Written<Outcome>,
     about: &Recommendation,
@@ -36,7 +38,7 @@ pub fn check(
             "it was executed while everything was frozen",
         );
     }
-    let targets = match facts::targets(step.repo.objects(), tree, about)? {
+    let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
         Ok(targets) => targets,
         Err(problems) => {
             step.say(

@@ -31,14 +31,15 @@ pub struct Step<'v> {
     pub version: Option<Version>,
     changes: Vec<Change>,
     pub findings: Vec<Finding>,
+    /// Whether it carries a good signature that the rules ask for.
+    pub signed: bool,
 }
 
 impl<'v> Step<'v> {
     /// Begins with a commit and its first parent.
     pub fn new(
-        repo: &'v Repository,
-        line: &'v Line,
-        commit: Commit,
+        (repo, line): (&'v Repository, &'v Line),
+        (commit, entry): (Commit, Entry),
         parent: Option<(Sha, Sha)>,
     ) -> Result<Self, GitError> {
         let changes = repo.diff_trees(
@@ -46,7 +47,6 @@ impl<'v> Step<'v> {
             Some(commit.tree),
             MOST_CHANGES,
         )?;
-        let entry = Entry::of(&commit);
         Ok(Self {
             repo,
             line,
@@ -56,6 +56,7 @@ impl<'v> Step<'v> {
             version: None,
             changes,
             findings: Vec::new(),
+            signed: false,
         })
     }
 

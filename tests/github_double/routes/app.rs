@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use super::super::crypto;
 use super::super::world::{Actor, Kind, World, stamp};
 use super::{Answer, Handled, Request, counted_page, created, not_found, ok, page, refused};
 
@@ -22,17 +23,47 @@ pub fn itself(world: &mut World, request: &Request) -> Handled {
     ok(made)
 }
 
+/// A manifest that somebody confirmed in a browser becomes the App, once.
+pub fn convert(world: &mut World, request: &Request) -> Handled {
+    let code = request.param("code");
+    let Some(manifest) = world.manifests.remove(code) else {
+        return Err(not_found());
+    };
+    let granted = manifest["default_permissions"].as_object().unwrap();
+    // From now on it may do what it asked for, and no more.
+    world.app.permissions = granted
+        .iter()
+        .map(|(name, level)| (name.clone(), level.as_str().unwrap().to_owned()))
+        .collect();
+    let events = manifest["default_events"].as_array().unwrap();
+    let mut events: Vec<String> = events
+        .iter()
+        .map(|event| event.as_str().unwrap().to_owned())
+        .collect();
+    // These are told to every App.
+    events.extend(["installation", "installation_repositories"].map(str::to_owned));
+    world.outbox.subscribed = Some(events);
+    let mut made = world.integration();
+    made["name"] = manifest["name"].clone();
+    made["client_secret"] = json!("a client secret that nobody needs");
+    made["webhook_secret"] = json!(world.outbox.secret);
+    made["pem"] = json!(crypto::private_key_pem());
+    created(made)
+}
+
 pub fn installations(world: &mut World, request: &Request) -> Handled {
     by_app(request)?;
-    Ok(page(world, request, &[world.installation()]))
+    let all = world.app.installations();
+    let all: Vec<Value> = all
+        .map(|(org, id)| world.installation_of(org, id))
+        .collect();
+    Ok(page(world, request, &all))
 }
 
 pub fn installation(world: &mut World, request: &Request) -> Handled {
     by_app(request)?;
-    if request.number("installation_id") != world.app.installation {
-        return Err(not_found());
-    }
-    ok(world.installation())
+    let org = org_of(world, request)?;
+    ok(world.installation_of(&org, request.number("installation_id")))
 }
 
 pub fn of_repository(world: &mut World, request: &Request) -> Handled {
@@ -41,23 +72,31 @@ pub fn of_repository(world: &mut World, request: &Request) -> Handled {
     if !world.app.repos.contains(&wanted) {
         return Err(not_found());
     }
-    ok(world.installation())
+    of_owner(world, request.param("owner"))
 }
 
 pub fn of_org(world: &mut World, request: &Request) -> Handled {
     by_app(request)?;
-    if world.app.org != request.param("org") {
-        return Err(not_found());
-    }
-    ok(world.installation())
+    of_owner(world, request.param("org"))
+}
+
+fn of_owner(world: &World, org: &str) -> Handled {
+    let id = world.app.find_installation_of(org).ok_or_else(not_found)?;
+    ok(world.installation_of(org, id))
+}
+
+/// Whose installation the request names.
+fn org_of(world: &World, request: &Request) -> Result<String, Answer> {
+    let id = request.number("installation_id");
+    let mut all = world.app.installations();
+    let found = all.find(|(_, known)| *known == id);
+    Ok(found.ok_or_else(not_found)?.0.to_owned())
 }
 
 /// A token of an hour, for all repositories of the installation or for those that are named.
 pub fn token(world: &mut World, request: &Request) -> Handled {
     by_app(request)?;
-    if request.number("installation_id") != world.app.installation {
-        return Err(not_found());
-    }
+    let org = org_of(world, request)?;
     if world.app.suspended {
         return Err(refused(403, "This installation has been suspended"));
     }
@@ -74,9 +113,10 @@ pub fn token(world: &mut World, request: &Request) -> Handled {
         .iter()
         .filter(|full| {
             let known = &world.repos[*full];
-            (names.is_empty() && ids.is_empty())
-                || names.contains(&known.name)
-                || ids.contains(&known.id)
+            known.owner == org
+                && ((names.is_empty() && ids.is_empty())
+                    || names.contains(&known.name)
+                    || ids.contains(&known.id))
         })
         .cloned()
         .collect();

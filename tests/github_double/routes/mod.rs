@@ -79,6 +79,7 @@ const fn on(method: &'static str, path: &'static str, handler: Handler) -> Route
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
     on("GET",    "/app", app::itself),
+    on("POST",   "/app-manifests/{code}/conversions", app::convert),
     on("GET",    "/app/installations", app::installations),
     on("GET",    "/app/installations/{installation_id}", app::installation),
     on("POST",   "/app/installations/{installation_id}/access_tokens", app::token),
@@ -94,6 +95,7 @@ const ROUTES: &[Route] = &[
     on("GET",    "/orgs/{org}/teams/{team_slug}/memberships/{username}", people::membership),
     on("GET",    "/repos/{owner}/{repo}", repos::one),
     on("GET",    "/repos/{owner}/{repo}/collaborators/{username}/permission", repos::permission),
+    on("GET",    "/repos/{owner}/{repo}/contents/{path}", repos::content),
     on("POST",   "/repos/{owner}/{repo}/dispatches", repos::dispatch),
     on("GET",    "/repos/{owner}/{repo}/branches/{branch}", repos::branch),
     on("GET",    "/repos/{owner}/{repo}/git/ref/{ref}", repos::reference),
@@ -174,8 +176,8 @@ fn matches(
     else {
         return parts.first() == Some(first) && matches(rest, &parts[1..], params);
     };
-    // The name of a ref has slashes of its own.
-    let most = if matches!(name, "ref" | "branch") {
+    // The name of a ref or file has slashes of its own.
+    let most = if matches!(name, "ref" | "branch" | "path") {
         parts.len()
     } else {
         parts.len().min(1)

@@ -99,6 +99,34 @@ pub fn branch(world: &mut World, request: &Request) -> Handled {
     }))
 }
 
+/// One file of the repository.
+pub fn content(world: &mut World, request: &Request) -> Handled {
+    let name = repo(world, request, 1)?;
+    allowed(world, request, "contents", "read")?;
+    let known = &world.repos[&name];
+    let branch = request.query.get("ref").unwrap_or(&known.default_branch);
+    let path = request.param("path");
+    let folder = world.repo_path(&name);
+    let object = format!("{branch}:{path}");
+    let text = git_room::try_git(&folder, &["cat-file", "blob", &object]).ok_or_else(not_found)?;
+    let sha = git_room::git(&folder, &["rev-parse", &object]);
+    let url = format!("{}/repos/{name}/contents/{path}", world.api);
+    ok(json!({
+        "type": "file",
+        "encoding": "none",
+        "size": text.len(),
+        "name": path.rsplit('/').next(),
+        "path": path,
+        "content": "",
+        "sha": sha.trim(),
+        "url": url,
+        "git_url": null,
+        "html_url": null,
+        "download_url": null,
+        "_links": {"git": null, "html": null, "self": url},
+    }))
+}
+
 fn branch_of(request: &Request) -> Result<String, Answer> {
     let name = request.param("ref").strip_prefix("heads/");
     name.map(str::to_owned).ok_or_else(not_found)

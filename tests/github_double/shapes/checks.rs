@@ -110,18 +110,21 @@ impl World {
     }
 
     pub fn installation(&self) -> Value {
+        self.installation_of(&self.app.org, self.app.installation)
+    }
+
+    pub fn installation_of(&self, org: &str, id: u64) -> Value {
         let app = &self.app;
-        let id = app.installation;
         json!({
             "id": id,
-            "account": self.user(&app.org),
+            "account": self.user(org),
             "repository_selection": "selected",
             "access_tokens_url": format!("{}/app/installations/{id}/access_tokens", self.api),
             "repositories_url": format!("{}/installation/repositories", self.api),
-            "html_url": format!("{}/organizations/{}/settings/installations/{id}", self.api, app.org),
+            "html_url": format!("{}/organizations/{}/settings/installations/{id}", self.api, org),
             "app_id": app.id,
             "app_slug": app.slug,
-            "target_id": self.users[&app.org].id,
+            "target_id": self.users[org].id,
             "target_type": "Organization",
             "permissions": app.permissions,
             "events": ["issue_comment", "pull_request", "pull_request_review"],

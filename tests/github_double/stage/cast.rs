@@ -1,9 +1,12 @@
 //! Who is there, and who acts for the program under test.
 
+use std::path::Path;
+
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::super::crypto;
+use super::super::git_room;
 use super::super::people::Person;
 use super::super::world::{Actor, Kind, Team};
 use super::{APP_ID, GithubStage, ORG, REPO};
@@ -165,6 +168,27 @@ impl GithubStage {
                 .permissions
                 .insert(permission.to_owned(), level.to_owned());
             world.app.permissions.retain(|_, level| level != "none");
+        });
+    }
+
+    /// Another organisation, with a repository of this name and a `main` from elsewhere, installs the App.
+    pub fn app_is_installed_by(&self, org: &str, id: u64, name: &str, main: &Path) {
+        self.world(|world| {
+            world.add_user(org, "Organization");
+            world.add_repo(org, name, None);
+            world.app.others.insert(org.to_owned(), id);
+            let full = format!("{org}/{name}");
+            let people = world.repos[REPO].collaborators.clone();
+            git_room::copy(
+                main,
+                &world.repo_path(&full),
+                "+refs/heads/main:refs/heads/main",
+            );
+            let branches = git_room::branches(&world.repo_path(&full));
+            let repo = world.repos.get_mut(&full).unwrap();
+            repo.collaborators = people;
+            repo.branches = branches;
+            world.app.repos.insert(full);
         });
     }
 

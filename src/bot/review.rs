@@ -1,0 +1,184 @@
+//! A person's word on a pull request of the local forge: recorded, and what follows from it as far as that
+//! can be told now. On GitHub people review on GitHub.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Bot, BotError, Pending};
+use crate::domain::documents::{RejectionCategory, Role};
+use crate::domain::ids::{Login, PullNumber, Sha};
+use crate::domain::review::{Confidence, Opinion};
+use crate::forge::ForgeError;
+use crate::forge::local::{LocalForge, NewReview};
+use crate::gate::verdict::{Ruling, Verdict};
+
+/// What somebody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Yes, to exactly that commit, and how sure.
+    Approve(Option<Confidence>),
+    /// Not like this: blocks until the same person approves.
+    RequestChanges,
+    /// No, and that ends it.
+    Reject(RejectionCategory),
+    /// The own former review is taken back.
+    Dismiss,
+}
+
+/// A review that is to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewWord {
+    /// On which pull request.
+    pub number: PullNumber,
+    /// Who says it.
+    pub by: Login,
+    /// What they say.
+    pub word: Word,
+    /// Why, in their words.
+    pub message: String,
+    /// For which commit; none: for the newest one.
+    pub head: Option<Sha>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A review that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reviewed {
+    /// On which pull request.
+    pub number: PullNumber,
+    /// For which commit.
+    pub head: Sha,
+    /// `approval`, `request for changes`, `rejection` or `dismissal`.
+    pub opinion: &'static str,
+    /// Whether it counts; unknown as long as the proposal is invalid.
+    pub counts: Option<bool>,
+    /// Why it does not count.
+    pub reason: Option<String>,
+    /// What follows from it.
+    pub meaning: String,
+}
+
+impl NewWord {
+    const fn opinion(&self) -> Opinion {
+        match self.word {
+            Word::Approve(_) => Opinion::Approve,
+            Word::Dismiss => Opinion::Dismissed,
+            Word::RequestChanges | Word::Reject(_) => Opinion::RequestChanges,
+        }
+    }
+
+    const fn noun(&self) -> &'static str {
+        match self.word {
+            Word::Approve(_) => "approval",
+            Word::Dismiss => "dismissal",
+            Word::Reject(_) => "rejection",
+            Word::RequestChanges => "request for changes",
+        }
+    }
+
+    const fn is_dismissal(&self) -> bool {
+        matches!(self.word, Word::Dismiss)
+    }
+
+    /// A longer reason goes below the command, because a command is one line.
+    fn body(&self) -> String {
+        let mut body = match &self.word {
+            Word::Reject(category) if self.message.contains('\n') => {
+                format!("/reject {category}\n{}", self.message)
+            }
+            Word::Reject(category) => format!("/reject {category}: {}", self.message),
+            _ => self.message.clone(),
+        };
+        if let Word::Approve(Some(confidence)) = self.word {
+            body.push_str(&format!("\n/confidence {confidence}"));
+        }
+        body.trim().to_owned()
+    }
+
+    /// What follows from it, as far as that can be told now.
+    fn meaning(&self, heard: &Pending, ignored: Option<&str>) -> String {
+        if let Some(reason) = ignored.filter(|_| !self.is_dismissal()) {
+            return format!("it will not count: {reason}");
+        }
+        let Some(ruling) = &heard.hearing.ruling else {
+            return format!(
+                "nothing follows until the proposal is mended: {}",
+                heard.hearing.report.title
+            );
+        };
+        let by = |login: &Login| *login == self.by;
+        match &ruling.verdict {
+            Verdict::Approve(_) => "`countersign run` merges it".to_owned(),
+            Verdict::Reject(rejection) if by(&rejection.by) => "`countersign run` closes it".to_owned(),
+            Verdict::Reject(rejection) => format!("{} has rejected it: `countersign run` closes it", rejection.by),
+            Verdict::Withdraw | Verdict::Expire => "`countersign run` closes it".to_owned(),
+            Verdict::Wait(_) if matches!(self.word, Word::Reject(_)) => "the rejection will not count: only reviewers and admins can reject".to_owned(),
+            Verdict::Wait(wait) if wait.frozen => "it counts, but everything is frozen: an admin lifts that with `countersign unfreeze`".to_owned(),
+            Verdict::Wait(wait) if wait.blocked_by.iter().any(by) => "it waits until the same person approves".to_owned(),
+            Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
+                let names: Vec<&str> = wait.blocked_by.iter().map(Login::as_str).collect();
+                format!("it still waits for {}, who requested changes", names.join(", "))
+            }
+            Verdict::Wait(wait) if wait.missing == 1 => format!("it still needs 1 approval by {}", whom(ruling)),
+            Verdict::Wait(wait) => format!("it still needs {} approvals, each by {}", wait.missing, whom(ruling)),
+        }
+    }
+}
+
+impl Bot {
+    /// Records a review of the local forge, and says what it means.
+    ///
+    /// # Errors
+    /// When there is no such open pull request, or no such commit.
+    pub fn review(&mut self, new: &NewWord) -> Result<Reviewed, BotError> {
+        if let Some(head) = new.head
+            && self.repo.read_commit(head).is_err()
+        {
+            return Err(BotError::Refused(format!(
+                "there is no commit `{head}` in this repository"
+            )));
+        }
+        let review = NewReview {
+            number: new.number,
+            by: new.by.clone(),
+            opinion: new.opinion(),
+            head: new.head,
+            body: new.body(),
+            at: new.at,
+        };
+        let pull = LocalForge::new().review(&self.repo, review)?;
+        let recorded = pull.reviews.last();
+        let (id, head) = recorded
+            .map(|review| (review.id.clone(), review.head))
+            .ok_or(ForgeError::NoSuchPull(new.number))?;
+        let heard = self.hear(pull)?;
+        let ruling = heard.hearing.ruling.as_ref();
+        let ignored = ruling.and_then(|ruling| find_ignored(ruling, &id));
+        let is_heard = ruling.is_some() && !new.is_dismissal();
+        Ok(Reviewed {
+            number: new.number,
+            head,
+            opinion: new.noun(),
+            counts: is_heard.then_some(ignored.is_none()),
+            reason: ignored.map(str::to_owned),
+            meaning: new.meaning(&heard, ignored),
+        })
+    }
+}
+
+const fn whom(ruling: &Ruling) -> &'static str {
+    match ruling.required.role {
+        Role::Admin => "an admin",
+        Role::Reviewer | Role::None => "a reviewer",
+    }
+}
+
+fn find_ignored<'r>(ruling: &'r Ruling, review: &str) -> Option<&'r str> {
+    ruling
+        .ignored
+        .iter()
+        .find(|ignored| ignored.review == review)
+        .map(|ignored| ignored.reason.as_str())
+}

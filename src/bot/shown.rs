@@ -1,0 +1,261 @@
+//! One whole case as everybody is shown it: `countersign show`, the API, MCP and the dashboard.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Bot, BotError, Pending};
+use crate::domain::documents::{
+    Assessment, Claim, Decision, Feedback, Outcome, Recommendation, time,
+};
+use crate::domain::ids::{CaseId, PullNumber, Sha};
+use crate::domain::pull::{Pull, PullState};
+use crate::domain::yaml;
+use crate::forge::ReportState;
+use crate::git::Repository;
+use crate::insight::Standing;
+use crate::ledger::{CaseFile, Entry, LedgerError, MAIN};
+
+/// Everything about one case.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Shown {
+    /// The case; unknown only for what cannot be read.
+    pub id: Option<CaseId>,
+    /// `pending`, how it was decided, or `ended` for a pull request that ended without becoming a case.
+    pub status: String,
+    /// What was proposed; none for a governance change, and for what cannot be read.
+    pub recommendation: Option<Recommendation>,
+    /// As decided; while it is pending, as it is now.
+    pub risk: Option<Assessment>,
+    /// How it was decided; none while it is pending.
+    pub decision: Option<Decision>,
+    /// That an execution was begun.
+    pub claim: Option<Claim>,
+    /// The last word.
+    pub outcome: Option<Outcome>,
+    /// All attempts, the first one first.
+    pub outcomes: Vec<Outcome>,
+    /// What people had to say, oldest first.
+    pub feedback: Vec<Feedback>,
+    /// Its pull request.
+    pub pull: Option<ShownPull>,
+    /// What the bot tells people, while it is pending.
+    pub report: Option<ShownReport>,
+    /// The ids of its commits on `main`, oldest first.
+    pub commits: Vec<Sha>,
+    /// The same commits, with what happened in each.
+    pub events: Vec<ShownEvent>,
+}
+
+/// A pull request.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ShownPull {
+    /// Its number.
+    pub number: PullNumber,
+    /// Its newest commit.
+    pub head: Sha,
+    /// Its branch.
+    pub branch: String,
+    /// `open`, `merged` or `closed`.
+    pub state: &'static str,
+}
+
+/// What the bot tells people.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ShownReport {
+    /// `success`, `waiting` or `failure`.
+    pub state: &'static str,
+    /// In one line.
+    pub title: String,
+    /// The whole explanation, as Markdown.
+    pub body: String,
+}
+
+/// A commit of `main`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ShownEvent {
+    /// Its id.
+    pub commit: Sha,
+    /// Which event it is.
+    pub event: Option<&'static str>,
+    /// When it was made.
+    pub at: String,
+    /// Its subject.
+    pub subject: String,
+}
+
+impl Shown {
+    /// A decided case, with the commits that tell of it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn decided(repo: &Repository, id: CaseId, commits: &[Sha]) -> Result<Self, BotError> {
+        let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+        let root = repo.read_commit(tip)?.tree;
+        let governance = Decision::governance_path_of(id);
+        let (file, decision) = match repo.read_path(root, &governance)? {
+            Some(bytes) => {
+                let read = yaml::read::<Decision>(&governance, &bytes);
+                (None, read.map_err(LedgerError::from)?)
+            }
+            None => {
+                let file = CaseFile::read(repo.objects(), root, id)?;
+                let decision = file.decision.clone();
+                (Some(file), decision)
+            }
+        };
+        let events = commits.iter().map(|commit| event(repo, *commit));
+        let mut shown = Self {
+            events: events.collect::<Result<_, _>>()?,
+            commits: commits.to_vec(),
+            ..Self::of_decision(id, decision)
+        };
+        if let Some(file) = file {
+            shown.recommendation = Some(file.recommendation);
+            shown.claim = file.claim;
+            shown.outcome = file.outcomes.last().cloned();
+            shown.outcomes = file.outcomes;
+            shown.feedback = file.feedback;
+        }
+        Ok(shown)
+    }
+
+    fn of_decision(id: CaseId, decision: Decision) -> Self {
+        let is_merged = decision.status.is_approval();
+        let pull = ShownPull {
+            number: decision.pull.number,
+            head: decision.pull.head,
+            branch: decision.pull.branch.clone(),
+            state: if is_merged { "merged" } else { "closed" },
+        };
+        Self {
+            id: Some(id),
+            status: decision.status.to_string(),
+            risk: Some(decision.risk.clone()),
+            decision: Some(decision),
+            ..Self::of_pull(pull)
+        }
+    }
+
+    fn of_pull(pull: ShownPull) -> Self {
+        Self {
+            id: None,
+            status: Standing::Pending.to_string(),
+            recommendation: None,
+            risk: None,
+            decision: None,
+            claim: None,
+            outcome: None,
+            outcomes: Vec::new(),
+            feedback: Vec::new(),
+            pull: Some(pull),
+            report: None,
+            commits: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// A case that waits.
+    pub fn pending(heard: &Pending) -> Self {
+        let (pull, hearing) = (&heard.pull, &heard.hearing);
+        let report = ShownReport {
+            state: hearing.report.state.as_str(),
+            title: hearing.report.title.clone(),
+            body: hearing.report.body.clone(),
+        };
+        Self {
+            id: hearing.id,
+            recommendation: hearing.document.clone(),
+            risk: hearing.assessment.clone(),
+            report: Some(report),
+            ..Self::without_case(pull)
+        }
+    }
+
+    /// A pull request that is no case: not heard yet, or ended without becoming one.
+    pub fn without_case(pull: &Pull) -> Self {
+        let is_open = pull.state == PullState::Open;
+        let shown = Self::of_pull(ShownPull {
+            number: pull.number,
+            head: pull.head,
+            branch: pull.branch.clone(),
+            state: if is_open { "open" } else { "closed" },
+        });
+        let status = match pull.state {
+            PullState::Done => "ended".to_owned(),
+            PullState::Open | PullState::Closed { .. } => shown.status,
+        };
+        Self {
+            status,
+            report: pull.last_report.as_deref().map(read_report),
+            ..shown
+        }
+    }
+
+    /// Whether it still waits.
+    pub fn is_pending(&self) -> bool {
+        self.status == Standing::Pending.as_str()
+    }
+}
+
+impl Bot {
+    /// A pull request that no decided case is about; none if there is no such pull request.
+    ///
+    /// # Errors
+    /// When the repository or the forge fails.
+    pub fn show_undecided(&mut self, number: PullNumber) -> Result<Option<Shown>, BotError> {
+        let mut pulls = self.open_pulls()?.into_iter();
+        if let Some(pull) = pulls.find(|pull| pull.number == number) {
+            return Ok(Some(Shown::pending(&self.hear(pull)?)));
+        }
+        let pull = self.find_pull(number)?;
+        Ok(pull.as_ref().map(Shown::without_case))
+    }
+
+    /// The waiting pull request whose branch is named after a case, as branches are by custom.
+    ///
+    /// # Errors
+    /// When the repository or the forge fails.
+    pub fn show_named(&mut self, id: CaseId) -> Result<Option<Shown>, BotError> {
+        let name = id.to_string();
+        for pull in self.open_pulls()? {
+            if pull.branch.ends_with(&name) {
+                let heard = self.hear(pull)?;
+                if heard.hearing.id == Some(id) {
+                    return Ok(Some(Shown::pending(&heard)));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn event(repo: &Repository, id: Sha) -> Result<ShownEvent, BotError> {
+    let commit = repo.read_commit(id)?;
+    let entry = Entry::of(&commit);
+    Ok(ShownEvent {
+        commit: id,
+        event: entry.event.map(|event| event.as_str()),
+        at: time::text(&entry.at),
+        subject: commit.message.lines().next().unwrap_or_default().to_owned(),
+    })
+}
+
+/// A report as the forge keeps it: state, title and body in one text.
+fn read_report(text: &str) -> ShownReport {
+    let (first, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let states = [
+        ReportState::Success,
+        ReportState::Waiting,
+        ReportState::Failure,
+    ];
+    let known = states.into_iter().find_map(|state| {
+        let title = first.strip_prefix(state.as_str())?.strip_prefix(": ")?;
+        Some((state, title))
+    });
+    let (state, title) = known.unwrap_or((ReportState::Failure, first));
+    ShownReport {
+        state: state.as_str(),
+        title: title.to_owned(),
+        body: body.to_owned(),
+    }
+}

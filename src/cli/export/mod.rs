@@ -1,0 +1,178 @@
+//! `countersign export`: the whole trail as a table, for tools that know nothing of git.
+
+mod csv;
+mod file;
+mod jsonl;
+mod parquet;
+mod sqlite;
+mod table;
+
+use std::path::PathBuf;
+
+use self::file::Beside;
+use self::table::{Parts, Row};
+use super::cases;
+use super::options::Options;
+use super::output::{self, Format};
+use super::{Answer, Result, failure};
+use crate::bot::Pending;
+use crate::domain::documents::Role;
+use crate::domain::ids::CaseId;
+use crate::git::Repository;
+use crate::insight::{Case, Index};
+use crate::ledger::{LedgerError, case_files};
+
+/// Write all recommendations, decided and pending, into a file: --format sqlite, csv, jsonl or parquet
+///
+/// The table is `agent_governance_log` with the framework's columns; in SQLite its indexes too. The file is there whole
+/// or not at all. Cases whose documents cannot be read are left out, said on standard error, and make the exit status 3.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// The file; an older one is replaced once the new one is whole
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Something that takes rows.
+trait Sink {
+    /// Takes one.
+    fn row(&mut self, row: &Row) -> Result<()>;
+    /// Writes what is left.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+impl Export {
+    /// Exports.
+    ///
+    /// # Errors
+    /// When the repository cannot be read or the file cannot be written.
+    pub fn run(&self, options: &Options) -> Result {
+        let repo = options.open()?;
+        let (index, waiting) = cases::read_with_pending(options, &repo)?;
+        let beside = Beside::of(&self.output)?;
+        let sink: Box<dyn Sink> = match options.format {
+            Format::Sqlite => Box::new(sqlite::Sqlite::create(beside.path())?),
+            Format::Csv => Box::new(csv::Csv::create(beside.open()?)?),
+            Format::Jsonl => Box::new(jsonl::Jsonl::create(beside.open()?)),
+            Format::Parquet => Box::new(parquet::Parquet::create(beside.open()?)?),
+            Format::Text | Format::Json | Format::Markdown => {
+                return Err(failure::usage(
+                    "an export needs `--format sqlite`, `csv`, `jsonl` or `parquet`",
+                ));
+            }
+        };
+        let mut exported = Exported {
+            sink,
+            rows: 0,
+            left_out: 0,
+        };
+        exported.put_decided(&repo, &index)?;
+        exported.put_pending(&index, &waiting)?;
+        exported.sink.finish()?;
+        beside.place()?;
+        output::note(&format!(
+            "{} rows in `{}`",
+            exported.rows,
+            self.output.display()
+        ));
+        if exported.left_out > 0 {
+            output::warning(&format!(
+                "{} cases are left out, because they cannot be read",
+                exported.left_out
+            ));
+            return Ok(Answer::No);
+        }
+        Ok(if index.unreadable().is_empty() {
+            Answer::Done
+        } else {
+            Answer::No
+        })
+    }
+}
+
+struct Exported {
+    sink: Box<dyn Sink>,
+    rows: u64,
+    left_out: u64,
+}
+
+impl Exported {
+    fn put_decided(&mut self, repo: &Repository, index: &Index) -> Result<()> {
+        let tip = index.tip().ok_or(LedgerError::NoMain)?;
+        let root = repo.read_commit(tip)?.tree;
+        // Numbers follow the order of decision, so that a row keeps its own for ever.
+        let cases: Vec<&Case> = index
+            .cases()
+            .iter()
+            .filter(|case| case.is_recommendation())
+            .collect();
+        let ids: Vec<CaseId> = cases.iter().filter_map(|case| case.id).collect();
+        let mut numbered = (1..).zip(&cases);
+        let mut failed = None;
+        case_files::read_all(repo, root, &ids, &mut |id, file| {
+            let Some((number, case)) = numbered.next() else {
+                return;
+            };
+            if failed.is_some() {
+                return;
+            }
+            match file {
+                Ok(file) => {
+                    let parts = Parts {
+                        number,
+                        case,
+                        about: &file.recommendation,
+                        risk: Some(&file.decision.risk),
+                        requires_approval: file.decision.required.role != Role::None,
+                        file: Some(&file),
+                    };
+                    failed = self.put(&parts).err();
+                }
+                Err(error) => {
+                    self.left_out += 1;
+                    output::warning(&format!("`{id}` is left out: {error}"));
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn put_pending(&mut self, index: &Index, waiting: &[Pending]) -> Result<()> {
+        let decided = index.cases().iter().filter(|case| case.is_recommendation());
+        let first = i64::try_from(decided.count())
+            .unwrap_or(i64::MAX)
+            .saturating_add(1);
+        let mut number = first;
+        for pending in waiting {
+            let case = pending.case();
+            if !index.pending().contains(&case) || !case.is_recommendation() {
+                continue;
+            }
+            let Some(about) = &pending.hearing.document else {
+                self.left_out += 1;
+                output::warning(&format!(
+                    "pull request {} is left out: {}",
+                    pending.pull.number, pending.hearing.report.title
+                ));
+                continue;
+            };
+            let ruling = pending.hearing.ruling.as_ref();
+            self.put(&Parts {
+                number,
+                case: &case,
+                about,
+                risk: pending.hearing.assessment.as_ref(),
+                requires_approval: ruling.is_none_or(|ruling| ruling.required.role != Role::None),
+                file: None,
+            })?;
+            number = number.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, parts: &Parts) -> Result<()> {
+        self.sink.row(&parts.row())?;
+        self.rows += 1;
+        Ok(())
+    }
+}

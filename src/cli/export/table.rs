@@ -1,0 +1,281 @@
+//! The table that every format writes: the framework's `agent_governance_log`, column by column, with a few
+//! columns of ours at its end.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value as Json, json};
+
+use crate::domain::documents::{Assessment, Outcome, Recommendation};
+use crate::domain::level::Score;
+use crate::insight::Case;
+use crate::ledger::CaseFile;
+
+/// The table's name.
+pub const TABLE: &str = "agent_governance_log";
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number.
+    Whole,
+    /// A score: hundredths are exact.
+    Score,
+    /// True or false.
+    Bool,
+    /// Text.
+    Text,
+    /// A JSON value.
+    Json,
+    /// A moment.
+    Time,
+}
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// How the framework's schema declares it.
+    pub declared: &'static str,
+}
+
+const fn column(name: &'static str, kind: Kind, declared: &'static str) -> Column {
+    Column {
+        name,
+        kind,
+        declared,
+    }
+}
+
+/// All columns, in order.
+#[rustfmt::skip]
+pub const COLUMNS: [Column; 34] = [
+    column("id",                  Kind::Whole, "INTEGER PRIMARY KEY AUTOINCREMENT"),
+    column("agent_name",          Kind::Text,  "TEXT NOT NULL"),
+    column("session_id",          Kind::Text,  "TEXT NOT NULL"),
+    column("action_type",         Kind::Text,  "TEXT NOT NULL"),
+    column("action_details",      Kind::Json,  "JSON NOT NULL"),
+    column("recommended_changes", Kind::Json,  "JSON"),
+    column("rationale",           Kind::Text,  "TEXT"),
+    column("research_citations",  Kind::Json,  "JSON"),
+    column("risk_score",          Kind::Score, "INTEGER NOT NULL"),
+    column("risk_level",          Kind::Text,  "TEXT NOT NULL"),
+    column("risk_factors",        Kind::Json,  "JSON"),
+    column("requires_approval",   Kind::Bool,  "BOOLEAN NOT NULL DEFAULT 0"),
+    column("approval_status",     Kind::Text,  "TEXT"),
+    column("approved_by",         Kind::Text,  "TEXT"),
+    column("approval_timestamp",  Kind::Time,  "DATETIME"),
+    column("rejection_reason",    Kind::Text,  "TEXT"),
+    column("executed",            Kind::Bool,  "BOOLEAN DEFAULT 0"),
+    column("execution_timestamp", Kind::Time,  "DATETIME"),
+    column("execution_result",    Kind::Text,  "TEXT"),
+    column("outcome_success",     Kind::Bool,  "BOOLEAN"),
+    column("outcome_details",     Kind::Json,  "JSON"),
+    column("outcome_timestamp",   Kind::Time,  "DATETIME"),
+    column("user_feedback",       Kind::Text,  "TEXT"),
+    column("feedback_timestamp",  Kind::Time,  "DATETIME"),
+    column("created_at",          Kind::Time,  "DATETIME NOT NULL"),
+    column("updated_at",          Kind::Time,  "DATETIME NOT NULL"),
+    // Ours.
+    column("case_id",             Kind::Text,  "TEXT NOT NULL"),
+    column("pull_request",        Kind::Whole, "INTEGER"),
+    column("targets",             Kind::Json,  "JSON"),
+    column("risk_triggers",       Kind::Json,  "JSON"),
+    column("rejection_words",     Kind::Text,  "TEXT"),
+    column("confidence",          Kind::Text,  "TEXT"),
+    column("executor",            Kind::Text,  "TEXT"),
+    column("decision_commit",     Kind::Text,  "TEXT"),
+];
+
+/// One value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// None.
+    Null,
+    /// A whole number.
+    Whole(i64),
+    /// A score, in hundredths.
+    Score(u32),
+    /// True or false.
+    Bool(bool),
+    /// Text.
+    Text(String),
+    /// A JSON value, as text.
+    Json(String),
+    /// A moment.
+    Time(DateTime<Utc>),
+}
+
+/// A row: one cell a column.
+pub type Row = [Cell; COLUMNS.len()];
+
+impl From<Option<DateTime<Utc>>> for Cell {
+    fn from(at: Option<DateTime<Utc>>) -> Self {
+        at.map_or(Self::Null, Self::Time)
+    }
+}
+impl From<Json> for Cell {
+    fn from(value: Json) -> Self {
+        match value {
+            Json::Null => Self::Null,
+            value => Self::Json(value.to_string()),
+        }
+    }
+}
+
+/// What a row is made of, whether the case is decided or waits.
+pub struct Parts<'a> {
+    /// The row's number: decided cases keep theirs for ever, because decisions are only added.
+    pub number: i64,
+    /// The case.
+    pub case: &'a Case,
+    /// What was proposed.
+    pub about: &'a Recommendation,
+    /// How risky that is; none while it is invalid.
+    pub risk: Option<&'a Assessment>,
+    /// Whether people have to approve.
+    pub requires_approval: bool,
+    /// What is on record, if it is decided.
+    pub file: Option<&'a CaseFile>,
+}
+
+impl Parts<'_> {
+    /// The row.
+    pub fn row(&self) -> Row {
+        let Self {
+            number,
+            case,
+            about,
+            risk,
+            requires_approval,
+            file,
+        } = *self;
+        let [result, success, details, started, finished] = self.outcome();
+        let [said, said_at] = self.feedback();
+        let rejection = file.and_then(|file| file.decision.rejection.as_ref());
+        let category = rejection.map(|no| no.category.to_string());
+        let [targets, triggers, words, sure, executor, commit] = self.ours();
+        [
+            Cell::Whole(number),
+            Cell::Text(about.agent.to_string()),
+            Cell::Text(about.session.to_string()),
+            Cell::Text(about.action.to_string()),
+            json!({"targets": about.targets, "details": about.details, "expects": about.expects})
+                .into(),
+            json!(about.changes).into(),
+            told(about.rationale.clone()),
+            json!(about.citations).into(),
+            Cell::Score(risk.map_or(Score::MAX, |risk| risk.score).as_hundredths()),
+            Cell::Text(
+                risk.map_or("INVALID", |risk| risk.level.as_str())
+                    .to_owned(),
+            ),
+            risk.map(factors).unwrap_or_default().into(),
+            Cell::Bool(requires_approval),
+            Cell::Text(case.standing.to_string()),
+            told(case.decided_by().unwrap_or_default()),
+            case.decided_at.into(),
+            told(category.unwrap_or_default()),
+            Cell::Bool(case.is_executed()),
+            started,
+            result,
+            success,
+            details,
+            finished,
+            said,
+            said_at,
+            Cell::Time(about.created_at),
+            Cell::Time(self.updated_at()),
+            Cell::Text(about.id.to_string()),
+            case.number.map_or(Cell::Null, |number| {
+                Cell::Whole(i64::try_from(number.0).unwrap_or(i64::MAX))
+            }),
+            targets,
+            triggers,
+            words,
+            sure,
+            executor,
+            commit,
+        ]
+    }
+
+    /// The last of our own columns: targets, triggers, words of a rejection, confidence, executor, commit.
+    fn ours(&self) -> [Cell; 6] {
+        let case = self.case;
+        let rejection = self.file.and_then(|file| file.decision.rejection.as_ref());
+        let words = rejection.map(|no| no.reason.clone());
+        let sure: Vec<&str> = case.confidence.iter().map(|word| word.as_str()).collect();
+        let executor = case.executor.as_deref().unwrap_or_default();
+        let commit = case.commits.first().map(ToString::to_string);
+        [
+            json!(self.about.targets).into(),
+            self.risk
+                .map(|risk| json!(risk.triggers))
+                .unwrap_or_default()
+                .into(),
+            told(words.unwrap_or_default()),
+            told(sure.join(", ")),
+            told(executor.to_owned()),
+            told(commit.unwrap_or_default()),
+        ]
+    }
+
+    /// Result, success, details, start and end of the last attempt.
+    fn outcome(&self) -> [Cell; 5] {
+        let Some(outcome) = self.file.and_then(|file| file.outcomes.last()) else {
+            return [const { Cell::Null }; 5];
+        };
+        let mut details = json!(outcome.details);
+        if let (Some(error), Json::Object(map)) = (&outcome.error, &mut details) {
+            map.entry("error").or_insert_with(|| json!(error));
+        }
+        [
+            Cell::Text(Outcome::word(outcome.success).to_owned()),
+            outcome.success.map_or(Cell::Null, Cell::Bool),
+            details.into(),
+            Cell::Time(outcome.started_at),
+            Cell::Time(outcome.finished_at),
+        ]
+    }
+
+    /// Everything that people said, and when they last did.
+    fn feedback(&self) -> [Cell; 2] {
+        let said = self.file.map_or(&[][..], |file| &file.feedback);
+        let lines: Vec<String> = said
+            .iter()
+            .map(|feedback| format!("{}: {}", feedback.by, feedback.message))
+            .collect();
+        [
+            told(lines.join("\n")),
+            said.last().map(|feedback| feedback.at).into(),
+        ]
+    }
+
+    fn updated_at(&self) -> DateTime<Utc> {
+        let outcomes = self.file.into_iter().flat_map(|file| &file.outcomes);
+        let feedback = self.file.into_iter().flat_map(|file| &file.feedback);
+        let times = outcomes
+            .map(|outcome| outcome.finished_at)
+            .chain(feedback.map(|feedback| feedback.at))
+            .chain(self.case.decided_at);
+        times.max().unwrap_or(self.about.created_at)
+    }
+}
+
+fn told(text: String) -> Cell {
+    if text.is_empty() {
+        Cell::Null
+    } else {
+        Cell::Text(text)
+    }
+}
+
+/// The points of each factor by its name, as the framework keeps them.
+fn factors(risk: &Assessment) -> Json {
+    let points = risk.factors.iter();
+    points
+        .map(|factor| (factor.name.clone(), json!(factor.points)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

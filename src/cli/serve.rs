@@ -1,0 +1,283 @@
+//! `countersign serve`: keeps governance repositories by webhooks and timers.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::identity::Identity;
+use super::options::{Hiring, Options};
+use super::place::{Place, find_github_name};
+use super::{Answer, Result, failure, output};
+use crate::forge::github::Scout;
+use crate::server::{
+    self, Charge, Doorway, Finding, Office, Pace, PublicUrl, Search, Setup, signalled,
+};
+
+/// Serve governance repositories: dashboard, API, webhooks, timers
+///
+/// Works off what comes, by webhook or by looking, until it is told to stop. `--repo` may be given
+/// several times, for folders and for repositories on GitHub. Without it, an App serves every
+/// governance repository that it is installed on; without an App, one is registered in the browser.
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// Where to listen; port 0 takes a free one and says which
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        env = "COUNTERSIGN_LISTEN",
+        hide_env_values = true
+    )]
+    listen: SocketAddr,
+    /// Allow --listen to name an address that other machines reach; everybody then has to sign in
+    #[arg(long)]
+    remote: bool,
+    /// How browsers name this server, where something stands in front of it that speaks TLS:
+    /// `https://governance.example.org`
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "COUNTERSIGN_PUBLIC_URL",
+        hide_env_values = true
+    )]
+    public_url: Option<PublicUrl>,
+    /// Have people sign in to read as well, also on this machine
+    #[arg(long)]
+    private: bool,
+    /// A name under which this server is reached, beside those of its own machine; may be given several times
+    ///
+    /// Dashboard and MCP answer to no other, so that no page in a browser reaches it under a name of its own.
+    #[arg(
+        long = "host",
+        value_name = "NAME",
+        env = "COUNTERSIGN_HOSTS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    hosts: Vec<String>,
+    /// Seconds between two times that everything is read anew: what no webhook told is heard then
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    reconcile: u64,
+    /// Milliseconds between two looks at a folder
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    look: u64,
+}
+
+/// The exit status of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+impl Serve {
+    /// Serves until it is told to stop.
+    ///
+    /// # Errors
+    /// When nothing can be served.
+    pub fn run(&self, options: &Options) -> Result {
+        options.read_signing_key()?;
+        self.refuse_to_be_exposed_by_accident()?;
+        let identity = &options.identity;
+        let served = Served::of(options)?;
+        let office = Office::new(
+            Pace {
+                look: Duration::from_millis(self.look),
+                reconcile: Duration::from_secs(self.reconcile),
+            },
+            served.setup(identity)?,
+        );
+        match identity.webhook_secret()? {
+            Some(secret) => office.use_webhook_secret(secret),
+            None if served.is_on_github() && office.setup().is_none() => {
+                output::warning(
+                    "webhooks are refused, and only the timer looks: COUNTERSIGN_WEBHOOK_SECRET is not set",
+                );
+            }
+            None => {}
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(self.listen))
+            .map_err(|error| {
+                failure::hinted(
+                    format!(
+                        "cannot listen on {}: {}",
+                        self.listen,
+                        failure::plain(&error)
+                    ),
+                    "name another address with `--listen ADDRESS`",
+                )
+            })?;
+        let address = listener.local_addr()?;
+        office.front().open(Doorway {
+            address,
+            public_url: self.public_url.clone(),
+            // Whoever is reached under a name is not alone on this machine.
+            is_private: self.private || !self.hosts.is_empty(),
+        });
+        let hosts = self.hosts.iter().cloned();
+        let public = self.public_url.as_ref().map(PublicUrl::host);
+        // Whoever listens on one address of the machine is reached under it.
+        let own = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
+        office.answer_to(hosts.chain(public).chain(own));
+        served.begin(options, &office)?;
+        output::note(&format!("listening on http://{address}; Ctrl-C stops"));
+        if let Some(path) = office.setup().and_then(Setup::find_address) {
+            output::note(&format!(
+                "nothing says who we are on GitHub; register an App at http://{address}{path}"
+            ));
+        }
+        self.say_who_reads(&office);
+        runtime.block_on(server::serve(listener, office, told_to_stop()))?;
+        output::note("stopped");
+        Ok(Answer::Done)
+    }
+
+    /// Other machines reach the server only when that is meant.
+    fn refuse_to_be_exposed_by_accident(&self) -> Result<()> {
+        if self.listen.ip().is_loopback() || self.remote {
+            return Ok(());
+        }
+        Err(failure::hinted(
+            format!("{} is reached from other machines", self.listen),
+            "say so with `--remote`; better, listen on 127.0.0.1 behind something that speaks TLS, and name it with `--public-url https://…`",
+        ))
+    }
+
+    fn say_who_reads(&self, office: &Office) {
+        if office.front().doorway().may_all_read_folders() {
+            output::note(
+                "everybody on this machine may read what is in folders; `--private` has them sign in (`countersign token create`)",
+            );
+        }
+        let is_https = office.front().doorway().is_https();
+        if self.remote && !is_https {
+            output::warning(
+                "tokens and cookies travel to other machines without TLS: put something in front that speaks it, and name it with --public-url https://…",
+            );
+        }
+    }
+}
+
+/// What is to be served.
+struct Served {
+    folders: Vec<PathBuf>,
+    /// `OWNER/NAME` each.
+    named: Vec<String>,
+    /// Whether everything is served that the App is installed on.
+    is_everything: bool,
+}
+
+impl Served {
+    fn of(options: &Options) -> Result<Self> {
+        let mut served = Self {
+            folders: Vec::new(),
+            named: Vec::new(),
+            is_everything: false,
+        };
+        for name in options.repos() {
+            match find_github_name(name) {
+                Some(repository) => served.named.push(repository.to_owned()),
+                None => served.folders.push(name.to_owned()),
+            }
+        }
+        if options.repos().is_empty() {
+            let usual = options.repo()?;
+            match options.identity.connection()? {
+                Some(connection) if connection.is_app() => served.is_everything = true,
+                _ if usual.exists() => served.folders.push(usual.to_owned()),
+                None => served.is_everything = true,
+                Some(_) => {
+                    return Err(failure::hinted(
+                        "nothing says which repositories are to be served",
+                        "name them with `--repo PATH|OWNER/NAME`; only an App knows where it is installed",
+                    ));
+                }
+            }
+        }
+        Ok(served)
+    }
+
+    const fn is_on_github(&self) -> bool {
+        self.is_everything || !self.named.is_empty()
+    }
+
+    /// An App can be registered while GitHub is to be served and nothing says who we are there.
+    fn setup(&self, identity: &Identity) -> Result<Option<Setup>> {
+        if !self.is_on_github() || identity.connection()?.is_some() {
+            return Ok(None);
+        }
+        let setup = Setup::new(&identity.api_url(), identity.state_folder()?)?;
+        Ok(Some(setup))
+    }
+
+    fn begin(self, options: &Options, office: &Office) -> Result<()> {
+        for folder in &self.folders {
+            let place = Place::Local(folder.clone());
+            // A folder must be there from the start; GitHub may be out of reach for a while.
+            place.open_forge()?;
+            office.keep(charge(&options.identity, options.hiring(), place))?;
+        }
+        if self.is_on_github() {
+            office.search(self.search(options.identity.clone(), options.hiring()))?;
+        }
+        Ok(())
+    }
+
+    fn search(self, identity: Identity, hiring: Hiring) -> Search {
+        let mut scout = None;
+        Box::new(move |kept| {
+            let Some(connection) = identity.connection()? else {
+                return Ok(Finding::default());
+            };
+            let all: BTreeSet<String> = if self.is_everything {
+                let scout = match &mut scout {
+                    Some(scout) => scout,
+                    None => scout.insert(Scout::new(Arc::clone(&connection))?),
+                };
+                scout.look()?
+            } else {
+                self.named.iter().cloned().collect()
+            };
+            let mut new = Vec::new();
+            for name in &all {
+                if !kept.contains(&name.to_ascii_lowercase()) {
+                    let forge = identity.forge_on(Arc::clone(&connection), name)?;
+                    new.push(charge(&identity, hiring.clone(), Place::Github(forge)));
+                }
+            }
+            Ok(Finding { all, new })
+        })
+    }
+}
+
+/// What a keeper needs for a place.
+fn charge(identity: &Identity, hiring: Hiring, place: Place) -> Charge {
+    let github = match &place {
+        Place::Local(_) => None,
+        Place::Github(forge) => Some(forge.clone()),
+    };
+    Charge {
+        name: place.name(),
+        // Without any folder for state nobody can have made a token.
+        tokens: place.tokens(identity).ok(),
+        hire: Box::new(move || hiring.bot(&place)),
+        github,
+        decides: true,
+    }
+}
+
+/// The first signal stops when everything is done, the second one at once.
+async fn told_to_stop() {
+    if let Err(error) = signalled().await {
+        tracing::warn!("signals cannot be heard, so only a kill stops this: {error}");
+        return std::future::pending().await;
+    }
+    output::note("stopping when what was accepted is done; once more stops at once");
+    tokio::spawn(async {
+        if signalled().await.is_ok() {
+            std::process::exit(INTERRUPTED);
+        }
+    });
+}

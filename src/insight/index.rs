@@ -1,0 +1,191 @@
+//! Every case of a trail in memory, in the order of decision: filled once, then by what is added.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use super::case::{Case, Execution};
+use super::query::Query;
+use super::word::{Word, Words};
+use crate::domain::ids::{CaseId, PullNumber, Sha};
+
+/// A commit of `main` that tells nothing, or something that cannot be: it is in the trail and in no case.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unreadable {
+    /// The commit.
+    pub commit: Sha,
+    /// Why nothing could be made of it.
+    pub reason: String,
+}
+
+/// One event of a trail, as an index takes it in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Added {
+    /// A case was decided.
+    Decided(Box<Case>),
+    /// Its execution was announced.
+    Claimed(CaseId, DateTime<Utc>),
+    /// An attempt to carry it out ended.
+    Executed(CaseId, Execution),
+    /// A person said something about it.
+    Feedback(CaseId),
+    /// Something happened that is of no case: genesis, a freeze.
+    Nothing,
+    /// Nothing can be made of the commit, for this reason.
+    Unreadable(String),
+}
+
+/// Every case of a trail.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    cases: Vec<Case>,
+    by_id: HashMap<CaseId, u32>,
+    by_number: HashMap<PullNumber, u32>,
+    pending: Vec<Case>,
+    unreadable: Vec<Unreadable>,
+    words: Words,
+    tip: Option<Sha>,
+    commits: usize,
+}
+
+impl Index {
+    /// Every decided case, in the order of decision.
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// The cases that wait, as they were last told: see [`Index::know_pending`].
+    pub fn pending(&self) -> &[Case] {
+        &self.pending
+    }
+
+    /// Says which cases wait now: the trail does not know them. Those that are decided are left out: between the
+    /// decision and the end of its pull request a case is both.
+    pub fn know_pending(&mut self, pending: Vec<Case>) {
+        self.pending = pending;
+        self.pending.retain(|case| {
+            let decided = case.id.and_then(|id| self.by_id.get(&id));
+            let decided = decided.and_then(|place| self.cases.get(*place as usize));
+            decided.is_none_or(|decided| decided.number != case.number)
+        });
+    }
+
+    /// The case of this id, decided or pending.
+    pub fn find(&self, id: CaseId) -> Option<&Case> {
+        self.find_decided(id)
+            .or_else(|| self.pending.iter().find(|case| case.id == Some(id)))
+    }
+
+    /// The decided case of this id.
+    pub fn find_decided(&self, id: CaseId) -> Option<&Case> {
+        self.cases.get(*self.by_id.get(&id)? as usize)
+    }
+
+    /// The case of this pull request, decided or pending.
+    pub fn find_number(&self, number: PullNumber) -> Option<&Case> {
+        let decided = self.by_number.get(&number);
+        decided
+            .and_then(|place| self.cases.get(*place as usize))
+            .or_else(|| self.pending.iter().find(|case| case.number == Some(number)))
+    }
+
+    /// The cases that are asked for: pending ones first, then decided ones, each the newest first.
+    pub fn query<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Case> {
+        let test = query.test();
+        let newest_first = self.pending.iter().rev().chain(self.cases.iter().rev());
+        newest_first.filter(move |case| test(case))
+    }
+
+    /// Every agent with a case, by name.
+    pub fn agents(&self) -> Vec<Word> {
+        let all = self.cases.iter().chain(&self.pending);
+        let names: BTreeSet<&Word> = all.filter_map(|case| case.agent.as_ref()).collect();
+        names.into_iter().cloned().collect()
+    }
+
+    /// The commits that are in no case, oldest first.
+    pub fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    /// The commit of `main` up to which everything is in here.
+    pub const fn tip(&self) -> Option<Sha> {
+        self.tip
+    }
+
+    /// How many commits of `main` are in here.
+    pub const fn commits(&self) -> usize {
+        self.commits
+    }
+
+    /// The names of this index.
+    pub const fn words(&mut self) -> &mut Words {
+        &mut self.words
+    }
+
+    /// Room for so many more events, which are mostly decisions and outcomes by turns.
+    pub fn reserve(&mut self, events: usize) {
+        self.cases.reserve(events / 2);
+        self.by_id.reserve(events / 2);
+        self.by_number.reserve(events / 2);
+    }
+
+    /// Takes in the next commit of `main`.
+    pub fn add(&mut self, commit: Sha, added: Added) {
+        self.tip = Some(commit);
+        self.commits += 1;
+        let reason = match added {
+            Added::Nothing => return,
+            Added::Unreadable(reason) => Some(reason),
+            Added::Decided(case) => self.decide(commit, *case),
+            Added::Claimed(id, at) => self.change(commit, id, |case| case.claimed_at = Some(at)),
+            Added::Executed(id, execution) => {
+                self.change(commit, id, |case| case.execution = Some(execution))
+            }
+            Added::Feedback(id) => self.change(commit, id, |case| case.feedback += 1),
+        };
+        if let Some(reason) = reason {
+            self.unreadable.push(Unreadable { commit, reason });
+        }
+    }
+
+    fn decide(&mut self, commit: Sha, mut case: Case) -> Option<String> {
+        let (Some(id), Ok(place)) = (case.id, u32::try_from(self.cases.len())) else {
+            return Some("it decides a case without an id".to_owned());
+        };
+        if self.by_id.contains_key(&id) {
+            return Some(format!(
+                "it decides `{id}` once more: the first decision stands"
+            ));
+        }
+        self.by_id.insert(id, place);
+        if let Some(number) = case.number {
+            self.by_number.insert(number, place);
+            self.pending
+                .retain(|waiting| waiting.number != Some(number));
+        }
+        // Most cases get two commits, and the next size that a vector takes by itself is four.
+        case.commits.reserve_exact(2);
+        case.commits.push(commit);
+        self.cases.push(case);
+        None
+    }
+
+    fn change(
+        &mut self,
+        commit: Sha,
+        id: CaseId,
+        change: impl FnOnce(&mut Case),
+    ) -> Option<String> {
+        let place = self.by_id.get(&id).copied();
+        let Some(case) = place.and_then(|place| self.cases.get_mut(place as usize)) else {
+            return Some(format!("it is about `{id}`, which was not decided before"));
+        };
+        case.commits.push(commit);
+        change(case);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

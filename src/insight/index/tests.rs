@@ -1,0 +1,138 @@
+//! What an index finds, and what it does with what cannot be.
+
+use super::*;
+use crate::domain::documents::RejectionCategory;
+use crate::domain::documents::Status::{Approved, AutoApproved, Rejected};
+use crate::insight::fixtures::{case, executed, id, index, monday};
+use crate::insight::{Ending, Kind, Period, Standing};
+
+fn numbers(index: &Index, query: &Query) -> Vec<u64> {
+    index
+        .query(query)
+        .filter_map(|case| Some(case.number?.0))
+        .collect()
+}
+
+fn waiting(number: u64) -> Case {
+    Case {
+        number: Some(PullNumber(number)),
+        ..Case::new(Some(id(number)), Kind::Recommendation, Standing::Pending)
+    }
+}
+
+#[test]
+fn cases_are_found_by_everything_that_is_known_of_them() {
+    let mut index = index(vec![
+        executed(case(1, "tuner", AutoApproved, 10, 0), Some(true)),
+        case(2, "tuner", Rejected, 45, 1),
+        case(3, "scout", Approved, 75, 2),
+    ]);
+    index.know_pending(vec![waiting(4)]);
+    let find = |query: Query| numbers(&index, &query);
+    assert_eq!(find(Query::default()), [4, 3, 2, 1]);
+    let of = |agent: &str| Query {
+        agent: Some(agent.to_owned()),
+        ..Query::default()
+    };
+    assert_eq!(find(of("tuner")), [2, 1]);
+    assert_eq!(
+        find(Query {
+            standing: Some(Standing::Pending),
+            ..Query::default()
+        }),
+        [4]
+    );
+    assert_eq!(
+        find(Query {
+            ending: Some(Ending::Success),
+            ..Query::default()
+        }),
+        [1]
+    );
+    assert_eq!(
+        find(Query {
+            ending: Some(Ending::Open),
+            ..Query::default()
+        }),
+        [3]
+    );
+    assert_eq!(
+        find(Query {
+            decided_by: Some("ALICE".into()),
+            ..Query::default()
+        }),
+        [3]
+    );
+    assert_eq!(
+        find(Query {
+            category: Some(RejectionCategory::TooRisky),
+            ..Query::default()
+        }),
+        [2]
+    );
+    let text = |text: &str| Query {
+        text: Some(text.to_owned()),
+        ..Query::default()
+    };
+    assert_eq!(find(text("RSI tuner")), [2, 1]);
+    assert_eq!(find(text("too_risky")), [2]);
+    assert_eq!(find(text("#3")), [3]);
+    assert_eq!(find(text(&id(1).to_string())), [1]);
+    assert_eq!(find(text("nothing like it")), [0_u64; 0]);
+    let period = Period {
+        since: Some(monday()),
+        until: Some(monday() + chrono::TimeDelta::days(1)),
+    };
+    assert_eq!(
+        find(Query {
+            period,
+            ..Query::default()
+        }),
+        [4, 1]
+    );
+    assert_eq!(
+        index.find_number(PullNumber(2)).and_then(|case| case.id),
+        Some(id(2))
+    );
+    assert_eq!(index.find(id(4)).map(Case::is_pending), Some(true));
+    assert_eq!(index.agents(), [Word::from("scout"), Word::from("tuner")]);
+}
+
+#[test]
+fn what_is_decided_waits_no_longer() {
+    let mut index = index(vec![case(1, "tuner", Approved, 45, 0)]);
+    index.know_pending(vec![waiting(1), waiting(2)]);
+    assert_eq!(index.pending().len(), 1);
+    let decided = case(2, "tuner", Approved, 45, 0);
+    index.add(Sha::from_bytes([9; 20]), Added::Decided(Box::new(decided)));
+    assert_eq!(index.pending().len(), 0);
+}
+
+#[test]
+fn what_cannot_be_is_kept_as_such() {
+    let mut index = index(vec![case(1, "tuner", Approved, 45, 0)]);
+    let at = |byte: u8| Sha::from_bytes([byte; 20]);
+    index.add(
+        at(7),
+        Added::Decided(Box::new(case(1, "forger", Rejected, 10, 1))),
+    );
+    index.add(at(8), Added::Feedback(id(99)));
+    index.add(at(9), Added::Unreadable("it says nothing".to_owned()));
+    assert_eq!(
+        index.find(id(1)).and_then(|case| case.agent.as_deref()),
+        Some("tuner")
+    );
+    let commits: Vec<Sha> = index
+        .unreadable()
+        .iter()
+        .map(|found| found.commit)
+        .collect();
+    assert_eq!(commits, [at(7), at(8), at(9)]);
+    assert!(
+        index
+            .unreadable()
+            .iter()
+            .all(|found| !found.reason.is_empty())
+    );
+    assert_eq!((index.tip(), index.commits()), (Some(at(9)), 4));
+}

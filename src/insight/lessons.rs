@@ -1,0 +1,189 @@
+//! What an agent can learn from its own decided cases: facts of its trail, the most useful ones first,
+//! as many as fit into a prompt.
+//!
+//! Every line is computed from this agent's records; there is no advice that would be the same for another.
+
+mod gather;
+mod words;
+
+use serde::Serialize;
+
+use super::case::Case;
+use super::index::Index;
+use super::page::{Line, Page};
+use super::papers::Documents;
+use super::query::Period;
+use super::reports::Scope;
+use super::word::Word;
+use crate::domain::documents::RejectionCategory;
+use crate::domain::ids::{CaseId, ParameterName};
+use crate::domain::level::{Level, Score};
+
+/// The documents of so many cases are looked at, the newest ones.
+const MOST_READ: usize = 200;
+
+/// What an agent can learn.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lessons {
+    /// The agent.
+    pub agent: String,
+    /// Its decided recommendations.
+    pub decided: u32,
+    /// The facts, the most useful first.
+    pub facts: Vec<Fact>,
+    /// Cases whose documents could not be read, so that nothing is learned from them.
+    pub unread: usize,
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Fact {
+    /// How it fares on the whole.
+    Record {
+        /// Approved by people.
+        approved: u32,
+        /// Approved by the bot alone.
+        automatic: u32,
+        /// Rejected.
+        rejected: u32,
+        /// Withdrawn or expired.
+        dropped: u32,
+        /// Carried out well.
+        successes: u32,
+        /// Carried out badly.
+        failures: u32,
+    },
+    /// The same thing was rejected for the same concern.
+    Rejected {
+        /// What.
+        action: Word,
+        /// Why.
+        category: Option<RejectionCategory>,
+        /// How often.
+        times: u32,
+        /// The newest reason, in the person's words.
+        words: Option<String>,
+        /// What the newest would have changed.
+        changes: Option<String>,
+    },
+    /// Which numbers of a parameter came to which level.
+    Values {
+        /// The parameter.
+        parameter: ParameterName,
+        /// Where: the one target that they were proposed for; none if it was several at once.
+        target: Option<Word>,
+        /// The numbers by level: level, least, greatest, how often, how often rejected.
+        levels: Vec<Range>,
+    },
+    /// A trigger made it HIGH.
+    Trigger {
+        /// Which.
+        id: Word,
+        /// How often.
+        times: u32,
+        /// How often that was rejected.
+        rejected: u32,
+        /// The newest reason that it fired.
+        reason: Option<String>,
+    },
+    /// What failed.
+    Failed {
+        /// What.
+        action: Word,
+        /// What it would have changed.
+        changes: Option<String>,
+        /// What went wrong.
+        error: Option<String>,
+    },
+    /// What a person said.
+    Feedback {
+        /// Who.
+        by: String,
+        /// About what.
+        action: Option<Word>,
+        /// Their words.
+        words: String,
+    },
+    /// What passes by itself.
+    Passes {
+        /// What.
+        action: Word,
+        /// How often the bot approved it alone.
+        times: u32,
+        /// The highest score among them.
+        highest: Score,
+    },
+}
+
+/// Numbers of one level.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Range {
+    /// The level.
+    pub level: Level,
+    /// The least number.
+    pub least: String,
+    /// The greatest number.
+    pub greatest: String,
+    /// How often it was proposed.
+    pub times: u32,
+    /// How often that was rejected.
+    pub rejected: u32,
+}
+
+impl Lessons {
+    /// The cases whose documents it looks at: the newest of the agent.
+    pub fn wanted(index: &Index, agent: &str, period: Period) -> Vec<CaseId> {
+        let cases = decided(index, agent, period);
+        let newest = cases.iter().rev().take(MOST_READ);
+        newest.filter_map(|case| case.id).collect()
+    }
+
+    /// Computes them.
+    pub fn of(index: &Index, agent: &str, period: Period, documents: &Documents) -> Self {
+        let cases = decided(index, agent, period);
+        let facts = gather::all(&cases, documents);
+        let read = cases.iter().rev().take(MOST_READ);
+        let unread = read
+            .filter(|case| gather::find(case, documents).is_none())
+            .count();
+        Self {
+            agent: agent.to_owned(),
+            decided: u32::try_from(cases.len()).unwrap_or(u32::MAX),
+            facts,
+            unread,
+        }
+    }
+
+    /// The facts for a prompt: as many, in order, as `fits` takes; the rest is counted.
+    pub fn page(&self, mut fits: impl FnMut(&Line) -> bool) -> Page {
+        let mut page = Page::titled(format!("Lessons for {}", self.agent));
+        if self.facts.is_empty() {
+            page.text("None yet: no recommendation of this agent is decided.");
+            return page;
+        }
+        let lines: Vec<Line> = self.facts.iter().map(Fact::in_words).collect();
+        let all = lines.len();
+        let told: Vec<Line> = lines.into_iter().take_while(|line| fits(line)).collect();
+        let left = all - told.len();
+        page.list(told);
+        if left > 0 {
+            page.text(format!("{left} more facts are left out for want of room."));
+        }
+        if self.unread > 0 {
+            page.text(format!(
+                "The documents of {} cases could not be read.",
+                self.unread
+            ));
+        }
+        page
+    }
+}
+
+fn decided<'a>(index: &'a Index, agent: &str, period: Period) -> Vec<&'a Case> {
+    let scope = Scope {
+        period,
+        agent: Some(agent.to_owned()),
+    };
+    scope.decided(index)
+}

@@ -1,0 +1,231 @@
+//! Where the facts come from: each kind is gathered from the agent's cases by itself.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::{Fact, Range};
+use crate::domain::documents::{RejectionCategory, Status, time};
+use crate::domain::ids::ParameterName;
+use crate::domain::level::{Level, Score};
+use crate::insight::metrics::Tally;
+use crate::insight::papers::{Documents, Papers};
+use crate::insight::{Case, Word};
+
+/// So many of each kind of fact are told.
+const MOST_OF_A_KIND: usize = 5;
+
+/// All facts, the most useful first.
+pub(super) fn all(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    facts.extend(record(cases));
+    facts.extend(rejections(cases, documents));
+    facts.extend(values(cases, documents));
+    facts.extend(triggers(cases, documents));
+    facts.extend(failures(cases, documents));
+    facts.extend(feedback(cases, documents));
+    facts.extend(passes(cases));
+    facts
+}
+
+/// The documents of a case, if they were read.
+pub(super) fn find<'d>(case: &Case, documents: &'d Documents) -> Option<&'d Papers> {
+    documents.get(&case.id?)
+}
+
+fn record(cases: &[&Case]) -> Option<Fact> {
+    let mut tally = Tally::default();
+    cases.iter().for_each(|case| tally.add(case));
+    (tally.cases > 0).then(|| Fact::Record {
+        approved: tally.approval.count - tally.automatic.count,
+        automatic: tally.automatic.count,
+        rejected: tally.rejection.count,
+        dropped: tally.approval.of - tally.approval.count - tally.rejection.count,
+        successes: tally.success.count,
+        failures: tally.success.of - tally.success.count,
+    })
+}
+
+fn told(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn rejections(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+    let mut groups: BTreeMap<(&Word, Option<RejectionCategory>), Vec<&Case>> = BTreeMap::new();
+    for case in cases.iter().filter(|case| case.is_rejected()) {
+        if let Some(action) = &case.action {
+            groups
+                .entry((action, case.category))
+                .or_default()
+                .push(case);
+        }
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, cases)| std::cmp::Reverse(cases.len()));
+    let fact = |((action, category), cases): ((&Word, _), Vec<&Case>)| {
+        let newest = cases.last().and_then(|case| find(case, documents));
+        Fact::Rejected {
+            action: action.clone(),
+            category,
+            times: u32::try_from(cases.len()).unwrap_or(u32::MAX),
+            words: newest.and_then(Papers::reason).map(str::to_owned),
+            changes: newest.and_then(|papers| told(papers.changes_in_words())),
+        }
+    };
+    groups.into_iter().take(MOST_OF_A_KIND).map(fact).collect()
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    least: Decimal,
+    greatest: Decimal,
+    times: u32,
+    rejected: u32,
+}
+
+/// Numbers only say something about the place that they were for: what is LOW on paper is not LOW in production.
+/// Cases in which a trigger fired say nothing about the number.
+fn values(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+    let mut groups: BTreeMap<(&ParameterName, Option<&Word>), BTreeMap<Level, Numbers>> =
+        BTreeMap::new();
+    for case in cases.iter().filter(|case| case.triggers.is_empty()) {
+        let target = match &*case.targets {
+            [only] => Some(only),
+            _ => None,
+        };
+        let (Some(papers), Some(level)) = (find(case, documents), case.level) else {
+            continue;
+        };
+        let Some(changes) = papers.changes().filter(|changes| changes.len() == 1) else {
+            continue;
+        };
+        for (parameter, value) in changes {
+            let Some(number) = value.number() else {
+                continue;
+            };
+            let levels = groups.entry((parameter, target)).or_default();
+            let numbers = levels.entry(level).or_insert(Numbers {
+                least: number,
+                greatest: number,
+                times: 0,
+                rejected: 0,
+            });
+            numbers.least = numbers.least.min(number);
+            numbers.greatest = numbers.greatest.max(number);
+            numbers.times += 1;
+            numbers.rejected += u32::from(case.is_rejected());
+        }
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, levels)| {
+        std::cmp::Reverse(levels.values().map(|numbers| numbers.times).sum::<u32>())
+    });
+    let fact =
+        |((parameter, target), levels): ((&ParameterName, Option<&Word>), BTreeMap<_, _>)| {
+            Fact::Values {
+                parameter: parameter.clone(),
+                target: target.cloned(),
+                levels: levels
+                    .into_iter()
+                    .map(|(level, numbers)| range(level, numbers))
+                    .collect(),
+            }
+        };
+    groups.into_iter().take(MOST_OF_A_KIND).map(fact).collect()
+}
+
+fn range(level: Level, numbers: Numbers) -> Range {
+    Range {
+        level,
+        least: numbers.least.normalize().to_string(),
+        greatest: numbers.greatest.normalize().to_string(),
+        times: numbers.times,
+        rejected: numbers.rejected,
+    }
+}
+
+fn triggers(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+    let mut counts: BTreeMap<&Word, (u32, u32, Option<String>)> = BTreeMap::new();
+    for case in cases {
+        for id in &case.triggers {
+            let (times, rejected, reason) = counts.entry(id).or_default();
+            *times += 1;
+            *rejected += u32::from(case.is_rejected());
+            let decision = find(case, documents).and_then(|papers| papers.decision.as_ref());
+            let fired = decision
+                .into_iter()
+                .flat_map(|decision| &decision.risk.triggers);
+            let mut why = fired.filter(|fired| *id == *fired.id.as_str());
+            *reason = why
+                .next()
+                .map(|fired| fired.reason.clone())
+                .or(reason.take());
+        }
+    }
+    let mut facts: Vec<_> = counts.into_iter().collect();
+    facts.sort_by_key(|(_, (times, _, _))| std::cmp::Reverse(*times));
+    let fact = |(id, (times, rejected, reason)): (&Word, _)| Fact::Trigger {
+        id: id.clone(),
+        times,
+        rejected,
+        reason,
+    };
+    facts.into_iter().take(MOST_OF_A_KIND).map(fact).collect()
+}
+
+fn failures(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+    let newest = cases.iter().rev();
+    let failed = newest.filter(|case| case.success() == Some(false));
+    let fact = |case: &&Case| {
+        let papers = find(case, documents);
+        Some(Fact::Failed {
+            action: case.action.clone()?,
+            changes: papers.and_then(|papers| told(papers.changes_in_words())),
+            error: papers.and_then(Papers::error).map(str::to_owned),
+        })
+    };
+    failed.take(3).filter_map(fact).collect()
+}
+
+fn feedback(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+    let mut said = Vec::new();
+    for case in cases.iter().filter(|case| case.feedback > 0) {
+        let papers = find(case, documents).into_iter();
+        said.extend(
+            papers
+                .flat_map(|papers| &papers.feedback)
+                .map(|said| (*case, said)),
+        );
+    }
+    said.sort_by_key(|(_, feedback)| std::cmp::Reverse(time::text(&feedback.at)));
+    said.into_iter()
+        .take(MOST_OF_A_KIND)
+        .map(|(case, feedback)| Fact::Feedback {
+            by: feedback.by.to_string(),
+            action: case.action.clone(),
+            words: feedback.message.clone(),
+        })
+        .collect()
+}
+
+fn passes(cases: &[&Case]) -> Vec<Fact> {
+    let mut counts: BTreeMap<&Word, (u32, Score)> = BTreeMap::new();
+    let automatic = cases
+        .iter()
+        .filter(|case| case.standing.status() == Some(Status::AutoApproved));
+    for case in automatic.filter(|case| case.level == Some(Level::Low)) {
+        if let (Some(action), Some(score)) = (&case.action, case.score) {
+            let (times, highest) = counts.entry(action).or_default();
+            *times += 1;
+            *highest = score.max(*highest);
+        }
+    }
+    let mut facts: Vec<_> = counts.into_iter().collect();
+    facts.sort_by_key(|(_, (times, _))| std::cmp::Reverse(*times));
+    let fact = |(action, (times, highest)): (&Word, _)| Fact::Passes {
+        action: action.clone(),
+        times,
+        highest,
+    };
+    facts.into_iter().take(MOST_OF_A_KIND).map(fact).collect()
+}

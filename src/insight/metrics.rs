@@ -1,0 +1,334 @@
+//! The figures of the dashboard: cards, distributions, trends, and how agents and levels fare.
+//!
+//! Recommendations only; governance changes are counted apart. What is pending is in `total` and
+//! `pending` and in no rate: nobody has said anything about it yet.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::case::{Case, Execution};
+use super::index::Index;
+use super::query::Period;
+use super::share::Share;
+use super::trend::{Bucket, Step, Trend};
+use super::word::Word;
+use crate::domain::documents::{RejectionCategory, Status};
+use crate::domain::level::Level;
+
+/// How many bars the histogram has, each of the same width.
+pub const BARS: usize = 20;
+
+/// Figures of a period.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Recommendations, decided and pending.
+    pub total: u32,
+    /// Recommendations that wait now, whatever the period.
+    pub pending: u32,
+    /// Decided governance changes.
+    pub governance: u32,
+    /// Approved, by the bot or by people, of all decided.
+    pub approval: Share,
+    /// Successful of all executions that ended with a known result.
+    pub success: Share,
+    /// How many ended in which way, in the order of [`Status::ALL`].
+    pub statuses: Vec<(Status, u32)>,
+    /// LOW, MEDIUM and HIGH.
+    pub levels: Vec<LevelFigures>,
+    /// How many scores are in each bar; the last one includes 100.
+    pub histogram: [u32; BARS],
+    /// Every agent of the period, the busiest first.
+    pub agents: Vec<AgentFigures>,
+    /// What came of executions.
+    pub outcomes: Outcomes,
+    /// Rejections by their main concern, in the order of [`RejectionCategory::ALL`].
+    pub rejections: Vec<(RejectionCategory, u32)>,
+    /// The width of the buckets of `trend`.
+    pub step: Step,
+    /// Decisions over time, without gaps.
+    pub trend: Vec<Bucket>,
+}
+
+/// How a level fares.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LevelFigures {
+    /// The level.
+    pub level: Level,
+    /// Cases of it of all that have a level, pending ones included.
+    pub share: Share,
+    /// Approved of decided.
+    pub approval: Share,
+    /// Successful of executed.
+    pub success: Share,
+}
+
+/// How an agent fares.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgentFigures {
+    /// The agent.
+    pub agent: Word,
+    /// Its recommendations, decided and pending.
+    pub recommendations: u32,
+    /// Those that wait.
+    pub pending: u32,
+    /// Approved of decided.
+    pub approval: Share,
+    /// Approved by the bot alone, of decided.
+    pub automatic: Share,
+    /// Successful of executed.
+    pub success: Share,
+    /// The mean of its scores; none if there are none.
+    pub mean_score: Option<f64>,
+    /// Its cases of each level: LOW, MEDIUM, HIGH.
+    pub levels: [u32; 3],
+}
+
+/// What came of the approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Outcomes {
+    /// It did what was approved.
+    pub success: u32,
+    /// It did not.
+    pub failure: u32,
+    /// Nobody knows.
+    pub unknown: u32,
+    /// Approved, and no attempt has ended: nothing is to be done, or it is not done yet.
+    pub open: u32,
+}
+
+impl Outcomes {
+    /// Counts a case.
+    pub fn add(&mut self, case: &Case) {
+        match case.execution {
+            Some(Execution {
+                success: Some(true),
+                ..
+            }) => self.success += 1,
+            Some(Execution {
+                success: Some(false),
+                ..
+            }) => self.failure += 1,
+            Some(Execution { success: None, .. }) => self.unknown += 1,
+            None if case.is_approved() => self.open += 1,
+            None => {}
+        }
+    }
+}
+
+/// What is summed up of any set of cases.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    /// Cases, decided and pending.
+    pub cases: u32,
+    /// Those that wait.
+    pub pending: u32,
+    /// Approved of decided.
+    pub approval: Share,
+    /// Approved by the bot alone, of decided.
+    pub automatic: Share,
+    /// Rejected of decided.
+    pub rejection: Share,
+    /// Successful of executed.
+    pub success: Share,
+    /// Cases of each level.
+    pub levels: [u32; 3],
+    hundredths: u64,
+    scored: u32,
+}
+
+impl Tally {
+    /// Counts a case.
+    pub fn add(&mut self, case: &Case) {
+        self.cases += 1;
+        match case.standing.status() {
+            None => self.pending += 1,
+            Some(status) => {
+                self.approval.add(status.is_approval());
+                self.automatic.add(status == Status::AutoApproved);
+                self.rejection.add(status == Status::Rejected);
+            }
+        }
+        if let Some(success) = case.success() {
+            self.success.add(success);
+        }
+        if let Some(score) = case.score {
+            self.hundredths += u64::from(score.as_hundredths());
+            self.scored += 1;
+        }
+        if let Some(count) = case
+            .level
+            .and_then(|level| self.levels.get_mut(place(level)))
+        {
+            *count += 1;
+        }
+    }
+
+    /// The mean of the scores, to the hundredth.
+    pub fn mean_score(&self) -> Option<f64> {
+        let scored = u64::from(self.scored);
+        // Below 2^53, so exact.
+        #[allow(clippy::cast_precision_loss)]
+        (scored > 0).then(|| ((self.hundredths + scored / 2) / scored) as f64 / 100.0)
+    }
+}
+
+const fn place(level: Level) -> usize {
+    match level {
+        Level::Low => 0,
+        Level::Medium => 1,
+        Level::High => 2,
+    }
+}
+
+impl Metrics {
+    /// Computes all figures; `step` is the least width of a bucket of the trend.
+    pub fn of(index: &Index, period: Period, step: Step) -> Self {
+        let mut sums = Sums::default();
+        for case in index.cases().iter().filter(|case| period.holds(case)) {
+            sums.add(case);
+        }
+        let waiting = index.pending().iter();
+        for case in waiting.filter(|case| case.is_recommendation()) {
+            sums.add(case);
+        }
+        sums.figures(step)
+    }
+}
+
+#[derive(Default)]
+struct Sums<'a> {
+    all: Tally,
+    governance: u32,
+    statuses: BTreeMap<&'static str, u32>,
+    rejections: BTreeMap<RejectionCategory, u32>,
+    levels: [Tally; 3],
+    agents: BTreeMap<&'a str, (Option<&'a Word>, Tally)>,
+    histogram: [u32; BARS],
+    outcomes: Outcomes,
+    trend: Trend,
+}
+
+impl<'a> Sums<'a> {
+    fn add(&mut self, case: &'a Case) {
+        if !case.is_recommendation() {
+            self.governance += 1;
+            return;
+        }
+        self.all.add(case);
+        if let Some(tally) = case
+            .level
+            .and_then(|level| self.levels.get_mut(place(level)))
+        {
+            tally.add(case);
+        }
+        if let Some(agent) = &case.agent {
+            let (name, tally) = self.agents.entry(agent.as_str()).or_default();
+            *name = Some(agent);
+            tally.add(case);
+        }
+        if let Some(score) = case.score {
+            let bar = score.as_hundredths() as usize * BARS / 10_000;
+            if let Some(count) = self.histogram.get_mut(bar.min(BARS - 1)) {
+                *count += 1;
+            }
+        }
+        self.outcomes.add(case);
+        if let Some(status) = case.standing.status() {
+            *self.statuses.entry(status.as_str()).or_default() += 1;
+        }
+        if let Some(category) = case.category {
+            *self.rejections.entry(category).or_default() += 1;
+        }
+        self.trend.add(case);
+    }
+
+    fn figures(self, step: Step) -> Metrics {
+        let levelled: u32 = self.levels.iter().map(|tally| tally.cases).sum();
+        let levels = Level::ALL.into_iter().zip(&self.levels);
+        let mut agents: Vec<AgentFigures> = self.agents.into_values().filter_map(figures).collect();
+        agents.sort_by(|a, b| (b.recommendations, &a.agent).cmp(&(a.recommendations, &b.agent)));
+        let (step, trend) = self.trend.buckets(step);
+        Metrics {
+            total: self.all.cases,
+            pending: self.all.pending,
+            governance: self.governance,
+            approval: self.all.approval,
+            success: self.all.success,
+            statuses: Status::ALL
+                .map(|status| {
+                    (
+                        status,
+                        self.statuses.get(status.as_str()).copied().unwrap_or(0),
+                    )
+                })
+                .to_vec(),
+            levels: levels
+                .map(|(level, tally)| LevelFigures {
+                    level,
+                    share: Share::new(tally.cases, levelled),
+                    approval: tally.approval,
+                    success: tally.success,
+                })
+                .collect(),
+            histogram: self.histogram,
+            agents,
+            outcomes: self.outcomes,
+            rejections: RejectionCategory::ALL
+                .map(|category| {
+                    (
+                        category,
+                        self.rejections.get(&category).copied().unwrap_or(0),
+                    )
+                })
+                .to_vec(),
+            step,
+            trend,
+        }
+    }
+}
+
+fn figures((agent, tally): (Option<&Word>, Tally)) -> Option<AgentFigures> {
+    Some(AgentFigures {
+        agent: agent?.clone(),
+        recommendations: tally.cases,
+        pending: tally.pending,
+        approval: tally.approval,
+        automatic: tally.automatic,
+        success: tally.success,
+        mean_score: tally.mean_score(),
+        levels: tally.levels,
+    })
+}
+
+/// How long the cases of a period waited for people, from the pull request to the decision.
+pub fn waits(cases: &[&Case]) -> Vec<chrono::TimeDelta> {
+    let by_people = cases.iter().filter(|case| case.deciders().next().is_some());
+    let mut waits: Vec<chrono::TimeDelta> = by_people
+        .filter_map(|case| Some(case.decided_at? - case.opened_at?))
+        .collect();
+    waits.sort();
+    waits
+}
+
+/// The value below which this part of sorted values lies.
+pub fn quantile<T: Copy>(sorted: &[T], part: f64) -> Option<T> {
+    let last = sorted.len().checked_sub(1)?;
+    // Lengths are far below 2^53, and the product is within them.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
+    let place = (last as f64 * part).round() as usize;
+    sorted.get(place.min(last)).copied()
+}
+
+/// The time as reports write it.
+pub fn day(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests;

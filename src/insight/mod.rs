@@ -1,0 +1,33 @@
+//! What the trail teaches: every case in memory, and what can be computed from all of them.
+//!
+//! *Pure*: nothing here reads a repository or a clock. `ledger::index` fills an [`Index`] from `main`;
+//! dashboard, API, reports and exports ask it.
+//!
+//! - [`Index`] holds every [`Case`] in the order of its decision, and finds it by id and number;
+//! - [`Metrics`] are the figures of the dashboard;
+//! - [`reports`] and [`lessons`] answer what people and agents ask, as values that become a
+//!   [`Page`](page::Page) for people;
+//! - [`Query`] says which cases somebody wants to see, [`Period`] of which time.
+
+mod case;
+#[cfg(test)]
+mod fixtures;
+mod index;
+pub mod lessons;
+pub mod metrics;
+pub mod page;
+pub mod papers;
+mod query;
+pub mod reports;
+mod share;
+pub mod trend;
+mod when;
+mod word;
+
+pub use case::{Case, Execution, FactorShare, GOVERNANCE_CHANGE, Kind, Place, Standing};
+pub use index::{Added, Index, Unreadable};
+pub use metrics::Metrics;
+pub use query::{Ending, Period, Query};
+pub use share::{Share, percent};
+pub use when::When;
+pub use word::{Word, Words};

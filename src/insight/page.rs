@@ -1,0 +1,160 @@
+//! What a report has to say, as a value: terminal, Markdown and HTML each show it in their own way.
+//!
+//! What is ours and what others wrote are different things here, so that no renderer can mistake one
+//! for the other: [`Span::Ours`] may stand as it is, the others have to be made harmless.
+
+/// The longest piece of somebody's free text that a page carries, in characters.
+pub const MOST_WORDS: usize = 200;
+
+/// A whole report.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// Its parts, in order.
+    pub blocks: Vec<Block>,
+}
+
+/// A part of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// A heading of ours; level 1 is the page's own.
+    Heading(u8, String),
+    /// A paragraph.
+    Text(Line),
+    /// Points.
+    List(Vec<Line>),
+    /// A table.
+    Table {
+        /// The columns' names, ours.
+        header: Vec<&'static str>,
+        /// The rows, each as long as the header.
+        rows: Vec<Vec<Line>>,
+    },
+}
+
+/// A sentence or cell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line(pub Vec<Span>);
+
+/// A piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Span {
+    /// Our own words and numbers.
+    Ours(String),
+    /// A name or value from the trail, such as an agent's or a target's.
+    Name(String),
+    /// What somebody wrote, in their words; cut to [`MOST_WORDS`].
+    Words(String),
+}
+
+impl Page {
+    /// A page with this title.
+    pub fn titled(title: impl Into<String>) -> Self {
+        Self {
+            blocks: vec![Block::Heading(1, title.into())],
+        }
+    }
+    /// Adds a section's heading.
+    pub fn section(&mut self, heading: impl Into<String>) -> &mut Self {
+        self.blocks.push(Block::Heading(2, heading.into()));
+        self
+    }
+    /// Adds a paragraph.
+    pub fn text(&mut self, line: impl Into<Line>) -> &mut Self {
+        self.blocks.push(Block::Text(line.into()));
+        self
+    }
+    /// Adds points; none are nothing.
+    pub fn list(&mut self, lines: Vec<Line>) -> &mut Self {
+        if !lines.is_empty() {
+            self.blocks.push(Block::List(lines));
+        }
+        self
+    }
+    /// Adds a table; one without rows is nothing.
+    pub fn table(&mut self, header: &[&'static str], rows: Vec<Vec<Line>>) -> &mut Self {
+        if !rows.is_empty() {
+            let header = header.to_vec();
+            self.blocks.push(Block::Table { header, rows });
+        }
+        self
+    }
+    /// Adds another page's parts, its headings one level lower.
+    pub fn include(&mut self, other: Self) -> &mut Self {
+        self.blocks
+            .extend(other.blocks.into_iter().map(|block| match block {
+                Block::Heading(level, text) => Block::Heading(level + 1, text),
+                other => other,
+            }));
+        self
+    }
+}
+
+impl Line {
+    /// Adds words of ours.
+    #[must_use]
+    pub fn say(mut self, text: impl std::fmt::Display) -> Self {
+        self.0.push(Span::Ours(text.to_string()));
+        self
+    }
+    /// Adds a name.
+    #[must_use]
+    pub fn name(mut self, name: impl std::fmt::Display) -> Self {
+        self.0.push(Span::Name(cut(&name.to_string())));
+        self
+    }
+    /// Adds what somebody wrote.
+    #[must_use]
+    pub fn words(mut self, text: &str) -> Self {
+        self.0.push(Span::Words(cut(text.trim())));
+        self
+    }
+    /// Adds names with commas between; more than three are counted.
+    #[must_use]
+    pub fn names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        for (place, name) in names.iter().take(3).enumerate() {
+            if place > 0 {
+                self = self.say(", ");
+            }
+            self = self.name(name);
+        }
+        match names.len().saturating_sub(3) {
+            0 => self,
+            more => self.say(format_args!(" and {more} more")),
+        }
+    }
+}
+impl From<&str> for Line {
+    fn from(text: &str) -> Self {
+        Self::default().say(text)
+    }
+}
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Self::default().say(text)
+    }
+}
+
+/// A line that begins with words of ours.
+pub fn say(text: impl std::fmt::Display) -> Line {
+    Line::default().say(text)
+}
+
+/// A line that begins with a name.
+pub fn name(text: impl std::fmt::Display) -> Line {
+    Line::default().name(text)
+}
+
+/// A line that is somebody's words.
+pub fn words(text: &str) -> Line {
+    Line::default().words(text)
+}
+
+/// A text cut to [`MOST_WORDS`].
+pub fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(MOST_WORDS).collect();
+    if text.chars().nth(MOST_WORDS).is_some() {
+        shown.push('…');
+    }
+    shown
+}

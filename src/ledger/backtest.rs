@@ -1,0 +1,275 @@
+//! Past decisions under other rules: what would have had another level, who would have been asked, and how
+//! those cases turned out.
+//!
+//! Every decided recommendation is scored again on the facts of its moment (the targets in the tree that it
+//! was decided on, the commits of its branch), by other rules. Nothing is decided: the answer says where the
+//! other rules would have asked for less than was asked, and where for more.
+
+mod replay;
+mod words;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use super::{LedgerError, workers};
+use crate::domain::documents::{Requirement, Role, Status};
+use crate::domain::ids::{CaseId, Sha};
+use crate::domain::level::{Level, Score};
+use crate::git::Repository;
+use crate::rules::Rules;
+
+use replay::{Replayer, Seen, Trail};
+
+/// What a set of rules says about a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// How risky it is.
+    pub score: Score,
+    /// What that means.
+    pub level: Level,
+    /// Who has to approve.
+    pub requires: Requirement,
+}
+
+/// How much oversight changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Oversight {
+    /// Fewer people, a lower role, or no justification.
+    Weaker,
+    /// The same people are asked for the same.
+    Same,
+    /// More people, a higher role, or a justification.
+    Stronger,
+}
+
+impl Oversight {
+    /// What becomes of it from one requirement to another. The role weighs most: fewer admins are more than
+    /// any number of reviewers.
+    pub fn of(then: Requirement, now: Requirement) -> Self {
+        let weight = |r: Requirement| (r.role, r.approvals, r.justification);
+        match weight(now).cmp(&weight(then)) {
+            std::cmp::Ordering::Less => Self::Weaker,
+            std::cmp::Ordering::Equal => Self::Same,
+            std::cmp::Ordering::Greater => Self::Stronger,
+        }
+    }
+}
+
+/// A past decision that would have come out differently.
+#[derive(Debug, Clone, Serialize)]
+pub struct Changed {
+    /// The case.
+    pub id: CaseId,
+    /// Its pull request.
+    pub number: u64,
+    /// The commit that decided it.
+    pub commit: Sha,
+    /// Who proposed it.
+    pub agent: String,
+    /// What it was about.
+    pub action: String,
+    /// On what.
+    pub targets: Vec<String>,
+    /// What the rules of its moment said.
+    pub then: Answer,
+    /// What the other rules say.
+    pub now: Answer,
+    /// Whether more or less would have been asked.
+    pub oversight: Oversight,
+    /// How it ended.
+    pub status: Status,
+    /// Whether it did what was approved; null if it was not carried out or nobody knows.
+    pub success: Option<bool>,
+}
+
+impl Changed {
+    /// Rejected by a person, or carried out and failed.
+    pub fn went_wrong(&self) -> bool {
+        self.status == Status::Rejected || self.success == Some(false)
+    }
+
+    /// Nobody would be asked any more about something that went wrong or was HIGH.
+    pub fn is_alarming(&self) -> bool {
+        let unasked = self.oversight == Oversight::Weaker && self.now.requires.role == Role::None;
+        unasked && (self.went_wrong() || self.then.level == Level::High)
+    }
+}
+
+/// How the cases turned out for which oversight changes in one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Turned {
+    /// How many.
+    pub cases: usize,
+    /// Of those: nobody is asked any more, or nobody was.
+    pub unasked: usize,
+    /// Of those: HIGH at their time.
+    pub high: usize,
+    /// Of those: a person rejected it.
+    pub rejected: usize,
+    /// Of those: carried out, and failed.
+    pub failed: usize,
+    /// Of those: carried out, and did what was approved.
+    pub succeeded: usize,
+}
+
+/// What came of a whole trail under other rules.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Backtest {
+    /// How many decisions were replayed.
+    pub replayed: usize,
+    /// How many could not be, because a document or a target cannot be read.
+    pub unreadable: usize,
+    /// How many contradict the other rules, so that they could not be proposed at all.
+    pub refused: usize,
+    /// How many cases went from which level to which, such as `MEDIUM → LOW`; those that stay included.
+    pub levels: BTreeMap<String, usize>,
+    /// Approvals that were asked for, and that would be.
+    pub approvals_then: usize,
+    /// Approvals that the other rules ask for.
+    pub approvals_now: usize,
+    /// Where less would be asked.
+    pub weaker: Turned,
+    /// Where more would be asked.
+    pub stronger: Turned,
+    /// The cases with another score, level or requirement, in the order of their decisions.
+    pub changed: Vec<Changed>,
+}
+
+/// Replays the newest decisions of a trail, or all of them, under other rules. `progress` is told how many
+/// of how many commits are done.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn backtest(
+    repo: &Repository,
+    tip: Sha,
+    rules: &Rules,
+    newest: Option<usize>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Backtest, LedgerError> {
+    let mut line = Vec::new();
+    for link in repo
+        .first_parent_links(tip)
+        .take(newest.unwrap_or(usize::MAX))
+    {
+        line.push(link?.0);
+    }
+    line.reverse();
+    let mut handles = workers::handles(repo, line.len())?;
+    let (line, total) = (&line, line.len());
+    let trail = &Trail {
+        root: repo.read_commit(tip)?.tree,
+        commits: line.iter().copied().collect(),
+    };
+    let start = |handle| -> workers::Work<'_, Seen> {
+        let mut replayer = Replayer::new(handle, trail, rules);
+        Box::new(move |place| match line.get(place) {
+            Some(id) => replayer.see(*id),
+            None => Seen::Nothing,
+        })
+    };
+    let mut whole = Backtest::default();
+    let mut places: HashMap<CaseId, usize> = HashMap::new();
+    let mut done = 0;
+    workers::in_order(&mut handles, total, &start, &mut |seen| {
+        done += 1;
+        whole.add(seen, &mut places);
+        progress(done, total);
+    });
+    whole.sum_up();
+    Ok(whole)
+}
+
+impl Backtest {
+    fn add(&mut self, seen: Seen, places: &mut HashMap<CaseId, usize>) {
+        match seen {
+            Seen::Nothing => {}
+            Seen::Unreadable => self.unreadable += 1,
+            Seen::Ended { case, success } => {
+                let changed = places
+                    .get(&case)
+                    .and_then(|place| self.changed.get_mut(*place));
+                if let Some(changed) = changed {
+                    changed.success = success;
+                }
+            }
+            Seen::Decided { case, is_refused } => {
+                self.replayed += 1;
+                self.refused += usize::from(is_refused);
+                let levels = format!("{} → {}", case.then.level, case.now.level);
+                *self.levels.entry(levels).or_default() += 1;
+                let count =
+                    |answer: Answer| usize::try_from(answer.requires.approvals).unwrap_or(0);
+                self.approvals_then += count(case.then);
+                self.approvals_now += count(case.now);
+                if case.then != case.now {
+                    places.insert(case.id, self.changed.len());
+                    self.changed.push(*case);
+                }
+            }
+        }
+    }
+
+    /// Outcomes come after their decisions, so this comes last.
+    fn sum_up(&mut self) {
+        for case in &self.changed {
+            let (turned, least) = match case.oversight {
+                Oversight::Same => continue,
+                Oversight::Weaker => (&mut self.weaker, case.now),
+                Oversight::Stronger => (&mut self.stronger, case.then),
+            };
+            turned.cases += 1;
+            turned.unasked += usize::from(least.requires.role == Role::None);
+            turned.high += usize::from(case.then.level == Level::High);
+            turned.rejected += usize::from(case.status == Status::Rejected);
+            turned.failed += usize::from(case.success == Some(false));
+            turned.succeeded += usize::from(case.success == Some(true));
+        }
+    }
+
+    /// Cases with another level.
+    pub fn other_level(&self) -> usize {
+        let other = |case: &&Changed| case.then.level != case.now.level;
+        self.changed.iter().filter(other).count()
+    }
+
+    /// Cases about which nobody would be asked any more, though they went wrong or were HIGH.
+    pub fn alarming(&self) -> impl Iterator<Item = &Changed> {
+        self.changed.iter().filter(|case| case.is_alarming())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lower_role_is_weaker_whatever_the_numbers() {
+        let asks = |role, approvals, justification| Requirement {
+            role,
+            approvals,
+            justification,
+        };
+        let admin = asks(Role::Admin, 1, true);
+        let none = asks(Role::None, 0, false);
+        assert_eq!(
+            Oversight::of(admin, asks(Role::Reviewer, 5, true)),
+            Oversight::Weaker
+        );
+        assert_eq!(
+            Oversight::of(admin, asks(Role::Admin, 1, false)),
+            Oversight::Weaker
+        );
+        assert_eq!(Oversight::of(admin, admin), Oversight::Same);
+        assert_eq!(
+            Oversight::of(none, asks(Role::Reviewer, 1, false)),
+            Oversight::Stronger
+        );
+        assert_eq!(
+            Oversight::of(admin, asks(Role::Admin, 2, true)),
+            Oversight::Stronger
+        );
+    }
+}

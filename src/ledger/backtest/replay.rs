@@ -1,0 +1,185 @@
+//! One commit of the trail under other rules.
+
+use std::collections::HashSet;
+
+use super::{Answer, Changed, Oversight};
+use crate::domain::documents::{Decision, Recommendation};
+use crate::domain::ids::{CaseId, Sha};
+use crate::domain::yaml;
+use crate::gate::requirement;
+use crate::git::{Commit, GitError, Repository};
+use crate::ledger::facts::{self, TargetBook};
+use crate::ledger::{BOT_EMAIL, Entry, Event};
+use crate::risk;
+use crate::rules::Rules;
+
+/// The most commits of a branch: the bot decides none with more.
+const MOST_COMMITS: usize = 250;
+
+/// What a commit turned out to be.
+#[derive(Debug)]
+pub enum Seen {
+    /// Nothing that a backtest is about.
+    Nothing,
+    /// A decision that cannot be replayed.
+    Unreadable,
+    /// A decision, then and now.
+    Decided {
+        case: Box<Changed>,
+        is_refused: bool,
+    },
+    /// An execution ended.
+    Ended { case: CaseId, success: Option<bool> },
+}
+
+/// What is replayed.
+pub struct Trail {
+    /// The tree of its tip: records only ever are added, so it holds those of every case, and neighbours share
+    /// the folders on the way to them.
+    pub root: Sha,
+    /// Its commits, or the newest of them.
+    pub commits: HashSet<Sha>,
+}
+
+/// Replays commits; keeps the targets that it has read.
+pub struct Replayer<'a> {
+    repo: &'a Repository,
+    trail: &'a Trail,
+    rules: &'a Rules,
+    book: TargetBook,
+    /// The commit that was seen last, and its tree.
+    last: Option<(Sha, Sha)>,
+}
+
+impl<'a> Replayer<'a> {
+    /// A replayer that has read nothing yet.
+    pub fn new(repo: &'a Repository, trail: &'a Trail, rules: &'a Rules) -> Self {
+        Self {
+            repo,
+            trail,
+            rules,
+            book: TargetBook::default(),
+            last: None,
+        }
+    }
+
+    /// Looks at a commit of the trail.
+    pub fn see(&mut self, id: Sha) -> Seen {
+        let Ok(commit) = self.repo.read_commit(id) else {
+            return Seen::Unreadable;
+        };
+        let before = self.last.replace((id, commit.tree));
+        let entry = Entry::of(&commit);
+        match (entry.event, entry.case) {
+            (Some(Event::Outcome), Some(case)) => Seen::Ended {
+                case,
+                success: match entry.trailers.find("Outcome") {
+                    Some("success") => Some(true),
+                    Some("failure") => Some(false),
+                    _ => None,
+                },
+            },
+            (Some(Event::Decision), Some(case)) => match self.replay(&commit, case, before) {
+                Ok(Some((case, is_refused))) => Seen::Decided { case, is_refused },
+                Ok(None) | Err(_) => Seen::Unreadable,
+            },
+            _ => Seen::Nothing,
+        }
+    }
+
+    fn replay(
+        &mut self,
+        commit: &Commit,
+        case: CaseId,
+        last: Option<(Sha, Sha)>,
+    ) -> Result<Option<(Box<Changed>, bool)>, GitError> {
+        let (path, objects) = (Recommendation::path_of(case), self.repo.objects());
+        let about = objects.read_path(self.trail.root, &path)?;
+        let Some(Ok(about)) = about.map(|bytes| Recommendation::read(&path, &bytes)) else {
+            return Ok(None);
+        };
+        let record = Decision::path_of(case);
+        let decision = objects.read_path(self.trail.root, &record)?;
+        let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Decision>(&record, &bytes))
+        else {
+            return Ok(None);
+        };
+        let Some(before) = self.tree_before(commit, last)? else {
+            return Ok(None);
+        };
+        let Ok(targets) = self.book.targets(objects, before, &about)? else {
+            return Ok(None);
+        };
+        let commits = self.branch(decision.pull.head)?;
+        let author = &decision.pull.author;
+        let contributions = facts::contributions(
+            (author, &decision.pull.pushers),
+            decision.pull.head,
+            &commits,
+        );
+        let situation = facts::situation(&about, &targets, &contributions, self.rules);
+        let assessed = risk::assess(&about, &situation, self.rules);
+        let now = Answer {
+            score: assessed.score,
+            level: assessed.level,
+            requires: requirement::for_recommendation(assessed.level, &self.rules.governance),
+        };
+        let then = Answer {
+            score: decision.risk.score,
+            level: decision.risk.level,
+            requires: decision.required,
+        };
+        let problems = risk::validity::problems(&path, &about, &situation, self.rules);
+        let changed = Changed {
+            id: case,
+            number: decision.pull.number.0,
+            commit: commit.id,
+            agent: about.agent.to_string(),
+            action: about.action.to_string(),
+            targets: about.targets.iter().map(ToString::to_string).collect(),
+            then,
+            now,
+            oversight: Oversight::of(then.requires, now.requires),
+            status: decision.status,
+            success: None,
+        };
+        Ok(Some((Box::new(changed), !problems.is_empty())))
+    }
+
+    /// The tree that a commit was decided on; `last` spares reading it again.
+    fn tree_before(
+        &self,
+        commit: &Commit,
+        last: Option<(Sha, Sha)>,
+    ) -> Result<Option<Sha>, GitError> {
+        Ok(match (commit.parents.first(), last) {
+            (None, _) => None,
+            (Some(before), Some((id, tree))) if id == *before => Some(tree),
+            (Some(before), _) => Some(self.repo.read_commit(*before)?.tree),
+        })
+    }
+
+    /// The commits of a branch, as far as this clone holds them: who wrote them is a fact of its risk.
+    fn branch(&self, head: Sha) -> Result<Vec<Commit>, GitError> {
+        let mut commits = Vec::new();
+        let mut next = Some(head);
+        while let Some(id) = next.take() {
+            if self.trail.commits.contains(&id) {
+                break;
+            }
+            match self.repo.read_commit(id) {
+                // Where it left an older part of the trail: no branch has commits in the name of the bot.
+                Ok(commit) if commit.committer.email == BOT_EMAIL => break,
+                Ok(_) if commits.len() >= MOST_COMMITS => break,
+                Ok(commit) => {
+                    // A branch that merges something is followed where it began.
+                    next = commit.parents.first().copied();
+                    commits.push(commit);
+                }
+                Err(error) if error.is_missing() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(commits)
+    }
+}

@@ -1,0 +1,34 @@
+//! The documents of the cases that a report or lesson quotes, read from the tip of `main`.
+
+use super::{CaseFile, LedgerError, MAIN};
+use crate::domain::ids::CaseId;
+use crate::git::Repository;
+use crate::insight::papers::{Documents, Papers};
+
+/// Reads the documents of these cases, and says which could not be read and why.
+///
+/// # Errors
+/// When there is no `main`.
+pub fn read(
+    repo: &Repository,
+    wanted: &[CaseId],
+) -> Result<(Documents, Vec<(CaseId, LedgerError)>), LedgerError> {
+    let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+    let root = repo.read_commit(tip)?.tree;
+    let (mut documents, mut unread) = (Documents::new(), Vec::new());
+    for id in wanted {
+        match CaseFile::read(repo.objects(), root, *id) {
+            Ok(file) => {
+                let papers = Papers {
+                    recommendation: Some(file.recommendation),
+                    decision: Some(file.decision),
+                    outcomes: file.outcomes,
+                    feedback: file.feedback,
+                };
+                documents.insert(*id, papers);
+            }
+            Err(error) => unread.push((*id, error)),
+        }
+    }
+    Ok((documents, unread))
+}

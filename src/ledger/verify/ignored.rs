@@ -1,0 +1,97 @@
+//! Reviews that did not count, heard again: nobody's no, and nobody's yes, was left out under a pretext.
+//!
+//! The record keeps of such a review who, when, for which commit, and why it did not count; not its text, and
+//! what it said only by that reason. So a missing justification is believed; everything else follows again.
+
+use super::document::Written;
+use super::finding::FindingKind;
+use super::step::Step;
+use crate::domain::documents::{Decision, IgnoredReview};
+use crate::domain::ids::quoted;
+use crate::domain::review::{Opinion, Review};
+use crate::gate::eligibility::shown;
+use crate::gate::permit::ENGINE;
+use crate::gate::verdict::{Ruling, Verdict};
+
+/// How the gate begins the reason of a request for changes that does not block.
+const NO_BLOCK: &str = "the request for changes does not block: ";
+const DISMISSED: &str = "it was dismissed";
+const BOT: &str = " is a bot: bots never count";
+const EDITED: &str = "; a text that was edited does not count";
+const SINCE: (&str, &str) = ("since it was given, ", ": approve again");
+
+/// The reviews behind the record's reasons.
+pub fn reviews(decision: &Decision) -> impl Iterator<Item = Review> + '_ {
+    decision.ignored.iter().map(|ignored| {
+        let reason = ignored.reason.as_str();
+        let opinion = if reason.starts_with(NO_BLOCK) {
+            Opinion::RequestChanges
+        } else if reason == DISMISSED {
+            Opinion::Dismissed
+        } else {
+            Opinion::Approve
+        };
+        Review {
+            id: ignored.review.clone(),
+            account: ignored.account.clone(),
+            is_bot: reason.ends_with(BOT),
+            opinion,
+            head: ignored.head,
+            main: None,
+            body: String::new(),
+            at: ignored.at,
+            edited: reason.ends_with(EDITED),
+        }
+    })
+}
+
+/// The approvals that are on record as outdated, and by what: on which `main` they were given is not.
+pub fn outdated(decision: &Decision) -> impl Iterator<Item = (String, String)> + '_ {
+    decision.ignored.iter().filter_map(|ignored| {
+        let how = ignored
+            .reason
+            .strip_prefix(SINCE.0)?
+            .strip_suffix(SINCE.1)?;
+        Some((ignored.review.clone(), how.to_owned()))
+    })
+}
+
+/// Each review that was left out is left out again, for the same reason.
+pub fn check(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+    let decision = &written.document;
+    for recorded in &decision.ignored {
+        let again = ruling.ignored.iter().find(|ignored| {
+            ignored.review == recorded.review && ignored.account == recorded.account
+        });
+        let who = quoted(&shown(&recorded.account));
+        let what = match again {
+            // A later engine may put the same reason in better words.
+            Some(again) if again.reason == recorded.reason || decision.engine != ENGINE => continue,
+            Some(again) => format!(
+                "the review of {who} was left out because {}, but heard again because {}",
+                quoted(&recorded.reason),
+                quoted(&again.reason)
+            ),
+            None => format!(
+                "the review of {who} was left out, but {}",
+                counts(recorded, ruling)
+            ),
+        };
+        let place = written.place(&["ignored"]);
+        step.say(FindingKind::WrongIgnored, format!("{place}: {what}"));
+    }
+}
+
+fn counts(recorded: &IgnoredReview, ruling: &Ruling) -> &'static str {
+    let approves = ruling
+        .approvals
+        .iter()
+        .any(|approval| approval.review == recorded.review);
+    match &ruling.verdict {
+        _ if approves => "it counts when it is heard again",
+        Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
+            "its request for changes blocks when it is heard again"
+        }
+        _ => "is not heard when everything is heard again",
+    }
+}

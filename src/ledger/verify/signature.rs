@@ -1,0 +1,48 @@
+//! Whose signature a commit carries, held against the keys in the rules of its first parent.
+
+use super::finding::FindingKind;
+use super::step::Step;
+use crate::domain::ids::quoted;
+use crate::git::{GitError, Signed};
+
+/// Checks the signature, where the rules say whose it has to be.
+pub fn check(step: &mut Step) -> Result<(), GitError> {
+    let Some(version) = step.version.clone() else {
+        return Ok(());
+    };
+    let Some(signing) = &version.rules.governance.signing else {
+        return Ok(());
+    };
+    let Some(signature) = step.repo.find_signature(step.commit.id)? else {
+        if signing.required {
+            step.say(
+                FindingKind::Unsigned,
+                "it is not signed, but the rules of its parent ask for the bot's signature",
+            );
+        }
+        return Ok(());
+    };
+    match signature.check(&signing.keys) {
+        Signed::By(_) => step.signed = true,
+        Signed::ByAnother(fingerprint) => {
+            let named: Vec<String> = signing
+                .keys
+                .iter()
+                .map(|key| match key.comment() {
+                    "" => key.as_str().chars().take(30).collect(),
+                    comment => quoted(comment),
+                })
+                .collect();
+            let message = format!(
+                "it is signed with the key {fingerprint}, but the rules of its parent list only {}",
+                named.join(", ")
+            );
+            step.say(FindingKind::ForeignSignature, message);
+        }
+        Signed::Invalid => step.say(
+            FindingKind::BadSignature,
+            "its signature does not cover what it says: it was changed after it was signed, or the signature is another commit's",
+        ),
+    }
+    Ok(())
+}

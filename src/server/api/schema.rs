@@ -1,0 +1,150 @@
+//! The description of the API. Addresses and answers come from the handlers (utoipa), the shapes of bodies from
+//! the very types that are written and read (schemars), so that there is one truth for documents and API.
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema, json_schema};
+use serde_json::{Map, Value, json};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
+
+use super::figures::Identity;
+use super::problem::Problem;
+use crate::bot::check::Checked;
+use crate::bot::review::Reviewed;
+use crate::bot::shown::Shown;
+use crate::domain::documents::RejectionCategory;
+use crate::domain::ids::{CaseId, PullNumber};
+use crate::domain::level::{Level, Score};
+use crate::domain::review::Confidence;
+use crate::server::counter::{Document, NewOpinion, Proposed, Recorded, Report, Said};
+
+/// What the description begins with.
+pub fn frame() -> OpenApi {
+    let mut components = Components::new();
+    let mut token = Http::new(HttpAuthScheme::Bearer);
+    token.description = Some(
+        "A token of `countersign token create`: it says who asks, and which repository is meant."
+            .to_owned(),
+    );
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+    let info = InfoBuilder::new()
+        .title("Countersign")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Agents sign their proposals, people countersign. Every error says in `next` what to do."))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components))
+        .build()
+}
+
+/// The whole description as JSON, of routes that are nested below a prefix.
+pub fn whole(described: &OpenApi, prefix: &str) -> String {
+    let mut whole = serde_json::to_value(described).unwrap_or_default();
+    if let Some(paths) = whole.get_mut("paths").and_then(Value::as_object_mut) {
+        let nested = std::mem::take(paths).into_iter();
+        *paths = nested
+            .map(|(path, item)| (format!("{prefix}{path}"), item))
+            .collect();
+    }
+    if let Some(components) = whole.get_mut("components").and_then(Value::as_object_mut) {
+        components.insert("schemas".to_owned(), Value::Object(shapes()));
+    }
+    whole.to_string()
+}
+
+/// The shapes of all bodies, by the names that handlers use.
+fn shapes() -> Map<String, Value> {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut generator = settings.into_generator();
+    name::<Document>(&mut generator, "Document");
+    name::<Checked>(&mut generator, "Checked");
+    name::<Proposed>(&mut generator, "Proposed");
+    name::<Shown>(&mut generator, "Shown");
+    name::<Report>(&mut generator, "Report");
+    name::<Said>(&mut generator, "Said");
+    name::<NewOpinion>(&mut generator, "NewOpinion");
+    name::<Reviewed>(&mut generator, "Reviewed");
+    name::<Recorded>(&mut generator, "Recorded");
+    name::<Problem>(&mut generator, "Problem");
+    name::<Identity>(&mut generator, "Identity");
+    name::<Vec<Row>>(&mut generator, "Cases");
+    let figures = json_schema!({"type": "object", "description": "As `countersign report` and `lessons` print with `--format json`"});
+    generator
+        .definitions_mut()
+        .insert("Figures".to_owned(), figures.to_value());
+    generator.take_definitions(true)
+}
+
+/// Puts a shape among the others under this name.
+fn name<T: JsonSchema>(generator: &mut SchemaGenerator, name: &str) {
+    let schema: Schema = generator.subschema_for::<T>();
+    let own = format!("#/components/schemas/{name}");
+    if schema.get("$ref") != Some(&json!(own)) {
+        generator
+            .definitions_mut()
+            .insert(name.to_owned(), schema.to_value());
+    }
+}
+
+/// A case in a list: what its own serializer writes, which is by hand because a hundred thousand of them stay in
+/// memory. Tests hold answers against this.
+#[derive(JsonSchema)]
+#[schemars(rename = "Case", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its description is used")]
+struct Row {
+    /// The case.
+    id: Option<CaseId>,
+    /// Its pull request.
+    number: Option<PullNumber>,
+    /// `recommendation` or `governance`.
+    kind: String,
+    /// Who proposed it.
+    agent: Option<String>,
+    /// The agent's session.
+    session: Option<String>,
+    /// The action type.
+    action: Option<String>,
+    /// What it acts on.
+    targets: Vec<String>,
+    /// Its score; none while it is invalid.
+    score: Option<Score>,
+    /// Its level.
+    level: Option<Level>,
+    /// What each factor added.
+    factors: std::collections::BTreeMap<String, Score>,
+    /// The triggers that fired.
+    triggers: Vec<String>,
+    /// `pending`, or how it was decided.
+    status: String,
+    /// The people who decided it.
+    decided_by: Option<String>,
+    /// The main concern of a rejection.
+    category: Option<RejectionCategory>,
+    /// How sure the approvers were.
+    confidence: Vec<Confidence>,
+    /// When its pull request was opened.
+    opened_at: Option<String>,
+    /// When it was decided.
+    decided_at: Option<String>,
+    /// What carries it out.
+    executor: Option<String>,
+    /// Whether an execution ended.
+    executed: bool,
+    /// Whether it did what was approved.
+    success: Option<bool>,
+    /// `success`, `failure` or `unknown`.
+    outcome: Option<String>,
+    /// When that was.
+    outcome_at: Option<String>,
+    /// How often people had something to say.
+    feedback: u32,
+    /// The branch of a pending one.
+    #[schemars(default)]
+    branch: Option<String>,
+    /// What the bot says to a pending one, in one line.
+    #[schemars(default)]
+    title: Option<String>,
+}

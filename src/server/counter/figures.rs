@@ -1,0 +1,119 @@
+//! What the trail answers as a whole: figures, lessons, reports. Agents learn from their own cases.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::{Kind, Refusal, Result, Visitor, now};
+use crate::domain::ids::{AgentName, CaseId};
+use crate::git::Repository;
+use crate::insight::lessons::Lessons;
+use crate::insight::papers::Documents;
+use crate::insight::reports::{ForPrograms, Name, Scope};
+use crate::insight::trend::Step;
+use crate::insight::{Index, Metrics, Period};
+use crate::ledger::papers;
+use crate::server::admission::Caller;
+
+impl Visitor {
+    /// The figures of the dashboard.
+    ///
+    /// # Errors
+    /// When who asks is an agent: they are about everybody.
+    pub async fn metrics(&self, period: Period) -> Result<Json> {
+        self.people_only("figures about everybody")?;
+        let figures = self
+            .keeper
+            .library()
+            .read(move |reader| shown(&Metrics::of(reader.holdings.index(), period, Step::Day)));
+        figures.await?
+    }
+
+    /// What an agent can learn from its decided cases; an agent learns from its own.
+    ///
+    /// # Errors
+    /// When an agent asks for another's.
+    pub async fn lessons(&self, agent: Option<AgentName>, period: Period) -> Result<Lessons> {
+        let agent = match (&self.caller, agent) {
+            (Caller::Agent(name), None) => name.clone(),
+            (_, Some(agent)) => agent,
+            (Caller::Person { .. }, None) => {
+                return Err(Refusal::new(
+                    Kind::Malformed,
+                    "it is not said whose lessons",
+                    "name the agent in `agent`",
+                ));
+            }
+        };
+        self.own(Some(agent.as_str()))?;
+        self.compute_with_papers(
+            {
+                let agent = agent.clone();
+                move |index| Lessons::wanted(index, agent.as_str(), period)
+            },
+            move |index, documents| Lessons::of(index, agent.as_str(), period, documents),
+        )
+        .await
+    }
+
+    /// A report.
+    ///
+    /// # Errors
+    /// When who asks is an agent.
+    pub async fn figures(&self, name: Name, asked: Scope) -> Result<Json> {
+        self.people_only("a report about everybody")?;
+        let scope = Scope {
+            period: name.period(asked.period, now()),
+            agent: asked.agent,
+        };
+        let wanted = scope.clone();
+        self.compute_with_papers(
+            move |index| name.wanted(index, &wanted),
+            move |index, documents| {
+                let report = name.report(index, &scope, documents);
+                shown(&ForPrograms::new(name, &scope, &report))
+            },
+        )
+        .await?
+    }
+
+    /// Computes something that quotes documents. They are read between two looks at the index, so that
+    /// nobody waits for them.
+    async fn compute_with_papers<T: Send + 'static>(
+        &self,
+        wanted: impl FnOnce(&Index) -> Vec<CaseId> + Send + 'static,
+        compute: impl FnOnce(&Index, &Documents) -> T + Send + 'static,
+    ) -> Result<T> {
+        let library = self.keeper.library();
+        let wanted = library
+            .read(move |reader| wanted(reader.holdings.index()))
+            .await?;
+        let documents = library
+            .consult(move |repo, _| documents(repo, &wanted))
+            .await??;
+        let computed = library.read(move |reader| compute(reader.holdings.index(), &documents));
+        Ok(computed.await?)
+    }
+
+    fn people_only(&self, what: &str) -> Result<()> {
+        match &self.caller {
+            Caller::Person { .. } => Ok(()),
+            Caller::Agent(_) => Err(Refusal::new(
+                Kind::Forbidden,
+                format!("{what} is for people"),
+                "an agent reads its own cases and lessons",
+            )),
+        }
+    }
+}
+
+fn documents(repo: &Repository, wanted: &[CaseId]) -> Result<Documents> {
+    let read = papers::read(repo, wanted).map_err(crate::bot::BotError::from)?;
+    for (id, error) in &read.1 {
+        tracing::error!("the documents of `{id}` cannot be read: {error}");
+    }
+    Ok(read.0)
+}
+
+fn shown<T: Serialize>(value: &T) -> Result<Json> {
+    serde_json::to_value(value).map_err(|error| Refusal::internal(&error))
+}

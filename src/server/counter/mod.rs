@@ -1,0 +1,104 @@
+//! The counter: what agents and people can ask of a governance repository, and who may ask it.
+//!
+//! The API and MCP are two doors to it. Rights are checked here and nowhere else, so that both doors give
+//! the same ones, and the same as elsewhere: an agent speaks only for itself, and never decides.
+
+mod answers;
+mod figures;
+mod proposal;
+mod refusal;
+mod words;
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+
+use super::admission::Caller;
+use super::keeper::Keeper;
+use crate::domain::documents::Role;
+use crate::domain::ids::{AgentName, CaseId, Login, PullNumber, quoted};
+
+pub use answers::{MOST_ROWS, MOST_SECONDS};
+pub use proposal::{Document, Proposed, Sent, read_json};
+pub use refusal::{Kind, NEW_TOKEN, Refusal};
+pub use words::{NewOpinion, Recorded, Report, Said};
+
+type Result<T> = std::result::Result<T, Refusal>;
+
+/// Somebody who was let in, at the counter of one repository.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    keeper: Keeper,
+    caller: Caller,
+}
+
+/// A case as people name it: by its id, or by the number of its pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaseName {
+    /// The id of a case.
+    Id(CaseId),
+    /// The number of a pull request.
+    Number(PullNumber),
+}
+
+impl std::str::FromStr for CaseName {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Self> {
+        if let Ok(number) = text.trim_start_matches('#').parse() {
+            return Ok(Self::Number(PullNumber(number)));
+        }
+        text.parse().map(Self::Id).map_err(|_| {
+            let what = format!(
+                "{} is neither the id of a case nor the number of a pull request",
+                quoted(text)
+            );
+            Refusal::new(
+                Kind::Malformed,
+                what,
+                "an id has 26 upper-case characters, as `propose` answers it",
+            )
+        })
+    }
+}
+
+impl Visitor {
+    /// Somebody whom the rules know.
+    pub const fn new(keeper: Keeper, caller: Caller) -> Self {
+        Self { keeper, caller }
+    }
+
+    /// The agent that this is.
+    fn agent(&self, what: &str) -> Result<&AgentName> {
+        match &self.caller {
+            Caller::Agent(name) => Ok(name),
+            Caller::Person { .. } => Err(Refusal::new(
+                Kind::Forbidden,
+                format!("{what} is for agents"),
+                "use the agent's own token: `countersign token create --agent NAME`",
+            )),
+        }
+    }
+
+    /// Refuses an agent that asks for what is another's.
+    fn own(&self, agent: Option<&str>) -> Result<()> {
+        match &self.caller {
+            Caller::Agent(name) if agent != Some(name.as_str()) => Err(Refusal::new(
+                Kind::Forbidden,
+                format!("`{name}` may ask for its own cases only"),
+                "leave the agent out, or ask with a person's token",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this person answers for the cases of an agent: as its owner, reviewer or admin.
+    fn is_over(&self, owner: Option<&Login>) -> bool {
+        match &self.caller {
+            Caller::Person { login, role } => *role >= Role::Reviewer || owner == Some(login),
+            Caller::Agent(_) => false,
+        }
+    }
+}
+
+/// The time, in whole seconds as documents carry it.
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(0)
+}

@@ -1,0 +1,368 @@
+//! Checking and proposing a recommendation, from JSON or from the text of its file.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Refusal, Result, Visitor, now};
+use crate::bot::BotError;
+use crate::bot::check::{Checked, check_by};
+use crate::bot::propose::{Existing, NewProposal, Opened, find_email, find_existing};
+use crate::domain::documents::{Assessment, Citation, Recommendation, Requirement, Status};
+use crate::domain::ids::{ActionName, AgentName, CaseId, ParameterName, Session, TargetName};
+use crate::domain::problem::Problem;
+use crate::domain::value::Value;
+use crate::domain::yaml;
+use crate::forge::github::GithubForge;
+use crate::git::Repository;
+use crate::insight::Standing;
+use crate::ledger::{LedgerError, Rulebook};
+
+/// How problems name what came as JSON.
+const REQUEST: &str = "request";
+/// How problems name what came as the text of a file.
+const FILE: &str = "recommendation.yaml";
+
+/// What an agent proposes. Whatever is left out gets a value: `agent` who asks, `id` a fresh one, `created_at`
+/// and `session` the time of the id.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// The case's id, a ULID. Give one of your own (from `countersign new`) to be able to repeat a request
+    /// without harm: the same id with the same content is proposed once.
+    #[serde(default)]
+    pub id: Option<CaseId>,
+    /// Your registered name; known from who asks if left out.
+    #[serde(default)]
+    pub agent: Option<AgentName>,
+    /// Your own name for the run or conversation that this comes from.
+    #[serde(default)]
+    pub session: Option<Session>,
+    /// The action type, as listed in `rules/actions.yaml`, such as `modify_parameters`.
+    pub action: ActionName,
+    /// What is acted on: names of files in `targets/`, such as `rsi-eurusd`.
+    #[serde(default)]
+    pub targets: Vec<TargetName>,
+    /// The new values of the targets' parameters, such as `{"stop_loss_pct": 2.5}`; null removes one.
+    #[serde(default)]
+    pub changes: BTreeMap<ParameterName, Value>,
+    /// Why, for the people who decide.
+    #[serde(default)]
+    pub rationale: String,
+    /// What the rationale rests on.
+    #[serde(default)]
+    pub citations: Vec<Citation>,
+    /// Anything the executor needs; never part of the score.
+    #[serde(default)]
+    pub details: BTreeMap<String, Value>,
+    /// Present values that you rely on: refused when they are no longer so.
+    #[serde(default)]
+    pub expects: BTreeMap<ParameterName, Value>,
+    /// When you made it.
+    #[serde(default)]
+    pub created_at: Option<DateTime<Utc>>,
+}
+
+/// What is to be checked or proposed, as its file will hold it.
+struct Text {
+    file: &'static str,
+    bytes: Vec<u8>,
+}
+
+/// What came of a proposal.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Proposed {
+    /// The pull request.
+    #[serde(flatten)]
+    pub opened: Opened,
+    /// Whether it was opened by this request; false if the same was proposed before.
+    pub created: bool,
+    /// `pending`, or how it was decided.
+    pub status: String,
+    /// How risky it is.
+    pub risk: Option<Assessment>,
+    /// What approval it needs.
+    pub requires: Option<Requirement>,
+}
+
+impl Document {
+    /// The recommendation that is meant. What it lacks follows from its id, so that the same request means
+    /// the same recommendation whenever it is repeated.
+    fn text(self, agent: Option<&AgentName>) -> Result<Text> {
+        let id = self
+            .id
+            .unwrap_or_else(|| CaseId::from_parts(now(), ulid::Ulid::generate().random()));
+        let created_at = self.created_at.unwrap_or_else(|| id.time());
+        let agent = self.agent.or_else(|| agent.cloned()).ok_or_else(|| {
+            Refusal::new(
+                Kind::Malformed,
+                "it is not said which agent proposes this",
+                "name it in `agent`",
+            )
+        })?;
+        let session = match self.session {
+            Some(session) => session,
+            None => {
+                let session = id.time().format("api-%Y%m%d").to_string().parse();
+                session.map_err(|error| Refusal::internal(&error))?
+            }
+        };
+        let recommendation = Recommendation {
+            schema: Default::default(),
+            id,
+            agent,
+            session,
+            action: self.action,
+            targets: self.targets,
+            changes: self.changes,
+            rationale: self.rationale,
+            citations: self.citations,
+            details: self.details,
+            expects: self.expects,
+            created_at,
+        };
+        let text = yaml::write(&recommendation).map_err(|error| {
+            let problem = Problem::of_file(REQUEST, error.to_string());
+            Refusal::invalid(Checked::invalid(vec![problem]))
+        })?;
+        Ok(Text {
+            file: REQUEST,
+            bytes: text.into_bytes(),
+        })
+    }
+}
+
+/// What came: JSON that was read, or the text of a file.
+#[derive(Debug, Clone)]
+pub enum Sent {
+    /// JSON.
+    Json(Box<Document>),
+    /// JSON of another shape.
+    Unreadable(Problem),
+    /// The text of a file.
+    Yaml(Vec<u8>),
+}
+
+/// Reads a document from JSON: what is wrong with it is an answer, unless it is no JSON at all.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn read_json(bytes: &[u8]) -> Result<Sent> {
+    match serde_json::from_slice(bytes) {
+        Ok(document) => Ok(Sent::Json(Box::new(document))),
+        Err(error) if error.is_data() => {
+            let place = |number: usize| u64::try_from(number).ok();
+            Ok(Sent::Unreadable(Problem {
+                line: place(error.line()),
+                column: place(error.column()),
+                ..Problem::of_file(REQUEST, error.to_string())
+            }))
+        }
+        Err(error) => Err(Refusal::new(
+            Kind::Malformed,
+            format!("the body is no JSON: {error}"),
+            "send a JSON object, or the text of the file as `application/yaml`",
+        )),
+    }
+}
+
+impl Sent {
+    fn text(self, agent: Option<&AgentName>) -> Result<Text> {
+        match self {
+            Self::Json(document) => document.text(agent),
+            Self::Unreadable(problem) => Err(Refusal::invalid(Checked::invalid(vec![problem]))),
+            Self::Yaml(bytes) => Ok(Text { file: FILE, bytes }),
+        }
+    }
+}
+
+impl Visitor {
+    /// Validates and scores; changes nothing.
+    ///
+    /// # Errors
+    /// When the rules cannot be read.
+    pub async fn check(&self, sent: Sent) -> Result<Checked> {
+        let agent = self.agent("checking").ok().cloned();
+        let text = match sent.text(agent.as_ref()) {
+            Ok(text) => text,
+            Err(Refusal {
+                checked: Some(checked),
+                ..
+            }) => return Ok(*checked),
+            Err(refusal) => return Err(refusal),
+        };
+        let checked = self
+            .keeper
+            .library()
+            .consult(move |repo, rulebook| check(repo, rulebook, &text));
+        Ok(checked.await??)
+    }
+
+    /// Opens a pull request in the name of the agent that asks. The same id with the same content is
+    /// proposed once, however often this is repeated.
+    ///
+    /// # Errors
+    /// When it is invalid, another agent's, or the id is taken by something else.
+    pub async fn propose(&self, sent: Sent) -> Result<Proposed> {
+        let agent = self.agent("proposing")?.clone();
+        let text = sent.text(Some(&agent))?;
+        let github = self.proposes_on_github()?;
+        let proposed = self.keeper.library().consult(move |repo, rulebook| {
+            propose(repo, rulebook, (&agent, github.as_ref()), &text)
+        });
+        let proposed = proposed.await??;
+        self.keeper.wake();
+        Ok(proposed)
+    }
+
+    /// Where the proposal is opened; none for the repository itself. On GitHub an agent is its account, so a
+    /// server, whose account is the bot's, can propose for nobody there.
+    fn proposes_on_github(&self) -> Result<Option<GithubForge>> {
+        let Some(forge) = self.keeper.github() else {
+            return Ok(None);
+        };
+        if self.keeper.decides() {
+            return Err(Refusal::new(
+                Kind::Forbidden,
+                format!(
+                    "on GitHub an agent proposes under its own account, and this server has only the bot's in `{}`",
+                    forge.repository()
+                ),
+                format!(
+                    "push a branch `recommend/ID` and open the pull request at {} with the agent's own account; `countersign propose` and `countersign mcp` do that with the agent's COUNTERSIGN_TOKEN",
+                    forge.web_url()
+                ),
+            ));
+        }
+        Ok(Some(forge.clone()))
+    }
+}
+
+fn check(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    text: &Text,
+) -> std::result::Result<Checked, BotError> {
+    let mut checked = check_by((repo, rulebook), text.file, &text.bytes, now())?;
+    if text.file == REQUEST {
+        // The lines of a file that nobody has seen would mislead.
+        for problem in &mut checked.errors {
+            (problem.line, problem.column) = (None, None);
+        }
+    }
+    Ok(checked)
+}
+
+fn propose(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    (agent, github): (&AgentName, Option<&GithubForge>),
+    text: &Text,
+) -> Result<Proposed> {
+    let recommendation = match Recommendation::read(text.file, &text.bytes) {
+        Ok(recommendation) => recommendation,
+        Err(problems) => return Err(Refusal::invalid(Checked::invalid(problems.0))),
+    };
+    if recommendation.agent != *agent {
+        return Err(Refusal::new(
+            Kind::Forbidden,
+            format!(
+                "`{agent}` cannot propose in the name of `{}`",
+                recommendation.agent
+            ),
+            "leave `agent` out, or use the token of that agent",
+        ));
+    }
+    if github.is_none()
+        && let Some(existing) = find_same(repo, &recommendation)?
+    {
+        return Ok(repeated(existing));
+    }
+    let checked = check(repo, rulebook, text)?;
+    if !checked.valid {
+        return Err(Refusal::invalid(checked));
+    }
+    let opened = open(repo, rulebook, (&recommendation, &text.bytes), github)?;
+    let Some(opened) = opened else {
+        // Somebody was faster with the same id.
+        let existing = find_same(repo, &recommendation)?;
+        return existing.map(repeated).ok_or_else(|| taken(&recommendation));
+    };
+    Ok(Proposed {
+        opened,
+        created: true,
+        status: Standing::Pending.to_string(),
+        risk: checked.risk,
+        requires: checked.requires,
+    })
+}
+
+fn open(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    (recommendation, bytes): (&Recommendation, &[u8]),
+    github: Option<&GithubForge>,
+) -> Result<Option<Opened>> {
+    let tip = repo.find_ref(crate::ledger::MAIN).map_err(BotError::from)?;
+    let tip = tip.ok_or(LedgerError::NoMain).map_err(BotError::from)?;
+    let root = repo.read_commit(tip).map_err(BotError::from)?.tree;
+    let version = rulebook
+        .read(repo.objects(), root)
+        .map_err(BotError::from)?;
+    let rules = version
+        .map_err(|problems| Refusal::internal(&problems))?
+        .rules;
+    let email = find_email(&rules, &recommendation.agent).ok_or_else(|| {
+        Refusal::new(
+            Kind::Forbidden,
+            format!("`{}` has no e-mail address in `rules/agents.yaml`, so nothing can be committed in its name", recommendation.agent),
+            "an admin lists one there through a pull request",
+        )
+    })?;
+    let new = NewProposal {
+        recommendation,
+        bytes,
+        email,
+        now: now(),
+    };
+    match github {
+        Some(forge) => Ok(Some(new.open_on_github(repo, forge)?)),
+        None => Ok(new.open_here(repo)?),
+    }
+}
+
+/// The same proposal, if it was made before.
+fn find_same(repo: &Repository, recommendation: &Recommendation) -> Result<Option<Existing>> {
+    match find_existing(repo, recommendation.id, now()) {
+        Ok(None) => Ok(None),
+        Ok(Some(existing)) if existing.recommendation == *recommendation => Ok(Some(existing)),
+        Ok(Some(_)) | Err(BotError::Ledger(LedgerError::Document(_))) => Err(taken(recommendation)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn taken(recommendation: &Recommendation) -> Refusal {
+    Refusal::new(
+        Kind::Conflict,
+        format!(
+            "the id `{}` is taken by another recommendation",
+            recommendation.id
+        ),
+        "take a fresh id, or leave it out",
+    )
+}
+
+fn repeated(existing: Existing) -> Proposed {
+    Proposed {
+        opened: existing.opened,
+        created: false,
+        status: existing.status.map_or_else(
+            || Standing::Pending.to_string(),
+            |status: Status| status.to_string(),
+        ),
+        risk: None,
+        requires: None,
+    }
+}

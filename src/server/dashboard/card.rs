@@ -1,0 +1,398 @@
+//! A waiting pull request with everything that somebody needs to decide on it: first what it changes, then
+//! why it is as risky as it is, what would make it less risky, what is needed and from whom, what was not
+//! counted and why. And the form by which they decide.
+
+use chrono::{DateTime, Utc};
+
+use super::super::library::Reader;
+use super::desk::Viewer;
+use super::form::{Door, Typed, door};
+use super::row::{Risk, targets};
+use super::text::{self, Moment, counted, duration};
+use crate::bot::{Difference, Hearing, Pending, Trial};
+use crate::domain::documents::{Assessment, Citation, FactorScore, Recommendation, Role};
+use crate::domain::ids::TriggerId;
+use crate::domain::level::Score;
+use crate::forge::ReportState;
+use crate::gate::eligibility::shown;
+use crate::gate::verdict::{Ruling, Verdict};
+use crate::ledger::backtest::{Answer, Backtest, Changed};
+use crate::risk::explain;
+
+/// So many targets, files or changed decisions are named.
+const MOST_NAMED: usize = 20;
+/// So many decisions that would come out differently are listed.
+const MOST_CHANGED: usize = 10;
+/// A longer text of an agent is folded, in characters.
+const LONG: usize = 1_500;
+
+/// A parameter that is to be changed.
+#[derive(Debug)]
+pub struct Change {
+    pub name: String,
+    pub before: Option<String>,
+    pub after: String,
+}
+
+/// What one factor adds.
+#[derive(Debug)]
+pub struct Factor {
+    pub name: String,
+    pub contribution: String,
+    pub points: String,
+    pub weight: u32,
+    pub input: String,
+    pub source: String,
+    pub reason: String,
+}
+
+/// A trigger that fired.
+#[derive(Debug)]
+pub struct Trigger {
+    pub id: String,
+    pub reason: String,
+    /// Whether no edit removes it.
+    pub is_lasting: bool,
+}
+
+/// Why something is as risky as it is.
+#[derive(Debug)]
+pub struct Why {
+    pub risk: Risk,
+    pub factors: Vec<Factor>,
+    pub triggers: Vec<Trigger>,
+    /// What the factors add up to, where the triggers lift it.
+    pub sum: Option<String>,
+}
+
+/// What an agent wrote.
+#[derive(Debug, Default)]
+pub struct Words {
+    pub rationale: String,
+    pub is_long: bool,
+    pub citations: Vec<Citation>,
+    pub details: Vec<(String, String)>,
+}
+
+/// Somebody's word that counts, or that does not.
+#[derive(Debug)]
+pub struct Said {
+    pub who: String,
+    pub what: String,
+    pub at: Moment,
+    pub words: Option<String>,
+}
+
+/// What came of trying a governance change.
+#[derive(Debug)]
+pub struct Tried {
+    pub tests: String,
+    pub replayed: Option<Replayed>,
+}
+
+/// What the rules of a governance change would have meant for the newest decisions.
+#[derive(Debug)]
+pub struct Replayed {
+    pub decisions: String,
+    pub approvals: (usize, usize),
+    /// Where less would have been asked, and where more.
+    pub oversight: (usize, usize),
+    /// What nobody would be asked about any more, although it was HIGH, rejected or failed.
+    pub alarming: usize,
+    /// What would have come out differently, the alarming first.
+    pub changed: Vec<(String, String)>,
+    pub more: usize,
+}
+
+/// A waiting pull request.
+#[derive(Debug)]
+pub struct Card {
+    pub number: u64,
+    pub href: String,
+    pub action: String,
+    pub targets: String,
+    pub agent: Option<String>,
+    pub session: Option<String>,
+    pub author: String,
+    pub branch: String,
+    pub head: String,
+    pub waits: String,
+    /// How it stands, in one line.
+    pub title: String,
+    /// What is wrong with it, if nothing can be decided.
+    pub problem: Option<String>,
+    pub changes: Vec<Change>,
+    pub paths: Vec<String>,
+    pub more_paths: usize,
+    pub tried: Option<Tried>,
+    pub why: Option<Why>,
+    pub reductions: Vec<String>,
+    pub may_be_reduced: bool,
+    pub needs: Option<String>,
+    pub asked: Option<String>,
+    pub is_late: bool,
+    pub blocked_by: Vec<String>,
+    pub approvals: Vec<Said>,
+    pub ignored: Vec<Said>,
+    pub words: Words,
+    pub door: Door,
+    /// Another value whenever something about it has changed.
+    pub state: String,
+}
+
+/// For whom a card is made.
+#[derive(Debug)]
+pub struct Eyes {
+    pub base: String,
+    pub viewer: Option<Viewer>,
+    pub is_on_github: bool,
+    pub now: DateTime<Utc>,
+}
+
+impl Card {
+    /// The card of a pull request.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn of(
+        pending: &Pending,
+        eyes: &Eyes,
+        reader: &mut Reader<'_>,
+        typed: Typed,
+    ) -> anyhow::Result<Self> {
+        let (pull, hearing) = (&pending.pull, &pending.hearing);
+        let preview = &hearing.preview;
+        let document = hearing.document.as_ref();
+        let mut card = Self {
+            number: pull.number.0,
+            href: match hearing.id {
+                Some(id) => format!("{}/cases/{id}", eyes.base),
+                None => format!("{}/cases/{}", eyes.base, pull.number.0),
+            },
+            action: action(hearing, &pull.branch),
+            targets: document.map(named_targets).unwrap_or_default(),
+            agent: document.map(|document| document.agent.to_string()),
+            session: document.map(|document| document.session.to_string()),
+            author: shown(&pull.author),
+            branch: pull.branch.clone(),
+            head: pull.head.short(),
+            waits: duration(eyes.now - pull.opened_at),
+            title: text::unquoted(&hearing.report.title),
+            problem: None,
+            changes: preview.changes.iter().map(change).collect(),
+            paths: preview.paths.iter().take(MOST_NAMED).cloned().collect(),
+            more_paths: preview.paths.len().saturating_sub(MOST_NAMED),
+            tried: preview.trial.as_ref().map(tried),
+            why: hearing
+                .assessment
+                .as_ref()
+                .map(|risk| Why::of(risk, &preview.lasting)),
+            reductions: preview.reductions.iter().map(explain::in_words).collect(),
+            may_be_reduced: !hearing.is_governance
+                && hearing
+                    .assessment
+                    .as_ref()
+                    .is_some_and(|risk| risk.score > Score::ZERO),
+            needs: None,
+            asked: None,
+            is_late: false,
+            blocked_by: Vec::new(),
+            approvals: Vec::new(),
+            ignored: Vec::new(),
+            words: document.map(Words::of).unwrap_or_default(),
+            door: door(pending, eyes, reader, typed)?,
+            state: String::new(),
+        };
+        card.state = state(pending, &card.door);
+        if hearing.report.state == ReportState::Failure {
+            card.problem = Some(plain(&hearing.report.body));
+        }
+        if let Some(ruling) = &hearing.ruling {
+            card.rule(ruling, hearing);
+        }
+        Ok(card)
+    }
+
+    /// What is needed, what counted, and what did not.
+    fn rule(&mut self, ruling: &Ruling, hearing: &Hearing) {
+        self.approvals = ruling
+            .approvals
+            .iter()
+            .map(|approval| Said {
+                who: format!("{} ({})", approval.by, approval.role),
+                what: approval
+                    .confidence
+                    .map(|sure| text::confidence(sure).to_owned())
+                    .unwrap_or_default(),
+                at: Moment::of(approval.at),
+                words: approval.justification.clone(),
+            })
+            .collect();
+        self.ignored = ruling
+            .ignored
+            .iter()
+            .map(|ignored| Said {
+                who: shown(&ignored.account),
+                what: text::unquoted(&ignored.reason),
+                at: Moment::of(ignored.at),
+                words: None,
+            })
+            .collect();
+        let Verdict::Wait(wait) = &ruling.verdict else {
+            return;
+        };
+        self.is_late = wait.escalated;
+        self.blocked_by = wait.blocked_by.iter().map(ToString::to_string).collect();
+        let role = if wait.escalated {
+            Role::Admin
+        } else {
+            ruling.required.role
+        };
+        if wait.missing > 0 {
+            let whose = text::people(role, wait.missing);
+            let why = if ruling.required.justification {
+                ", with a justification"
+            } else {
+                ""
+            };
+            self.needs = Some(format!("The approval of {whose}{why}."));
+        }
+        self.asked = hearing.report.details.ask.as_ref().and_then(|ask| {
+            let people: Vec<&str> = ask.people.iter().map(|login| login.as_str()).collect();
+            let team = ask.team.as_deref().map(|team| format!("team {team}"));
+            let all: Vec<&str> = people.into_iter().chain(team.as_deref()).collect();
+            (!all.is_empty()).then(|| all.join(", "))
+        });
+    }
+}
+
+fn action(hearing: &Hearing, branch: &str) -> String {
+    match (&hearing.document, hearing.is_governance) {
+        (Some(document), _) => document.action.to_string(),
+        (None, true) => "Governance change".to_owned(),
+        (None, false) => branch.to_owned(),
+    }
+}
+
+fn named_targets(document: &Recommendation) -> String {
+    let names: Vec<&str> = document
+        .targets
+        .iter()
+        .map(|target| target.as_str())
+        .collect();
+    targets(&names, MOST_NAMED)
+}
+
+fn change(difference: &Difference) -> Change {
+    Change {
+        name: difference.name.to_string(),
+        before: Some(difference.before.to_string()),
+        after: difference.after.to_string(),
+    }
+}
+
+fn tried(trial: &Trial) -> Tried {
+    let backtest = trial.backtest.as_ref();
+    Tried {
+        tests: counted(trial.tests as i64, "policy test"),
+        replayed: backtest
+            .filter(|backtest| backtest.replayed > 0)
+            .map(replayed),
+    }
+}
+
+fn replayed(backtest: &Backtest) -> Replayed {
+    let mut changed: Vec<&Changed> = backtest.changed.iter().rev().collect();
+    changed.sort_by_key(|one| !one.is_alarming());
+    let in_words = |one: &&Changed| {
+        let (then, now) = (&one.then, &one.now);
+        let asked = |answer: &Answer| {
+            let whom = text::people(answer.requires.role, answer.requires.approvals);
+            format!("{} {}, {whom}", answer.level, answer.score)
+        };
+        let what = format!(
+            "{} of {}: {} → {}",
+            one.action,
+            one.agent,
+            asked(then),
+            asked(now)
+        );
+        (one.id.to_string(), what)
+    };
+    Replayed {
+        decisions: counted(backtest.replayed as i64, "newest decision"),
+        approvals: (backtest.approvals_then, backtest.approvals_now),
+        oversight: (backtest.weaker.cases, backtest.stronger.cases),
+        alarming: backtest.alarming().count(),
+        changed: changed.iter().take(MOST_CHANGED).map(in_words).collect(),
+        more: changed.len().saturating_sub(MOST_CHANGED),
+    }
+}
+
+impl Why {
+    /// Why an assessment came out as it did.
+    pub fn of(risk: &Assessment, lasting: &[TriggerId]) -> Self {
+        let triggers = risk.triggers.iter().map(|trigger| Trigger {
+            id: trigger.id.to_string(),
+            reason: text::unquoted(&trigger.reason),
+            is_lasting: lasting.contains(&trigger.id),
+        });
+        let sum: Score = risk.factors.iter().map(|factor| factor.contribution).sum();
+        Self {
+            risk: Risk::new(risk.level, risk.score),
+            factors: risk.factors.iter().map(factor).collect(),
+            triggers: triggers.collect(),
+            sum: (sum < risk.score && !risk.factors.is_empty()).then(|| sum.to_string()),
+        }
+    }
+}
+
+fn factor(factor: &FactorScore) -> Factor {
+    Factor {
+        name: factor.name.clone(),
+        contribution: factor.contribution.to_string(),
+        points: factor.points.to_string(),
+        weight: factor.weight,
+        input: factor.input.clone(),
+        source: factor.source.clone(),
+        reason: factor.reason.clone(),
+    }
+}
+
+impl Words {
+    /// What the agent wrote.
+    pub fn of(document: &Recommendation) -> Self {
+        let details = document.details.iter();
+        Self {
+            is_long: document.rationale.chars().nth(LONG).is_some(),
+            rationale: document.rationale.clone(),
+            citations: document.citations.clone(),
+            details: details
+                .map(|(key, value)| (key.clone(), value.to_string()))
+                .collect(),
+        }
+    }
+
+    /// Whether there is anything to read.
+    pub fn is_empty(&self) -> bool {
+        self.rationale.is_empty() && self.citations.is_empty() && self.details.is_empty()
+    }
+}
+
+/// Our Markdown is readable as it is; only the fences around a list are noise.
+fn plain(body: &str) -> String {
+    let lines = body.lines().filter(|line| !line.starts_with("```"));
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+fn state(pending: &Pending, door: &Door) -> String {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    pending.pull.head.hash(&mut hasher);
+    pending.hearing.report.text().hash(&mut hasher);
+    if let Door::Open(form) = door {
+        form.csrf.hash(&mut hasher);
+        form.objection.hash(&mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
+}

@@ -1,0 +1,276 @@
+//! `/cases/ID`: one whole case: what was proposed, why this score, who decided, what came of it, what people
+//! said, and the commits with the git commands that show the same.
+//!
+//! Each record is read by itself, so that one that cannot be read hides none of the others, and is said.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::Utc;
+use serde::Deserialize;
+
+use super::super::library::Reader;
+use super::card::{Card, Change, Eyes, Why, Words};
+use super::desk::{Desk, Frame, Viewer};
+use super::form::{Door, Typed};
+use super::history::{Happened, events, said};
+use super::pages::{Refusal, page, refused};
+use super::records::{Records, Shelf};
+use super::row::{self, Row};
+use super::session::random;
+use super::text::Moment;
+use crate::domain::documents::Target;
+use crate::domain::ids::{CaseId, ParameterName, PullNumber};
+use crate::domain::value::Value;
+use crate::git::Repository;
+use crate::insight::Case;
+use crate::ledger::{LedgerError, MAIN};
+
+/// So many targets are looked at to show what a parameter was before.
+const MOST_TARGETS: usize = 20;
+/// So many targets are named.
+const MOST_NAMED: usize = 20;
+/// So many commits are shown.
+const MOST_COMMITS: usize = 50;
+
+/// A commit that tells of the case.
+#[derive(Debug)]
+struct Told {
+    short: String,
+    subject: String,
+    at: Moment,
+}
+
+/// Where people say something about it.
+#[derive(Debug)]
+struct FeedbackForm {
+    csrf: String,
+    once: String,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard/case.html")]
+struct CasePage {
+    frame: Frame,
+    row: Row,
+    id: String,
+    targets: String,
+    session: Option<String>,
+    pull: Option<(String, Option<String>)>,
+    changes: Vec<Change>,
+    why: Option<Why>,
+    rules: Option<String>,
+    events: Vec<Happened>,
+    feedback: Vec<Happened>,
+    words: Words,
+    commits: Vec<Told>,
+    commands: Vec<String>,
+    problems: Vec<String>,
+    form: Option<FeedbackForm>,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard/waiting.html")]
+struct WaitingPage {
+    frame: Frame,
+    cards: Vec<Card>,
+    id: String,
+}
+
+/// The case in the address: its id, or the number of its pull request.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    id: String,
+}
+
+/// Shows it.
+pub async fn show(desk: Desk, Path(asked): Path<Asked>) -> Response {
+    let eyes = Eyes {
+        base: desk.base.clone(),
+        viewer: desk.viewer.clone(),
+        is_on_github: desk.keeper.github().is_some(),
+        now: Utc::now(),
+    };
+    desk.show("cases", move |reader, frame| {
+        make(reader, frame, &eyes, &asked.id)
+    })
+    .await
+}
+
+fn make(
+    reader: &mut Reader<'_>,
+    frame: Frame,
+    eyes: &Eyes,
+    asked: &str,
+) -> anyhow::Result<Response> {
+    let holdings = reader.holdings;
+    let index = holdings.index();
+    let id = asked.parse::<CaseId>().ok();
+    let number = asked.parse().ok().map(PullNumber);
+    let decided = match (id, number) {
+        (Some(id), _) => index.find_decided(id),
+        (_, Some(number)) => index.find_number(number).filter(|case| !case.is_pending()),
+        _ => None,
+    };
+    if let Some(case) = decided {
+        return page(
+            StatusCode::OK,
+            &whole(reader, frame, eyes.viewer.as_ref(), case)?,
+        );
+    }
+    let waits = match (id, number) {
+        (Some(id), _) => holdings.find_pending(id),
+        (_, Some(number)) => holdings.pending().get(&number),
+        _ => None,
+    };
+    let Some(pending) = waits else {
+        let mut refusal = Refusal::new(
+            "There is no such case",
+            "Neither a decided nor a pending case has this id or number.",
+        );
+        refusal.next = (format!("{}/cases", eyes.base), "To all cases");
+        return Ok(refused(StatusCode::NOT_FOUND, refusal));
+    };
+    let card = Card::of(pending, eyes, reader, Typed::default())?;
+    let id = pending
+        .hearing
+        .id
+        .map(|id| id.to_string())
+        .unwrap_or_default();
+    page(
+        StatusCode::OK,
+        &WaitingPage {
+            frame,
+            cards: vec![card],
+            id,
+        },
+    )
+}
+
+fn whole(
+    reader: &Reader<'_>,
+    frame: Frame,
+    viewer: Option<&Viewer>,
+    case: &Case,
+) -> anyhow::Result<CasePage> {
+    let id = case.id.unwrap_or_else(|| CaseId::from_parts(Utc::now(), 0));
+    let tip = reader.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+    let shelf = Shelf {
+        repo: reader.repo,
+        root: reader.repo.read_commit(tip)?.tree,
+    };
+    let records = shelf.records(case, id)?;
+    let decision = records.decision.as_ref();
+    let names: Vec<&str> = case.targets.iter().map(|target| target.as_str()).collect();
+    let form = viewer.filter(|_| case.is_recommendation()).map(|viewer| {
+        Ok::<_, std::io::Error>(FeedbackForm {
+            csrf: viewer.csrf.clone(),
+            once: random::<16>()?,
+        })
+    });
+    Ok(CasePage {
+        row: Row::of(&frame.base, case),
+        id: id.to_string(),
+        targets: row::targets(&names, MOST_NAMED),
+        session: case.session.as_ref().map(ToString::to_string),
+        pull: decision.map(|decision| {
+            let url = decision
+                .pull
+                .url
+                .clone()
+                .filter(|url| url.starts_with("https://"));
+            (
+                format!("{} from {}", decision.pull.number, decision.pull.branch),
+                url,
+            )
+        }),
+        changes: changes(reader.repo, &records)?,
+        why: decision.map(|decision| Why::of(&decision.risk, &[])),
+        rules: decision.map(|decision| decision.rules.commit.short()),
+        events: events(case, &records),
+        feedback: records.feedback.iter().map(said).collect(),
+        words: records
+            .recommendation
+            .as_ref()
+            .map(Words::of)
+            .unwrap_or_default(),
+        commits: commits(reader.repo, case)?,
+        commands: commands(case, id),
+        problems: records.problems,
+        form: form.transpose()?,
+        frame,
+    })
+}
+
+/// What was changed, against the targets as they were when it was decided.
+fn changes(repo: &Repository, records: &Records) -> anyhow::Result<Vec<Change>> {
+    let (Some(document), Some(decision)) = (&records.recommendation, &records.decision) else {
+        return Ok(Vec::new());
+    };
+    let mut targets = Vec::new();
+    // The commit is another repository's, or lost, where the trail was forged: then only the proposal is shown.
+    if let Ok(base) = repo.read_commit(decision.pull.base) {
+        let shelf = Shelf {
+            repo,
+            root: base.tree,
+        };
+        for name in document.targets.iter().take(MOST_TARGETS) {
+            targets.extend(shelf.read::<Target>(&Target::path_of(name), &mut Vec::new())?);
+        }
+    }
+    let was = |name: &ParameterName| {
+        let values: BTreeSet<&Value> = targets
+            .iter()
+            .filter_map(|target| target.parameters.get(name))
+            .collect();
+        match (values.len(), values.first()) {
+            (0, _) if targets.is_empty() => None,
+            (0, _) => Some("unset".to_owned()),
+            (1, Some(value)) => Some(value.to_string()),
+            _ => Some("various".to_owned()),
+        }
+    };
+    let change = |(name, value): (&ParameterName, &Value)| Change {
+        before: was(name),
+        name: name.to_string(),
+        after: value.to_string(),
+    };
+    Ok(document.changes.iter().map(change).collect())
+}
+
+fn commits(repo: &Repository, case: &Case) -> anyhow::Result<Vec<Told>> {
+    let mut told = Vec::new();
+    for id in case.commits.iter().take(MOST_COMMITS) {
+        let commit = repo.read_commit(*id)?;
+        told.push(Told {
+            short: id.short(),
+            subject: commit.message.lines().next().unwrap_or_default().to_owned(),
+            at: Moment::of(commit.committer.time),
+        });
+    }
+    Ok(told)
+}
+
+/// How anybody with a clone sees the same.
+fn commands(case: &Case, id: CaseId) -> Vec<String> {
+    let key = if case.is_recommendation() {
+        "Recommendation"
+    } else {
+        "Governance"
+    };
+    let folder = if case.is_recommendation() {
+        "recommendations"
+    } else {
+        "governance"
+    };
+    let mut commands = vec![
+        format!("git log --first-parent --grep='^{key}: {id}$' main"),
+        format!("git show main:{folder}/{}/decision.yaml", id.folder()),
+    ];
+    let shown = case.commits.iter().take(MOST_COMMITS);
+    commands.extend(shown.map(|commit| format!("git show {}", commit.short())));
+    commands
+}

@@ -1,0 +1,229 @@
+//! `POST /pending/NUMBER`: somebody approves, asks for changes, or rejects, on the local forge.
+//!
+//! What counts is decided by the gate alone, on the commit that the page had shown: a form for another head
+//! is not recorded at all, because whoever sent it has not seen what it would be for.
+
+use axum::extract::{Form, Path};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+use super::desk::{Desk, Viewer};
+use super::form::Typed;
+use super::pages::{Refusal, refused};
+use super::pending::{Returned, show_again};
+use super::session::is_equal;
+use super::text::unquoted;
+use crate::bot::review::{NewWord, Reviewed, Word};
+use crate::bot::{Bot, BotError};
+use crate::domain::documents::RejectionCategory;
+use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::review::Confidence;
+
+/// The longest text, in characters.
+const LONGEST: usize = 10_000;
+
+/// The form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Sent {
+    csrf: String,
+    once: String,
+    head: String,
+    decision: String,
+    message: String,
+    confidence: String,
+    category: String,
+}
+
+/// The number in the address.
+#[derive(Debug, Deserialize)]
+pub struct Number {
+    number: u64,
+}
+
+/// What became of it.
+enum Done {
+    Recorded(Box<Reviewed>),
+    Gone,
+    Moved,
+}
+
+/// Why a form goes back to whoever sent it, in words for them.
+type Problem = &'static str;
+
+impl Sent {
+    /// What somebody wants to say; or what is missing.
+    fn word(&self) -> Result<Word, Problem> {
+        let is_silent = self.message.trim().is_empty();
+        if self.message.chars().count() > LONGEST {
+            return Err("The text is too long: at most 10,000 characters.");
+        }
+        match self.decision.as_str() {
+            "approve" => match self.confidence.parse::<Confidence>() {
+                Ok(sure) => Ok(Word::Approve(Some(sure))),
+                Err(_) if self.confidence.is_empty() => Ok(Word::Approve(None)),
+                Err(_) => Err("Choose how sure you are."),
+            },
+            "request_changes" if is_silent => Err("Say what has to change."),
+            "request_changes" => Ok(Word::RequestChanges),
+            "reject" => match self.category.parse::<RejectionCategory>() {
+                Ok(RejectionCategory::Other) if is_silent => Err("Say what the concern is."),
+                Ok(category) => Ok(Word::Reject(category)),
+                Err(_) => Err("Choose the main concern."),
+            },
+            _ => Err("Choose whether to approve, to ask for changes or to reject."),
+        }
+    }
+
+    fn typed(self, problem: impl Into<String>) -> Typed {
+        Typed {
+            decision: self.decision,
+            message: self.message,
+            confidence: self.confidence,
+            category: self.category,
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Takes the form.
+pub async fn decide(desk: Desk, Path(path): Path<Number>, Form(sent): Form<Sent>) -> Response {
+    let number = PullNumber(path.number);
+    let viewer = match entitled(&desk, &sent.csrf, &sent.message) {
+        Ok(viewer) => viewer,
+        Err(refusal) => return *refusal,
+    };
+    if desk.keeper.github().is_some() {
+        let why = "Pull requests of this repository are reviewed on GitHub, where it is certain who you are.";
+        return refused(StatusCode::CONFLICT, Refusal::new("Not here", why));
+    }
+    let word = match sent.word() {
+        Ok(word) => word,
+        Err(problem) => return back(desk, number, problem, sent).await,
+    };
+    let Ok(head) = sent.head.parse::<Sha>() else {
+        let problem = "This page is out of date. Look at the proposal again.";
+        return back(desk, number, problem, sent).await;
+    };
+    if !desk
+        .office
+        .front()
+        .sessions()
+        .is_first(&viewer.key, &sent.once)
+    {
+        return Redirect::to(&format!("{}/pending", desk.base)).into_response();
+    }
+    let word = NewWord {
+        number,
+        by: viewer.login,
+        word,
+        message: sent.message.replace("\r\n", "\n").replace('\r', "\n"),
+        head: Some(head),
+        // The bot's own time, once it takes it.
+        at: chrono::DateTime::UNIX_EPOCH,
+    };
+    take(desk, word, sent).await
+}
+
+/// The page once more, with the form as it was sent.
+async fn back(desk: Desk, number: PullNumber, problem: &str, sent: Sent) -> Response {
+    let typed = sent.typed(problem);
+    show_again(desk, Returned { number, typed }).await
+}
+
+/// Has the bot record it, and says what follows.
+async fn take(desk: Desk, word: NewWord, sent: Sent) -> Response {
+    let number = word.number;
+    let edition = *desk.keeper.library().watch().borrow();
+    match desk.keeper.with_bot(move |bot| record(bot, word)).await {
+        Ok(Ok(Done::Recorded(reviewed))) => {
+            desk.settle(edition).await;
+            said(&desk, number, &reviewed)
+        }
+        Ok(Ok(Done::Gone)) => gone(&desk, number, sent.message),
+        Ok(Ok(Done::Moved)) => {
+            let problem = "The proposal was changed while you were reading, so nothing was recorded. Look at it as it is now, and decide again.";
+            back(desk, number, problem, sent).await
+        }
+        Ok(Err(error)) => {
+            tracing::warn!("a review is refused: {error}");
+            back(desk, number, &error.to_string(), sent).await
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            let why = "The server could not record it. Try again in a moment.";
+            let mut refusal = Refusal::new("Not recorded", why);
+            refusal.typed = sent.message;
+            refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
+        }
+    }
+}
+
+/// Whoever has signed in and sent a form of theirs.
+pub fn entitled(desk: &Desk, csrf: &str, typed: &str) -> Result<Viewer, Box<Response>> {
+    let refuse = |status, title, why: &str| {
+        let mut refusal = Refusal::new(title, why);
+        refusal.typed = typed.to_owned();
+        refusal.next = (format!("{}/pending", desk.base), "Back to what is pending");
+        Err(Box::new(refused(status, refusal)))
+    };
+    match &desk.viewer {
+        None => refuse(
+            StatusCode::UNAUTHORIZED,
+            "Sign in first",
+            "Your session has ended, so nothing was recorded. Sign in and send it again.",
+        ),
+        Some(viewer) if !is_equal(&viewer.csrf, csrf) => refuse(
+            StatusCode::FORBIDDEN,
+            "Not recorded",
+            "The form does not belong to your session, so nothing was recorded. Open the page again.",
+        ),
+        Some(viewer) => Ok(viewer.clone()),
+    }
+}
+
+fn record(bot: &mut Bot, word: NewWord) -> Result<Done, BotError> {
+    let word = NewWord {
+        at: bot.now(),
+        ..word
+    };
+    let mut open = bot.open_pulls()?.into_iter();
+    match open.find(|pull| pull.number == word.number) {
+        None => Ok(Done::Gone),
+        Some(pull) if Some(pull.head) != word.head => Ok(Done::Moved),
+        Some(_) => Ok(Done::Recorded(Box::new(bot.review(&word)?))),
+    }
+}
+
+/// Says what follows, on the page where that is seen.
+fn said(desk: &Desk, number: PullNumber, reviewed: &Reviewed) -> Response {
+    let class = if reviewed.counts == Some(false) {
+        "warn"
+    } else {
+        "good"
+    };
+    let meaning = unquoted(
+        &reviewed
+            .meaning
+            .replace("`countersign run`", "the bot's next run"),
+    );
+    desk.tell(
+        class,
+        format!(
+            "Your {} of pull request {number} is recorded: {meaning}.",
+            reviewed.opinion
+        ),
+    );
+    Redirect::to(&format!("{}/pending#pull-{}", desk.base, number.0)).into_response()
+}
+
+fn gone(desk: &Desk, number: PullNumber, typed: String) -> Response {
+    let why = format!(
+        "Pull request {number} is no longer pending, so nothing was recorded. If there is something to say about it, give feedback on its page."
+    );
+    let mut refusal = Refusal::new("Decided already", why);
+    refusal.typed = typed;
+    refusal.next = (format!("{}/cases/{}", desk.base, number.0), "To the case");
+    refused(StatusCode::CONFLICT, refusal)
+}

@@ -1,0 +1,439 @@
+//! One request at the desk: which repository it is about, who asks, and what every page shows around its
+//! own content.
+//!
+//! A server of one repository shows it at `/`. A server of several lets people choose there, and shows each
+//! at `/r/NAME/`; that address works for a single one as well.
+
+use std::time::Instant;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono::Utc;
+
+use super::super::admission::{Caller, NotAdmitted};
+use super::super::keeper::Keeper;
+use super::super::library::{LibraryError, Reader};
+use super::super::office::Office;
+use super::super::tokens::Bearer;
+use super::assets::{Addresses, addresses};
+use super::pages::{Choice, Chooser, Refusal, page, refused};
+use super::session::{Found, Key, Notice};
+use super::sign_in;
+use super::text::Moment;
+use crate::domain::documents::{Freeze, Role};
+use crate::domain::ids::Login;
+use crate::domain::yaml;
+use crate::ledger::{LedgerError, MAIN};
+
+/// The cookie of a session, where TLS is not certain.
+const COOKIE: &str = "countersign";
+/// The same where it is: browsers then refuse one that anybody else has set.
+const SECURE_COOKIE: &str = "__Host-countersign";
+/// What the script adds when a page fetches itself.
+pub const LIVE_HEADER: &str = "x-countersign-live";
+
+/// Somebody who has signed in.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    pub login: Login,
+    pub role: Role,
+    pub csrf: String,
+    pub key: Key,
+}
+
+/// One request.
+pub struct Desk {
+    pub office: Office,
+    pub keeper: Keeper,
+    /// What addresses of this repository begin with: nothing, or `/r/NAME`.
+    pub base: String,
+    pub viewer: Option<Viewer>,
+    /// What was asked for.
+    path: String,
+    is_one_of_several: bool,
+    is_by_itself: bool,
+}
+
+/// What every page shows around its own content.
+#[derive(Debug)]
+pub struct Frame {
+    pub assets: Addresses,
+    pub base: String,
+    pub repository: String,
+    pub is_one_of_several: bool,
+    /// The part of the dashboard that it is: `overview`, `pending`, `cases` or nothing.
+    pub here: &'static str,
+    pub pending: usize,
+    pub edition: u64,
+    pub viewer: Option<ShownViewer>,
+    /// Where to come back to after signing in.
+    pub path: String,
+    pub can_sign_in: bool,
+    pub frozen: Option<Frozen>,
+    /// Why the bot's last run failed.
+    pub failure: Option<String>,
+    pub notice: Option<Notice>,
+}
+
+/// Who is signed in.
+#[derive(Debug)]
+pub struct ShownViewer {
+    pub login: String,
+    pub role: &'static str,
+    pub csrf: String,
+}
+
+/// That everything is stopped.
+#[derive(Debug)]
+pub struct Frozen {
+    pub by: String,
+    pub reason: String,
+    pub at: Moment,
+}
+
+impl FromRequestParts<Office> for Desk {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, office: &Office) -> Result<Self, Response> {
+        let (keeper, base) = find_keeper(parts, office).await?;
+        let viewer = find_viewer(&parts.headers, office, &keeper).await;
+        let path = asked_for(parts);
+        if viewer.is_none() && !is_open(&keeper, office, &parts.headers) {
+            return Err(sign_in::demanded(&path, parts));
+        }
+        Ok(Self {
+            office: office.clone(),
+            is_one_of_several: office.keepers().len() > 1,
+            keeper,
+            base,
+            viewer,
+            path,
+            is_by_itself: parts.headers.contains_key(LIVE_HEADER),
+        })
+    }
+}
+
+/// The path and query that a browser asked for.
+fn asked_for(parts: &Parts) -> String {
+    parts
+        .uri
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .to_owned()
+}
+
+async fn find_keeper(parts: &mut Parts, office: &Office) -> Result<(Keeper, String), Response> {
+    let params = RawPathParams::from_request_parts(parts, office).await.ok();
+    let named = params.and_then(|params| {
+        let mut params = params.iter();
+        params
+            .find(|(key, _)| *key == "repository")
+            .map(|(_, name)| name.to_owned())
+    });
+    let keepers = office.keepers();
+    match (named, keepers.as_slice()) {
+        (None, [keeper]) => Ok((keeper.clone(), String::new())),
+        (None, _) => Err(Redirect::to("/").into_response()),
+        (Some(slug), _) => {
+            let found = slugs(&keepers).into_iter().find(|(one, _)| *one == slug);
+            let why = "This server keeps no repository of that name.";
+            let (slug, keeper) = found
+                .ok_or_else(|| refused(StatusCode::NOT_FOUND, Refusal::new("Not here", why)))?;
+            Ok((keeper, format!("/r/{slug}")))
+        }
+    }
+}
+
+/// The name of each repository in addresses: its own in plain letters, counted where two are alike.
+pub fn slugs(keepers: &[Keeper]) -> Vec<(String, Keeper)> {
+    let mut named: Vec<(String, Keeper)> = Vec::new();
+    for keeper in keepers {
+        let stem = slug(&short_name(keeper));
+        let mut name = stem.clone();
+        let mut count = 1;
+        while named.iter().any(|(taken, _)| *taken == name) {
+            count += 1;
+            name = format!("{stem}-{count}");
+        }
+        named.push((name, keeper.clone()));
+    }
+    named
+}
+
+fn slug(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let slug: String = name.chars().map(plain).collect();
+    let slug = slug.trim_matches('-');
+    if slug.is_empty() {
+        "repository".to_owned()
+    } else {
+        slug.to_owned()
+    }
+}
+
+/// How people call it: `OWNER/NAME`, or the name of its folder.
+pub fn short_name(keeper: &Keeper) -> String {
+    let name = keeper.name();
+    if keeper.github().is_some() {
+        return name.to_owned();
+    }
+    let last = name
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(name);
+    last.strip_suffix(".git")
+        .filter(|stem| !stem.is_empty())
+        .unwrap_or(last)
+        .to_owned()
+}
+
+/// The cookie's value, if the browser sent one.
+pub fn find_cookie<'h>(headers: &'h HeaderMap, office: &Office) -> Option<&'h str> {
+    let name = cookie_name(office);
+    let all = headers.get_all(header::COOKIE).iter();
+    let mut pairs = all
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'));
+    pairs.find_map(|pair| {
+        let (held, value) = pair.trim().split_once('=')?;
+        (held == name).then_some(value)
+    })
+}
+
+/// The cookie's name.
+pub fn cookie_name(office: &Office) -> &'static str {
+    if office.front().doorway().is_https() {
+        SECURE_COOKIE
+    } else {
+        COOKIE
+    }
+}
+
+/// The session of a request.
+pub fn find_session(headers: &HeaderMap, office: &Office) -> Option<Found> {
+    let cookie = find_cookie(headers, office)?;
+    let is_use = !headers.contains_key(LIVE_HEADER);
+    office
+        .front()
+        .sessions()
+        .find(cookie, is_use, Instant::now())
+}
+
+/// Who asks, if their session has been let into this repository, by a token that is still good, and the
+/// rules on `main` still know them.
+async fn find_viewer(headers: &HeaderMap, office: &Office, keeper: &Keeper) -> Option<Viewer> {
+    let session = find_session(headers, office)?;
+    let grant = session.grants.get(keeper.name())?.clone();
+    let tokens = keeper.tokens()?.clone();
+    let id = grant.token.clone();
+    let looked = tokio::task::spawn_blocking(move || tokens.find_good(&id, Utc::now())).await;
+    match looked {
+        Ok(Ok(Some(token))) if token.bearer == grant.bearer => {}
+        Ok(Ok(_)) => {
+            office
+                .front()
+                .sessions()
+                .drop_grant(&session.key, keeper.name());
+            return None;
+        }
+        Ok(Err(error)) => {
+            tracing::error!("{error}");
+            return None;
+        }
+        Err(_) => return None,
+    }
+    match recognise(keeper, &grant.bearer).await {
+        Ok((login, role)) => Some(Viewer {
+            login,
+            role,
+            csrf: session.csrf,
+            key: session.key,
+        }),
+        Err(error) => {
+            tracing::warn!("a session is not taken: {error}");
+            None
+        }
+    }
+}
+
+/// The person behind a token. Agents have the API.
+async fn recognise(keeper: &Keeper, bearer: &Bearer) -> Result<(Login, Role), NotAdmitted> {
+    match keeper.recognise(bearer).await? {
+        Caller::Person { login, role } => Ok((login, role)),
+        Caller::Agent(name) => Err(NotAdmitted::NotListed(
+            name.to_string(),
+            crate::rules::people::PATH,
+        )),
+    }
+}
+
+impl Desk {
+    /// Makes a page from what is known of the repository.
+    pub async fn show(
+        &self,
+        here: &'static str,
+        make: impl FnOnce(&mut Reader<'_>, Frame) -> anyhow::Result<Response> + Send + 'static,
+    ) -> Response {
+        let mut frame = self.frame(here);
+        let library = self.keeper.library();
+        let made = library.read(move |reader| {
+            frame.pending = reader.holdings.pending().len();
+            frame.frozen = find_freeze(reader)?;
+            make(reader, frame)
+        });
+        match made.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                tracing::error!("a page cannot be made: {error:#}");
+                let why = "The repository could not be read. The server's log says why.";
+                refused(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    Refusal::new("This page cannot be shown", why),
+                )
+            }
+            Err(error @ LibraryError::NotYet(_)) => {
+                let mut refusal = Refusal::new(
+                    "One moment",
+                    "The cases are still being read. This takes a few seconds after a start.",
+                );
+                refusal.detail = Some(
+                    self.keeper
+                        .standing()
+                        .failure
+                        .unwrap_or_else(|| error.to_string()),
+                );
+                refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                let why = "The repository cannot be opened. The server's log says why.";
+                refused(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Refusal::new("This page cannot be shown", why),
+                )
+            }
+        }
+    }
+
+    fn frame(&self, here: &'static str) -> Frame {
+        let front = self.office.front();
+        let viewer = self.viewer.as_ref();
+        // A page that fetches itself anew may still throw the answer away.
+        let notice = viewer.filter(|_| !self.is_by_itself);
+        Frame {
+            assets: addresses(),
+            base: self.base.clone(),
+            repository: short_name(&self.keeper),
+            is_one_of_several: self.is_one_of_several,
+            here,
+            pending: 0,
+            edition: *self.keeper.library().watch().borrow(),
+            viewer: viewer.map(|viewer| ShownViewer {
+                login: viewer.login.to_string(),
+                role: match viewer.role {
+                    Role::Admin => "admin",
+                    Role::Reviewer => "reviewer",
+                    Role::None => "reads only",
+                },
+                csrf: viewer.csrf.clone(),
+            }),
+            path: self.path.clone(),
+            can_sign_in: self.keeper.tokens().is_some(),
+            frozen: None,
+            failure: self.keeper.standing().failure,
+            notice: notice.and_then(|viewer| front.sessions().take_notice(&viewer.key)),
+        }
+    }
+
+    /// Says something on the next page of whoever has signed in.
+    pub fn tell(&self, class: &'static str, text: impl Into<String>) {
+        if let Some(viewer) = &self.viewer {
+            let text = text.into();
+            self.office
+                .front()
+                .sessions()
+                .tell(&viewer.key, Notice { class, text });
+        }
+    }
+
+    /// Waits until everything that was handed in is worked off, as far as that takes only a moment.
+    pub async fn settle(&self, before: u64) {
+        let mut edition = self.keeper.library().watch();
+        let moved = edition.wait_for(|edition| *edition > before);
+        // Whatever takes longer comes by itself.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), moved).await;
+    }
+}
+
+fn find_freeze(reader: &Reader<'_>) -> anyhow::Result<Option<Frozen>> {
+    let tip = reader.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+    let root = reader.repo.read_commit(tip)?.tree;
+    let Some(bytes) = reader.repo.read_path(root, Freeze::PATH)? else {
+        return Ok(None);
+    };
+    Ok(Some(match yaml::read::<Freeze>(Freeze::PATH, &bytes) {
+        Ok(freeze) => Frozen {
+            by: freeze.by.to_string(),
+            reason: freeze.reason,
+            at: Moment::of(freeze.at),
+        },
+        Err(_) => Frozen {
+            by: "somebody".to_owned(),
+            reason: "freeze.yaml cannot be read".to_owned(),
+            at: Moment::of(Utc::now()),
+        },
+    }))
+}
+
+/// Whether somebody may read a repository without saying who they are.
+fn is_open(keeper: &Keeper, office: &Office, headers: &HeaderMap) -> bool {
+    keeper.github().is_none() && office.front().doorway().may_all_read(headers)
+}
+
+/// The page of a server that keeps several repositories, or none yet: those that whoever asks may read.
+pub async fn choose(office: &Office, headers: &HeaderMap) -> Response {
+    let keepers = office.keepers();
+    let is_empty = keepers.is_empty();
+    let mut choices = Vec::new();
+    for (slug, keeper) in slugs(&keepers) {
+        if is_open(&keeper, office, headers)
+            || find_viewer(headers, office, &keeper).await.is_some()
+        {
+            choices.push(Choice {
+                href: format!("/r/{slug}/"),
+                name: keeper.name().to_owned(),
+                open: keeper.standing().open.len(),
+            });
+        }
+    }
+    if choices.is_empty() && !is_empty {
+        return Redirect::to("/sign-in").into_response();
+    }
+    let chooser = Chooser {
+        assets: addresses(),
+        choices,
+    };
+    page(StatusCode::OK, &chooser)
+        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_addresses_are_plain() {
+        assert_eq!(slug("Acme/Governance"), "acme-governance");
+        assert_eq!(slug("../../"), "repository");
+        assert_eq!(slug("größe"), "gr--e");
+    }
+}

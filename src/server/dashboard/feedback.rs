@@ -1,0 +1,107 @@
+//! `POST /cases/ID/feedback`: what a person has to say about a decided case, for the agent to learn from.
+
+use axum::extract::{Form, Path};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+use super::decide::entitled;
+use super::desk::Desk;
+use super::pages::{Refusal, refused};
+use super::session::random;
+use crate::bot::NewFeedback;
+use crate::domain::ids::{CaseId, Login};
+
+/// The longest text, in characters.
+const LONGEST: usize = 10_000;
+
+/// The form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Sent {
+    csrf: String,
+    once: String,
+    message: String,
+}
+
+/// The case in the address.
+#[derive(Debug, Deserialize)]
+pub struct Case {
+    id: String,
+}
+
+/// Takes the form.
+pub async fn give(desk: Desk, Path(case): Path<Case>, Form(sent): Form<Sent>) -> Response {
+    let viewer = match entitled(&desk, &sent.csrf, &sent.message) {
+        Ok(viewer) => viewer,
+        Err(refusal) => return *refusal,
+    };
+    let refuse = |status, why: String| {
+        let mut refusal = Refusal::new("Not recorded", why);
+        refusal.typed.clone_from(&sent.message);
+        refusal.next = (format!("{}/cases", desk.base), "To the cases");
+        refused(status, refusal)
+    };
+    let Ok(id) = case.id.parse::<CaseId>() else {
+        return refuse(StatusCode::NOT_FOUND, "There is no such case.".to_owned());
+    };
+    let there = Redirect::to(&format!("{}/cases/{id}#feedback", desk.base)).into_response();
+    let message = sent.message.replace("\r\n", "\n").trim().to_owned();
+    if message.is_empty() || message.chars().count() > LONGEST {
+        desk.tell(
+            "bad",
+            "Say something, in at most 10,000 characters. Nothing was recorded.",
+        );
+        return there;
+    }
+    if !desk
+        .office
+        .front()
+        .sessions()
+        .is_first(&viewer.key, &sent.once)
+    {
+        return there;
+    }
+    record(&desk, (id, viewer.login), message, (there, refuse)).await
+}
+
+/// Has the bot record it.
+async fn record(
+    desk: &Desk,
+    (id, by): (CaseId, Login),
+    message: String,
+    (there, refuse): (Response, impl Fn(StatusCode, String) -> Response),
+) -> Response {
+    let digits = random::<16>().ok();
+    let Some(random) = digits.and_then(|digits| u128::from_str_radix(&digits, 16).ok()) else {
+        let why = "The machine has no randomness.".to_owned();
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
+    let new = NewFeedback {
+        id,
+        by,
+        message,
+        random,
+    };
+    let edition = *desk.keeper.library().watch().borrow();
+    match desk
+        .keeper
+        .with_bot(move |bot| bot.record_feedback(&new))
+        .await
+    {
+        Ok(Ok(_)) => {
+            desk.settle(edition).await;
+            desk.tell("good", "Your feedback is in the trail.");
+            there
+        }
+        Ok(Err(error)) => refuse(
+            StatusCode::CONFLICT,
+            format!("It was not recorded: {error}."),
+        ),
+        Err(error) => {
+            tracing::error!("{error}");
+            let why = "The server could not record it. Try again in a moment.".to_owned();
+            refuse(StatusCode::SERVICE_UNAVAILABLE, why)
+        }
+    }
+}

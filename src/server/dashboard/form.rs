@@ -1,0 +1,128 @@
+//! The form by which somebody decides on a waiting pull request; or why there is none for them.
+
+use super::super::library::Reader;
+use super::card::Eyes;
+use super::session::random;
+use super::text;
+use crate::bot::{Pending, find_objection};
+use crate::domain::documents::{RejectionCategory, Role};
+use crate::domain::review::Confidence;
+
+/// What somebody typed before it was refused, and why it was.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    pub decision: String,
+    pub message: String,
+    pub confidence: String,
+    pub category: String,
+    pub problem: String,
+}
+
+/// The form by which somebody decides.
+#[derive(Debug)]
+pub struct Form {
+    pub csrf: String,
+    pub once: String,
+    pub head: String,
+    /// Why an approval would not count; then none is offered.
+    pub objection: Option<String>,
+    /// The least length of a justification; 0 where none is needed.
+    pub least: u32,
+    pub typed: Typed,
+}
+
+/// What somebody sees instead of a form.
+#[derive(Debug)]
+pub enum Door {
+    /// The form.
+    Open(Box<Form>),
+    /// They have to sign in first.
+    SignIn,
+    /// They may read only, for this reason.
+    Shut(String),
+    /// It is reviewed elsewhere.
+    Elsewhere(String),
+}
+
+/// What somebody meets at a pull request.
+///
+/// # Errors
+/// When the repository fails.
+pub fn door(
+    pending: &Pending,
+    eyes: &Eyes,
+    reader: &mut Reader<'_>,
+    typed: Typed,
+) -> anyhow::Result<Door> {
+    let (pull, hearing) = (&pending.pull, &pending.hearing);
+    if eyes.is_on_github {
+        let address = pull
+            .url
+            .clone()
+            .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+        return Ok(address.map_or_else(
+            || Door::Shut("It is reviewed on GitHub.".to_owned()),
+            |url| Door::Elsewhere(format!("{url}/files")),
+        ));
+    }
+    let Some(viewer) = &eyes.viewer else {
+        return Ok(Door::SignIn);
+    };
+    if viewer.role == Role::None {
+        let why = format!(
+            "{} is neither reviewer nor admin, so there is nothing to decide here.",
+            viewer.login
+        );
+        return Ok(Door::Shut(why));
+    }
+    let Some(ruling) = &hearing.ruling else {
+        return Ok(Door::Shut(
+            "It cannot be decided until it is mended.".to_owned(),
+        ));
+    };
+    let by = (&viewer.login, eyes.now);
+    let objection = find_objection(reader.repo, reader.rulebook(), pull, by)?;
+    let objection = objection.map(|reason| text::unquoted(&reason));
+    let least = if ruling.required.justification {
+        let version = reader.rules()?.map_err(anyhow::Error::from)?;
+        version.rules.governance.justification_min_length
+    } else {
+        0
+    };
+    Ok(Door::Open(Box::new(Form {
+        csrf: viewer.csrf.clone(),
+        once: random::<16>()?,
+        head: pull.head.to_string(),
+        objection,
+        least,
+        typed,
+    })))
+}
+
+impl Form {
+    /// The choices of how sure somebody is.
+    pub fn confidences(&self) -> [(&'static str, &'static str, bool); 3] {
+        [
+            Confidence::VeryConfident,
+            Confidence::Confident,
+            Confidence::Uncertain,
+        ]
+        .map(|sure| {
+            let is_chosen = self.typed.confidence == sure.as_str();
+            (sure.as_str(), text::confidence(sure), is_chosen)
+        })
+    }
+
+    /// The choices of a main concern.
+    pub fn categories(&self) -> [(&'static str, &'static str, bool); 5] {
+        RejectionCategory::ALL.map(|category| {
+            let is_chosen = self.typed.category == category.as_str();
+            (category.as_str(), text::category(category), is_chosen)
+        })
+    }
+
+    /// Whether this is what somebody was about to do.
+    pub fn is(&self, decision: &str) -> bool {
+        self.typed.decision == decision
+    }
+}

@@ -1,0 +1,172 @@
+//! What happened to a case, in its order: proposed, reviewed, decided, carried out, talked about.
+
+use std::collections::BTreeMap;
+
+use super::records::Records;
+use super::text::{self, Moment};
+use crate::domain::documents::{Decision, Feedback, Outcome, Role};
+use crate::gate::eligibility::shown;
+use crate::insight::Case;
+
+/// Something that happened.
+#[derive(Debug, Default)]
+pub struct Happened {
+    pub class: &'static str,
+    pub what: String,
+    pub at: Option<Moment>,
+    pub words: Option<String>,
+    pub facts: Vec<(String, String)>,
+}
+
+/// Until it was carried out.
+pub fn events(case: &Case, records: &Records) -> Vec<Happened> {
+    let mut events = Vec::new();
+    if let Some(at) = case.asked_at() {
+        let author = records
+            .decision
+            .as_ref()
+            .map(|decision| shown(&decision.pull.author));
+        events.push(Happened {
+            what: format!(
+                "Proposed by {}",
+                author.unwrap_or_else(|| "somebody".to_owned())
+            ),
+            at: Some(Moment::of(at)),
+            ..Happened::default()
+        });
+    }
+    if let Some(decision) = &records.decision {
+        events.extend(reviews(decision));
+        events.push(decided(decision));
+    } else {
+        events.push(Happened {
+            what: format!("Decided: {}", text::standing(case.standing)),
+            at: case.decided_at.map(Moment::of),
+            ..Happened::default()
+        });
+    }
+    if let Some(claim) = records.claim.as_ref() {
+        events.push(Happened {
+            what: format!("Execution by {} begun on {}", claim.executor, claim.host),
+            at: Some(Moment::of(claim.started_at)),
+            ..Happened::default()
+        });
+    }
+    events.extend(records.outcomes.iter().map(ended));
+    events
+}
+
+fn reviews(decision: &Decision) -> Vec<Happened> {
+    let mut said = Vec::new();
+    for approval in &decision.approvals {
+        let sure = approval
+            .confidence
+            .map(|sure| format!(", {}", text::confidence(sure)));
+        said.push((
+            approval.at,
+            Happened {
+                class: "success",
+                what: format!(
+                    "Approved by {} ({}){}",
+                    approval.by,
+                    approval.role,
+                    sure.unwrap_or_default()
+                ),
+                words: approval.justification.clone(),
+                ..Happened::default()
+            },
+        ));
+    }
+    for ignored in &decision.ignored {
+        said.push((
+            ignored.at,
+            Happened {
+                what: format!(
+                    "Not counted: the review of {}: {}",
+                    shown(&ignored.account),
+                    text::unquoted(&ignored.reason)
+                ),
+                ..Happened::default()
+            },
+        ));
+    }
+    if let Some(rejection) = &decision.rejection {
+        said.push((
+            rejection.at,
+            Happened {
+                class: "failure",
+                what: format!(
+                    "Rejected by {}: {}",
+                    rejection.by,
+                    text::category(rejection.category).to_lowercase()
+                ),
+                words: Some(rejection.reason.clone()).filter(|reason| !reason.is_empty()),
+                ..Happened::default()
+            },
+        ));
+    }
+    said.sort_by_key(|(at, _)| *at);
+    said.into_iter()
+        .map(|(at, happened)| Happened {
+            at: Some(Moment::of(at)),
+            ..happened
+        })
+        .collect()
+}
+
+fn decided(decision: &Decision) -> Happened {
+    let needed = decision.required;
+    let whose = match needed.role {
+        Role::None => "nobody had to approve".to_owned(),
+        role => {
+            let why = if needed.justification {
+                ", with a justification"
+            } else {
+                ""
+            };
+            format!("it needed {}{why}", text::people(role, needed.approvals))
+        }
+    };
+    Happened {
+        class: if decision.status.is_approval() {
+            "success"
+        } else {
+            "failure"
+        },
+        what: format!(
+            "Decided: {} in mode {}; {whose}",
+            text::status_word(decision.status),
+            decision.mode
+        ),
+        at: Some(Moment::of(decision.decided_at)),
+        ..Happened::default()
+    }
+}
+
+fn ended(outcome: &Outcome) -> Happened {
+    let word = Outcome::word(outcome.success);
+    let details: BTreeMap<_, _> = outcome.details.iter().collect();
+    Happened {
+        class: word,
+        what: format!(
+            "Outcome: {word}, by {}, reported by {}",
+            outcome.executor, outcome.reported_by
+        ),
+        at: Some(Moment::of(outcome.finished_at)),
+        words: outcome.error.clone(),
+        facts: details
+            .into_iter()
+            .map(|(key, value)| (key.clone(), value.to_string()))
+            .collect(),
+    }
+}
+
+/// What somebody said afterwards.
+pub fn said(feedback: &Feedback) -> Happened {
+    Happened {
+        what: feedback.by.to_string(),
+        at: Some(Moment::of(feedback.at)),
+        words: Some(feedback.message.clone()),
+        ..Happened::default()
+    }
+}

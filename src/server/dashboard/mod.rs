@@ -1,0 +1,102 @@
+//! The dashboard: what happens, what waits, and why, for people with a browser.
+//!
+//! Every page is made on the server from the library of its repository, and can be read and used without
+//! a script; the one script only shows what is new ([`live`]). People sign in with a personal token
+//! ([`sign_in`], [`session`]); [`door`] says who may read without. Forms go to the local forge alone: on
+//! GitHub, where it is certain who somebody is, people review there.
+
+mod agents;
+mod assets;
+mod card;
+mod case;
+mod cases;
+mod charts;
+mod decide;
+mod desk;
+mod door;
+mod feedback;
+mod form;
+mod history;
+mod live;
+mod overview;
+mod pages;
+mod pending;
+mod period;
+mod records;
+mod row;
+mod session;
+mod sign_in;
+mod text;
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+
+use super::office::Office;
+use agents::Kept;
+use session::Sessions;
+
+pub use door::{Doorway, PublicUrl};
+pub use text::Harmless;
+
+/// What the dashboard remembers beside the repositories.
+#[derive(Debug, Default)]
+pub struct Front {
+    doorway: OnceLock<Doorway>,
+    sessions: Sessions,
+    kept: Kept,
+    /// How many pages follow the trail at this moment.
+    followers: AtomicUsize,
+}
+
+impl Front {
+    /// How the server is reached.
+    pub fn doorway(&self) -> &Doorway {
+        self.doorway.get_or_init(Doorway::default)
+    }
+
+    /// Says how the server is reached: once, before anybody asks.
+    pub fn open(&self, doorway: Doorway) {
+        if self.doorway.set(doorway).is_err() {
+            tracing::error!("the server was reached before it was said how");
+        }
+    }
+
+    const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    const fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
+/// The routes of this folder.
+pub fn router(office: &Office) -> Router<Office> {
+    let of_repository = |base: &str| {
+        Router::new()
+            .route(&format!("{base}/pending"), get(pending::show))
+            .route(&format!("{base}/pending/{{number}}"), post(decide::decide))
+            .route(&format!("{base}/cases"), get(cases::show))
+            .route(&format!("{base}/cases/{{id}}"), get(case::show))
+            .route(
+                &format!("{base}/cases/{{id}}/feedback"),
+                post(feedback::give),
+            )
+            .route(&format!("{base}/agents/{{name}}"), get(agents::show))
+            .route(&format!("{base}/live"), get(live::follow))
+    };
+    Router::new()
+        .route("/", get(overview::at_root))
+        .route("/r/{repository}/", get(overview::show))
+        .merge(of_repository(""))
+        .merge(of_repository("/r/{repository}"))
+        .route("/sign-in", get(sign_in::ask).post(sign_in::enter))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/assets/{name}", get(assets::serve))
+        // Only these routes: a layer would stand before every address that nobody answers to.
+        .route_layer(middleware::from_fn_with_state(office.clone(), door::keep))
+}

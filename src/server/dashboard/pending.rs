@@ -1,0 +1,104 @@
+//! `/pending`: everything that waits, and the place to decide it.
+
+use askama::Template;
+use axum::extract::Query;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::Utc;
+use serde::Deserialize;
+
+use super::super::library::Reader;
+use super::card::{Card, Eyes};
+use super::desk::{Desk, Frame};
+use super::form::{Door, Typed};
+use super::pages::page;
+use crate::domain::ids::PullNumber;
+
+/// So many are on a page.
+const PAGE: usize = 20;
+
+/// Which page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    page: usize,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard/pending.html")]
+struct PendingPage {
+    frame: Frame,
+    cards: Vec<Card>,
+    total: usize,
+    before: Option<usize>,
+    after: Option<usize>,
+}
+
+/// What came back from a form, with what was typed.
+#[derive(Debug)]
+pub struct Returned {
+    pub number: PullNumber,
+    pub typed: Typed,
+}
+
+/// Shows what waits, the oldest first.
+pub async fn show(desk: Desk, Query(asked): Query<Asked>) -> Response {
+    listed(desk, asked.page.max(1), None).await
+}
+
+/// Shows what waits once more, because a form could not be taken.
+pub async fn show_again(desk: Desk, returned: Returned) -> Response {
+    listed(desk, 0, Some(returned)).await
+}
+
+async fn listed(desk: Desk, number: usize, returned: Option<Returned>) -> Response {
+    let eyes = Eyes {
+        base: desk.base.clone(),
+        viewer: desk.viewer.clone(),
+        is_on_github: desk.keeper.github().is_some(),
+        now: Utc::now(),
+    };
+    desk.show("pending", move |reader, frame| {
+        let status = if returned.is_some() {
+            StatusCode::UNPROCESSABLE_ENTITY
+        } else {
+            StatusCode::OK
+        };
+        page(status, &make(reader, frame, &eyes, (number, returned))?)
+    })
+    .await
+}
+
+fn make(
+    reader: &mut Reader<'_>,
+    frame: Frame,
+    eyes: &Eyes,
+    (number, mut returned): (usize, Option<Returned>),
+) -> anyhow::Result<PendingPage> {
+    let holdings = reader.holdings;
+    let all = holdings.pending();
+    let total = all.len();
+    let last = total.div_ceil(PAGE).max(1);
+    // The form that came back is on the page where it was.
+    let place = returned
+        .as_ref()
+        .and_then(|returned| all.keys().position(|number| *number == returned.number));
+    let number = place
+        .map_or(number, |place| place / PAGE + 1)
+        .clamp(1, last);
+    let mut cards = Vec::new();
+    for pending in all.values().skip((number - 1) * PAGE).take(PAGE) {
+        let is_it = returned
+            .as_ref()
+            .is_some_and(|returned| returned.number == pending.pull.number);
+        let typed = returned.take_if(|_| is_it).map(|returned| returned.typed);
+        cards.push(Card::of(pending, eyes, reader, typed.unwrap_or_default())?);
+    }
+    Ok(PendingPage {
+        frame,
+        cards,
+        total,
+        before: (number > 1).then(|| number - 1),
+        after: (number < last).then_some(number + 1),
+    })
+}

@@ -1,0 +1,254 @@
+//! What a keeper's thread does from its start to its end: the loop, its timers, and what follows when
+//! something fails.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+
+use super::keeper::{Hire, Pace, Room, Turn, guarded};
+use super::library::News;
+use crate::bot::{Bot, Summary};
+use crate::domain::ids::PullNumber;
+use crate::forge::local::LocalForge;
+
+/// The first wait after a failure; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest one.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// One keeper at work.
+pub(super) struct Shift {
+    room: Arc<Room>,
+    hire: Hire,
+    pace: Pace,
+    bot: Option<Bot>,
+    librarian: Sender<News>,
+    failures: u32,
+    /// When everything is read anew.
+    reconcile_at: Instant,
+    /// When a run that failed is tried again.
+    again_at: Option<Instant>,
+    /// Before this, nobody wakes the keeper: it has just failed.
+    rests_until: Instant,
+    /// What a local repository looked like before the last run.
+    seen: Option<u64>,
+    open: BTreeSet<PullNumber>,
+    counted_calls: u64,
+}
+
+impl Shift {
+    pub(super) fn new(room: Arc<Room>, hire: Hire, pace: Pace, librarian: Sender<News>) -> Self {
+        let now = Instant::now();
+        Self {
+            room,
+            hire,
+            pace,
+            bot: None,
+            librarian,
+            failures: 0,
+            reconcile_at: now + pace.reconcile,
+            again_at: Some(now),
+            rests_until: now,
+            seen: None,
+            open: BTreeSet::new(),
+            counted_calls: 0,
+        }
+    }
+
+    /// Works until the server stops.
+    pub(super) fn work(&mut self) {
+        loop {
+            match self.room.next(self.rests_until, self.until()) {
+                Turn::Job(job) => {
+                    let bot = self.bot().map_err(|error| error.to_string());
+                    if let Err(panic) = guarded(|| job(bot)) {
+                        tracing::error!("work on `{}` {panic}", self.room.name);
+                        self.bot = None;
+                        self.read_anew();
+                    }
+                    self.look_after_work();
+                }
+                Turn::Woken => self.run(),
+                Turn::Timer => self.on_timer(),
+                Turn::Stop => return,
+            }
+        }
+    }
+
+    fn until(&self) -> Instant {
+        let next = self.again_at.unwrap_or(self.reconcile_at);
+        match self.room.github {
+            Some(_) => next,
+            None => next.min(Instant::now() + self.pace.look),
+        }
+    }
+
+    fn on_timer(&mut self) {
+        let now = Instant::now();
+        let is_due = match self.again_at {
+            Some(at) => now >= at,
+            None => now >= self.reconcile_at || self.room.github.is_none() && self.has_moved(),
+        };
+        if is_due {
+            self.run();
+        }
+    }
+
+    /// Whether a local repository looks different from when the last run began.
+    fn has_moved(&self) -> bool {
+        let bot = self.bot.as_ref();
+        let now = bot.and_then(|bot| fingerprint(bot, &self.open));
+        now.is_none() || now != self.seen
+    }
+
+    /// The bot, hired if there is none.
+    fn bot(&mut self) -> anyhow::Result<&mut Bot> {
+        let bot = match self.bot.take() {
+            Some(bot) => bot,
+            None => guarded(&mut self.hire).map_err(anyhow::Error::msg)??,
+        };
+        Ok(self.bot.insert(bot))
+    }
+
+    /// Work that was handed in may have moved something.
+    fn look_after_work(&mut self) {
+        let main = self.bot.as_ref().and_then(|bot| bot.main().ok());
+        let known = self.room.standing.borrow().main;
+        let is_behind = if self.room.github.is_some() {
+            main.is_some() && main != known
+        } else {
+            self.bot.is_some() && self.has_moved()
+        };
+        if is_behind && self.again_at.is_none() {
+            self.again_at = Some(Instant::now());
+        }
+        if main.is_some() && main != known {
+            self.room
+                .standing
+                .send_modify(|standing| standing.main = main);
+        }
+        self.count_calls();
+    }
+
+    fn run(&mut self) {
+        let begun = Instant::now();
+        if begun >= self.reconcile_at {
+            self.reconcile_at = begun + self.pace.reconcile;
+            self.read_anew();
+        }
+        let open = self.open.clone();
+        self.again_at = None;
+        let mut seen = None;
+        let (decides, is_local) = (self.room.decides, self.room.github.is_none());
+        let done = self.bot().map(|bot| {
+            // Looked at first: what moves during the run is seen as moved after it.
+            seen = is_local.then(|| fingerprint(bot, &open)).flatten();
+            guarded(|| {
+                if decides {
+                    bot.run(&mut |_, _| {})
+                } else {
+                    bot.look_on()
+                }
+            })
+        });
+        let ended = Instant::now();
+        self.count_calls();
+        let summary = done.as_ref().ok().and_then(|done| done.as_ref().ok());
+        self.tell_librarian(summary.and_then(|summary| summary.as_ref().ok()));
+        match done {
+            Ok(Ok(Ok(summary))) => self.on_success(&summary, ended),
+            Ok(Ok(Err(error))) => self.on_failure(&error.to_string(), ended),
+            Ok(Err(panic)) => {
+                // What it held in its hands may be half done.
+                self.bot = None;
+                self.read_anew();
+                self.on_failure(&panic, ended);
+            }
+            Err(error) => self.on_failure(&format!("{error:#}"), ended),
+        }
+        self.seen = if self.open == open { seen } else { None };
+        self.room
+            .metrics
+            .ran(&self.room.name, self.failures == 0, ended - begun);
+    }
+
+    fn tell_librarian(&self, summary: Option<&Summary>) {
+        let Some(bot) = &self.bot else { return };
+        let pending = summary.map(|summary| {
+            let handled = summary.handled.iter();
+            handled.filter_map(|one| one.pending.clone()).collect()
+        });
+        let news = News {
+            path: bot.repository().path().to_owned(),
+            teams: bot.teams().clone(),
+            pending,
+        };
+        if self.librarian.send(news).is_err() {
+            tracing::error!(
+                "the librarian of `{}` has gone: what is shown grows old",
+                self.room.name
+            );
+        }
+    }
+
+    /// Has the next run read everything from GitHub.
+    fn read_anew(&self) {
+        if let Some(github) = &self.room.github {
+            github.reconcile();
+        }
+    }
+
+    fn on_success(&mut self, summary: &Summary, now: Instant) {
+        let waiting = summary.handled.iter().filter(|one| one.status.is_none());
+        self.open = waiting.map(|one| one.number).collect();
+        self.failures = 0;
+        self.rests_until = now;
+        let at = Utc::now();
+        self.room.metrics.learn(&self.room.name, summary, at);
+        let main = self.bot.as_ref().and_then(|bot| bot.main().ok());
+        self.room.standing.send_modify(|standing| {
+            standing.main = main;
+            standing.runs += 1;
+            standing.last_success = Some(at);
+            standing.open.clone_from(&self.open);
+            standing.failure = None;
+        });
+    }
+
+    fn on_failure(&mut self, words: &str, now: Instant) {
+        let wait = FIRST_WAIT
+            .saturating_mul(2_u32.saturating_pow(self.failures))
+            .min(LONGEST_WAIT);
+        self.failures = self.failures.saturating_add(1);
+        self.rests_until = now + FIRST_WAIT;
+        self.again_at = Some(now + wait);
+        tracing::error!(
+            "the run on `{}` failed: {words}; trying again in {} s",
+            self.room.name,
+            wait.as_secs()
+        );
+        self.room.standing.send_modify(|standing| {
+            standing.runs += 1;
+            standing.failure = Some(words.to_owned());
+        });
+    }
+
+    fn count_calls(&mut self) {
+        let Some(github) = &self.room.github else {
+            return;
+        };
+        let calls = github.api_calls();
+        self.room
+            .metrics
+            .called(&self.room.name, calls - self.counted_calls);
+        self.counted_calls = calls;
+    }
+}
+
+/// What a local repository looks like, as far as that calls for a run.
+fn fingerprint(bot: &Bot, open: &BTreeSet<PullNumber>) -> Option<u64> {
+    LocalForge::fingerprint(bot.repository(), open).ok()
+}

@@ -1,0 +1,391 @@
+//! Personal tokens: by what the API, the dashboard and MCP know a person or an agent.
+//!
+//! A token is 256 random bits, shown once. Kept are its SHA-256 and whose it is, in one file a repository
+//! in the state folder: never in the repository, whose history everybody may read for ever. Every look-up
+//! reads that file, so a token that is revoked on this machine is refused by every server on it at once.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::{constant_time, digest, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::credentials::make_private_folder;
+use crate::domain::documents::time;
+use crate::domain::ids::{AgentName, Login};
+
+/// By this one sees that something is a token, and whose: also a scanner for leaked secrets does.
+const PREFIX: &str = "countersign_";
+const BYTES: usize = 32;
+/// So much of it is kept to tell one from another.
+const LAST: usize = 4;
+
+/// Whose a token is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bearer {
+    /// A person of `rules/people.yaml`.
+    Person(Login),
+    /// An agent of `rules/agents.yaml`.
+    Agent(AgentName),
+}
+
+impl std::fmt::Display for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Person(login) => f.pad(login.as_str()),
+            Self::Agent(name) => f.pad(name.as_str()),
+        }
+    }
+}
+
+/// What is kept of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// By which it is revoked.
+    pub id: String,
+    /// Whose it is.
+    pub bearer: Bearer,
+    /// When it was made.
+    #[serde(with = "time")]
+    pub created_at: DateTime<Utc>,
+    /// From when on it is refused.
+    #[serde(with = "time")]
+    pub expires_at: DateTime<Utc>,
+    /// Since when it has been refused, if it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<String>,
+    /// The last characters of it.
+    pub last_four: String,
+    /// Its SHA-256, in URL-safe base64.
+    hash: String,
+}
+
+impl Token {
+    /// Why it is refused at this moment; nothing if it is good.
+    pub fn refusal(&self, now: DateTime<Utc>) -> Option<&'static str> {
+        match &self.revoked_at {
+            Some(_) => Some("revoked"),
+            None if self.expires_at <= now => Some("expired"),
+            None => None,
+        }
+    }
+}
+
+/// What came of looking a token up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is good.
+    Good(Token),
+    /// It was, and is `revoked` or `expired`.
+    Bad(&'static str),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Stored {
+    /// For people who look into the file.
+    repository: String,
+    tokens: Vec<Token>,
+}
+
+/// The tokens of one repository.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    repository: String,
+    path: PathBuf,
+}
+
+/// Why tokens could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// The file failed.
+    #[error("cannot {what} the tokens in `{path}`: {reason}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// There is no such token.
+    #[error("there is no token `{0}`: `countersign token list` shows all")]
+    NoSuchToken(String),
+    /// The machine has no randomness.
+    #[error("the machine gives no random bits: no token was made")]
+    NoRandomness,
+}
+
+type Result<T> = std::result::Result<T, TokensError>;
+
+impl Tokens {
+    /// The tokens of the repository in this folder.
+    pub fn of_folder(state: &Path, repository: &Path) -> Self {
+        // One repository, by whatever way it is named.
+        let path = fs::canonicalize(repository).unwrap_or_else(|_| repository.to_owned());
+        Self::named(state, path.display().to_string())
+    }
+
+    /// The tokens of `OWNER/NAME` on the server with this API.
+    pub fn on_github(state: &Path, api: &str, repository: &str) -> Self {
+        let host = api.split_once("://").map_or(api, |(_, rest)| rest);
+        let name = format!("{host}:{}", repository.to_ascii_lowercase());
+        Self::named(state, name)
+    }
+
+    fn named(state: &Path, repository: String) -> Self {
+        let key = digest::digest(&digest::SHA256, repository.as_bytes());
+        let key: String = key
+            .as_ref()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self {
+            repository,
+            path: state.join("tokens").join(format!("{key}.json")),
+        }
+    }
+
+    /// Makes a token. This is the only time that anybody sees it.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn create(
+        &self,
+        bearer: Bearer,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(SecretString, Token)> {
+        let mut bytes = [0; BYTES];
+        let mut id = [0; 6];
+        rand::fill(&mut bytes).map_err(|_| TokensError::NoRandomness)?;
+        rand::fill(&mut id).map_err(|_| TokensError::NoRandomness)?;
+        let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+        let skipped = secret.len().saturating_sub(LAST);
+        let token = Token {
+            id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            bearer,
+            created_at,
+            expires_at,
+            revoked_at: None,
+            last_four: secret.chars().skip(skipped).collect(),
+            hash: hash(&secret),
+        };
+        self.change(|stored| {
+            stored.tokens.push(token.clone());
+            Ok(())
+        })?;
+        Ok((SecretString::from(secret), token))
+    }
+
+    /// Every token, the oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn list(&self) -> Result<Vec<Token>> {
+        Ok(self.read()?.tokens)
+    }
+
+    /// From now on this one is refused; one that was revoked before stays so.
+    ///
+    /// # Errors
+    /// When there is no such token.
+    pub fn revoke(&self, id: &str, now: DateTime<Utc>) -> Result<Token> {
+        self.change(|stored| {
+            let token = stored.tokens.iter_mut().find(|token| token.id == id);
+            let token = token.ok_or_else(|| TokensError::NoSuchToken(id.to_owned()))?;
+            token.revoked_at.get_or_insert_with(|| time::text(&now));
+            Ok(token.clone())
+        })
+    }
+
+    /// Looks a token up; nothing if nobody ever had it. Whether and where something matches cannot be told
+    /// from the time that this takes.
+    ///
+    /// # Errors
+    /// When the tokens cannot be read.
+    pub fn find(&self, secret: &SecretString, now: DateTime<Utc>) -> Result<Option<Found>> {
+        let hash = hash(secret.expose_secret());
+        let mut found = None;
+        for token in self.read()?.tokens {
+            let is_equal =
+                constant_time::verify_slices_are_equal(token.hash.as_bytes(), hash.as_bytes());
+            if is_equal.is_ok() {
+                found = Some(token);
+            }
+        }
+        Ok(found.map(|token| match token.refusal(now) {
+            Some(why) => Found::Bad(why),
+            None => Found::Good(token),
+        }))
+    }
+
+    /// Whether the token of this id is still good: for a session that began with it.
+    ///
+    /// # Errors
+    /// When the tokens cannot be read.
+    pub fn find_good(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Token>> {
+        let mut tokens = self.read()?.tokens.into_iter();
+        Ok(tokens.find(|token| token.id == id && token.refusal(now).is_none()))
+    }
+
+    fn read(&self) -> Result<Stored> {
+        let failed = |reason: String| self.failed("read", reason);
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stored::default()),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        serde_json::from_slice(&bytes).map_err(|error| {
+            failed(format!(
+                "line {}: it is not as `countersign token` writes it",
+                error.line()
+            ))
+        })
+    }
+
+    /// Reads, changes and writes the file while nobody else does.
+    fn change<T>(&self, change: impl FnOnce(&mut Stored) -> Result<T>) -> Result<T> {
+        let failed = |error: io::Error| self.failed("write", error.to_string());
+        let folder = self.path.parent().unwrap_or(&self.path);
+        make_private_folder(folder).map_err(failed)?;
+        let lock = private_file(&self.path.with_extension("lock"), false).map_err(failed)?;
+        // Held until the file is closed, also when this process dies.
+        lock.lock().map_err(failed)?;
+        let mut stored = self.read()?;
+        let changed = change(&mut stored)?;
+        stored.repository.clone_from(&self.repository);
+        self.write(&stored).map_err(failed)?;
+        Ok(changed)
+    }
+
+    fn write(&self, stored: &Stored) -> io::Result<()> {
+        let draft = self.path.with_extension("new");
+        let _ = fs::remove_file(&draft);
+        let mut file = private_file(&draft, true)?;
+        file.write_all(&serde_json::to_vec_pretty(stored)?)?;
+        file.sync_all()?;
+        fs::rename(&draft, &self.path)
+    }
+
+    fn failed(&self, what: &'static str, reason: String) -> TokensError {
+        TokensError::File {
+            what,
+            path: self.path.clone(),
+            reason,
+        }
+    }
+}
+
+fn hash(secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, secret.as_bytes()))
+}
+
+/// A file that nobody but its owner can read.
+fn private_file(path: &Path, is_new: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(is_new).create(!is_new);
+    if !is_new {
+        options.truncate(false);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    fn tokens(folder: &Path) -> Tokens {
+        Tokens::on_github(folder, "https://api.github.com", "acme/governance")
+    }
+
+    fn alice() -> Bearer {
+        Bearer::Person("alice".parse().unwrap())
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_expires_or_is_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, other) = (tokens(folder.path()), tokens(folder.path()));
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let end = now + TimeDelta::days(1);
+        let (secret, token) = tokens.create(alice(), now, end).unwrap();
+        assert_eq!(
+            other.find(&secret, now).unwrap(),
+            Some(Found::Good(token.clone()))
+        );
+        assert_eq!(
+            other.find(&secret, end).unwrap(),
+            Some(Found::Bad("expired"))
+        );
+        assert!(other.find_good(&token.id, now).unwrap().is_some());
+        let unknown = SecretString::from(format!("{PREFIX}x"));
+        assert_eq!(other.find(&unknown, now).unwrap(), None);
+        tokens.revoke(&token.id, now).unwrap();
+        assert_eq!(
+            other.find(&secret, now).unwrap(),
+            Some(Found::Bad("revoked"))
+        );
+        assert!(other.find_good(&token.id, now).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_file_holds_no_token_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = tokens(folder.path());
+        let now = Utc::now();
+        let (secret, _) = tokens
+            .create(alice(), now, now + TimeDelta::days(1))
+            .unwrap();
+        let text = fs::read_to_string(&tokens.path).unwrap();
+        let bits = secret.expose_secret().strip_prefix(PREFIX).unwrap();
+        assert!(!text.contains(bits), "{text}");
+        assert_eq!(bits.len(), 43, "256 bits in base64");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&tokens.path), 0o600);
+            assert_eq!(mode(tokens.path.parent().unwrap()), 0o700);
+        }
+    }
+
+    #[test]
+    fn repositories_do_not_share_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Utc::now();
+        let (secret, _) = tokens(folder.path())
+            .create(alice(), now, now + TimeDelta::days(1))
+            .unwrap();
+        let other = Tokens::on_github(folder.path(), "https://api.github.com", "acme/other");
+        assert_eq!(other.find(&secret, now).unwrap(), None);
+    }
+
+    #[test]
+    fn two_writers_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Utc::now();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        tokens(folder.path()).create(alice(), now, now).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(tokens(folder.path()).list().unwrap().len(), 20);
+    }
+}

@@ -1,0 +1,830 @@
+//! The dashboard over real HTTP: what its pages say, what its forms do, and what nobody gets out of it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use support::desk::{Guest, about_tokens, cookie, hidden, serve, token};
+use support::serving::Serving;
+use support::{Stage, has, has_not};
+
+const LOW: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
+const MEDIUM: &str = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}\nrationale: Backtests show a smaller drawdown.";
+const HIGH: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_enabled: false}";
+const WHY: &str = "I read the study and agree with every line of it.";
+
+/// One pull request of each of these bodies waits, and the server knows it.
+fn waiting(bodies: &[&str], more: &[&str]) -> (Stage, Serving) {
+    let stage = Stage::example();
+    for (number, body) in bodies.iter().enumerate() {
+        stage.propose("strategy-optimizer", &format!("b{number}"), body);
+    }
+    stage.run();
+    let serving = Serving::start(&mut serve(&stage, more));
+    serving.is_ready();
+    (stage, serving)
+}
+
+#[test]
+fn a_reviewer_decides_from_one_screen() {
+    let (mut stage, serving) = waiting(&[LOW, MEDIUM, HIGH], &[]);
+    let carol = Guest::signed_in(&serving, &token(&stage, "carol"));
+    let page = carol.gets("/pending").gives(200).body;
+    // What changes comes first, then why, what would lower it, what is needed and from whom.
+    let order = [
+        "stop_loss_pct",
+        "3.0",
+        "<td class=\"after\">4</td>",
+        "Why this is MEDIUM",
+        "+40.00",
+        "What would make it less risky",
+        "The words of strategy-optimizer",
+        "The approval of a reviewer.",
+        "Asked: alice, bob, carol",
+        "Approve commit",
+    ];
+    let mut rest = page.as_str();
+    for part in order {
+        rest = rest
+            .split_once(part)
+            .unwrap_or_else(|| panic!("`{part}` is missing or too early:\n{page}"))
+            .1;
+    }
+    has(rest, "disables a safety control");
+    has(rest, "at least 20 characters");
+    let fields = carol.form(
+        &page,
+        &[
+            ("decision", "approve"),
+            ("message", ""),
+            ("confidence", "confident"),
+        ],
+    );
+    let answer = carol.sends("/pending/2", &fields).gives(303);
+    assert_eq!(answer.header("location"), "/pending#pull-2");
+    let page = carol.gets("/pending").body;
+    has(&page, "Your approval of pull request #2 is recorded");
+    has_not(&page, "id=\"pull-2\"");
+    has_not(&carol.gets("/pending").body, "is recorded");
+    let case = carol.gets("/cases/2").gives(200).body;
+    has(&case, "Approved by carol (admin), confident");
+    has(&case, "Outcome: success, by apply");
+
+    // HIGH takes no approval without a justification, and forgets nothing that was typed.
+    let page = carol.gets("/pending").body;
+    let short = carol.form(
+        &page,
+        &[
+            ("decision", "approve"),
+            ("message", "ok"),
+            ("confidence", "uncertain"),
+        ],
+    );
+    carol.sends("/pending/3", &short);
+    has(&carol.gets("/pending").body, "it has no justification");
+    let page = carol.gets("/pending").body;
+    let nothing = carol.form(
+        &page,
+        &[
+            ("decision", "reject"),
+            ("message", "Not while the market is closed."),
+        ],
+    );
+    let again = carol.sends("/pending/3", &nothing).gives(422).body;
+    has(&again, "Choose the main concern.");
+    has(&again, "Not while the market is closed.</textarea>");
+    let rejected = carol.form(
+        &again,
+        &[
+            ("decision", "reject"),
+            ("category", "bad_timing"),
+            ("message", "Not while the market is closed."),
+        ],
+    );
+    carol.sends("/pending/3", &rejected).gives(303);
+    let case = carol.waits_for("/cases/3", "Rejected by carol: timing not right");
+    has(&case, "Not while the market is closed.");
+    has(&carol.gets("/pending").body, "Nothing waits for people");
+    stage.verifies();
+    stage.read_all();
+}
+
+#[test]
+fn requested_changes_block_until_the_same_person_approves() {
+    let (mut stage, serving) = waiting(&[MEDIUM], &[]);
+    let (alice, bob) = (
+        Guest::signed_in(&serving, &token(&stage, "alice")),
+        Guest::signed_in(&serving, &token(&stage, "bob")),
+    );
+    let page = alice.gets("/pending").body;
+    let silent = alice.form(&page, &[("decision", "request_changes"), ("message", " ")]);
+    has(
+        &alice.sends("/pending/1", &silent).gives(422).body,
+        "Say what has to change.",
+    );
+    let page = alice.gets("/pending").body;
+    let fields = alice.form(
+        &page,
+        &[
+            ("decision", "request_changes"),
+            ("message", "Name the study."),
+        ],
+    );
+    alice.sends("/pending/1", &fields).gives(303);
+    let page = bob.waits_for(
+        "/pending",
+        "alice requested changes: it waits until they approve.",
+    );
+    let fields = bob.form(&page, &[("decision", "approve")]);
+    bob.sends("/pending/1", &fields).gives(303);
+    has(
+        &bob.gets("/pending").body,
+        "it still waits for alice, who requested changes",
+    );
+    let page = alice.gets("/pending").body;
+    let fields = alice.form(&page, &[("decision", "approve")]);
+    alice.sends("/pending/1", &fields).gives(303);
+    alice.waits_for("/cases/1", "Decided: approved");
+    stage.read_all();
+}
+
+#[test]
+fn who_may_not_decide_is_told_before_they_try() {
+    let (mut stage, serving) = waiting(&[HIGH], &[]);
+    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let page = alice.gets("/pending").body;
+    has(
+        &page,
+        "Your approval would not count: alice is a reviewer: this needs an admin.",
+    );
+    has_not(&page, "Approve commit");
+    has(&page, "What is the main concern?");
+    let dana = Guest::signed_in(&serving, &token(&stage, "dana"));
+    has(
+        &dana.gets("/pending").body,
+        "dana is neither reviewer nor admin",
+    );
+    let page = Guest::at(&serving).gets("/pending").gives(200).body;
+    has(&page, "Sign in to decide");
+    has_not(&page, "<textarea");
+    stage.read_all();
+}
+
+#[test]
+fn a_form_for_a_head_that_nobody_has_seen_is_not_recorded() {
+    let (mut stage, serving) = waiting(&[MEDIUM], &[]);
+    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let page = alice.gets("/pending").body;
+    let main = stage.main();
+    let clone = stage.clone_of("strategy-optimizer");
+    clone.git(&[
+        "commit",
+        "-q",
+        "--amend",
+        "--allow-empty",
+        "-m",
+        "Propose once more",
+    ]);
+    clone.git(&[
+        "push",
+        "-q",
+        "--force",
+        "origin",
+        "HEAD:refs/heads/recommend/b0",
+    ]);
+    let fields = alice.form(&page, &[("decision", "approve"), ("message", WHY)]);
+    let again = alice.sends("/pending/1", &fields).gives(422).body;
+    has(
+        &again,
+        "The proposal was changed while you were reading, so nothing was recorded.",
+    );
+    has(&again, WHY);
+    stage.main_is_still(&main);
+    // What it shows now can be approved.
+    let head = clone.head();
+    let again = alice.waits_for("/pending", &head);
+    let fields = alice.form(&again, &[("decision", "approve"), ("message", WHY)]);
+    alice.sends("/pending/1", &fields).gives(303);
+    alice.waits_for("/cases/1", "Decided: approved");
+    stage.read_all();
+}
+
+#[test]
+fn a_form_that_is_sent_again_does_nothing() {
+    let (mut stage, serving) = waiting(&[LOW, MEDIUM], &[]);
+    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let id = stage.file("recommendations").lines().count();
+    assert!(id > 0);
+    let case = alice.gets("/cases/1").body;
+    let href = case
+        .split("action=\"")
+        .find_map(|rest| {
+            rest.split('"')
+                .next()
+                .filter(|path| path.ends_with("/feedback"))
+        })
+        .unwrap();
+    let fields = alice.form(&case, &[("message", "Well done.")]);
+    for _ in 0..3 {
+        alice.sends(href, &fields).gives(303);
+    }
+    let case = alice.waits_for("/cases/1", "Well done.");
+    assert_eq!(case.matches("Well done.").count(), 1, "{case}");
+    // A decision that was taken is not taken again.
+    let page = alice.gets("/pending").body;
+    let fields = alice.form(&page, &[("decision", "reject"), ("category", "too_risky")]);
+    alice.sends("/pending/2", &fields).gives(303);
+    alice.waits_for("/cases/2", "Rejected by alice");
+    let main = stage.main();
+    alice.sends("/pending/2", &fields).gives(303);
+    let mut fresh = fields.clone();
+    fresh.retain(|(name, _)| *name != "once");
+    fresh.push(("once", "another"));
+    has(
+        &alice.sends("/pending/2", &fresh).gives(409).body,
+        "no longer pending",
+    );
+    stage.main_is_still(&main);
+    stage.read_all();
+}
+
+#[test]
+fn no_page_of_anybody_else_sends_a_form() {
+    let (mut stage, serving) = waiting(&[MEDIUM], &[]);
+    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let page = alice.gets("/pending").body;
+    let fields = alice.form(&page, &[("decision", "approve")]);
+    let main = stage.main();
+    for headers in [
+        &[("origin", "https://evil.example")][..],
+        &[("origin", "null")],
+        &[("origin", "http://127.0.0.1:1")],
+        &[("sec-fetch-site", "cross-site")],
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", serving.url.as_str()),
+        ],
+    ] {
+        alice.sends_with("/pending/1", &fields, headers).gives(403);
+    }
+    for csrf in ["", "0", &"0".repeat(64)] {
+        let mut forged = fields.clone();
+        forged.retain(|(name, _)| *name != "csrf");
+        forged.push(("csrf", csrf));
+        has(
+            &alice.sends("/pending/1", &forged).gives(403).body,
+            "does not belong to your session",
+        );
+    }
+    // Not even with a token of the form from somebody else's session.
+    let bob = Guest::signed_in(&serving, &token(&stage, "bob"));
+    bob.sends("/pending/1", &fields).gives(403);
+    Guest::at(&serving).sends("/pending/1", &fields).gives(401);
+    alice.sends("/sign-out", &[("csrf", "wrong")]).gives(403);
+    alice.gets("/pending").gives(200);
+    stage.main_is_still(&main);
+    assert!(
+        stage
+            .said_on(1)
+            .iter()
+            .all(|said| !said.contains("approved by"))
+    );
+    stage.read_all();
+}
+
+#[test]
+fn a_session_ends_with_its_token_and_by_signing_out() {
+    let (mut stage, serving) = waiting(&[LOW], &["--private"]);
+    let guest = Guest::at(&serving);
+    let answer = guest.gets("/cases?level=LOW").gives(303);
+    assert_eq!(
+        answer.header("location"),
+        "/sign-in?next=%2Fcases%3Flevel%3DLOW"
+    );
+    let secret = token(&stage, "alice");
+    let listed = about_tokens(&stage, &["list"]);
+    let id = listed
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
+    let alice = Guest::signed_in(&serving, &secret);
+    alice.gets("/").gives(200);
+    about_tokens(&stage, &["revoke", &id]);
+    alice.gets("/").gives(303);
+    has(
+        &guest
+            .sends("/sign-in", &[("token", &secret)])
+            .gives(403)
+            .body,
+        "This token has been revoked",
+    );
+
+    let bob = Guest::signed_in(&serving, &token(&stage, "bob"));
+    let page = bob.gets("/").body;
+    let csrf = page
+        .split("name=\"csrf\" value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let answer = bob.sends("/sign-out", &[("csrf", csrf)]).gives(303);
+    has(answer.header("set-cookie"), "Max-Age=0");
+    // The cookie is worth nothing, even if the browser kept it.
+    bob.gets("/").gives(303);
+    bob.gets("/live").gives(401);
+
+    // Nor is a session of whom the rules no longer know.
+    let carol = Guest::signed_in(&serving, &token(&stage, "carol"));
+    carol.gets("/").gives(200);
+    stage.edit_on_main("rules/people.yaml", "carol", "carola");
+    carol.gets("/").gives(303);
+    stage.read_all();
+}
+
+#[test]
+fn a_cookie_that_somebody_planted_is_never_a_session() {
+    let (mut stage, serving) = waiting(&[LOW], &["--private"]);
+    let planted = format!("countersign={}", "ab".repeat(32));
+    let mut alice = Guest::at(&serving);
+    alice.cookie.clone_from(&planted);
+    let answer = alice
+        .sends("/sign-in", &[("token", &token(&stage, "alice"))])
+        .gives(303);
+    let set = answer.header("set-cookie").to_owned();
+    assert_ne!(cookie(&answer), planted);
+    has(&set, "HttpOnly");
+    has(&set, "SameSite=Strict");
+    has(&set, "Path=/");
+    has_not(&set, "Domain");
+    alice.gets("/").gives(303);
+    alice.cookie = cookie(&answer);
+    alice.gets("/").gives(200);
+    // Signing in once more ends the session before.
+    let answer = alice
+        .sends("/sign-in", &[("token", &token(&stage, "bob"))])
+        .gives(303);
+    alice.gets("/").gives(303);
+    alice.cookie = cookie(&answer);
+    has(&alice.gets("/").gives(200).body, "<strong>bob</strong>");
+    stage.read_all();
+}
+
+#[test]
+fn whoever_guesses_tokens_has_to_wait() {
+    let (mut stage, serving) = waiting(&[LOW], &[]);
+    let guest = Guest::at(&serving);
+    let good = token(&stage, "alice");
+    for wrong in [
+        "",
+        "x",
+        &good[..good.len() - 1],
+        &format!("{good}x"),
+        &"a".repeat(5_000),
+    ] {
+        let status = guest.sends("/sign-in", &[("token", wrong)]).status;
+        assert!(status == 403 || status == 422, "{wrong}: {status}");
+    }
+    let expired = {
+        let now = stage.now();
+        stage.wait(chrono::TimeDelta::days(-9));
+        let token = about_tokens(&stage, &["create", "--as", "alice", "--days", "1"]);
+        stage.wait(now - stage.now());
+        token
+    };
+    has(
+        &guest
+            .sends("/sign-in", &[("token", &expired)])
+            .gives(403)
+            .body,
+        "This token has been expired",
+    );
+    let agents = about_tokens(&stage, &["create", "--agent", "strategy-optimizer"]);
+    has(
+        &guest
+            .sends("/sign-in", &[("token", &agents)])
+            .gives(403)
+            .body,
+        "Agents use the API",
+    );
+    let limited = (0..50)
+        .map(|number| guest.sends("/sign-in", &[("token", &format!("guess-{number}"))]))
+        .find(|answer| answer.status == 429);
+    let limited = limited.expect("nobody was stopped");
+    assert!(limited.header("retry-after").parse::<u64>().unwrap() > 0);
+    // Not even the right one, as long as it lasts: nobody learns anything by going on.
+    guest.sends("/sign-in", &[("token", &good)]).gives(429);
+    stage.read_all();
+}
+
+#[test]
+fn nobody_is_led_elsewhere() {
+    let (mut stage, serving) = waiting(&[LOW], &[]);
+    let secret = token(&stage, "alice");
+    for next in [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+    ] {
+        let answer = Guest::at(&serving)
+            .sends("/sign-in", &[("token", &secret), ("next", next)])
+            .gives(303);
+        assert_eq!(answer.header("location"), "/", "{next}");
+    }
+    let answer = Guest::at(&serving)
+        .sends("/sign-in", &[("token", &secret), ("next", "/cases?page=2")])
+        .gives(303);
+    assert_eq!(answer.header("location"), "/cases?page=2");
+    stage.read_all();
+}
+
+/// What a server answers to a request with exactly these headers.
+fn raw(serving: &Serving, request: &str) -> String {
+    let mut stream = TcpStream::connect(serving.url.trim_start_matches("http://")).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+#[test]
+fn a_name_that_is_made_to_point_here_reads_nothing() {
+    let (mut stage, serving) = waiting(&[MEDIUM], &[]);
+    for path in [
+        "/",
+        "/pending",
+        "/cases",
+        "/live",
+        "/sign-in",
+        "/assets/none",
+    ] {
+        for host in [
+            "Host: evil.example\r\n",
+            "Host: evil.example:8080\r\n",
+            "Host: localhost.evil.example\r\n",
+            "",
+        ] {
+            let answer = raw(
+                &serving,
+                &format!("GET {path} HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+            );
+            let status = answer.split(' ').nth(1).unwrap_or_default();
+            assert!(
+                status == "421" || status == "400",
+                "{path} {host}: {answer}"
+            );
+        }
+    }
+    for host in ["localhost", "127.0.0.1:1", "[::1]"] {
+        let answer = raw(
+            &serving,
+            &format!("GET /pending HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+        );
+        has(&answer, "HTTP/1.1 200");
+    }
+    drop(serving);
+    let url = ["--public-url", "https://gov.example.org"];
+    let serving = Serving::start(&mut serve(&stage, &url));
+    serving.is_ready();
+    let named = "Host: gov.example.org\r\nConnection: close\r\n";
+    has(
+        &raw(&serving, &format!("GET / HTTP/1.1\r\n{named}\r\n")),
+        "303 See Other",
+    );
+    let secret = format!("token={}", token(&stage, "alice"));
+    let form = format!(
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nOrigin: https://gov.example.org\r\n",
+        secret.len()
+    );
+    let answer = raw(
+        &serving,
+        &format!("POST /sign-in HTTP/1.1\r\n{named}{form}\r\n{secret}"),
+    );
+    has(&answer, "set-cookie: __Host-countersign=");
+    has(&answer, "; Secure");
+    stage.read_all();
+}
+
+#[test]
+fn reading_is_open_to_this_machine_only() {
+    let (mut stage, serving) = waiting(&[LOW], &[]);
+    let guest = Guest::at(&serving);
+    guest.gets("/").gives(200);
+    // Something stands in front: then whoever asks may be anywhere.
+    for header in ["x-forwarded-for", "forwarded", "via"] {
+        guest
+            .gets_with("/cases", &[(header, "192.0.2.1")])
+            .gives(303);
+    }
+    drop(serving);
+    let mut exposed = stage.command(&["serve", "--listen", "0.0.0.0:0"]);
+    let output = exposed.output().unwrap();
+    assert!(!output.status.success());
+    has(
+        &String::from_utf8_lossy(&output.stderr),
+        "say so with `--remote`",
+    );
+    let mut exposed = stage.command(&["serve", "--listen", "0.0.0.0:0", "--remote"]);
+    let mut serving = Serving::start(exposed.env("COUNTERSIGN_STATE", stage.folder("state")));
+    serving.url = serving.url.replace("0.0.0.0", "127.0.0.1");
+    assert!(serving.find_line("without TLS").is_some());
+    serving.is_ready();
+    Guest::at(&serving).gets("/").gives(303);
+    stage.read_all();
+}
+
+#[test]
+fn every_page_says_what_a_browser_may_do() {
+    let (mut stage, serving) = waiting(&[LOW, MEDIUM], &[]);
+    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    for path in [
+        "/",
+        "/pending",
+        "/cases",
+        "/cases/1",
+        "/cases/2",
+        "/agents/strategy-optimizer",
+        "/sign-in",
+        "/cases/99",
+        "/agents/nobody",
+        "/r/nowhere/",
+    ] {
+        let answer = alice.gets(path);
+        let policy = answer.header("content-security-policy").to_owned();
+        has(&policy, "default-src 'none'");
+        has(&policy, "script-src 'self'");
+        has(&policy, "frame-ancestors 'none'");
+        has_not(&policy, "unsafe");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        has(&answer.body, "<html lang=\"en\">");
+        has_not(&answer.body, " style=");
+        has_not(&answer.body, " onclick=");
+        has_not(&answer.body, "<script>");
+    }
+    let page = alice.gets("/").body;
+    for name in ["style-", "live-", "icon-"] {
+        let asset = page
+            .split("/assets/")
+            .find(|rest| rest.starts_with(name))
+            .unwrap();
+        let asset = format!("/assets/{}", asset.split('"').next().unwrap());
+        let answer = Guest::at(&serving).gets(&asset).gives(200);
+        has(answer.header("cache-control"), "immutable");
+    }
+    stage.read_all();
+}
+
+#[test]
+fn text_of_others_is_text() {
+    let nasty =
+        "<script>alert(1)</script><img src=x onerror=alert(1)> \u{202e}turned javascript:alert(1)";
+    let body = MEDIUM.replace(
+        "Backtests show a smaller drawdown.",
+        &serde_json::to_string(nasty)
+            .unwrap()
+            .replace('\u{202e}', "\\u202e"),
+    );
+    let body = format!(
+        "{body}\ncitations: [{{title: \"<b>bold</b>\", url: \"https://evil.example/?<i>\"}}]\ndetails: {{\"<u>\": \"</textarea><script>\"}}"
+    );
+    let (mut stage, serving) = waiting(&[&body], &[]);
+    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let pending = alice.gets("/pending").body;
+    let fields = alice.form(
+        &pending,
+        &[
+            ("decision", "reject"),
+            ("category", "other"),
+            ("message", nasty),
+        ],
+    );
+    alice.sends("/pending/1", &fields).gives(303);
+    let case = alice.waits_for("/cases/1", "Rejected by alice");
+    for page in [&pending, &case] {
+        has(
+            page,
+            "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{202e}turned",
+        );
+        has(page, "https://evil.example/?&lt;i&gt;");
+        for markup in [
+            "<script>",
+            "<img src=x",
+            "<b>",
+            "<i>",
+            "<u>",
+            "href=\"https://evil",
+            "\u{202e}",
+        ] {
+            has_not(page, markup);
+        }
+    }
+    let search = alice
+        .gets("/cases?q=%22%3E%3Cscript%3E&agent=%3Cb%3E")
+        .gives(200)
+        .body;
+    has(&search, "&quot;&gt;&lt;script&gt;");
+    has_not(&search, "<script>");
+    stage.read_all();
+}
+
+#[test]
+fn figures_lists_and_cases_say_what_is_in_the_trail() {
+    let (mut stage, serving) = waiting(&[LOW, LOW, MEDIUM, HIGH], &[]);
+    let guest = Guest::at(&serving);
+    let overview = guest.gets("/").gives(200).body;
+    has(&overview, "<p class=\"figure\">4</p>");
+    has(&overview, "2 of 2 decided");
+    has(&overview, "likely 34 to 100 %");
+    has(&overview, "Waiting for people");
+    has(
+        &overview,
+        "<a href=\"/agents/strategy-optimizer\">strategy-optimizer</a>",
+    );
+    has(
+        &guest.gets("/?period=7d").gives(200).body,
+        "aria-current=\"true\">7 days",
+    );
+    has(
+        &guest
+            .gets("/?since=2020-01-01&until=2020-01-02")
+            .gives(200)
+            .body,
+        "0 decided",
+    );
+    let cases = guest.gets("/cases").body;
+    has(&cases, "4 cases");
+    has(&guest.gets("/cases?level=HIGH").body, "1 case");
+    has(
+        &guest.gets("/cases?status=auto_approved&q=draft").body,
+        "2 cases",
+    );
+    has(
+        &guest.gets("/cases?q=nothing-like-it").body,
+        "No case matches.",
+    );
+    let wrong = guest
+        .gets("/cases?level=ENORMOUS&since=soon")
+        .gives(200)
+        .body;
+    has(&wrong, "ENORMOUS is no level, so that is left out.");
+    has(&wrong, "soon is no day");
+    let agent = guest.gets("/agents/strategy-optimizer").gives(200).body;
+    has(&agent, "owned by dana");
+    has(&agent, "Your record:");
+    has(
+        &guest.gets("/agents/risk-manager").gives(200).body,
+        "It has not proposed anything yet.",
+    );
+    guest.gets("/agents/nobody").gives(404);
+    guest.gets("/cases/01ARZ3NDEKTSV4RRFFQ69G5FAV").gives(404);
+    let case = guest.gets("/cases/1").gives(200).body;
+    has(&case, "git log --first-parent --grep=");
+    let command = case
+        .split("git show main:")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap();
+    has(
+        &stage.git(&["show", &format!("main:{command}")]),
+        "countersign/decision/v1",
+    );
+    has(
+        &case,
+        "Decided: auto-approved in mode two_tier; nobody had to approve",
+    );
+    stage.read_all();
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let (mut stage, serving) = waiting(&[LOW], &[]);
+    let guest = Guest::at(&serving);
+    let case = guest.gets("/cases/1").body;
+    let path = case
+        .split("git show main:")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    stage.commit_to_main(&[(
+        &path.replace("decision", "outcome"),
+        Some("schema: [broken\n"),
+    )]);
+    let overview = guest.waits_for("/", "1 commit on main in no case");
+    has(&overview, "it does not say which event it is");
+    let case = guest.gets("/cases/1").gives(200).body;
+    has(&case, "Not everything on record can be read.");
+    has(&case, "outcome.yaml");
+    has(&case, "Why it was LOW");
+    stage.read_all();
+}
+
+#[test]
+fn several_repositories_are_chosen_from() {
+    let (mut first, mut second) = (Stage::example(), Stage::example());
+    first.propose("strategy-optimizer", "a", MEDIUM);
+    let mut command = std::process::Command::new(support::COUNTERSIGN);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--look", "20", "--repo"])
+        .arg(&first.repo)
+        .arg("--repo")
+        .arg(&second.repo);
+    support::clean(&mut command, "nobody@example.org");
+    support::serving::nobody(&mut command).env("COUNTERSIGN_STATE", first.folder("state"));
+    let serving = Serving::start(&mut command);
+    serving.is_ready();
+    serving.wait_for_count("countersign_open_pull_requests", &[], 1.0);
+    let guest = Guest::at(&serving);
+    let chooser = guest.gets("/").gives(200).body;
+    has(&chooser, "href=\"/r/governance/\"");
+    has(&chooser, "href=\"/r/governance-2/\"");
+    assert_eq!(guest.gets("/pending").gives(303).header("location"), "/");
+    let pages: Vec<String> = ["/r/governance", "/r/governance-2"]
+        .iter()
+        .map(|base| guest.gets(&format!("{base}/pending")).gives(200).body)
+        .collect();
+    assert_eq!(
+        pages
+            .iter()
+            .filter(|page| page.contains("Sign in to decide"))
+            .count(),
+        1
+    );
+    // A token is good for its own repository.
+    let alice = Guest::signed_in(&serving, &token(&first, "alice"));
+    let let_in: Vec<bool> = ["/r/governance/", "/r/governance-2/"]
+        .iter()
+        .map(|path| {
+            alice
+                .gets(path)
+                .gives(200)
+                .body
+                .contains("<strong>alice</strong>")
+        })
+        .collect();
+    assert_eq!(
+        let_in.iter().filter(|is_in| **is_in).count(),
+        1,
+        "{let_in:?}"
+    );
+    drop(serving);
+    first.read_all();
+    second.read_all();
+}
+
+#[test]
+fn a_page_hears_of_what_is_new() {
+    let (mut stage, serving) = waiting(&[MEDIUM], &[]);
+    let address = serving.url.trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream
+        .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+        .unwrap();
+    write!(stream, "GET /live HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut heard = String::new();
+    let mut hear = |until: usize| {
+        let mut buffer = [0; 1024];
+        while heard.matches("event: edition").count() < until {
+            let read = stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "the stream ended: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        heard.clone()
+    };
+    has(&hear(1), "text/event-stream");
+    let page = Guest::at(&serving).gets("/").body;
+    let edition = page
+        .split("data-edition=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
+    has(&hear(1), &format!("data: {edition}"));
+    stage.approve(1, "alice");
+    hear(2);
+    assert!(hidden(&page, "csrf").is_none());
+    stage.read_all();
+}

@@ -1,0 +1,141 @@
+//! Who may speak, who is asked, and what those are told who may not.
+
+use std::sync::Arc;
+
+use countersign::forge::Forge as _;
+use countersign::forge::github::{Connection, GithubConfig, GithubForge};
+
+use crate::github_double::REPO;
+use crate::support::{has, has_not};
+use crate::world::{Duty, app};
+use crate::{HIGH, MEDIUM};
+
+#[test]
+fn whoever_pushed_does_not_approve() {
+    let mut duty = Duty::new();
+    let number = duty.proposes(MEDIUM);
+    duty.hears();
+    let branch = duty.github.pull(number).head_ref;
+    let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+    duty.github
+        .agent("strategy-optimizer")
+        .pushes_branch("elsewhere", &[(&path, &text)]);
+    // Bob wrote none of it: he only puts the agent's commit there.
+    let bob = duty.github.user("bob");
+    bob.pushes_branch("junk", &[("notes.txt", "x")]);
+    let clone = duty.github.folder().join("clones/bob-acme-governance");
+    let refspec = format!("+refs/remotes/origin/elsewhere:refs/heads/{branch}");
+    bob.tries_to_push(REPO, &clone, &refspec).unwrap();
+    duty.github.user("bob").approves(number, "Fine.");
+    duty.hears();
+    assert!(duty.github.pull(number).open);
+    has(
+        &duty.check(number),
+        "not counted: the review of `bob`: `bob` is the pusher of commit",
+    );
+    duty.github.user("alice").approves(number, "Fine.");
+    duty.hears();
+    assert!(duty.github.pull(number).merged_at.is_some());
+    let decision = path.replace("recommendation.yaml", "decision.yaml");
+    has(&duty.github.file(&decision), "  pushers:\n");
+    duty.github.read_all();
+}
+
+#[test]
+fn a_command_by_somebody_who_may_not_is_answered_once() {
+    let mut duty = Duty::new();
+    let number = duty.proposes(MEDIUM);
+    duty.hears();
+    duty.github.forget_calls();
+    for _ in 0..3 {
+        duty.github
+            .user("dana")
+            .comments(number, "/reject other: not mine\n/freeze now");
+    }
+    duty.hears();
+    assert!(duty.github.pull(number).open);
+    let answer = "not taken: `/reject` of `dana`: `dana` is neither reviewer nor admin; reviewers and admins may";
+    let check = duty.check(number);
+    assert_eq!(check.matches(answer).count(), 1, "{check}");
+    has(&check, "not taken: `/freeze` of `dana`");
+    duty.costs_at_most(2);
+    for _ in 0..100 {
+        duty.github
+            .user("dana")
+            .comments(number, "/reject too_risky: again");
+    }
+    duty.hears();
+    duty.costs_at_most(2);
+    duty.github.read_comment(number);
+    has(&duty.github.read_comment(number), answer);
+    duty.github.read_all();
+}
+
+#[test]
+fn nobody_is_asked_who_could_not_approve() {
+    let mut duty = Duty::with(app, |example| {
+        // The owner of the agents reviews too, but not these.
+        let (from, to) = ("members: [alice, bob]", "members: [alice, bob, dana]");
+        example.edit_on_main("rules/people.yaml", from, to);
+    });
+    let number = duty.proposes(MEDIUM);
+    duty.hears();
+    assert_eq!(
+        duty.github.pull(number).asked_users,
+        ["alice", "bob", "carol"]
+    );
+    has_not(&duty.check(number), "dana");
+    duty.github.read_all();
+}
+
+#[test]
+fn a_team_that_cannot_be_asked_is_told_as_that() {
+    let mut duty = Duty::with(app, |example| {
+        let (from, to) = ("members: [carol]", "team: acme/no-such-team");
+        example.edit_on_main("rules/people.yaml", from, to);
+    });
+    let number = duty.proposes(HIGH);
+    duty.hears();
+    has(
+        &duty.check(number),
+        "The team `acme/no-such-team` could not be asked: there is no such team, or the bot may not see it.",
+    );
+    duty.github.read_all();
+}
+
+#[test]
+fn a_check_that_is_run_again_is_told_again() {
+    let mut duty = Duty::new();
+    let number = duty.proposes(MEDIUM);
+    duty.hears();
+    duty.github.user("carol").reruns_check(number);
+    assert!(duty.takes_events());
+    duty.runs();
+    has(
+        &duty.check(number),
+        "in_progress: MEDIUM 55.00: needs 1 approval by a reviewer",
+    );
+    assert!(duty.github.pull(number).open);
+    duty.github.read_all();
+}
+
+#[test]
+fn an_enterprise_servers_api_is_below_its_path() {
+    let duty = Duty::new();
+    let address = format!("{}/api/v3", duty.github.url());
+    let connection = Arc::new(Connection::new(&address, app(&duty.github)).unwrap());
+    let config = GithubConfig {
+        repository: REPO.to_owned(),
+        clone_path: duty.github.folder().join("enterprise.git"),
+        git_url: None,
+    };
+    duty.proposes(MEDIUM);
+    duty.proposes(HIGH);
+    duty.github.pages_of(1);
+    let mut forge = GithubForge::new(connection, config).unwrap();
+    let repo = forge.open_clone().unwrap();
+    assert!(repo.find_ref("refs/heads/main").unwrap().is_some());
+    // The second page is found below the same path.
+    let pulls = forge.open_pulls(&repo, duty.github.now()).unwrap();
+    assert_eq!(pulls.len(), 2);
+}
