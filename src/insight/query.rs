@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::case::{Case, Kind, Standing};
+use super::case::{Case, Kind, Needle, Standing};
 use crate::domain::documents::RejectionCategory;
 use crate::domain::level::Level;
 
@@ -114,11 +114,11 @@ impl Query {
 
     /// The test that cases have to pass. Prepared once, because it is put to all of them.
     pub fn test(&self) -> impl Fn(&Case) -> bool + '_ {
-        let words: Vec<String> = self
+        let words: Vec<Needle> = self
             .text
             .iter()
             .flat_map(|text| text.split_whitespace())
-            .map(str::to_ascii_lowercase)
+            .map(Needle::new)
             .collect();
         move |case| self.is_met_by(case) && words.iter().all(|word| case.mentions(word))
     }

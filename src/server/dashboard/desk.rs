@@ -286,7 +286,7 @@ impl Desk {
         let mut frame = self.frame(here);
         let library = self.keeper.library();
         let made = library.read(move |reader| {
-            frame.pending = reader.holdings.pending().len();
+            frame.pending = reader.holdings.index().pending().len();
             frame.frozen = find_freeze(reader)?;
             make(reader, frame)
         });

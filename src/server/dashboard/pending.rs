@@ -76,18 +76,30 @@ fn make(
     (number, mut returned): (usize, Option<Returned>),
 ) -> anyhow::Result<PendingPage> {
     let holdings = reader.holdings;
-    let all = holdings.pending();
+    // Between the decision and the end of its pull request a case is both: then it is decided.
+    let index = holdings.index();
+    let waits = |number| {
+        index
+            .find_number(number)
+            .is_none_or(|case| case.is_pending())
+    };
+    let all = holdings
+        .pending()
+        .iter()
+        .filter(|(number, _)| waits(**number));
+    let all: Vec<_> = all.collect();
     let total = all.len();
     let last = total.div_ceil(PAGE).max(1);
     // The form that came back is on the page where it was.
-    let place = returned
-        .as_ref()
-        .and_then(|returned| all.keys().position(|number| *number == returned.number));
+    let place = returned.as_ref().and_then(|returned| {
+        all.iter()
+            .position(|(number, _)| **number == returned.number)
+    });
     let number = place
         .map_or(number, |place| place / PAGE + 1)
         .clamp(1, last);
     let mut cards = Vec::new();
-    for pending in all.values().skip((number - 1) * PAGE).take(PAGE) {
+    for (_, pending) in all.into_iter().skip((number - 1) * PAGE).take(PAGE) {
         let is_it = returned
             .as_ref()
             .is_some_and(|returned| returned.number == pending.pull.number);
