@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
-use support::asking::{Asking, about_tokens, low, medium, serve, token};
-use support::serving::Serving;
+use support::asking::{Asking, low, medium};
+use support::serving::{Serving, about_tokens, serve, token};
 use support::{Stage, has, has_not};
 
 const OPTIMIZER: [&str; 2] = ["--agent", "strategy-optimizer"];
@@ -104,6 +104,7 @@ fn an_agents_whole_life() {
     assert_eq!(decided["outcome"]["success"], true);
     has(&stage.file("targets/rsi-eurusd.yaml"), "stop_loss_pct: 4");
 
+    asking.serving.stops();
     stage.verifies();
     stage.read_all();
 }
@@ -170,6 +171,7 @@ fn it_answers_as_the_command_line_does() {
         .gives(200)
         .json();
     assert_eq!(report["report"], "agents");
+    asking.serving.stops();
     stage.verifies();
     stage.read_all();
 }
@@ -244,6 +246,7 @@ fn what_another_system_carries_out_is_reported_by_who_may() {
         });
     assert_eq!(shown["outcomes"][0]["error"], "the broker was closed");
     assert_eq!(shown["outcome"]["reported_by"], "dana");
+    asking.serving.stops();
     stage.verifies();
     stage.read_all();
 }
@@ -336,6 +339,7 @@ fn a_token_is_one_agents_and_gives_no_more() {
         .gives(201)
         .json();
     assert_eq!(review["counts"], false, "{review}");
+    asking.serving.stops();
     stage.main_is_still(&before);
     stage.read_all();
 }
@@ -539,6 +543,7 @@ fn a_request_can_be_repeated() {
         "is taken by another recommendation",
     );
     assert_eq!(stage.log().len(), 3, "{:?}", stage.log());
+    asking.serving.stops();
     stage.read_all();
 }
 
@@ -607,6 +612,7 @@ fn a_body_that_cannot_be_understood_is_said_and_changes_nothing() {
     );
     refused(&huge, 400, "too large");
 
+    asking.serving.stops();
     stage.main_is_still(&before);
 }
 
@@ -654,6 +660,7 @@ fn an_address_that_cannot_be_understood_is_said() {
         405,
         "this method",
     );
+    asking.serving.stops();
     stage.read_all();
 }
 
@@ -723,6 +730,7 @@ fn words_that_cannot_be_understood_are_not_recorded() {
         &json!({"success": true}),
     );
     refused(&pending, 404, "");
+    asking.serving.stops();
     stage.main_is_still(&before);
     stage.read_all();
 }
@@ -778,6 +786,7 @@ fn a_list_is_read_page_by_page() {
         .gives(200)
         .json();
     assert_eq!(pending.as_array().unwrap().len(), 4);
+    asking.serving.stops();
     stage.read_all();
 }
 
@@ -820,6 +829,7 @@ fn a_token_says_which_repository_is_meant() {
         assert_eq!(me["repository"], stage.repo.to_str().unwrap());
     }
     assert_eq!(second.git(&["for-each-ref", "refs/heads/recommend"]), "");
+    asking.serving.stops();
     first.read_all();
     second.read_all();
 }

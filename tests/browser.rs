@@ -16,8 +16,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::desk::{serve, token};
-use support::serving::Serving;
+use support::serving::{Serving, persons_token, serve};
 use support::{Stage, has};
 
 const LOW: &str = "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}\nrationale: Backtests show a smaller drawdown.";
@@ -69,7 +68,7 @@ fn play(stage: &Stage, serving: &Serving, story: &str, mut world: impl FnMut(&st
     command.arg(script).arg(npm()).arg(story);
     command
         .env("URL", &serving.url)
-        .env("TOKEN", token(stage, "carol"))
+        .env("TOKEN", persons_token(stage, "carol"))
         .env("CHROMIUM", chromium());
     if let Some(folder) = std::env::var_os("COUNTERSIGN_SHOTS") {
         command.env("SHOTS", folder);
@@ -118,6 +117,7 @@ fn a_person_signs_in_and_decides() {
     let said = stage.git(&["log", "--first-parent", "--format=%B", "main"]);
     has(&said, "Confidence: uncertain");
     has(&said, "Category: need_more_information");
+    serving.stops();
     stage.verifies();
     stage.read_all();
 }
@@ -130,6 +130,7 @@ fn nothing_needs_a_script() {
         &stage.log().join("\n"),
         "decision: approve modify_parameters",
     );
+    serving.stops();
     stage.read_all();
 }
 
@@ -141,6 +142,7 @@ fn the_keyboard_is_enough() {
         &stage.log().join("\n"),
         "decision: approve modify_parameters",
     );
+    serving.stops();
     stage.read_all();
 }
 
@@ -166,6 +168,7 @@ fn what_changes_while_somebody_reads_is_not_approved() {
             "HEAD:refs/heads/recommend/b0",
         ]);
     });
+    serving.stops();
     stage.main_is_still(&main);
     stage.read_all();
 }
@@ -182,6 +185,7 @@ fn pages_change_when_main_does_and_nothing_typed_is_lost() {
         ),
         other => alone(other),
     });
+    serving.stops();
     stage.read_all();
 }
 
@@ -200,6 +204,7 @@ fn hostile_text_is_harmless_and_fits() {
     let body = format!("{body}\ndetails: {{\"<img src=x onerror=hacked=1>\": \"{word}\"}}");
     let (mut stage, serving) = waiting(&[&body]);
     play(&stage, &serving, "hostile text", alone);
+    serving.stops();
     stage.read_all();
 }
 
@@ -223,5 +228,6 @@ fn every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone() {
         .succeeds();
     serving.is_idle();
     play(&stage, &serving, "looks", alone);
+    serving.stops();
     stage.read_all();
 }

@@ -12,8 +12,8 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use support::desk::{Guest, about_tokens, cookie, hidden, serve, token};
-use support::serving::Serving;
+use support::desk::{Guest, cookie, hidden};
+use support::serving::{Serving, about_tokens, persons_token, serve, token};
 use support::{Stage, has, has_not};
 
 const LOW: &str =
@@ -38,7 +38,7 @@ fn waiting(bodies: &[&str], more: &[&str]) -> (Stage, Serving) {
 #[test]
 fn a_reviewer_decides_from_one_screen() {
     let (mut stage, serving) = waiting(&[LOW, MEDIUM, HIGH], &[]);
-    let carol = Guest::signed_in(&serving, &token(&stage, "carol"));
+    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
     let page = carol.gets("/pending").gives(200).body;
     // What changes comes first, then why, what would lower it, what is needed and from whom.
     let order = [
@@ -115,6 +115,7 @@ fn a_reviewer_decides_from_one_screen() {
     let case = carol.waits_for("/cases/3", "Rejected by carol: timing not right");
     has(&case, "Not while the market is closed.");
     has(&carol.gets("/pending").body, "Nothing waits for people");
+    serving.stops();
     stage.verifies();
     stage.read_all();
 }
@@ -123,8 +124,8 @@ fn a_reviewer_decides_from_one_screen() {
 fn requested_changes_block_until_the_same_person_approves() {
     let (mut stage, serving) = waiting(&[MEDIUM], &[]);
     let (alice, bob) = (
-        Guest::signed_in(&serving, &token(&stage, "alice")),
-        Guest::signed_in(&serving, &token(&stage, "bob")),
+        Guest::signed_in(&serving, &persons_token(&stage, "alice")),
+        Guest::signed_in(&serving, &persons_token(&stage, "bob")),
     );
     let page = alice.gets("/pending").body;
     let silent = alice.form(&page, &[("decision", "request_changes"), ("message", " ")]);
@@ -155,13 +156,14 @@ fn requested_changes_block_until_the_same_person_approves() {
     let fields = alice.form(&page, &[("decision", "approve")]);
     alice.sends("/pending/1", &fields).gives(303);
     alice.waits_for("/cases/1", "Decided: approved");
+    serving.stops();
     stage.read_all();
 }
 
 #[test]
 fn who_may_not_decide_is_told_before_they_try() {
     let (mut stage, serving) = waiting(&[HIGH], &[]);
-    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
     let page = alice.gets("/pending").body;
     has(
         &page,
@@ -169,7 +171,7 @@ fn who_may_not_decide_is_told_before_they_try() {
     );
     has_not(&page, "Approve commit");
     has(&page, "What is the main concern?");
-    let dana = Guest::signed_in(&serving, &token(&stage, "dana"));
+    let dana = Guest::signed_in(&serving, &persons_token(&stage, "dana"));
     has(
         &dana.gets("/pending").body,
         "dana is neither reviewer nor admin",
@@ -177,13 +179,14 @@ fn who_may_not_decide_is_told_before_they_try() {
     let page = Guest::at(&serving).gets("/pending").gives(200).body;
     has(&page, "Sign in to decide");
     has_not(&page, "<textarea");
+    serving.stops();
     stage.read_all();
 }
 
 #[test]
 fn a_form_for_a_head_that_nobody_has_seen_is_not_recorded() {
     let (mut stage, serving) = waiting(&[MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
     let page = alice.gets("/pending").body;
     let main = stage.main();
     let clone = stage.clone_of("strategy-optimizer");
@@ -216,13 +219,14 @@ fn a_form_for_a_head_that_nobody_has_seen_is_not_recorded() {
     let fields = alice.form(&again, &[("decision", "approve"), ("message", WHY)]);
     alice.sends("/pending/1", &fields).gives(303);
     alice.waits_for("/cases/1", "Decided: approved");
+    serving.stops();
     stage.read_all();
 }
 
 #[test]
 fn a_form_that_is_sent_again_does_nothing() {
     let (mut stage, serving) = waiting(&[LOW, MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
     let id = stage.file("recommendations").lines().count();
     assert!(id > 0);
     let case = alice.gets("/cases/1").body;
@@ -254,6 +258,7 @@ fn a_form_that_is_sent_again_does_nothing() {
         &alice.sends("/pending/2", &fresh).gives(409).body,
         "no longer pending",
     );
+    serving.stops();
     stage.main_is_still(&main);
     stage.read_all();
 }
@@ -261,7 +266,7 @@ fn a_form_that_is_sent_again_does_nothing() {
 #[test]
 fn no_page_of_anybody_else_sends_a_form() {
     let (mut stage, serving) = waiting(&[MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
     let page = alice.gets("/pending").body;
     let fields = alice.form(&page, &[("decision", "approve")]);
     let main = stage.main();
@@ -287,11 +292,12 @@ fn no_page_of_anybody_else_sends_a_form() {
         );
     }
     // Not even with a token of the form from somebody else's session.
-    let bob = Guest::signed_in(&serving, &token(&stage, "bob"));
+    let bob = Guest::signed_in(&serving, &persons_token(&stage, "bob"));
     bob.sends("/pending/1", &fields).gives(403);
     Guest::at(&serving).sends("/pending/1", &fields).gives(401);
     alice.sends("/sign-out", &[("csrf", "wrong")]).gives(403);
     alice.gets("/pending").gives(200);
+    serving.stops();
     stage.main_is_still(&main);
     assert!(
         stage
@@ -311,8 +317,8 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
         answer.header("location"),
         "/sign-in?next=%2Fcases%3Flevel%3DLOW"
     );
-    let secret = token(&stage, "alice");
-    let listed = about_tokens(&stage, &["list"]);
+    let secret = persons_token(&stage, "alice");
+    let listed = about_tokens(&stage, &["list"]).succeeds().stdout;
     let id = listed
         .lines()
         .nth(1)
@@ -323,7 +329,7 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
         .to_owned();
     let alice = Guest::signed_in(&serving, &secret);
     alice.gets("/").gives(200);
-    about_tokens(&stage, &["revoke", &id]);
+    about_tokens(&stage, &["revoke", &id]).succeeds();
     alice.gets("/").gives(303);
     has(
         &guest
@@ -333,7 +339,7 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
         "This token has been revoked",
     );
 
-    let bob = Guest::signed_in(&serving, &token(&stage, "bob"));
+    let bob = Guest::signed_in(&serving, &persons_token(&stage, "bob"));
     let page = bob.gets("/").body;
     let csrf = page
         .split("name=\"csrf\" value=\"")
@@ -349,10 +355,11 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
     bob.gets("/live").gives(401);
 
     // Nor is a session of whom the rules no longer know.
-    let carol = Guest::signed_in(&serving, &token(&stage, "carol"));
+    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
     carol.gets("/").gives(200);
     stage.edit_on_main("rules/people.yaml", "carol", "carola");
     carol.gets("/").gives(303);
+    serving.stops();
     stage.read_all();
 }
 
@@ -363,7 +370,7 @@ fn a_cookie_that_somebody_planted_is_never_a_session() {
     let mut alice = Guest::at(&serving);
     alice.cookie.clone_from(&planted);
     let answer = alice
-        .sends("/sign-in", &[("token", &token(&stage, "alice"))])
+        .sends("/sign-in", &[("token", &persons_token(&stage, "alice"))])
         .gives(303);
     let set = answer.header("set-cookie").to_owned();
     assert_ne!(cookie(&answer), planted);
@@ -376,11 +383,12 @@ fn a_cookie_that_somebody_planted_is_never_a_session() {
     alice.gets("/").gives(200);
     // Signing in once more ends the session before.
     let answer = alice
-        .sends("/sign-in", &[("token", &token(&stage, "bob"))])
+        .sends("/sign-in", &[("token", &persons_token(&stage, "bob"))])
         .gives(303);
     alice.gets("/").gives(303);
     alice.cookie = cookie(&answer);
     has(&alice.gets("/").gives(200).body, "<strong>bob</strong>");
+    serving.stops();
     stage.read_all();
 }
 
@@ -388,7 +396,7 @@ fn a_cookie_that_somebody_planted_is_never_a_session() {
 fn whoever_guesses_tokens_has_to_wait() {
     let (mut stage, serving) = waiting(&[LOW], &[]);
     let guest = Guest::at(&serving);
-    let good = token(&stage, "alice");
+    let good = persons_token(&stage, "alice");
     for wrong in [
         "",
         "x",
@@ -402,7 +410,7 @@ fn whoever_guesses_tokens_has_to_wait() {
     let expired = {
         let now = stage.now();
         stage.wait(chrono::TimeDelta::days(-9));
-        let token = about_tokens(&stage, &["create", "--as", "alice", "--days", "1"]);
+        let token = token(&stage, &["--as", "alice", "--days", "1"]);
         stage.wait(now - stage.now());
         token
     };
@@ -413,7 +421,7 @@ fn whoever_guesses_tokens_has_to_wait() {
             .body,
         "This token has been expired",
     );
-    let agents = about_tokens(&stage, &["create", "--agent", "strategy-optimizer"]);
+    let agents = token(&stage, &["--agent", "strategy-optimizer"]);
     has(
         &guest
             .sends("/sign-in", &[("token", &agents)])
@@ -428,13 +436,14 @@ fn whoever_guesses_tokens_has_to_wait() {
     assert!(limited.header("retry-after").parse::<u64>().unwrap() > 0);
     // Not even the right one, as long as it lasts: nobody learns anything by going on.
     guest.sends("/sign-in", &[("token", &good)]).gives(429);
+    serving.stops();
     stage.read_all();
 }
 
 #[test]
 fn nobody_is_led_elsewhere() {
     let (mut stage, serving) = waiting(&[LOW], &[]);
-    let secret = token(&stage, "alice");
+    let secret = persons_token(&stage, "alice");
     for next in [
         "//evil.example",
         "https://evil.example",
@@ -450,6 +459,7 @@ fn nobody_is_led_elsewhere() {
         .sends("/sign-in", &[("token", &secret), ("next", "/cases?page=2")])
         .gives(303);
     assert_eq!(answer.header("location"), "/cases?page=2");
+    serving.stops();
     stage.read_all();
 }
 
@@ -497,7 +507,7 @@ fn a_name_that_is_made_to_point_here_reads_nothing() {
         );
         has(&answer, "HTTP/1.1 200");
     }
-    drop(serving);
+    serving.stops();
     let url = ["--public-url", "https://gov.example.org"];
     let serving = Serving::start(&mut serve(&stage, &url));
     serving.is_ready();
@@ -506,7 +516,7 @@ fn a_name_that_is_made_to_point_here_reads_nothing() {
         &raw(&serving, &format!("GET / HTTP/1.1\r\n{named}\r\n")),
         "303 See Other",
     );
-    let secret = format!("token={}", token(&stage, "alice"));
+    let secret = format!("token={}", persons_token(&stage, "alice"));
     let form = format!(
         "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nOrigin: https://gov.example.org\r\n",
         secret.len()
@@ -517,6 +527,7 @@ fn a_name_that_is_made_to_point_here_reads_nothing() {
     );
     has(&answer, "set-cookie: __Host-countersign=");
     has(&answer, "; Secure");
+    serving.stops();
     stage.read_all();
 }
 
@@ -531,7 +542,7 @@ fn reading_is_open_to_this_machine_only() {
             .gets_with("/cases", &[(header, "192.0.2.1")])
             .gives(303);
     }
-    drop(serving);
+    serving.stops();
     let mut exposed = stage.command(&["serve", "--listen", "0.0.0.0:0"]);
     let output = exposed.output().unwrap();
     assert!(!output.status.success());
@@ -545,13 +556,14 @@ fn reading_is_open_to_this_machine_only() {
     assert!(serving.find_line("without TLS").is_some());
     serving.is_ready();
     Guest::at(&serving).gets("/").gives(303);
+    serving.stops();
     stage.read_all();
 }
 
 #[test]
 fn every_page_says_what_a_browser_may_do() {
     let (mut stage, serving) = waiting(&[LOW, MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
     for path in [
         "/",
         "/pending",
@@ -588,6 +600,7 @@ fn every_page_says_what_a_browser_may_do() {
         let answer = Guest::at(&serving).gets(&asset).gives(200);
         has(answer.header("cache-control"), "immutable");
     }
+    serving.stops();
     stage.read_all();
 }
 
@@ -605,7 +618,7 @@ fn text_of_others_is_text() {
         "{body}\ncitations: [{{title: \"<b>bold</b>\", url: \"https://evil.example/?<i>\"}}]\ndetails: {{\"<u>\": \"</textarea><script>\"}}"
     );
     let (mut stage, serving) = waiting(&[&body], &[]);
-    let alice = Guest::signed_in(&serving, &token(&stage, "alice"));
+    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
     let pending = alice.gets("/pending").body;
     let fields = alice.form(
         &pending,
@@ -641,6 +654,7 @@ fn text_of_others_is_text() {
         .body;
     has(&search, "&quot;&gt;&lt;script&gt;");
     has_not(&search, "<script>");
+    serving.stops();
     stage.read_all();
 }
 
@@ -711,6 +725,7 @@ fn figures_lists_and_cases_say_what_is_in_the_trail() {
         &case,
         "Decided: auto-approved in mode two_tier; nobody had to approve",
     );
+    serving.stops();
     stage.read_all();
 }
 
@@ -737,6 +752,7 @@ fn what_cannot_be_read_is_said() {
     has(&case, "Not everything on record can be read.");
     has(&case, "outcome.yaml");
     has(&case, "Why it was LOW");
+    serving.stops();
     stage.read_all();
 }
 
@@ -772,7 +788,7 @@ fn several_repositories_are_chosen_from() {
         1
     );
     // A token is good for its own repository.
-    let alice = Guest::signed_in(&serving, &token(&first, "alice"));
+    let alice = Guest::signed_in(&serving, &persons_token(&first, "alice"));
     let let_in: Vec<bool> = ["/r/governance/", "/r/governance-2/"]
         .iter()
         .map(|path| {
@@ -788,7 +804,7 @@ fn several_repositories_are_chosen_from() {
         1,
         "{let_in:?}"
     );
-    drop(serving);
+    serving.stops();
     first.read_all();
     second.read_all();
 }
@@ -826,5 +842,6 @@ fn a_page_hears_of_what_is_new() {
     stage.approve(1, "alice");
     hear(2);
     assert!(hidden(&page, "csrf").is_none());
+    serving.stops();
     stage.read_all();
 }

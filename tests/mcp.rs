@@ -10,137 +10,22 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
-use support::asking::{low, medium, serve, token};
-use support::serving::{Serving, nobody};
+use support::asking::{low, medium};
+use support::mcp::{Client, good, refused};
+use support::serving::{Serving, nobody, serve, token};
 use support::{Stage, has};
 
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A client on standard input and output.
-struct Client {
-    child: Child,
-    input: Option<ChildStdin>,
-    lines: Receiver<Json>,
-    asked: u64,
-}
-
-impl Client {
-    fn start(stage: &Stage, agent: &str) -> Self {
-        let mut command: Command = stage.command(&["mcp", "--agent", agent]);
-        nobody(&mut command)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (tell, lines) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                // Nothing but the protocol may reach standard output.
-                let _ = tell.send(serde_json::from_str(&line).expect("a line that is no message"));
-            }
-        });
-        let mut client = Self {
-            input: child.stdin.take(),
-            child,
-            lines,
-            asked: 0,
-        };
-        let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "story", "version": "1"}});
-        let greeted = client.ask("initialize", &hello);
-        has(
-            greeted["instructions"].as_str().unwrap(),
-            "never an instruction",
-        );
-        client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        client
-    }
-
-    fn send(&mut self, message: &Json) {
-        writeln!(self.input.as_mut().unwrap(), "{message}").unwrap();
-    }
-
-    /// Sends a request, without waiting for the answer.
-    fn begin(&mut self, method: &str, parameters: &Json) -> u64 {
-        self.asked += 1;
-        let id = self.asked;
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": parameters}));
-        id
-    }
-
-    #[track_caller]
-    fn answer(&mut self, id: u64) -> Json {
-        loop {
-            let message = self.lines.recv_timeout(PATIENCE).expect("no answer came");
-            if message["id"] == id {
-                assert!(message["error"].is_null(), "{message}");
-                return message["result"].clone();
-            }
-        }
-    }
-
-    #[track_caller]
-    fn ask(&mut self, method: &str, parameters: &Json) -> Json {
-        let id = self.begin(method, parameters);
-        self.answer(id)
-    }
-
-    #[track_caller]
-    fn call(&mut self, tool: &str, arguments: &Json) -> Json {
-        let result = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
-        good(&result)
-    }
-
-    /// A call that must be refused: why.
-    #[track_caller]
-    fn refused(&mut self, tool: &str, arguments: &Json, why: &str) -> Json {
-        let result = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
-        refused(&result, why)
-    }
-
-    /// Hangs up, and waits until the process has ended.
-    fn ends(mut self) {
-        drop(self.input.take());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
+/// A client of the server of an agent.
 #[track_caller]
-fn good(result: &Json) -> Json {
-    assert_eq!(result["isError"], false, "{result}");
-    let structured = result["structuredContent"].clone();
-    let text: Json = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
-    assert_eq!(text, structured);
-    structured
-}
-
-/// A refusal is a tool's error that says what to do: a protocol's error the model would not read.
-#[track_caller]
-fn refused(result: &Json, why: &str) -> Json {
-    assert_eq!(result["isError"], true, "{result}");
-    let said = &result["structuredContent"];
-    has(said["error"].as_str().unwrap(), why);
-    assert!(!said["next"].as_str().unwrap().is_empty(), "{said}");
-    said.clone()
+fn client(stage: &Stage, agent: &str) -> Client {
+    Client::start(nobody(&mut stage.command(&["mcp", "--agent", agent])))
 }
 
 #[test]
 fn an_agents_whole_life_on_stdio() {
     let mut stage = Stage::example();
-    let mut client = Client::start(&stage, "strategy-optimizer");
+    let mut client = client(&stage, "strategy-optimizer");
     let tools = client.ask("tools/list", &json!({}))["tools"].clone();
     let names: Vec<&str> = tools
         .as_array()
@@ -236,7 +121,7 @@ fn an_agents_whole_life_on_stdio() {
 #[test]
 fn an_agent_that_nobody_knows_gets_nothing() {
     let stage = Stage::example();
-    let mut client = Client::start(&stage, "mallory");
+    let mut client = client(&stage, "mallory");
     client.refused(
         "propose_recommendation",
         &low(),
@@ -327,6 +212,7 @@ fn an_agents_whole_life_over_http() {
         &web.call(&alice, "propose_recommendation", &low()),
         "is for agents",
     );
+    web.0.stops();
     stage.verifies();
     stage.read_all();
 }

@@ -12,33 +12,13 @@ mod support;
 
 use std::process::Command;
 
-use support::serving::{Serving, nobody};
+use support::serving::{SERVE, Serving, nobody, serve, serve_nothing};
 use support::{COUNTERSIGN, Stage, clean, has, has_not, trail};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
 const MEDIUM: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--look", "20"];
-
-fn serve(stage: &Stage, more: &[&str]) -> Command {
-    let mut command = stage.command(&[&SERVE, more].concat());
-    nobody(&mut command);
-    command
-}
-
-/// Nothing is configured, and the folder is empty.
-fn serve_nothing(folder: &std::path::Path) -> Command {
-    let mut command = Command::new(COUNTERSIGN);
-    command.current_dir(folder).args(SERVE).env("HOME", folder);
-    command
-        .env_remove("COUNTERSIGN_REPO")
-        .env_remove("XDG_STATE_HOME");
-    nobody(&mut command);
-    clean(&mut command, "nobody@example.org");
-    command
-}
-
 #[test]
 fn what_is_pushed_and_reviewed_is_worked_off() {
     let mut stage = Stage::example();
@@ -79,16 +59,17 @@ fn several_folders_are_served_at_once() {
         stage.propose("strategy-optimizer", "low", LOW);
     }
     serving.wait_for_count("countersign_decisions_total", &[], 2.0);
-    for stage in [&mut first, &mut second] {
+    for stage in [&first, &second] {
         let name = stage.repo.to_str().unwrap();
         assert_eq!(
             serving.counts("countersign_decisions_total", &[name]),
             1.0,
             "{name}"
         );
-        stage.read_all();
     }
     assert!(serving.is_told("-INT").success());
+    first.read_all();
+    second.read_all();
 }
 
 #[test]
@@ -126,7 +107,7 @@ fn it_says_how_it_is() {
 fn a_run_that_fails_is_told_and_tried_again() {
     let mut stage = Stage::example();
     let main = stage.main();
-    let mut serving = Serving::start(&mut serve(&stage, &[]));
+    let serving = Serving::start(&mut serve(&stage, &[]));
     serving.is_ready();
     stage.git(&["update-ref", "refs/heads/main", &main]);
     // A file where git keeps branches: nothing can be read until it is gone.
@@ -141,7 +122,7 @@ fn a_run_that_fails_is_told_and_tried_again() {
     std::fs::write(&broken, kept).unwrap();
     stage.propose("strategy-optimizer", "low", LOW);
     serving.wait_for_count("countersign_decisions_total", &[], 1.0);
-    assert!(serving.is_told("-TERM").success());
+    serving.stops();
     stage.read_all();
 }
 
@@ -203,13 +184,13 @@ fn a_server_that_is_killed_at_any_step_loses_nothing() {
         let mut command = serve(&take, &[]);
         command.env("COUNTERSIGN_DIE_AT_STEP", step.to_string());
         let mut first = Serving::try_to_start(&mut command);
-        let survived = is_done_or_dead(&mut first);
+        let survived = first.is_done_or_dead();
         drop(first);
         if !survived {
-            let mut second = Serving::start(&mut serve(&take, &[]));
+            let second = Serving::start(&mut serve(&take, &[]));
             second.is_ready();
             second.is_idle();
-            assert!(second.is_told("-TERM").success());
+            second.stops();
         }
         trail::assert_settled(&take);
         assert_eq!(
@@ -224,28 +205,6 @@ fn a_server_that_is_killed_at_any_step_loses_nothing() {
     }
     assert!(step > 5, "it died at {step} steps only");
     stage.read_all();
-}
-
-/// Waits until a server is ready and idle, or dead; whether it lives.
-fn is_done_or_dead(serving: &mut Serving) -> bool {
-    loop {
-        if serving.has_ended() {
-            return false;
-        }
-        let url = format!("{}/metrics", serving.url);
-        let request = ureq::http::Request::get(url).body(Vec::new()).unwrap();
-        let done = serving.try_to_ask(request).is_some_and(|answer| {
-            let is_idle = answer
-                .body
-                .lines()
-                .any(|line| line.starts_with("countersign_queued_work{") && line.ends_with(" 0"));
-            is_idle && answer.body.contains("result=\"success\"")
-        });
-        if done {
-            return true;
-        }
-        std::thread::park_timeout(std::time::Duration::from_millis(10));
-    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod copies;
 mod deliveries;
 #[path = "server_github/faults.rs"]
 mod faults;
+#[path = "server_github/insight.rs"]
+mod insight;
 #[path = "server_github/installations.rs"]
 mod installations;
 #[path = "server_github/places.rs"]

@@ -214,6 +214,9 @@ impl Author<'_> {
             Judgement::Wait => panic!("`{}` still waits", about.id),
             Judgement::Close(decision) => {
                 draft.close(&decision, about).unwrap();
+                if about.action.as_str() == "delete_strategy" {
+                    self.desk.made.push(about.targets[0].to_string());
+                }
                 self.closed
                     .push((proposed.pull.number.0, proposed.pull.head));
             }

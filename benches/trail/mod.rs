@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is written; counted up with every change of it.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A bare governance repository with so many decided cases, made now or by an earlier run. Whoever writes
 /// to it works on a copy.

@@ -20,6 +20,9 @@ const WORDS: [&str; 6] = [
     "Routine weekly look at open positions & limits - nothing unusual.",
 ];
 
+/// A desk has no use for more new targets than that: then the next one comes when another has gone.
+const MOST_MADE: usize = 40;
+
 /// What the targets are, as far as a proposal needs to know.
 pub struct Desk {
     /// Made by a case before, and not removed yet.
@@ -100,7 +103,7 @@ fn act(chance: &mut Chance, desk: &mut Desk, number: usize) -> Act {
                 vec![("trading_mode", mode)],
             )
         }
-        89..=91 => {
+        89..=91 if desk.made.len() < MOST_MADE => {
             let name = format!("new-{number}");
             let changes = vec![
                 ("trading_mode", Value::Text("inactive".to_owned())),
@@ -108,7 +111,7 @@ fn act(chance: &mut Chance, desk: &mut Desk, number: usize) -> Act {
             ];
             ("create_strategy", vec![name], changes)
         }
-        92..=93 if !desk.made.is_empty() => {
+        89..=93 if !desk.made.is_empty() => {
             let at = chance.below(desk.made.len());
             (
                 "delete_strategy",

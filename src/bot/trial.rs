@@ -87,7 +87,7 @@ impl Trial {
             trial.backtest = match draft.base() {
                 Some(tip) => {
                     let rules = &version.rules;
-                    Some(backtest(repo, tip, rules, Some(REPLAYED), &mut |_, _| {})?)
+                    Some(backtest(repo, tip, rules, Some(REPLAYED), &mut |_| {})?)
                 }
                 None => None,
             };

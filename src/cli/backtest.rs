@@ -40,7 +40,7 @@ struct Told<'a> {
     backtest: &'a Replayed,
 }
 
-/// Between two updates of the bar.
+/// Between two updates of the line that shows how far it is.
 const STEP: usize = 256;
 
 impl Backtest {
@@ -59,14 +59,13 @@ impl Backtest {
         })?;
         let tip = main_of(&repo)?;
         let bar = ProgressBar::no_length();
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} commits, {eta} left")
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} commits, {per_sec}")
         {
             bar.set_style(style);
         }
         let newest = self.newest.and_then(|count| usize::try_from(count).ok());
-        let replayed = backtest(&repo, tip, &rules, newest, &mut |done, total| {
+        let replayed = backtest(&repo, tip, &rules, newest, &mut |done| {
             if done.is_multiple_of(STEP) {
-                bar.set_length(u64::try_from(total).unwrap_or(u64::MAX));
                 bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
             }
         });

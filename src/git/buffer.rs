@@ -7,13 +7,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use libdeflater::Decompressor;
 use sha1::{Digest, Sha1};
 
 use super::commit::NewCommit;
 use super::error::{During, GitError, Result};
 use super::lock::sync_dir;
 use super::objects::{Kind, object_id};
-use super::pack::{self, Decoded, Encoder, IndexEntry, SameEnds};
+use super::pack::{self, Encoder, IndexEntry, Made, SameEnds};
 use super::repository::Repository;
 use super::step;
 use crate::domain::ids::Sha;
@@ -155,23 +156,29 @@ impl ObjectBuffer {
         let Some(place) = self.places.get(&id) else {
             return Ok(None);
         };
+        let broken = || GitError::new(format!("object `{id}` in memory cannot be read back"));
         let mut deltas = Vec::new();
         let mut offset = place.offset;
         let mut content = loop {
-            match pack::decode(self.pack.get(offset..).unwrap_or_default())? {
-                Decoded::Whole(content) => break content,
-                Decoded::Delta { distance, delta } => {
-                    deltas.push(delta);
-                    offset = offset.saturating_sub(distance);
-                }
-            }
+            let (made, content) = self.decode(offset).ok_or_else(broken)?;
+            let Made::FromOffset(distance) = made else {
+                break content;
+            };
+            deltas.push(content);
+            offset = offset.saturating_sub(distance);
         };
         for delta in deltas.iter().rev() {
-            content = pack::apply_delta(&content, delta).ok_or_else(|| {
-                GitError::new(format!("object `{id}` in memory cannot be read back"))
-            })?;
+            content = pack::apply_delta(&content, delta).ok_or_else(broken)?;
         }
         Ok(Some((place.kind, content)))
+    }
+
+    fn decode(&self, offset: usize) -> Option<(Made, Vec<u8>)> {
+        let bytes = self.pack.get(offset..)?;
+        let head = pack::head(bytes)?;
+        let stream = bytes.get(head.len..)?;
+        let content = pack::inflate(&mut Decompressor::new(), stream, head.size)?;
+        Some((head.made, content))
     }
 
     /// Everything as one pack, as a server takes it.

@@ -1,6 +1,8 @@
 //! Commits as bytes, read and written by hand: a walk over a million of them needs two fields of each, and
 //! what a hostile one really says must not be smoothed over.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::error::{GitError, Result};
@@ -57,6 +59,43 @@ pub struct Commit {
 }
 
 /// The parts of a commit that a walk needs.
+/// A commit as it is stored, not yet read.
+#[derive(Debug, Clone)]
+pub struct StoredCommit {
+    /// Its id.
+    pub id: Sha,
+    pub(super) bytes: Arc<[u8]>,
+}
+
+impl StoredCommit {
+    /// Reads it; an error if it is malformed.
+    pub fn read(&self) -> Result<Commit> {
+        parse_commit(self.id, &self.bytes)
+    }
+
+    /// The folder at its root; none if it is malformed.
+    pub fn tree(&self) -> Option<Sha> {
+        take_id(&self.bytes, b"tree ").map(|(tree, _)| tree)
+    }
+
+    /// The commit that it continues; none if it is the first one, or malformed.
+    pub(super) fn first_parent(&self) -> Option<Sha> {
+        let (_, rest) = take_id(&self.bytes, b"tree ")?;
+        take_id(rest, b"parent ").map(|(parent, _)| parent)
+    }
+
+    pub(super) fn links(&self) -> Result<Links> {
+        parse_links(self.id, &self.bytes)
+    }
+}
+
+/// The id of a header line that has to come first.
+fn take_id<'b>(bytes: &'b [u8], header: &[u8]) -> Option<(Sha, &'b [u8])> {
+    let (id, rest) = bytes.strip_prefix(header)?.split_at_checked(40)?;
+    let id = std::str::from_utf8(id).ok()?.parse().ok()?;
+    Some((id, rest.strip_prefix(b"\n")?))
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Links {
     pub(super) parents: Vec<Sha>,

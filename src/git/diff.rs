@@ -187,7 +187,7 @@ impl Differing {
     fn entries<'a>(&self, tree: &'a [u8]) -> Result<(Vec<RawEntry<'a>>, usize)> {
         // What is the same at the end need not begin with an entry: one that begins before is read, too.
         let ends_at = tree.len().saturating_sub(self.same_end);
-        let mut entries: Vec<RawEntry<'a>> = Vec::new();
+        let (mut entries, mut after): (Vec<RawEntry<'a>>, Vec<usize>) = Default::default();
         let mut at = self.neighbour.unwrap_or(self.start);
         let mut before: Option<RawEntry<'a>> = None;
         while let Some(rest) = tree.get(at..).filter(|rest| !rest.is_empty()) {
@@ -204,6 +204,7 @@ impl Differing {
             if at >= self.start {
                 check_name(entry.name)?;
                 entries.push(entry);
+                after.push(at + entry.len);
             }
             at += entry.len;
         }
@@ -211,32 +212,67 @@ impl Differing {
         if entries.len() > FEW {
             parse_tree(tree)?;
         } else {
-            for entry in &entries {
-                find_entry(tree, entry.name)?;
+            for (entry, after) in entries.iter().zip(&after) {
+                if entry.is_tree() {
+                    find_entry(tree, entry.name)?;
+                } else {
+                    check_no_folder(tree.get(*after..).unwrap_or_default(), entry.name)?;
+                }
             }
         }
         Ok((entries, tree.len().saturating_sub(at)))
     }
 }
 
+/// Refuses a folder of this name among the entries that come after the file of this name: whatever stands
+/// between them begins with it.
+fn check_no_folder(mut after: &[u8], name: &[u8]) -> Result<()> {
+    while !after.is_empty() {
+        let entry = first_entry(after)?;
+        if entry.name == name {
+            return Err(out_of_order(name));
+        }
+        if !entry.name.starts_with(name) {
+            break;
+        }
+        after = after.get(entry.len..).unwrap_or_default();
+    }
+    Ok(())
+}
+
 /// So many names are looked for one by one.
 const FEW: usize = 8;
 
-/// Bytes are compared in blocks of this size first, which is many times as fast as one by one.
-const BLOCK: usize = 64;
+/// Bytes are compared in blocks of these sizes first, which is many times as fast as one by one.
+const BLOCKS: [usize; 2] = [4096, 64];
 
 /// How many bytes at the start are the same in both.
 fn same_start(a: &[u8], b: &[u8]) -> usize {
-    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
-    let same = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let mut same = 0;
+    for block in BLOCKS {
+        let (a, b) = (
+            a.get(same..).unwrap_or_default(),
+            b.get(same..).unwrap_or_default(),
+        );
+        let blocks = a.chunks_exact(block).zip(b.chunks_exact(block));
+        same += block * blocks.take_while(|(a, b)| a == b).count();
+    }
     let rest = a.iter().zip(b).skip(same);
     same + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// How many bytes at the end are the same in both.
 fn same_end(a: &[u8], b: &[u8]) -> usize {
-    let blocks = a.rchunks_exact(BLOCK).zip(b.rchunks_exact(BLOCK));
-    let same = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let mut same = 0;
+    for block in BLOCKS {
+        let (a_rest, b_rest) = (a.len().saturating_sub(same), b.len().saturating_sub(same));
+        let (a, b) = (
+            a.get(..a_rest).unwrap_or_default(),
+            b.get(..b_rest).unwrap_or_default(),
+        );
+        let blocks = a.rchunks_exact(block).zip(b.rchunks_exact(block));
+        same += block * blocks.take_while(|(a, b)| a == b).count();
+    }
     let rest = a.iter().rev().zip(b.iter().rev()).skip(same);
     same + rest.take_while(|(a, b)| a == b).count()
 }

@@ -1,8 +1,9 @@
 //! Questions about history: what a branch adds, where it left `main`, and the trail itself.
 
-use super::commit::{Commit, parse_links};
+use std::borrow::Borrow;
+
+use super::commit::{Commit, StoredCommit};
 use super::error::{During, GitError, Result};
-use super::objects::Kind;
 use super::repository::{Repository, oid, sha};
 use crate::domain::ids::Sha;
 
@@ -55,20 +56,28 @@ impl Repository {
         &self,
         tip: Sha,
     ) -> impl Iterator<Item = Result<(Sha, Vec<Sha>)>> + '_ {
-        let mut next = Some(tip);
-        std::iter::from_fn(move || {
-            let id = next.take()?;
-            let links = self.objects().read_kind(id, Kind::Commit);
-            let links = links.and_then(|bytes| parse_links(id, &bytes));
-            Some(links.map(|links| {
-                next = links.parents.first().copied();
-                (id, links.parents)
-            }))
+        self.first_parents_as_stored(tip).map(|commit| {
+            let commit = commit?;
+            Ok((commit.id, commit.links()?.parents))
         })
     }
 
     /// The first-parent history, newest first, beginning with `tip` itself. Ends after the first error.
-    pub fn first_parents(&self, tip: Sha) -> FirstParents<'_> {
+    pub fn first_parents(&self, tip: Sha) -> impl Iterator<Item = Result<Commit>> + '_ {
+        self.first_parents_as_stored(tip)
+            .map(|commit| commit?.read())
+    }
+
+    /// As [`Repository::first_parents`], for whoever reads the commits elsewhere.
+    pub const fn first_parents_as_stored(&self, tip: Sha) -> FirstParents<&Self> {
+        FirstParents {
+            repo: self,
+            next: Some(tip),
+        }
+    }
+
+    /// As [`Repository::first_parents_as_stored`], for another thread.
+    pub const fn into_first_parents(self, tip: Sha) -> FirstParents<Self> {
         FirstParents {
             repo: self,
             next: Some(tip),
@@ -76,20 +85,22 @@ impl Repository {
     }
 }
 
-/// See [`Repository::first_parents`].
+/// See [`Repository::first_parents_as_stored`]. One commit leads to the next, so this is what cannot be spread
+/// over processors: no more of a commit is read than where it leads.
 #[derive(Debug)]
-pub struct FirstParents<'a> {
-    repo: &'a Repository,
+pub struct FirstParents<R> {
+    repo: R,
     next: Option<Sha>,
 }
 
-impl Iterator for FirstParents<'_> {
-    type Item = Result<Commit>;
+impl<R: Borrow<Repository>> Iterator for FirstParents<R> {
+    type Item = Result<StoredCommit>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let commit = self.repo.read_commit(self.next.take()?);
+        let id = self.next.take()?;
+        let commit = self.repo.borrow().objects().read_stored_commit(id);
         if let Ok(commit) = &commit {
-            self.next = commit.parents.first().copied();
+            self.next = commit.first_parent();
         }
         Some(commit)
     }

@@ -22,6 +22,7 @@ mod objects;
 mod pack;
 mod packed_refs;
 mod packing;
+mod packs;
 mod read;
 mod recent;
 mod ref_update;
@@ -36,7 +37,7 @@ mod tree;
 mod tree_node;
 
 pub use buffer::ObjectBuffer;
-pub use commit::{Commit, NewCommit, Signature};
+pub use commit::{Commit, NewCommit, Signature, StoredCommit};
 pub use diff::Change;
 pub use error::GitError;
 pub use history::FirstParents;

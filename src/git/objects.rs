@@ -168,8 +168,13 @@ pub(super) fn first_entry(bytes: &[u8]) -> Result<RawEntry<'_>> {
 
 /// How long the entry is that begins these bytes of a tree.
 pub(super) fn first_entry_len(bytes: &[u8]) -> Result<usize> {
-    let nul = bytes.iter().position(|byte| *byte == 0);
-    nul.map(|nul| nul + 21)
+    // A mode has five or six digits; another one would hide from who looks for the zero behind it.
+    let has_mode = bytes.get(5) == Some(&b' ') || bytes.get(6) == Some(&b' ');
+    let nul = bytes
+        .get(6..)
+        .filter(|_| has_mode)
+        .and_then(|rest| memchr::memchr(0, rest));
+    nul.map(|nul| 6 + nul + 21)
         .filter(|len| *len <= bytes.len())
         .ok_or_else(broken_tree)
 }
@@ -214,6 +219,11 @@ pub(super) fn find_entry<'a>(bytes: &'a [u8], name: &[u8]) -> Result<Option<RawE
         let len = first_entry_len(rest)?;
         // Mode, space, name, zero, id.
         let before_zero = rest.get(..len - 21).unwrap_or_default();
+        // Neighbours are often equally long and begin alike.
+        if before_zero.last() != name.last() {
+            rest = rest.get(len..).unwrap_or_default();
+            continue;
+        }
         let before_name = before_zero.strip_suffix(name);
         if before_name.is_some_and(|mode| mode.ends_with(b" ")) {
             let entry = first_entry(rest)?;

@@ -1,10 +1,10 @@
 //! The pack and index formats, written by hand: libgit2's pack builder finds deltas by search and
 //! reaches a tenth of the speed, while we know what each new tree was made from.
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, FlushCompress, Status};
+use libdeflater::Decompressor;
 use sha1::{Digest, Sha1};
 
-use super::error::{GitError, Result};
 use super::objects::Kind;
 use crate::domain::ids::Sha;
 
@@ -31,7 +31,18 @@ const fn kind_code(kind: Kind) -> u8 {
     }
 }
 
+const fn kind_of(code: u8) -> Option<Kind> {
+    match code {
+        1 => Some(Kind::Commit),
+        2 => Some(Kind::Tree),
+        3 => Some(Kind::Blob),
+        4 => Some(Kind::Tag),
+        _ => None,
+    }
+}
+
 const OFS_DELTA: u8 = 6;
+const REF_DELTA: u8 = 7;
 
 fn push_type_and_size(out: &mut Vec<u8>, code: u8, size: usize) {
     let mut rest = size >> 4;
@@ -127,43 +138,49 @@ fn push_copy(out: &mut Vec<u8>, mut offset: usize, mut len: usize) {
     }
 }
 
-/// Undoes [`delta`].
+/// Makes an object from the one that it is a delta of; none if the delta does not fit the base or itself.
 pub(super) fn apply_delta(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = delta.iter().copied();
-    let varint = |bytes: &mut dyn Iterator<Item = u8>| {
-        let mut value = 0usize;
-        for shift in (0..63).step_by(7) {
-            let byte = bytes.next()?;
-            value |= usize::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    };
-    varint(&mut bytes)?;
-    let mut out = Vec::with_capacity(varint(&mut bytes)?);
-    while let Some(op) = bytes.next() {
+    let (base_len, rest) = take_varint(delta)?;
+    let (len, mut rest) = take_varint(rest)?;
+    if base_len != base.len() || len > MAX_OBJECT_LEN {
+        return None;
+    }
+    let mut out = Vec::with_capacity(len);
+    while let Some((op, after)) = rest.split_first() {
+        rest = after;
         if op & 0x80 == 0 {
-            out.extend(bytes.by_ref().take(usize::from(op)));
+            let (piece, after) = rest.split_at_checked(usize::from(*op))?;
+            out.extend_from_slice(piece);
+            rest = after;
             continue;
         }
-        let mut part = |bits: [u8; 4]| {
+        let mut part = |bits: &[u8]| {
             let mut value = 0usize;
-            for (step, bit) in bits.into_iter().enumerate() {
+            for (step, bit) in bits.iter().enumerate() {
                 if op & bit != 0 {
-                    value |= usize::from(bytes.next()?) << (8 * step);
+                    let (byte, after) = rest.split_first()?;
+                    value |= usize::from(*byte) << (8 * step);
+                    rest = after;
                 }
             }
             Some(value)
         };
-        let (offset, size) = (
-            part([0x01, 0x02, 0x04, 0x08])?,
-            part([0x10, 0x20, 0x40, 0])?,
-        );
-        out.extend_from_slice(base.get(offset..offset + size)?);
+        let (offset, size) = (part(&[0x01, 0x02, 0x04, 0x08])?, part(&[0x10, 0x20, 0x40])?);
+        let size = if size == 0 { 0x1_0000 } else { size };
+        out.extend_from_slice(base.get(offset..offset.checked_add(size)?)?);
     }
-    Some(out)
+    (out.len() == len).then_some(out)
+}
+
+fn take_varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0usize;
+    for (at, byte) in bytes.iter().enumerate().take(9) {
+        value |= usize::from(byte & 0x7f) << (7 * at);
+        if *byte < 0x80 {
+            return Some((value, bytes.get(at + 1..)?));
+        }
+    }
+    None
 }
 
 /// Writes the objects of a pack one after the other. Keeps its compressor, whose tables cost more to
@@ -252,20 +269,37 @@ fn push_stored(out: &mut Vec<u8>, content: &[u8]) {
     out.extend_from_slice(&((b << 16) | a).to_be_bytes());
 }
 
-/// What stands at one place of a pack that an [`Encoder`] wrote.
-pub(super) enum Decoded {
-    Whole(Vec<u8>),
-    Delta { distance: usize, delta: Vec<u8> },
+/// What an object in a pack is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Of itself.
+    Whole(Kind),
+    /// Of the object that begins so many bytes before it, and a delta.
+    FromOffset(usize),
+    /// Of the object with this id, and a delta.
+    FromId(Sha),
 }
 
-/// Reads the object that begins these bytes.
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded> {
-    let broken = || GitError::new("an object in memory cannot be read back");
+/// What stands before the deflated bytes of an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    pub(super) made: Made,
+    /// The length of what is deflated: the object, or the delta.
+    pub(super) size: usize,
+    /// Its own length.
+    pub(super) len: usize,
+}
+
+/// Whoever reads a larger object leaves it to libgit2, which does not hold it in memory twice.
+pub(super) const MAX_OBJECT_LEN: usize = 64 * 1024 * 1024;
+
+/// Reads what begins an object in a pack; none if no pack begins one like this.
+pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     let mut at = 0;
     let mut next = || {
         let byte = bytes.get(at).copied();
         at += 1;
-        byte.ok_or_else(broken)
+        byte
     };
     let first = next()?;
     let code = (first >> 4) & 0x07;
@@ -273,35 +307,42 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded> {
     let (mut byte, mut shift) = (first, 4);
     while byte & 0x80 != 0 {
         byte = next()?;
-        size |= usize::from(byte & 0x7f) << shift;
+        size |= usize::from(byte & 0x7f).checked_shl(shift)?;
         shift += 7;
     }
-    let mut distance = 0;
-    if code == OFS_DELTA {
-        byte = next()?;
-        distance = usize::from(byte & 0x7f);
-        while byte & 0x80 != 0 {
+    let made = match code {
+        OFS_DELTA => {
             byte = next()?;
-            distance = ((distance + 1) << 7) | usize::from(byte & 0x7f);
+            let mut distance = usize::from(byte & 0x7f);
+            while byte & 0x80 != 0 {
+                byte = next()?;
+                distance = (distance.checked_add(1)?).checked_mul(0x80)? | usize::from(byte & 0x7f);
+            }
+            Made::FromOffset(distance)
         }
-    }
-    let mut content = Vec::with_capacity(size);
-    let stream = bytes.get(at..).ok_or_else(broken)?;
-    // An empty object still needs room for the decompressor to see the end of the stream.
-    content.reserve(1);
-    let status =
-        Decompress::new(true).decompress_vec(stream, &mut content, FlushDecompress::Finish);
-    if !matches!(status, Ok(Status::StreamEnd)) || content.len() != size {
-        return Err(broken());
-    }
-    Ok(if code == OFS_DELTA {
-        Decoded::Delta {
-            distance,
-            delta: content,
+        REF_DELTA => {
+            let id = bytes.get(at..at + 20)?;
+            at += 20;
+            Made::FromId(Sha::from_bytes(id.try_into().ok()?))
         }
-    } else {
-        Decoded::Whole(content)
+        code => Made::Whole(kind_of(code)?),
+    };
+    Some(Head {
+        made,
+        size,
+        len: at,
     })
+}
+
+/// Inflates what follows a [`Head`], in a stream that holds at least all of it; none if it is not an object of
+/// this size. The decompressor is kept, because its tables cost more to set up than a small object to inflate.
+pub(super) fn inflate(inflate: &mut Decompressor, stream: &[u8], size: usize) -> Option<Vec<u8>> {
+    if size > MAX_OBJECT_LEN {
+        return None;
+    }
+    let mut content = vec![0; size];
+    let written = inflate.zlib_decompress(stream, &mut content);
+    (written == Ok(size)).then_some(content)
 }
 
 /// One line of an index.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::buffer::ObjectBuffer;
-use super::commit::{self, Commit};
+use super::commit::{Commit, StoredCommit};
 use super::error::{During, GitError, Result};
 use super::objects::{self, Entry, Kind, Mode};
 use super::repository::{Repository, oid};
@@ -28,6 +28,9 @@ impl Objects<'_> {
         {
             return Ok((kind, T::from(&content)));
         }
+        if let Some((kind, content)) = self.read_packed(id)? {
+            return Ok((kind, T::from(&content)));
+        }
         let during = || format!("read the object `{id}`");
         let odb = self.repo.inner.odb().during(during)?;
         let object = odb.read(oid(id)?).during(during)?;
@@ -42,15 +45,31 @@ impl Objects<'_> {
                 )));
             }
         };
-        if self.repo.checks_ids.get() {
-            let is = objects::object_id(kind, object.data());
-            if is != id {
-                return Err(GitError::new(format!(
-                    "the object `{id}` was tampered with or damaged: its content has the id `{is}`; run `git fsck`"
-                )));
-            }
-        }
+        self.check_id(id, kind, object.data())?;
         Ok((kind, T::from(object.data())))
+    }
+
+    /// By the shorter way, where this handle has one; none if the object has to be looked for otherwise.
+    fn read_packed(&self, id: Sha) -> Result<Option<(Kind, Arc<[u8]>)>> {
+        let mut packs = self.repo.packs.borrow_mut();
+        let packed = packs.as_mut().and_then(|packs| packs.read(id));
+        if let Some((kind, content)) = &packed {
+            self.check_id(id, *kind, content)?;
+        }
+        Ok(packed)
+    }
+
+    fn check_id(&self, id: Sha, kind: Kind, content: &[u8]) -> Result<()> {
+        if !self.repo.checks_ids.get() {
+            return Ok(());
+        }
+        let is = objects::object_id(kind, content);
+        if is != id {
+            return Err(GitError::new(format!(
+                "the object `{id}` was tampered with or damaged: its content has the id `{is}`; run `git fsck`"
+            )));
+        }
+        Ok(())
     }
 
     /// The bytes of a folder.
@@ -58,9 +77,18 @@ impl Objects<'_> {
         if let Some(known) = self.repo.trees.borrow_mut().find(id) {
             return Ok(known);
         }
-        let content: Arc<[u8]> = self.read_kind_into(id, Kind::Tree)?;
-        self.repo.trees.borrow_mut().keep(id, Arc::clone(&content));
+        let content = self.read_shared(id, Kind::Tree)?;
+        let mut trees = self.repo.trees.borrow_mut();
+        trees.keep(id, Arc::clone(&content), content.len());
         Ok(content)
+    }
+
+    /// As [`Objects::read_kind`], without a copy of what is packed.
+    fn read_shared(&self, id: Sha, wanted: Kind) -> Result<Arc<[u8]>> {
+        match self.read_packed(id)? {
+            Some((kind, content)) if kind == wanted => Ok(content),
+            _ => self.read_kind_into(id, wanted),
+        }
     }
 
     pub(super) fn read_kind(&self, id: Sha, wanted: Kind) -> Result<Vec<u8>> {
@@ -102,7 +130,13 @@ impl Objects<'_> {
 
     /// A commit.
     pub fn read_commit(&self, id: Sha) -> Result<Commit> {
-        commit::parse_commit(id, &self.read_kind(id, Kind::Commit)?)
+        self.read_stored_commit(id)?.read()
+    }
+
+    /// A commit that is read later, or elsewhere.
+    pub(super) fn read_stored_commit(&self, id: Sha) -> Result<StoredCommit> {
+        let bytes = self.read_shared(id, Kind::Commit)?;
+        Ok(StoredCommit { id, bytes })
     }
 
     /// All entries of a folder, in git's order. A malformed tree is an error.

@@ -1,38 +1,45 @@
-//! The trees that were read last: walking a trail asks for the same folders again and again, as the tree of
-//! one commit and as that of the parent of the next.
+//! What was read last: walking a trail asks for the same folders again and again, as the tree of one commit and
+//! as that of the parent of the next, and for what the deltas of its neighbours are made from.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::hash::Hash;
 
-use crate::domain::ids::Sha;
-
-/// So many bytes of trees are kept at least, and twice as many at most.
-const KEPT_BYTES: usize = 2 * 1024 * 1024;
-
-/// Trees by id, in two generations: what was not asked for during a whole generation is forgotten.
-#[derive(Debug, Default)]
-pub(super) struct RecentTrees {
-    young: HashMap<Sha, Arc<[u8]>>,
-    old: HashMap<Sha, Arc<[u8]>>,
+/// Objects by what names them, in two generations: what was not asked for during a whole generation is
+/// forgotten. Holds at least so many bytes, and twice as many at most.
+#[derive(Debug)]
+pub(super) struct Recent<K, V, const BYTES: usize> {
+    young: HashMap<K, (V, usize)>,
+    old: HashMap<K, (V, usize)>,
     young_bytes: usize,
 }
 
-impl RecentTrees {
-    pub(super) fn find(&mut self, id: Sha) -> Option<Arc<[u8]>> {
-        if let Some(known) = self.young.get(&id) {
-            return Some(Arc::clone(known));
+impl<K, V, const BYTES: usize> Default for Recent<K, V, BYTES> {
+    fn default() -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            young_bytes: 0,
         }
-        let known = self.old.remove(&id)?;
-        self.keep(id, Arc::clone(&known));
+    }
+}
+
+impl<K: Eq + Hash, V: Clone, const BYTES: usize> Recent<K, V, BYTES> {
+    pub(super) fn find(&mut self, name: K) -> Option<V> {
+        if let Some((known, _)) = self.young.get(&name) {
+            return Some(known.clone());
+        }
+        let (known, bytes) = self.old.remove(&name)?;
+        self.keep(name, known.clone(), bytes);
         Some(known)
     }
 
-    pub(super) fn keep(&mut self, id: Sha, tree: Arc<[u8]>) {
-        if self.young_bytes > KEPT_BYTES {
+    /// Keeps what takes so many bytes.
+    pub(super) fn keep(&mut self, name: K, value: V, bytes: usize) {
+        if self.young_bytes > BYTES {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        self.young_bytes += tree.len();
-        self.young.insert(id, tree);
+        self.young_bytes += bytes;
+        self.young.insert(name, (value, bytes));
     }
 }

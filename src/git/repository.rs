@@ -3,16 +3,20 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use super::ancestry::Ancestry;
 use super::error::{During, GitError, Result};
-use super::recent::RecentTrees;
+use super::packs::Packs;
+use super::recent::Recent;
 use super::step;
 use crate::domain::ids::Sha;
 
 /// How often a write is tried that others can disturb.
 const MOST_TRIES: u32 = 20;
+
+/// So many bytes of trees are kept at least, and twice as many at most.
+const RECENT_TREES: usize = 2 * 1024 * 1024;
 
 /// A handle on one repository. It may be sent to another thread but not shared: use
 /// [`Repository::reopen`] for a second one.
@@ -20,7 +24,9 @@ pub struct Repository {
     pub(super) inner: git2::Repository,
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
-    pub(super) trees: RefCell<RecentTrees>,
+    pub(super) trees: RefCell<Recent<Sha, Arc<[u8]>, RECENT_TREES>>,
+    /// For who reads much: another way to what is packed.
+    pub(super) packs: RefCell<Option<Packs>>,
     /// Whether every object that is read is hashed again.
     pub(super) checks_ids: Cell<bool>,
 }
@@ -121,6 +127,7 @@ impl Repository {
             inner,
             ancestry: RefCell::default(),
             trees: RefCell::default(),
+            packs: RefCell::default(),
             checks_ids: Cell::new(false),
         })
     }
@@ -174,12 +181,25 @@ impl Repository {
         Ok(())
     }
 
-    /// Another handle on the same repository, for another thread, that checks ids if this one does.
+    /// Another handle on the same repository, for another thread, that checks ids and reads in bulk if this
+    /// one does.
     pub fn reopen(&self) -> Result<Self> {
         let other = Self::open(self.path())?;
+        other
+            .packs
+            .replace(self.packs.borrow().as_ref().map(Packs::share));
         if self.checks_ids.get() {
             other.check_ids();
         }
+        Ok(other)
+    }
+
+    /// Another handle, for reading many objects: several times as fast, but it keeps the packs open that there
+    /// are now. What is stored later is found, too.
+    pub fn for_bulk(&self) -> Result<Self> {
+        let other = self.reopen()?;
+        let packs = Packs::open(&self.common_dir().join("objects"));
+        other.packs.replace(Some(packs));
         Ok(other)
     }
 

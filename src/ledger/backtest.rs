@@ -9,17 +9,19 @@ mod replay;
 mod words;
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 
 use serde::Serialize;
 
-use super::{LedgerError, workers};
+use super::LedgerError;
+use super::workers::{self, Work};
 use crate::domain::documents::{Requirement, Role, Status};
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::level::{Level, Score};
-use crate::git::Repository;
+use crate::git::{GitError, Repository, StoredCommit};
 use crate::rules::Rules;
 
-use replay::{Replayer, Seen, Trail};
+use replay::{Replayer, Seen};
 
 /// What a set of rules says about a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -138,7 +140,7 @@ pub struct Backtest {
 }
 
 /// Replays the newest decisions of a trail, or all of them, under other rules. `progress` is told how many
-/// of how many commits are done.
+/// commits are done.
 ///
 /// # Errors
 /// When the history cannot be read.
@@ -147,55 +149,61 @@ pub fn backtest(
     tip: Sha,
     rules: &Rules,
     newest: Option<usize>,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &mut dyn FnMut(usize),
 ) -> Result<Backtest, LedgerError> {
-    let mut line = Vec::new();
-    for link in repo
-        .first_parent_links(tip)
-        .take(newest.unwrap_or(usize::MAX))
-    {
-        line.push(link?.0);
-    }
-    line.reverse();
-    let mut handles = workers::handles(repo, line.len())?;
-    let (line, total) = (&line, line.len());
-    let trail = &Trail {
-        root: repo.read_commit(tip)?.tree,
-        commits: line.iter().copied().collect(),
-    };
-    let start = |handle| -> workers::Work<'_, Seen> {
-        let mut replayer = Replayer::new(handle, trail, rules);
-        Box::new(move |place| match line.get(place) {
-            Some(id) => replayer.see(*id),
-            None => Seen::Nothing,
+    let repo = &repo.for_bulk()?;
+    // Every commit with the tree that it was decided on, newest first: that needs no list of them all.
+    let mut commits = repo.reopen()?.into_first_parents(tip).peekable();
+    let line = iter::from_fn(move || {
+        let commit = commits.next()?;
+        let before = commits.peek().and_then(|before| before.as_ref().ok());
+        let before = before.and_then(StoredCommit::tree);
+        Some(commit.map(|commit| (commit, before)))
+    });
+    let newest = newest.unwrap_or(usize::MAX);
+    let root = repo.read_commit(tip)?.tree;
+    let mut handles = workers::handles(repo, newest)?;
+    let start = |handle| -> Work<'_, Result<Link, GitError>, Result<Seen, GitError>> {
+        let mut replayer = Replayer::new(handle, root, rules);
+        Box::new(move |link| {
+            let (commit, before) = link?;
+            Ok(replayer.see(&commit.read()?, before))
         })
     };
     let mut whole = Backtest::default();
-    let mut places: HashMap<CaseId, usize> = HashMap::new();
-    let mut done = 0;
-    workers::in_order(&mut handles, total, &start, &mut |seen| {
+    let mut ends = HashMap::new();
+    let (mut done, mut broken) = (0, None);
+    workers::in_order(&mut handles, line.take(newest), &start, &mut |seen| {
+        match seen {
+            Ok(seen) => whole.add(seen, &mut ends),
+            Err(error) => broken = Some(error),
+        }
         done += 1;
-        whole.add(seen, &mut places);
-        progress(done, total);
+        progress(done);
     });
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
     whole.sum_up();
     Ok(whole)
 }
 
+/// A commit of the trail, and the tree of the one before it.
+type Link = (StoredCommit, Option<Sha>);
+
 impl Backtest {
-    fn add(&mut self, seen: Seen, places: &mut HashMap<CaseId, usize>) {
+    /// Takes in what was seen, newest first: `ends` are the outcomes of cases that are still to come.
+    fn add(&mut self, seen: Seen, ends: &mut HashMap<CaseId, Option<bool>>) {
         match seen {
             Seen::Nothing => {}
             Seen::Unreadable => self.unreadable += 1,
             Seen::Ended { case, success } => {
-                let changed = places
-                    .get(&case)
-                    .and_then(|place| self.changed.get_mut(*place));
-                if let Some(changed) = changed {
-                    changed.success = success;
-                }
+                ends.entry(case).or_insert(success);
             }
-            Seen::Decided { case, is_refused } => {
+            Seen::Decided {
+                mut case,
+                is_refused,
+            } => {
                 self.replayed += 1;
                 self.refused += usize::from(is_refused);
                 let levels = format!("{} → {}", case.then.level, case.now.level);
@@ -204,16 +212,16 @@ impl Backtest {
                     |answer: Answer| usize::try_from(answer.requires.approvals).unwrap_or(0);
                 self.approvals_then += count(case.then);
                 self.approvals_now += count(case.now);
+                case.success = ends.remove(&case.id).flatten();
                 if case.then != case.now {
-                    places.insert(case.id, self.changed.len());
                     self.changed.push(*case);
                 }
             }
         }
     }
 
-    /// Outcomes come after their decisions, so this comes last.
     fn sum_up(&mut self) {
+        self.changed.reverse();
         for case in &self.changed {
             let (turned, least) = match case.oversight {
                 Oversight::Same => continue,

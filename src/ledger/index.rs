@@ -12,7 +12,7 @@ use super::{Entry, Event, LedgerError, MAIN, Trailers};
 use crate::domain::documents::Status;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
-use crate::git::{Commit, FirstParents, GitError, Repository};
+use crate::git::{FirstParents, GitError, Repository, StoredCommit};
 use crate::insight::{
     Added, Case, Execution, FactorShare, GOVERNANCE_CHANGE, Index, Kind, Standing, Word, Words,
 };
@@ -40,7 +40,7 @@ pub enum Update {
 pub fn read(repo: &Repository) -> Result<Index, LedgerError> {
     let mut index = Index::default();
     let tip = tip(repo)?;
-    append(repo, &mut index, tip)?;
+    append(&repo.for_bulk()?, &mut index, tip)?;
     Ok(index)
 }
 
@@ -74,7 +74,7 @@ fn append(repo: &Repository, index: &mut Index, tip: Sha) -> Result<bool, Ledger
         return Ok(true);
     }
     let mut back = Back {
-        commits: repo.first_parents(tip),
+        commits: repo.first_parents_as_stored(tip),
         known,
         found: known.is_none(),
     };
@@ -82,7 +82,7 @@ fn append(repo: &Repository, index: &mut Index, tip: Sha) -> Result<bool, Ledger
     // One new case is the rule, and starting a thread takes longer than reading it.
     let newest = back.batch()?;
     let mut events = Vec::new();
-    understand_all(&newest, words, &mut events);
+    understand_all(&newest, words, &mut events)?;
     if newest.len() == BATCH {
         read_rest(&mut back, words, &mut events)?;
     }
@@ -103,18 +103,18 @@ fn read_rest(
     events: &mut Vec<(Sha, Added)>,
 ) -> Result<(), GitError> {
     thread::scope(|scope| {
-        let (sender, receiver) = sync_channel::<Vec<Commit>>(4);
+        let (sender, receiver) = sync_channel::<Vec<StoredCommit>>(4);
         let understanding = scope.spawn(move || {
-            for batch in receiver {
-                understand_all(&batch, words, events);
-            }
+            receiver
+                .into_iter()
+                .try_for_each(|batch| understand_all(&batch, words, events))
         });
         let walked = loop {
             match back.batch() {
                 Ok(batch) => {
                     let is_last = batch.len() < BATCH;
-                    let _ = sender.send(batch);
-                    if is_last {
+                    // Whoever understands them ends early at what cannot be read, and says so.
+                    if sender.send(batch).is_err() || is_last {
                         break Ok(());
                     }
                 }
@@ -123,14 +123,13 @@ fn read_rest(
         };
         drop(sender);
         let understood = understanding.join();
-        understood.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        walked
+        walked.and(understood.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
 /// The commits from a tip back to a known one.
 struct Back<'r> {
-    commits: FirstParents<'r>,
+    commits: FirstParents<&'r Repository>,
     known: Option<Sha>,
     /// Whether the known one was reached, if there is one.
     found: bool,
@@ -138,7 +137,7 @@ struct Back<'r> {
 
 impl Back<'_> {
     /// The next ones; a full batch unless these are the last.
-    fn batch(&mut self) -> Result<Vec<Commit>, GitError> {
+    fn batch(&mut self) -> Result<Vec<StoredCommit>, GitError> {
         let mut batch = Vec::new();
         while batch.len() < BATCH {
             match self.commits.next().transpose()? {
@@ -153,18 +152,18 @@ impl Back<'_> {
     }
 }
 
-fn understand_all(commits: &[Commit], words: &mut Words, events: &mut Vec<(Sha, Added)>) {
-    events.extend(
-        commits
-            .iter()
-            .map(|commit| (commit.id, understand(commit, words))),
-    );
-}
-
-/// What one commit tells.
-fn understand(commit: &Commit, words: &mut Words) -> Added {
-    let entry = Entry::of(commit);
-    try_understand(&entry, words).unwrap_or_else(|reason| Added::Unreadable(reason.to_owned()))
+fn understand_all(
+    commits: &[StoredCommit],
+    words: &mut Words,
+    events: &mut Vec<(Sha, Added)>,
+) -> Result<(), GitError> {
+    for commit in commits {
+        let entry = Entry::of(&commit.read()?);
+        let added = try_understand(&entry, words)
+            .unwrap_or_else(|reason| Added::Unreadable(reason.to_owned()));
+        events.push((commit.id, added));
+    }
+    Ok(())
 }
 
 fn try_understand(entry: &Entry, words: &mut Words) -> Result<Added, &'static str> {

@@ -88,7 +88,7 @@ pub fn verify(
         Some(tip) => tip,
         None => repo.find_ref(REMOTE_MAIN)?.ok_or(LedgerError::NoMain)?,
     };
-    let repo = &repo.reopen()?;
+    let repo = &repo.for_bulk()?;
     repo.check_ids();
     let (line, mut findings) = Line::read(repo, tip)?;
     if let Some(seen) = seen {
@@ -99,12 +99,12 @@ pub fn verify(
     let (mut signed, mut by_team) = (0, 0);
     let mut links = Links::default();
     let mut handles = workers::handles(repo, line.len())?;
-    let start = |handle| -> workers::Work<'_, Examined> {
+    let start = |handle| -> workers::Work<'_, usize, Examined> {
         let mut examiner = Examiner::new(handle, &line);
         Box::new(move |place| examiner.examine(place))
     };
     let mut done = 0;
-    workers::in_order(&mut handles, line.len(), &start, &mut |examined| {
+    workers::in_order(&mut handles, 0..line.len(), &start, &mut |examined| {
         done += 1;
         if let Some(event) = examined.event {
             *events.entry(event.as_str()).or_default() += 1;

@@ -5,21 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use crate::git::{GitError, Repository};
 
-/// Consecutive places that one thread takes at a time: neighbours share trees and parents.
+/// Consecutive items that one thread takes at a time: neighbours share trees and parents.
 const BLOCK: usize = 256;
 /// More threads only wait for each other's disk.
 const MOST_THREADS: usize = 8;
 
-/// What one thread does with a place; it may keep what saves reading things again.
-pub type Work<'a, T> = Box<dyn FnMut(usize) -> T + 'a>;
+/// What one thread does with an item; it may keep what saves reading things again.
+pub type Work<'a, I, T> = Box<dyn FnMut(I) -> T + 'a>;
 
-/// So many handles on a repository as work on this many places is worth.
+/// So many handles on a repository as work on this many items is worth.
 ///
 /// # Errors
 /// When the repository cannot be opened once more.
@@ -32,28 +31,25 @@ pub fn handles(repo: &Repository, count: usize) -> Result<Vec<Repository>, GitEr
     (0..threads).map(|_| repo.reopen()).collect()
 }
 
-/// Works on all places from 0 to `count`, a thread a handle; `then` gets each result, in order.
-pub fn in_order<'a, T: Send>(
+/// Works on all items, a thread a handle; `then` gets each result, in order. The items may be dear themselves:
+/// whichever thread needs more of them has the next ones made.
+pub fn in_order<'a, I, T: Send>(
     handles: &'a mut [Repository],
-    count: usize,
-    start: &(dyn Fn(&'a Repository) -> Work<'a, T> + Sync),
+    items: impl Iterator<Item = I> + Send,
+    start: &(dyn Fn(&'a Repository) -> Work<'a, I, T> + Sync),
     then: &mut dyn FnMut(T),
 ) {
     if let [handle] = handles {
-        let mut work = start(handle);
-        (0..count).for_each(|place| then(work(place)));
+        items.map(start(handle)).for_each(then);
         return;
     }
-    let next = AtomicUsize::new(0);
+    let items = Mutex::new(items.enumerate());
     // Bounded, so that a slow beginning does not pile up results in memory.
     let (sender, receiver) = mpsc::sync_channel::<(usize, Vec<T>)>(handles.len() * 4);
     thread::scope(|scope| {
         for handle in handles {
-            let (sender, next) = (sender.clone(), &next);
-            scope.spawn(move || {
-                let mut work = start(handle);
-                take_blocks(count, next, &sender, &mut work);
-            });
+            let (sender, items) = (sender.clone(), &items);
+            scope.spawn(move || take_blocks(items, &sender, start(handle)));
         }
         drop(sender);
         let (mut early, mut due) = (BTreeMap::new(), 0);
@@ -67,20 +63,22 @@ pub fn in_order<'a, T: Send>(
     });
 }
 
-fn take_blocks<T>(
-    count: usize,
-    next: &AtomicUsize,
+fn take_blocks<I, T>(
+    items: &Mutex<impl Iterator<Item = (usize, I)>>,
     sender: &mpsc::SyncSender<(usize, Vec<T>)>,
-    work: &mut Work<'_, T>,
+    mut work: Work<'_, I, T>,
 ) {
     loop {
-        let block = next.fetch_add(1, Ordering::Relaxed);
-        let from = block.saturating_mul(BLOCK);
-        if from >= count {
+        let block: Vec<(usize, I)> = {
+            let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
+            items.by_ref().take(BLOCK).collect()
+        };
+        let Some((first, _)) = block.first() else {
             return;
-        }
-        let results = (from..count.min(from + BLOCK)).map(&mut *work).collect();
-        if sender.send((block, results)).is_err() {
+        };
+        let number = first / BLOCK;
+        let results = block.into_iter().map(|(_, item)| work(item)).collect();
+        if sender.send((number, results)).is_err() {
             return;
         }
     }

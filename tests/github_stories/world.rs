@@ -37,15 +37,6 @@ impl Duty {
     /// Another way to sign in, and changes of the example before it is taken over.
     pub fn with(auth: impl Fn(&GithubStage) -> Auth, prepare: impl Fn(&Stage)) -> Self {
         let (github, example) = (GithubStage::new(), Stage::example());
-        let mut agents = example.file("rules/agents.yaml");
-        if !agents.contains("logins:") {
-            for name in ["strategy-optimizer", "risk-manager", "market-analyst"] {
-                let emails = format!("    emails: [{name}@agents.example.org]\n");
-                let logins = format!("{emails}    logins: [{name}]\n");
-                agents = agents.replace(&emails, &logins);
-            }
-            example.commit_to_main(&[("rules/agents.yaml", Some(&agents))]);
-        }
         prepare(&example);
         github.starts_as(&example.repo);
         let auth = auth(&github);

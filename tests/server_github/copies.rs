@@ -7,28 +7,6 @@ use crate::support::serving::Serving;
 use crate::world::{Host, serve, stage};
 use crate::{LOW, MEDIUM};
 
-/// Waits until a server is done, or dead; whether it lives.
-pub fn is_done_or_dead(serving: &mut Serving) -> bool {
-    loop {
-        if serving.has_ended() {
-            return false;
-        }
-        let url = format!("{}/metrics", serving.url);
-        let request = ureq::http::Request::get(url).body(Vec::new()).unwrap();
-        let done = serving.try_to_ask(request).is_some_and(|answer| {
-            let is_idle = answer
-                .body
-                .lines()
-                .any(|line| line.starts_with("countersign_queued_work{") && line.ends_with(" 0"));
-            is_idle && answer.body.contains("result=\"success\"")
-        });
-        if done {
-            return true;
-        }
-        std::thread::park_timeout(std::time::Duration::from_millis(10));
-    }
-}
-
 /// Delivers everything that waits, each to the next server in turn, as a load balancer does.
 fn deliver(host: &Host, servers: &[&Serving]) {
     let mut turn = 0;

@@ -240,7 +240,7 @@ fn a_server_that_is_killed_at_any_step_loses_nothing() {
         let (low, medium) = (propose(LOW), propose(MEDIUM));
         github.user("alice").approves(medium, "Fine.");
         let mut first = Serving::try_to_start(&mut dying);
-        let survived = crate::copies::is_done_or_dead(&mut first);
+        let survived = first.is_done_or_dead();
         drop(first);
         let second = Serving::start(&mut serve(&github, "state", &[]));
         let host = Host {

@@ -146,15 +146,6 @@ impl Host {
 /// A GitHub with the example in it.
 pub fn stage(prepare: impl Fn(&Stage)) -> (GithubStage, Stage) {
     let (github, example) = (GithubStage::new(), Stage::example());
-    let mut agents = example.file("rules/agents.yaml");
-    if !agents.contains("logins:") {
-        for name in ["strategy-optimizer", "risk-manager", "market-analyst"] {
-            let emails = format!("    emails: [{name}@agents.example.org]\n");
-            let logins = format!("{emails}    logins: [{name}]\n");
-            agents = agents.replace(&emails, &logins);
-        }
-        example.commit_to_main(&[("rules/agents.yaml", Some(&agents))]);
-    }
     prepare(&example);
     github.starts_as(&example.repo);
     (github, example)
@@ -182,15 +173,21 @@ pub fn serve(github: &GithubStage, state: &str, arguments: &[&str]) -> Command {
 
 /// The same for whatever the App is installed on, unless the arguments name something.
 pub fn serve_all(github: &GithubStage, state: &str, arguments: &[&str]) -> Command {
-    let key: PathBuf = github.folder().join("app.pem");
-    std::fs::write(&key, github.private_key_pem()).unwrap();
     let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
     all.extend(arguments);
-    let mut command = command(github, &all);
+    let mut command = as_app(github, state, &all);
+    command.env("COUNTERSIGN_WEBHOOK_SECRET", SECRET);
+    command
+}
+
+/// A command of the App, with a state folder of this name.
+pub fn as_app(github: &GithubStage, state: &str, arguments: &[&str]) -> Command {
+    let key: PathBuf = github.folder().join("app.pem");
+    std::fs::write(&key, github.private_key_pem()).unwrap();
+    let mut command = command(github, arguments);
     command
         .env("COUNTERSIGN_APP_ID", APP_ID.to_string())
         .env("COUNTERSIGN_APP_KEY_FILE", key)
-        .env("COUNTERSIGN_WEBHOOK_SECRET", SECRET)
         .env("COUNTERSIGN_STATE", github.folder().join(state));
     command
 }

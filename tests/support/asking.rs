@@ -1,13 +1,12 @@
 //! Questions to the API with a token, each answer held against the description that the server gives of itself.
 
 use std::collections::HashMap;
-use std::process::Command;
 use std::sync::Mutex;
 
 use serde_json::{Value as Json, json};
 
 use super::Stage;
-use super::serving::{Answer, Serving, nobody};
+use super::serving::{Answer, Serving, serve};
 
 /// The description that a server gives of itself, and what was asked of it so far.
 pub struct Described {
@@ -20,43 +19,6 @@ pub struct Described {
 pub struct Asking {
     pub serving: Serving,
     pub described: Described,
-}
-
-/// The folder for state that the servers and tokens of a stage share.
-fn state(stage: &Stage) -> String {
-    stage.folder("state").to_str().unwrap().to_owned()
-}
-
-/// A server of this stage that looks often.
-pub fn serve(stage: &Stage, more: &[&str]) -> Command {
-    let state = state(stage);
-    let serve = [
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--look",
-        "20",
-        "--state",
-        &state,
-    ];
-    let mut command = stage.command(&[&serve, more].concat());
-    nobody(&mut command);
-    command
-}
-
-/// A token, made by the command line.
-#[track_caller]
-pub fn token(stage: &Stage, whose: &[&str]) -> String {
-    let state = state(stage);
-    let made = stage.countersign(&[&["token", "create", "--state", &state], whose].concat());
-    made.succeeds().stdout.trim().to_owned()
-}
-
-/// A command about tokens.
-#[track_caller]
-pub fn about_tokens(stage: &Stage, what: &[&str]) -> super::Ran {
-    let state = state(stage);
-    stage.countersign(&[&["token"], what, &["--state", &state]].concat())
 }
 
 impl Asking {

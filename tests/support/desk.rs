@@ -1,36 +1,6 @@
 //! The dashboard as somebody at a browser meets it, over real HTTP: pages, cookies, forms.
 
-use std::process::Command;
-
-use super::Stage;
-use super::serving::{Answer, Serving, nobody};
-
-/// A server of this stage that looks often.
-pub fn serve(stage: &Stage, more: &[&str]) -> Command {
-    let state = stage.folder("state");
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--look", "20"];
-    let mut command = stage.command(&[&serve, more].concat());
-    nobody(&mut command).env("COUNTERSIGN_STATE", state);
-    command
-}
-
-/// A command about tokens.
-#[track_caller]
-pub fn about_tokens(stage: &Stage, what: &[&str]) -> String {
-    let mut command = stage.command(&[&["token"], what].concat());
-    nobody(&mut command).env("COUNTERSIGN_STATE", stage.folder("state"));
-    super::Ran::of(&command.output().unwrap())
-        .succeeds()
-        .stdout
-        .trim()
-        .to_owned()
-}
-
-/// A person's token.
-#[track_caller]
-pub fn token(stage: &Stage, login: &str) -> String {
-    about_tokens(stage, &["create", "--as", login])
-}
+use super::serving::{Answer, Serving};
 
 /// Somebody at a browser.
 pub struct Guest<'s> {

@@ -15,6 +15,7 @@
 
 pub mod asking;
 pub mod desk;
+pub mod mcp;
 pub mod serving;
 pub mod trail;
 

@@ -1,11 +1,14 @@
 //! `countersign serve` as a real process, asked over real HTTP.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
+
+use super::{COUNTERSIGN, Ran, Stage, clean};
 
 /// How long a test waits for what must come. Only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,6 +73,49 @@ pub fn nobody(command: &mut Command) -> &mut Command {
         command.env_remove(name);
     }
     command
+}
+
+/// How every server of a test is started: on a free port, looking often.
+pub const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--look", "20"];
+
+/// A server of this stage.
+pub fn serve(stage: &Stage, more: &[&str]) -> Command {
+    let mut command = stage.command(&[&SERVE, more].concat());
+    nobody(&mut command).env("COUNTERSIGN_STATE", stage.folder("state"));
+    command
+}
+
+/// A server for which nothing is configured, in an empty folder.
+pub fn serve_nothing(folder: &Path) -> Command {
+    let mut command = Command::new(COUNTERSIGN);
+    command.current_dir(folder).args(SERVE).env("HOME", folder);
+    command
+        .env_remove("COUNTERSIGN_REPO")
+        .env_remove("XDG_STATE_HOME");
+    nobody(&mut command);
+    clean(&mut command, "nobody@example.org");
+    command
+}
+
+/// A command about the tokens that the servers of this stage know.
+#[track_caller]
+pub fn about_tokens(stage: &Stage, what: &[&str]) -> Ran {
+    let mut command = stage.command(&[&["token"], what].concat());
+    nobody(&mut command).env("COUNTERSIGN_STATE", stage.folder("state"));
+    Ran::of(&command.output().unwrap())
+}
+
+/// A token, made by the command line.
+#[track_caller]
+pub fn token(stage: &Stage, whose: &[&str]) -> String {
+    let made = about_tokens(stage, &[&["create"], whose].concat());
+    made.succeeds().stdout.trim().to_owned()
+}
+
+/// A person's token.
+#[track_caller]
+pub fn persons_token(stage: &Stage, login: &str) -> String {
+    token(stage, &["--as", login])
 }
 
 impl Serving {
@@ -282,6 +328,14 @@ impl Serving {
         self.ends()
     }
 
+    /// Ends a server that nothing more is asked of. Every test does it before it looks at what is left: until
+    /// then the server goes on, and may report what nobody has read.
+    #[track_caller]
+    pub fn stops(mut self) {
+        let status = self.is_told("-TERM");
+        assert!(status.success(), "{status}:\n{}", self.said());
+    }
+
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn ends(&mut self) -> ExitStatus {
@@ -295,9 +349,26 @@ impl Serving {
         }
     }
 
-    /// Whether it has ended.
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+    /// Waits until it is ready and idle, or dead; whether it lives.
+    pub fn is_done_or_dead(&mut self) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() {
+            let url = format!("{}/metrics", self.url);
+            let request = ureq::http::Request::get(url).body(Vec::new()).unwrap();
+            let is_done = Self::send(request).is_some_and(|answer| {
+                let mut lines = answer.body.lines();
+                let is_idle = |line: &str| {
+                    line.starts_with("countersign_queued_work{") && line.ends_with(" 0")
+                };
+                lines.any(is_idle) && answer.body.contains("result=\"success\"")
+            });
+            if is_done {
+                return true;
+            }
+            assert!(Instant::now() < end, "it is never done:\n{}", self.said());
+            std::thread::park_timeout(LOOK);
+        }
+        false
     }
 }
 

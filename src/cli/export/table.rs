@@ -1,11 +1,15 @@
 //! The table that every format writes: the framework's `agent_governance_log`, column by column, with a few
 //! columns of ours at its end.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
 use crate::domain::documents::{Assessment, Outcome, Recommendation};
+use crate::domain::ids::{ParameterName, TargetName};
 use crate::domain::level::Score;
+use crate::domain::value::Value;
 use crate::insight::Case;
 use crate::ledger::CaseFile;
 
@@ -115,13 +119,22 @@ impl From<Option<DateTime<Utc>>> for Cell {
         at.map_or(Self::Null, Self::Time)
     }
 }
-impl From<Json> for Cell {
-    fn from(value: Json) -> Self {
-        match value {
-            Json::Null => Self::Null,
-            value => Self::Json(value.to_string()),
+impl Cell {
+    /// A value as JSON; of a document, which can be written as such.
+    fn json(value: &impl Serialize) -> Self {
+        match serde_json::to_string(value) {
+            Ok(text) if text != "null" => Self::Json(text),
+            _ => Self::Null,
         }
     }
+}
+
+/// Of a proposal, what is neither its action nor its changes.
+#[derive(Serialize)]
+struct Input<'a> {
+    details: &'a BTreeMap<String, Value>,
+    expects: &'a BTreeMap<ParameterName, Value>,
+    targets: &'a [TargetName],
 }
 
 /// What a row is made of, whether the case is decided or waits.
@@ -161,17 +174,20 @@ impl Parts<'_> {
             Cell::Text(about.agent.to_string()),
             Cell::Text(about.session.to_string()),
             Cell::Text(about.action.to_string()),
-            json!({"targets": about.targets, "details": about.details, "expects": about.expects})
-                .into(),
-            json!(about.changes).into(),
+            Cell::json(&Input {
+                details: &about.details,
+                expects: &about.expects,
+                targets: &about.targets,
+            }),
+            Cell::json(&about.changes),
             told(about.rationale.clone()),
-            json!(about.citations).into(),
+            Cell::json(&about.citations),
             Cell::Score(risk.map_or(Score::MAX, |risk| risk.score).as_hundredths()),
             Cell::Text(
                 risk.map_or("INVALID", |risk| risk.level.as_str())
                     .to_owned(),
             ),
-            risk.map(factors).unwrap_or_default().into(),
+            risk.map_or(Cell::Null, factors),
             Cell::Bool(requires_approval),
             Cell::Text(case.standing.to_string()),
             told(case.decided_by().unwrap_or_default()),
@@ -209,11 +225,9 @@ impl Parts<'_> {
         let executor = case.executor.as_deref().unwrap_or_default();
         let commit = case.commits.first().map(ToString::to_string);
         [
-            json!(self.about.targets).into(),
+            Cell::json(&self.about.targets),
             self.risk
-                .map(|risk| json!(risk.triggers))
-                .unwrap_or_default()
-                .into(),
+                .map_or(Cell::Null, |risk| Cell::json(&risk.triggers)),
             told(words.unwrap_or_default()),
             told(sure.join(", ")),
             told(executor.to_owned()),
@@ -226,14 +240,18 @@ impl Parts<'_> {
         let Some(outcome) = self.file.and_then(|file| file.outcomes.last()) else {
             return [const { Cell::Null }; 5];
         };
-        let mut details = json!(outcome.details);
-        if let (Some(error), Json::Object(map)) = (&outcome.error, &mut details) {
-            map.entry("error").or_insert_with(|| json!(error));
-        }
+        let details = match &outcome.error {
+            Some(error) if !outcome.details.contains_key("error") => {
+                let mut details = outcome.details.clone();
+                details.insert("error".to_owned(), Value::Text(error.clone()));
+                Cell::json(&details)
+            }
+            _ => Cell::json(&outcome.details),
+        };
         [
             Cell::Text(Outcome::word(outcome.success).to_owned()),
             outcome.success.map_or(Cell::Null, Cell::Bool),
-            details.into(),
+            details,
             Cell::Time(outcome.started_at),
             Cell::Time(outcome.finished_at),
         ]
@@ -272,10 +290,10 @@ fn told(text: String) -> Cell {
 }
 
 /// The points of each factor by its name, as the framework keeps them.
-fn factors(risk: &Assessment) -> Json {
-    let points = risk.factors.iter();
-    points
-        .map(|factor| (factor.name.clone(), json!(factor.points)))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+fn factors(risk: &Assessment) -> Cell {
+    let factors = risk.factors.iter();
+    let points: BTreeMap<&str, _> = factors
+        .map(|factor| (factor.name.as_str(), factor.points))
+        .collect();
+    Cell::json(&points)
 }

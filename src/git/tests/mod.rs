@@ -18,6 +18,7 @@ use crate::domain::ids::Sha;
 
 mod history;
 mod packed;
+mod packs;
 mod ref_races;
 mod refs;
 mod storing;

@@ -32,44 +32,36 @@ pub enum Seen {
     Ended { case: CaseId, success: Option<bool> },
 }
 
-/// What is replayed.
-pub struct Trail {
-    /// The tree of its tip: records only ever are added, so it holds those of every case, and neighbours share
-    /// the folders on the way to them.
-    pub root: Sha,
-    /// Its commits, or the newest of them.
-    pub commits: HashSet<Sha>,
-}
+/// So many commits of the bot are remembered before they are all forgotten.
+const MOST_STEMS: usize = 65_536;
 
 /// Replays commits; keeps the targets that it has read.
 pub struct Replayer<'a> {
     repo: &'a Repository,
-    trail: &'a Trail,
+    /// The tree of the trail's tip: records only ever are added, so it holds those of every case, and neighbours
+    /// share the folders on the way to them.
+    root: Sha,
     rules: &'a Rules,
     book: TargetBook,
-    /// The commit that was seen last, and its tree.
-    last: Option<(Sha, Sha)>,
+    /// Commits of the bot that branches began at: many begin at the same.
+    stems: HashSet<Sha>,
 }
 
 impl<'a> Replayer<'a> {
     /// A replayer that has read nothing yet.
-    pub fn new(repo: &'a Repository, trail: &'a Trail, rules: &'a Rules) -> Self {
+    pub fn new(repo: &'a Repository, root: Sha, rules: &'a Rules) -> Self {
         Self {
             repo,
-            trail,
+            root,
             rules,
             book: TargetBook::default(),
-            last: None,
+            stems: HashSet::new(),
         }
     }
 
-    /// Looks at a commit of the trail.
-    pub fn see(&mut self, id: Sha) -> Seen {
-        let Ok(commit) = self.repo.read_commit(id) else {
-            return Seen::Unreadable;
-        };
-        let before = self.last.replace((id, commit.tree));
-        let entry = Entry::of(&commit);
+    /// Looks at a commit of the trail, which came after one with this tree.
+    pub fn see(&mut self, commit: &Commit, before: Option<Sha>) -> Seen {
+        let entry = Entry::of(commit);
         match (entry.event, entry.case) {
             (Some(Event::Outcome), Some(case)) => Seen::Ended {
                 case,
@@ -79,7 +71,7 @@ impl<'a> Replayer<'a> {
                     _ => None,
                 },
             },
-            (Some(Event::Decision), Some(case)) => match self.replay(&commit, case, before) {
+            (Some(Event::Decision), Some(case)) => match self.replay(commit, case, before) {
                 Ok(Some((case, is_refused))) => Seen::Decided { case, is_refused },
                 Ok(None) | Err(_) => Seen::Unreadable,
             },
@@ -91,26 +83,26 @@ impl<'a> Replayer<'a> {
         &mut self,
         commit: &Commit,
         case: CaseId,
-        last: Option<(Sha, Sha)>,
+        before: Option<Sha>,
     ) -> Result<Option<(Box<Changed>, bool)>, GitError> {
         let (path, objects) = (Recommendation::path_of(case), self.repo.objects());
-        let about = objects.read_path(self.trail.root, &path)?;
+        let about = objects.read_path(self.root, &path)?;
         let Some(Ok(about)) = about.map(|bytes| Recommendation::read(&path, &bytes)) else {
             return Ok(None);
         };
         let record = Decision::path_of(case);
-        let decision = objects.read_path(self.trail.root, &record)?;
+        let decision = objects.read_path(self.root, &record)?;
         let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Decision>(&record, &bytes))
         else {
             return Ok(None);
         };
-        let Some(before) = self.tree_before(commit, last)? else {
+        let (Some(before), Some(base)) = (before, commit.parents.first()) else {
             return Ok(None);
         };
         let Ok(targets) = self.book.targets(objects, before, &about)? else {
             return Ok(None);
         };
-        let commits = self.branch(decision.pull.head)?;
+        let commits = self.branch(*base, decision.pull.head)?;
         let author = &decision.pull.author;
         let contributions = facts::contributions(
             (author, &decision.pull.pushers),
@@ -146,39 +138,31 @@ impl<'a> Replayer<'a> {
         Ok(Some((Box::new(changed), !problems.is_empty())))
     }
 
-    /// The tree that a commit was decided on; `last` spares reading it again.
-    fn tree_before(
-        &self,
-        commit: &Commit,
-        last: Option<(Sha, Sha)>,
-    ) -> Result<Option<Sha>, GitError> {
-        Ok(match (commit.parents.first(), last) {
-            (None, _) => None,
-            (Some(before), Some((id, tree))) if id == *before => Some(tree),
-            (Some(before), _) => Some(self.repo.read_commit(*before)?.tree),
-        })
-    }
-
     /// The commits of a branch, as far as this clone holds them: who wrote them is a fact of its risk.
-    fn branch(&self, head: Sha) -> Result<Vec<Commit>, GitError> {
+    fn branch(&mut self, base: Sha, head: Sha) -> Result<Vec<Commit>, GitError> {
         let mut commits = Vec::new();
-        let mut next = Some(head);
-        while let Some(id) = next.take() {
-            if self.trail.commits.contains(&id) {
-                break;
-            }
-            match self.repo.read_commit(id) {
-                // Where it left an older part of the trail: no branch has commits in the name of the bot.
-                Ok(commit) if commit.committer.email == BOT_EMAIL => break,
-                Ok(_) if commits.len() >= MOST_COMMITS => break,
-                Ok(commit) => {
-                    // A branch that merges something is followed where it began.
-                    next = commit.parents.first().copied();
-                    commits.push(commit);
-                }
+        let mut next = head;
+        while !self.stems.contains(&next) {
+            let commit = match self.repo.read_commit(next) {
+                Ok(commit) => commit,
                 Err(error) if error.is_missing() => break,
                 Err(error) => return Err(error),
+            };
+            // Where it left the trail: no branch has commits in the name of the bot.
+            if commit.committer.email == BOT_EMAIL {
+                if self.stems.len() >= MOST_STEMS {
+                    self.stems.clear();
+                }
+                self.stems.insert(next);
+                break;
             }
+            // A branch that merges something is followed where it began.
+            match commit.parents.first() {
+                Some(parent) if commits.len() < MOST_COMMITS => next = *parent,
+                // It left `main` before there was a trail.
+                _ => return self.repo.commits_between(base, head, MOST_COMMITS),
+            }
+            commits.push(commit);
         }
         Ok(commits)
     }
