@@ -7,14 +7,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use libdeflater::Decompressor;
 use sha1::{Digest, Sha1};
 
 use super::commit::NewCommit;
 use super::error::{During, GitError, Result};
 use super::lock::sync_dir;
 use super::objects::{Kind, object_id};
-use super::pack::{self, Encoder, IndexEntry, Made, SameEnds};
+use super::pack::{self, Encoder, IndexEntry, Inflate, Made, SameEnds};
 use super::repository::Repository;
 use super::step;
 use crate::domain::ids::Sha;
@@ -177,7 +176,7 @@ impl ObjectBuffer {
         let bytes = self.pack.get(offset..)?;
         let head = pack::head(bytes)?;
         let stream = bytes.get(head.len..)?;
-        let content = pack::inflate(&mut Decompressor::new(), stream, head.size)?;
+        let content = Inflate::new().content(stream, head.size)?.to_vec();
         Some((head.made, content))
     }
 

@@ -334,15 +334,34 @@ pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     })
 }
 
-/// Inflates what follows a [`Head`], in a stream that holds at least all of it; none if it is not an object of
-/// this size. The decompressor is kept, because its tables cost more to set up than a small object to inflate.
-pub(super) fn inflate(inflate: &mut Decompressor, stream: &[u8], size: usize) -> Option<Vec<u8>> {
-    if size > MAX_OBJECT_LEN {
-        return None;
+/// Inflates objects one after the other: its tables, and the room for a content, cost more to make than a small
+/// object to inflate.
+pub(super) struct Inflate {
+    tables: Decompressor,
+    room: Vec<u8>,
+}
+
+impl Inflate {
+    pub(super) fn new() -> Self {
+        Self {
+            tables: Decompressor::new(),
+            room: Vec::new(),
+        }
     }
-    let mut content = vec![0; size];
-    let written = inflate.zlib_decompress(stream, &mut content);
-    (written == Ok(size)).then_some(content)
+
+    /// The content that follows a [`Head`], from a stream that holds at least all of it; none if it is not an
+    /// object of this size.
+    pub(super) fn content(&mut self, stream: &[u8], size: usize) -> Option<&[u8]> {
+        if size > MAX_OBJECT_LEN {
+            return None;
+        }
+        if self.room.len() < size {
+            self.room.resize(size, 0);
+        }
+        let content = self.room.get_mut(..size)?;
+        let written = self.tables.zlib_decompress(stream, content);
+        (written == Ok(size)).then_some(content)
+    }
 }
 
 /// One line of an index.

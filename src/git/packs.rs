@@ -11,17 +11,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use libdeflater::Decompressor;
-
 use super::objects::Kind;
-use super::pack::{self, Made};
+use super::pack::{self, Inflate, Made};
 use super::recent::Recent;
 use crate::domain::ids::Sha;
 
 /// Git makes no longer chains by itself than 50; somebody may have asked it for more.
 const MAX_DEPTH: usize = 4_096;
 /// What other objects are made from is kept up to so many bytes, and twice as many at most.
-const BASES: usize = 16 * 1024 * 1024;
+const BASES: usize = 32 * 1024 * 1024;
 
 /// A pack is read by pieces that begin at every so many bytes: objects of one history are neighbours.
 const PIECE: u64 = 16 * 1024;
@@ -46,7 +44,7 @@ pub(super) struct Packs {
     packs: Arc<[Pack]>,
     /// Where the object was that was found last: the next one is likely there, too.
     last: usize,
-    inflate: Decompressor,
+    inflate: Inflate,
     /// What a piece is read into.
     room: Vec<u8>,
     pieces: Recent<At, Arc<[u8]>, PIECES>,
@@ -86,7 +84,7 @@ impl Packs {
         Self {
             packs,
             last: 0,
-            inflate: Decompressor::new(),
+            inflate: Inflate::new(),
             room: Vec::new(),
             pieces: Recent::default(),
             bases: Recent::default(),
@@ -106,7 +104,7 @@ impl Packs {
     fn read_at(&mut self, place: usize, offset: u64) -> Option<(Kind, Arc<[u8]>)> {
         let packs = Arc::clone(&self.packs);
         let pack = packs.get(place)?;
-        let mut deltas: Vec<(u64, Vec<u8>)> = Vec::new();
+        let mut deltas: Vec<(u64, Arc<[u8]>)> = Vec::new();
         let mut at = offset;
         let (kind, mut content) = loop {
             if let Some(known) = self.bases.find((place, at)) {
@@ -115,7 +113,6 @@ impl Packs {
             let (made, content) = self.decode(pack, (place, at))?;
             let base = match made {
                 Made::Whole(kind) => {
-                    let content: Arc<[u8]> = content.into();
                     // Nothing is made from most commits and files that are whole.
                     if kind == Kind::Tree || !deltas.is_empty() {
                         self.keep_base((place, at), kind, &content);
@@ -139,7 +136,7 @@ impl Packs {
     }
 
     /// What stands at a place of a pack: an object, or the delta that makes it.
-    fn decode(&mut self, pack: &Pack, (place, offset): At) -> Option<(Made, Vec<u8>)> {
+    fn decode(&mut self, pack: &Pack, (place, offset): At) -> Option<(Made, Arc<[u8]>)> {
         let start = offset - offset % PIECE;
         let piece = match self.pieces.find((place, start)) {
             Some(piece) => piece,
@@ -157,12 +154,12 @@ impl Packs {
         // What deflating adds at most to what cannot be deflated.
         let most = head.len + head.size.checked_add(head.size / 512 + 64)?;
         let content = if most <= bytes.len() || most > pack::MAX_OBJECT_LEN {
-            pack::inflate(&mut self.inflate, bytes.get(head.len..)?, head.size)?
+            self.inflate.content(bytes.get(head.len..)?, head.size)?
         } else {
             let bytes = pack.data.read(offset, most)?;
-            pack::inflate(&mut self.inflate, bytes.get(head.len..)?, head.size)?
+            self.inflate.content(bytes.get(head.len..)?, head.size)?
         };
-        Some((head.made, content))
+        Some((head.made, content.into()))
     }
 
     fn keep_base(&mut self, at: At, kind: Kind, content: &Arc<[u8]>) {

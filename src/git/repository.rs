@@ -198,8 +198,10 @@ impl Repository {
     /// are now. What is stored later is found, too.
     pub fn for_bulk(&self) -> Result<Self> {
         let other = self.reopen()?;
-        let packs = Packs::open(&self.common_dir().join("objects"));
-        other.packs.replace(Some(packs));
+        if other.packs.borrow().is_none() {
+            let packs = Packs::open(&self.common_dir().join("objects"));
+            other.packs.replace(Some(packs));
+        }
         Ok(other)
     }
 

@@ -1,11 +1,13 @@
 //! The index of a real trail: the same whether it was read at once or as it grew, and honest about what is
 //! not of the bot.
 
+use chrono::TimeDelta;
+use countersign::domain::ids::CaseId;
 use countersign::git::Repository;
 use countersign::insight::{Case, Index, Query};
 use countersign::ledger::index::{self, Update};
 
-use super::support::{Stage, has};
+use super::support::{Stage, git_with, has};
 use super::{MANAGER, TUNER, trail};
 
 fn cases(index: &Index) -> Vec<Case> {
@@ -118,6 +120,67 @@ fn a_commit_that_is_not_of_the_bot_is_reported_and_skipped() {
     );
     let weekly = stage.countersign(&["report", "weekly"]).succeeds();
     has(&weekly.stdout, "2 commits on main are in no case");
+}
+
+/// The trail is read by batches of 512 commits, the first on one thread and the rest on two: at every border, none is
+/// read twice and none is lost, whether the trail is read at once or from where an index stood.
+#[test]
+fn no_commit_is_lost_or_read_twice_at_the_border_of_a_batch() {
+    let stage = Stage::example();
+    let count = 3 * 512 + 2;
+    let mut history = String::new();
+    for number in 1..count {
+        let at = stage.now() + TimeDelta::seconds(number);
+        let id = CaseId::from_parts(at, u128::from(number.unsigned_abs()));
+        let message = format!(
+            "decision: approve analyze\n\nEvent: decision\nRecommendation: {id}\nAction: analyze\nRisk: LOW 0.00\nDecision: auto_approved\nPull-request: #{number}\n"
+        );
+        history.push_str(&format!(
+            "commit refs/heads/main\ncommitter bot <bot@example.org> {} +0000\ndata {}\n{message}{}\n",
+            at.timestamp(),
+            message.len(),
+            if number == 1 { "from refs/heads/main^0\n" } else { "" },
+        ));
+    }
+    git_with(
+        &stage.repo,
+        "root@example.org",
+        &[],
+        &["fast-import", "--quiet"],
+        &history,
+    );
+    let commits = stage.git(&["rev-list", "--first-parent", "--reverse", "main"]);
+    let commits: Vec<&str> = commits.lines().collect();
+    let repo = Repository::open(&stage.repo).unwrap();
+    let stand_at = |commits: usize, tip: &str| {
+        stage.git(&["update-ref", "refs/heads/main", tip]);
+        let index = index::read(&repo).unwrap();
+        assert_eq!(index.commits(), commits);
+        index
+    };
+    for length in [511, 512, 513, 1023, 1024, 1025, 1536, 1537] {
+        let index = stand_at(length, commits[length - 1]);
+        let numbers: Vec<u64> = cases(&index)
+            .iter()
+            .map(|case| case.number.unwrap().0)
+            .collect();
+        assert_eq!(
+            numbers,
+            (1..length as u64).collect::<Vec<_>>(),
+            "{length} commits"
+        );
+    }
+    let whole = stand_at(commits.len(), commits[commits.len() - 1]);
+    for added in [511, 512, 513, 1024, 1025, 1536, 1537] {
+        let before = commits.len() - added;
+        let mut grown = stand_at(before, commits[before - 1]);
+        stage.git(&["update-ref", "refs/heads/main", commits[commits.len() - 1]]);
+        assert_eq!(
+            index::update(&repo, &mut grown).unwrap(),
+            Update::Appended(added)
+        );
+        assert_eq!(cases(&grown), cases(&whole), "{added} commits added");
+    }
 }
 
 #[test]

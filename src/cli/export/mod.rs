@@ -20,7 +20,7 @@ use crate::domain::documents::Role;
 use crate::domain::ids::CaseId;
 use crate::git::Repository;
 use crate::insight::{Case, Index};
-use crate::ledger::{LedgerError, case_files};
+use crate::ledger::{CaseFile, LedgerError, case_files};
 
 /// Write all recommendations, decided and pending, into a file: --format sqlite, csv, jsonl or parquet
 ///
@@ -47,7 +47,7 @@ impl Export {
     /// # Errors
     /// When the repository cannot be read or the file cannot be written.
     pub fn run(&self, options: &Options) -> Result {
-        let repo = options.open()?;
+        let repo = options.open()?.for_bulk()?;
         let (index, waiting) = cases::read_with_pending(options, &repo)?;
         let beside = Beside::of(&self.output)?;
         let sink: Box<dyn Sink> = match options.format {
@@ -101,36 +101,22 @@ impl Exported {
         let tip = index.tip().ok_or(LedgerError::NoMain)?;
         let root = repo.read_commit(tip)?.tree;
         // Numbers follow the order of decision, so that a row keeps its own for ever.
-        let cases: Vec<&Case> = index
-            .cases()
-            .iter()
-            .filter(|case| case.is_recommendation())
+        let cases = index.cases().iter().filter(|case| case.is_recommendation());
+        let named = cases.filter_map(|case| Some((case.id?, case)));
+        let numbered: Vec<(CaseId, (i64, &Case))> = (1..)
+            .zip(named)
+            .map(|(number, (id, case))| (id, (number, case)))
             .collect();
-        let ids: Vec<CaseId> = cases.iter().filter_map(|case| case.id).collect();
-        let mut numbered = (1..).zip(&cases);
         let mut failed = None;
-        case_files::read_all(repo, root, &ids, &mut |id, file| {
-            let Some((number, case)) = numbered.next() else {
-                return;
-            };
+        case_files::read_all(repo, root, numbered.into_iter(), &decided_row, &mut |row| {
             if failed.is_some() {
                 return;
             }
-            match file {
-                Ok(file) => {
-                    let parts = Parts {
-                        number,
-                        case,
-                        about: &file.recommendation,
-                        risk: Some(&file.decision.risk),
-                        requires_approval: file.decision.required.role != Role::None,
-                        file: Some(&file),
-                    };
-                    failed = self.put(&parts).err();
-                }
-                Err(error) => {
+            match row {
+                Ok(row) => failed = self.put(&row).err(),
+                Err(warning) => {
                     self.left_out += 1;
-                    output::warning(&format!("`{id}` is left out: {error}"));
+                    output::warning(&warning);
                 }
             }
         })?;
@@ -157,22 +143,43 @@ impl Exported {
                 continue;
             };
             let ruling = pending.hearing.ruling.as_ref();
-            self.put(&Parts {
+            let parts = Parts {
                 number,
                 case: &case,
                 about,
                 risk: pending.hearing.assessment.as_ref(),
                 requires_approval: ruling.is_none_or(|ruling| ruling.required.role != Role::None),
                 file: None,
-            })?;
+            };
+            self.put(&parts.row())?;
             number = number.saturating_add(1);
         }
         Ok(())
     }
 
-    fn put(&mut self, parts: &Parts) -> Result<()> {
-        self.sink.row(&parts.row())?;
+    fn put(&mut self, row: &Row) -> Result<()> {
+        self.sink.row(row)?;
         self.rows += 1;
         Ok(())
     }
+}
+
+/// The row of a decided case; or why it is left out.
+fn decided_row(
+    (number, case): (i64, &Case),
+    file: std::result::Result<CaseFile, LedgerError>,
+) -> std::result::Result<Box<Row>, String> {
+    let file = file.map_err(|error| {
+        let id = case.id.map(|id| id.to_string()).unwrap_or_default();
+        format!("`{id}` is left out: {error}")
+    })?;
+    let parts = Parts {
+        number,
+        case,
+        about: &file.recommendation,
+        risk: Some(&file.decision.risk),
+        requires_approval: file.decision.required.role != Role::None,
+        file: Some(&file),
+    };
+    Ok(Box::new(parts.row()))
 }

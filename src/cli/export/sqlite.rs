@@ -34,7 +34,7 @@ impl Sqlite {
         let connection = Connection::open(path)?;
         // The file is nobody's until it is whole, so it needs neither a journal nor waiting for the disk.
         connection.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536; BEGIN;",
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8192; BEGIN;",
         )?;
         let columns = COLUMNS.map(|column| format!("    {} {}", column.name, column.declared));
         let columns = columns.join(",\n");

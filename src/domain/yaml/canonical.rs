@@ -18,7 +18,7 @@ const MANY_KEYS: usize = 16;
 
 /// The tree of a document whose characters have been checked; none if only the strict reader can tell.
 pub(super) fn parse(text: &str) -> Option<Node<'_>> {
-    if text.bytes().any(|byte| matches!(byte, b'\t' | b'\r')) {
+    if memchr::memchr2(b'\t', b'\r', text.as_bytes()).is_some() {
         return None;
     }
     let mut reader = Reader {
@@ -92,7 +92,8 @@ impl<'a> Reader<'a> {
     /// The next line as it stands, if there is one.
     fn raw_line(&mut self) -> Option<Line<'a>> {
         let rest = self.text.get(self.next..).filter(|rest| !rest.is_empty())?;
-        let text = rest.split('\n').next().unwrap_or(rest);
+        let end = memchr::memchr(b'\n', rest.as_bytes());
+        let text = rest.get(..end.unwrap_or(rest.len()))?;
         let start = self.next;
         self.next = (start + text.len() + 1).min(self.text.len());
         self.number += 1;
@@ -284,9 +285,9 @@ impl<'a> Reader<'a> {
 /// How long the key is that begins these bytes, if they begin with a plain one.
 fn key_len(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let len = bytes
-        .iter()
-        .position(|byte| !(byte.is_ascii_alphanumeric() || b"_-./".contains(byte)))?;
+    let len = bytes.iter().position(|byte| {
+        !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/'))
+    })?;
     let begins_well = bytes
         .first()
         .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
