@@ -113,7 +113,7 @@ struct Lines<'a> {
 
 fn commit_lines(bytes: &[u8]) -> Option<Lines<'_>> {
     fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-        let end = bytes.iter().position(|b| *b == b'\n')?;
+        let end = memchr::memchr(b'\n', bytes)?;
         Some((bytes.get(..end)?, bytes.get(end + 1..)?))
     }
     let id = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<Sha>().ok();
@@ -157,9 +157,13 @@ fn split_signature(line: &[u8]) -> Option<(&[u8], &[u8], i64)> {
 }
 
 fn lossy(bytes: &[u8], valid: &mut bool) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    *valid &= matches!(text, std::borrow::Cow::Borrowed(_));
-    text.into_owned()
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => {
+            *valid = false;
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    }
 }
 
 fn parse_signature(line: &[u8], valid: &mut bool) -> Option<Signature> {

@@ -25,8 +25,8 @@ const BASES: usize = 32 * 1024 * 1024;
 const PIECE: u64 = 16 * 1024;
 /// So far a piece reaches into the next one, for what begins near its end.
 const OVERLAP: u64 = 4 * 1024;
-/// Pieces are kept up to so many bytes, and twice as many at most.
-const PIECES: usize = 8 * 1024 * 1024;
+/// So many pieces are kept, each in the place that follows from where it begins.
+const PIECES: usize = 512;
 
 /// An index that is not larger than this (of some nine million objects) is held in memory.
 const HELD_INDEX: u64 = 256 * 1024 * 1024;
@@ -45,10 +45,16 @@ pub(super) struct Packs {
     /// Where the object was that was found last: the next one is likely there, too.
     last: usize,
     inflate: Inflate,
-    /// What a piece is read into.
-    room: Vec<u8>,
-    pieces: Recent<At, Arc<[u8]>, PIECES>,
+    pieces: Vec<Piece>,
     bases: Recent<At, (Kind, Arc<[u8]>), BASES>,
+}
+
+/// Bytes of a pack, read together. Its memory is used again for the next one that belongs in its place.
+#[derive(Default)]
+struct Piece {
+    /// Which pack, and where in it; nowhere yet, if there are no bytes.
+    at: At,
+    bytes: Vec<u8>,
 }
 
 struct Pack {
@@ -85,8 +91,9 @@ impl Packs {
             packs,
             last: 0,
             inflate: Inflate::new(),
-            room: Vec::new(),
-            pieces: Recent::default(),
+            pieces: std::iter::repeat_with(Piece::default)
+                .take(PIECES)
+                .collect(),
             bases: Recent::default(),
         }
     }
@@ -138,18 +145,12 @@ impl Packs {
     /// What stands at a place of a pack: an object, or the delta that makes it.
     fn decode(&mut self, pack: &Pack, (place, offset): At) -> Option<(Made, Arc<[u8]>)> {
         let start = offset - offset % PIECE;
-        let piece = match self.pieces.find((place, start)) {
-            Some(piece) => piece,
-            None => {
-                let len = usize::try_from(PIECE + OVERLAP).ok()?;
-                self.room.resize(len, 0);
-                let read = pack.data.read_into(start, &mut self.room)?;
-                let piece: Arc<[u8]> = self.room.get(..read)?.into();
-                self.pieces.keep((place, start), Arc::clone(&piece), read);
-                piece
-            }
-        };
-        let bytes = piece.get(usize::try_from(offset - start).ok()?..)?;
+        let slot = usize::try_from(start / PIECE).ok()? % PIECES;
+        let piece = self.pieces.get_mut(slot)?;
+        if piece.at != (place, start) || piece.bytes.is_empty() {
+            piece.fill(pack, (place, start))?;
+        }
+        let bytes = piece.bytes.get(usize::try_from(offset - start).ok()?..)?;
         let head = pack::head(bytes)?;
         // What deflating adds at most to what cannot be deflated.
         let most = head.len + head.size.checked_add(head.size / 512 + 64)?;
@@ -165,6 +166,17 @@ impl Packs {
     fn keep_base(&mut self, at: At, kind: Kind, content: &Arc<[u8]>) {
         self.bases
             .keep(at, (kind, Arc::clone(content)), content.len());
+    }
+}
+
+impl Piece {
+    fn fill(&mut self, pack: &Pack, at: At) -> Option<()> {
+        self.bytes.resize(usize::try_from(PIECE + OVERLAP).ok()?, 0);
+        // If it cannot be read, this is no piece of anything.
+        let read = pack.data.read_into(at.1, &mut self.bytes);
+        self.bytes.truncate(read.unwrap_or_default());
+        self.at = at;
+        read.map(drop)
     }
 }
 

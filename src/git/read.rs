@@ -151,23 +151,41 @@ impl Objects<'_> {
 
     /// What lies at this path (`a/b/c`) below a tree; `None` if nothing does.
     pub fn entry_at(&self, tree: Sha, path: &str) -> Result<Option<Entry>> {
-        let mut folder = tree;
-        let mut parts = path.split('/').peekable();
-        while let Some(part) = parts.next() {
-            let content = self.read_raw_tree(folder)?;
-            let entry = objects::find_entry(&content, part.as_bytes());
-            let Some(entry) = entry.map_err(|error| in_tree(folder, &error))? else {
-                return Ok(None);
-            };
-            if parts.peek().is_none() {
-                return Ok(Some(entry.to_entry()));
-            }
-            if !entry.is_tree() {
-                return Ok(None);
-            }
-            folder = entry.id;
+        let (folder, name) = match path.rsplit_once('/') {
+            None => (Some(tree), path),
+            Some((folder, name)) => (self.folder_at(tree, folder)?, name),
+        };
+        match folder {
+            None => Ok(None),
+            Some(folder) => self.entry_in(folder, name),
         }
-        Ok(None)
+    }
+
+    /// The folder at this path below a tree; `None` if there is none. Who asks for one file of a case asks for the
+    /// next one, so the answer is remembered.
+    fn folder_at(&self, tree: Sha, path: &str) -> Result<Option<Sha>> {
+        if let Some((in_tree, at, folder)) = &*self.repo.last_folder.borrow()
+            && (*in_tree, at.as_str()) == (tree, path)
+        {
+            return Ok(Some(*folder));
+        }
+        let mut folder = tree;
+        for name in path.split('/') {
+            match self.entry_in(folder, name)? {
+                Some(entry) if entry.mode == Mode::Tree => folder = entry.id,
+                _ => return Ok(None),
+            }
+        }
+        let known = (tree, path.to_owned(), folder);
+        self.repo.last_folder.replace(Some(known));
+        Ok(Some(folder))
+    }
+
+    fn entry_in(&self, folder: Sha, name: &str) -> Result<Option<Entry>> {
+        let content = self.read_raw_tree(folder)?;
+        let entry = objects::find_entry(&content, name.as_bytes());
+        let entry = entry.map_err(|error| in_tree(folder, &error))?;
+        Ok(entry.map(objects::RawEntry::to_entry))
     }
 
     /// The content of the regular file at this path; `None` if nothing is there, an error if something

@@ -4,20 +4,22 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 /// Objects by what names them, in two generations: what was not asked for during a whole generation is
 /// forgotten. Holds at least so many bytes, and twice as many at most.
 #[derive(Debug)]
 pub(super) struct Recent<K, V, const BYTES: usize> {
-    young: HashMap<K, (V, usize)>,
-    old: HashMap<K, (V, usize)>,
+    young: HashMap<K, (V, usize), RandomState>,
+    old: HashMap<K, (V, usize), RandomState>,
     young_bytes: usize,
 }
 
 impl<K, V, const BYTES: usize> Default for Recent<K, V, BYTES> {
     fn default() -> Self {
         Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: HashMap::default(),
+            old: HashMap::default(),
             young_bytes: 0,
         }
     }

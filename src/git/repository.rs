@@ -25,6 +25,8 @@ pub struct Repository {
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
     pub(super) trees: RefCell<Recent<Sha, Arc<[u8]>, RECENT_TREES>>,
+    /// The folder that was found last: in which tree, at which path, and which it is.
+    pub(super) last_folder: RefCell<Option<(Sha, String, Sha)>>,
     /// For who reads much: another way to what is packed.
     pub(super) packs: RefCell<Option<Packs>>,
     /// Whether every object that is read is hashed again.
@@ -127,6 +129,7 @@ impl Repository {
             inner,
             ancestry: RefCell::default(),
             trees: RefCell::default(),
+            last_folder: RefCell::default(),
             packs: RefCell::default(),
             checks_ids: Cell::new(false),
         })
@@ -211,6 +214,7 @@ impl Repository {
         self.checks_ids.set(true);
         // What was read before was not checked.
         self.trees.take();
+        self.last_folder.take();
     }
 }
 

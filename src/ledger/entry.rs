@@ -65,7 +65,7 @@ impl fmt::Display for Event {
 }
 
 /// One commit of the trail, as its trailers tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// The commit.
     pub commit: Sha,

@@ -1,6 +1,10 @@
 //! Commit trailers: the index of the trail for people who read `git log`.
 
 use std::fmt;
+use std::ops::Range;
+
+/// No commit of ours has more trailers than about this.
+const MOST_OF_OURS: usize = 16;
 
 /// The keys that only the bot writes. A proposal whose commit messages carry one is refused.
 const RESERVED: [&str; 22] = [
@@ -28,9 +32,14 @@ const RESERVED: [&str; 22] = [
     "Opened",
 ];
 
-/// The trailers of one commit, in their order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Trailers(Vec<(String, String)>);
+/// The trailers of one commit, in their order. One text holds them all: a trail has millions, and each would be
+/// two small things to make and drop.
+#[derive(Debug, Clone, Default)]
+pub struct Trailers {
+    text: String,
+    /// Where each key and value stands in it.
+    places: Vec<(Range<usize>, Range<usize>)>,
+}
 
 impl Trailers {
     /// Adds a trailer. The value is one line: what would break it is replaced by a space.
@@ -40,34 +49,58 @@ impl Trailers {
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        self.0.push((key.to_owned(), value.trim().to_owned()));
+        let start = self.text.len();
+        self.text.push_str(key);
+        let key = start..self.text.len();
+        self.text.push_str(value.trim());
+        self.places.push((key.clone(), key.end..self.text.len()));
         self
     }
 
     /// The first value of a key.
     pub fn find(&self, key: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
     }
 
     /// Every value of a key.
     pub fn find_all<'t>(&'t self, key: &'t str) -> impl Iterator<Item = &'t str> {
-        self.0
+        self.iter()
+            .filter(move |(name, _)| *name == key)
+            .map(|(_, value)| value)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let at = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();
+        self.places
             .iter()
-            .filter(move |(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+            .map(move |(key, value)| (at(key), at(value)))
     }
 
     /// The trailers of a message: its last paragraph, if every line of it is one. The subject never is.
     pub fn parse(message: &str) -> Self {
         let text = message.trim_end();
-        let Some((_, last)) = text.rsplit_once("\n\n") else {
+        let last =
+            memchr::memmem::rfind(text.as_bytes(), b"\n\n").and_then(|at| text.get(at + 2..));
+        let Some(last) = last else {
             return Self::default();
         };
-        let lines: Option<Vec<(String, String)>> = last.lines().map(split).collect();
-        Self(lines.unwrap_or_default())
+        let mut places = Vec::with_capacity(MOST_OF_OURS);
+        let mut start = 0;
+        while start < last.len() {
+            let end = memchr::memchr(b'\n', last.as_bytes().get(start..).unwrap_or_default());
+            let end = end.map_or(last.len(), |end| start + end);
+            match place(last, start..end) {
+                Some(place) => places.push(place),
+                None => return Self::default(),
+            }
+            start = end + 1;
+        }
+        Self {
+            text: last.to_owned(),
+            places,
+        }
     }
 
     /// A whole message: subject, blank line, trailers.
@@ -78,16 +111,25 @@ impl Trailers {
 
 impl fmt::Display for Trailers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
+        self.iter()
             .try_for_each(|(key, value)| writeln!(f, "{key}: {value}"))
     }
 }
 
-fn split(line: &str) -> Option<(String, String)> {
-    let (key, value) = line.split_once(':')?;
-    let good = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    good.then(|| (key.to_owned(), value.trim().to_owned()))
+/// Where key and value stand in a line of this text; none if it is no trailer.
+fn place(text: &str, line: Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
+    let whole = text.get(line.clone())?;
+    let len = memchr::memchr(b':', whole.as_bytes())?;
+    let key = whole.as_bytes().get(..len)?;
+    let good = !key.is_empty()
+        && key
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    let rest = whole.get(len + 1..)?;
+    let value = rest.trim_start();
+    let start = line.end - value.len();
+    let end = start + value.trim_end().len();
+    good.then_some((line.start..line.start + len, start..end))
 }
 
 /// A reserved key anywhere in a message that the bot did not write: on any line, in any case, so that

@@ -13,6 +13,8 @@ use super::MAX_DEPTH;
 use super::error::Mark;
 use super::tree::{Entry, Key, Kind, Node, Style};
 
+/// Most mappings have no more keys than this.
+const USUAL_KEYS: usize = 8;
 /// A mapping with more keys than this is searched for duplicates by hashing.
 const MANY_KEYS: usize = 16;
 
@@ -135,7 +137,7 @@ impl<'a> Reader<'a> {
 
     fn mapping(&mut self, indent: usize) -> Option<Node<'a>> {
         let first = self.line?;
-        let mut entries: Vec<Entry<'a>> = Vec::new();
+        let mut entries: Vec<Entry<'a>> = Vec::with_capacity(USUAL_KEYS);
         while let Some(line) = self.line.filter(|line| line.indent >= indent) {
             if line.indent > indent {
                 return None;
