@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::case::{Case, Execution};
-use super::query::Query;
+use super::query::{Period, Query};
 use super::word::{Word, Words};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 
@@ -46,12 +46,28 @@ pub struct Index {
     words: Words,
     tip: Option<Sha>,
     commits: usize,
+    /// Whether a case was decided before the one that stands before it: somebody's clock went back.
+    is_out_of_order: bool,
 }
 
 impl Index {
     /// Every decided case, in the order of decision.
     pub fn cases(&self) -> &[Case] {
         &self.cases
+    }
+
+    /// A part of them that holds at least all those of a period, in the order of decision.
+    pub fn cases_about(&self, period: Period) -> &[Case] {
+        if self.is_out_of_order {
+            return &self.cases;
+        }
+        let before = |at| {
+            self.cases
+                .partition_point(|case| case.decided_at < Some(at))
+        };
+        let from = period.since.map_or(0, before);
+        let to = period.until.map_or(self.cases.len(), before);
+        self.cases.get(from..to).unwrap_or_default()
     }
 
     /// The cases that wait, as they were last told: see [`Index::know_pending`].
@@ -92,7 +108,8 @@ impl Index {
     /// The cases that are asked for: pending ones first, then decided ones, each the newest first.
     pub fn query<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Case> {
         let test = query.test();
-        let newest_first = self.pending.iter().rev().chain(self.cases.iter().rev());
+        let decided = self.cases_about(query.period);
+        let newest_first = self.pending.iter().rev().chain(decided.iter().rev());
         newest_first.filter(move |case| test(case))
     }
 
@@ -164,6 +181,8 @@ impl Index {
             self.pending
                 .retain(|waiting| waiting.number != Some(number));
         }
+        let before = self.cases.last().and_then(|case| case.decided_at);
+        self.is_out_of_order |= case.decided_at < before;
         // Most cases get two commits, and the next size that a vector takes by itself is four.
         case.commits.reserve_exact(2);
         case.commits.push(commit);

@@ -134,17 +134,19 @@ pub struct Range {
 impl Lessons {
     /// The cases whose documents it looks at: the newest of the agent.
     pub fn wanted(index: &Index, agent: &str, period: Period) -> Vec<CaseId> {
-        let cases = decided(index, agent, period);
-        let newest = cases.iter().rev().take(MOST_READ);
+        let scope = of_agent(agent, period);
+        let newest = scope.decided(index).rev().take(MOST_READ);
         newest.filter_map(|case| case.id).collect()
     }
 
     /// Computes them.
     pub fn of(index: &Index, agent: &str, period: Period, documents: &Documents) -> Self {
-        let cases = decided(index, agent, period);
-        let facts = gather::all(&cases, documents);
-        let read = cases.iter().rev().take(MOST_READ);
-        let unread = read
+        let scope = of_agent(agent, period);
+        let cases: Vec<&Case> = scope.decided(index).collect();
+        let (_, newest) = cases.split_at(cases.len().saturating_sub(MOST_READ));
+        let facts = gather::all(&cases, newest, documents);
+        let unread = newest
+            .iter()
             .filter(|case| gather::find(case, documents).is_none())
             .count();
         Self {
@@ -180,10 +182,9 @@ impl Lessons {
     }
 }
 
-fn decided<'a>(index: &'a Index, agent: &str, period: Period) -> Vec<&'a Case> {
-    let scope = Scope {
+fn of_agent(agent: &str, period: Period) -> Scope {
+    Scope {
         period,
         agent: Some(agent.to_owned()),
-    };
-    scope.decided(index)
+    }
 }

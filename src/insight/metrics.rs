@@ -3,9 +3,11 @@
 //! Recommendations only; governance changes are counted apart. What is pending is in `total` and
 //! `pending` and in no rate: nobody has said anything about it yet.
 
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
 use super::case::{Case, Execution};
@@ -186,7 +188,8 @@ impl Metrics {
     /// Computes all figures; `step` is the least width of a bucket of the trend.
     pub fn of(index: &Index, period: Period, step: Step) -> Self {
         let mut sums = Sums::default();
-        for case in index.cases().iter().filter(|case| period.holds(case)) {
+        let decided = index.cases_about(period).iter();
+        for case in decided.filter(|case| period.holds(case)) {
             sums.add(case);
         }
         let waiting = index.pending().iter();
@@ -201,10 +204,10 @@ impl Metrics {
 struct Sums<'a> {
     all: Tally,
     governance: u32,
-    statuses: BTreeMap<&'static str, u32>,
+    statuses: [u32; Status::ALL.len()],
     rejections: BTreeMap<RejectionCategory, u32>,
     levels: [Tally; 3],
-    agents: BTreeMap<&'a str, (Option<&'a Word>, Tally)>,
+    agents: HashMap<&'a Word, Tally, RandomState>,
     histogram: [u32; BARS],
     outcomes: Outcomes,
     trend: Trend,
@@ -224,9 +227,7 @@ impl<'a> Sums<'a> {
             tally.add(case);
         }
         if let Some(agent) = &case.agent {
-            let (name, tally) = self.agents.entry(agent.as_str()).or_default();
-            *name = Some(agent);
-            tally.add(case);
+            self.agents.entry(agent).or_default().add(case);
         }
         if let Some(score) = case.score {
             let bar = score.as_hundredths() as usize * BARS / 10_000;
@@ -235,8 +236,9 @@ impl<'a> Sums<'a> {
             }
         }
         self.outcomes.add(case);
-        if let Some(status) = case.standing.status() {
-            *self.statuses.entry(status.as_str()).or_default() += 1;
+        let counts = Status::ALL.into_iter().zip(&mut self.statuses);
+        for (status, count) in counts {
+            *count += u32::from(case.standing.status() == Some(status));
         }
         if let Some(category) = case.category {
             *self.rejections.entry(category).or_default() += 1;
@@ -247,8 +249,11 @@ impl<'a> Sums<'a> {
     fn figures(self, step: Step) -> Metrics {
         let levelled: u32 = self.levels.iter().map(|tally| tally.cases).sum();
         let levels = Level::ALL.into_iter().zip(&self.levels);
-        let mut agents: Vec<AgentFigures> = self.agents.into_values().filter_map(figures).collect();
-        agents.sort_by(|a, b| (b.recommendations, &a.agent).cmp(&(a.recommendations, &b.agent)));
+        let agents = self.agents.iter();
+        let mut agents: Vec<AgentFigures> = agents
+            .map(|(agent, tally)| AgentFigures::of(agent, tally))
+            .collect();
+        agents.sort_by(AgentFigures::busiest_first);
         let (step, trend) = self.trend.buckets(step);
         Metrics {
             total: self.all.cases,
@@ -256,14 +261,7 @@ impl<'a> Sums<'a> {
             governance: self.governance,
             approval: self.all.approval,
             success: self.all.success,
-            statuses: Status::ALL
-                .map(|status| {
-                    (
-                        status,
-                        self.statuses.get(status.as_str()).copied().unwrap_or(0),
-                    )
-                })
-                .to_vec(),
+            statuses: Status::ALL.into_iter().zip(self.statuses).collect(),
             levels: levels
                 .map(|(level, tally)| LevelFigures {
                     level,
@@ -289,17 +287,27 @@ impl<'a> Sums<'a> {
     }
 }
 
-fn figures((agent, tally): (Option<&Word>, Tally)) -> Option<AgentFigures> {
-    Some(AgentFigures {
-        agent: agent?.clone(),
-        recommendations: tally.cases,
-        pending: tally.pending,
-        approval: tally.approval,
-        automatic: tally.automatic,
-        success: tally.success,
-        mean_score: tally.mean_score(),
-        levels: tally.levels,
-    })
+impl AgentFigures {
+    /// The figures of an agent, from what is summed up of it.
+    pub fn of(agent: &Word, tally: &Tally) -> Self {
+        Self {
+            agent: agent.clone(),
+            recommendations: tally.cases,
+            pending: tally.pending,
+            approval: tally.approval,
+            automatic: tally.automatic,
+            success: tally.success,
+            mean_score: tally.mean_score(),
+            levels: tally.levels,
+        }
+    }
+
+    /// The order in which agents are shown.
+    pub fn busiest_first(&self, other: &Self) -> Ordering {
+        let key = |figures: &Self| Reverse(figures.recommendations);
+        let by_name = || self.agent.cmp(&other.agent);
+        key(self).cmp(&key(other)).then_with(by_name)
+    }
 }
 
 /// How long the cases of a period waited for people, from the pull request to the decision.

@@ -27,6 +27,12 @@ impl Share {
         self.of += 1;
     }
 
+    /// As many more times as another share tells of.
+    pub const fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.of += other.of;
+    }
+
     /// The rate from 0 to 1; none where it could never happen.
     pub fn rate(self) -> Option<f64> {
         (self.of > 0).then(|| f64::from(self.count) / f64::from(self.of))

@@ -159,13 +159,8 @@ impl Sum {
         for (sum, count) in self.levels.iter_mut().zip(tally.levels) {
             *sum += count;
         }
-        for (sum, share) in [
-            (&mut self.approval, tally.approval),
-            (&mut self.success, tally.success),
-        ] {
-            sum.count += share.count;
-            sum.of += share.of;
-        }
+        self.approval.merge(tally.approval);
+        self.success.merge(tally.success);
         if let Some(mean) = tally.mean_score() {
             self.score += mean * f64::from(tally.cases);
             self.scored += f64::from(tally.cases);

@@ -15,15 +15,15 @@ use crate::insight::{Case, Word};
 /// So many of each kind of fact are told.
 const MOST_OF_A_KIND: usize = 5;
 
-/// All facts, the most useful first.
-pub(super) fn all(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+/// All facts, the most useful first; `newest` are those of the cases whose documents were asked for.
+pub(super) fn all(cases: &[&Case], newest: &[&Case], documents: &Documents) -> Vec<Fact> {
     let mut facts = Vec::new();
     facts.extend(record(cases));
     facts.extend(rejections(cases, documents));
-    facts.extend(values(cases, documents));
+    facts.extend(values(newest, documents));
     facts.extend(triggers(cases, documents));
     facts.extend(failures(cases, documents));
-    facts.extend(feedback(cases, documents));
+    facts.extend(feedback(newest, documents));
     facts.extend(passes(cases));
     facts
 }

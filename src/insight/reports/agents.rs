@@ -1,15 +1,16 @@
 //! How each agent fares: what it proposes, what is approved of it, and what comes of that.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
 use super::Scope;
 use crate::domain::documents::RejectionCategory;
-use crate::insight::metrics::{AgentFigures, Metrics};
+use crate::insight::metrics::{AgentFigures, Tally};
 use crate::insight::page::{Page, name, say};
-use crate::insight::trend::Step;
-use crate::insight::{Index, Share};
+use crate::insight::{Index, Share, Word};
 
 /// All agents of a period, the busiest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,39 +31,50 @@ pub struct AgentRow {
     pub feedback: u32,
 }
 
+/// What is summed up of one agent.
+#[derive(Debug, Default)]
+struct Sum {
+    tally: Tally,
+    concerns: BTreeMap<RejectionCategory, u32>,
+    feedback: u32,
+}
+
+impl Sum {
+    fn row(self, agent: &Word) -> AgentRow {
+        // The first of several that are as common.
+        let concerns = self.concerns.into_iter();
+        let commonest = concerns.max_by_key(|(category, count)| (*count, Reverse(*category)));
+        AgentRow {
+            main_concern: commonest.map(|(category, _)| category),
+            feedback: self.feedback,
+            figures: AgentFigures::of(agent, &self.tally),
+        }
+    }
+}
+
 impl Agents {
     /// Computes it.
     pub fn of(index: &Index, scope: &Scope) -> Self {
-        let metrics = Metrics::of(index, scope.period, Step::Year);
-        let mut concerns: BTreeMap<&str, BTreeMap<RejectionCategory, u32>> = BTreeMap::new();
-        let mut feedback: BTreeMap<&str, u32> = BTreeMap::new();
-        for case in scope.decided(index) {
-            let Some(agent) = case.agent.as_deref() else {
+        let mut sums: HashMap<&Word, Sum, RandomState> = HashMap::default();
+        let waiting = index.pending().iter();
+        let waiting = waiting.filter(|case| case.is_recommendation() && scope.is_about(case));
+        for case in scope.decided(index).chain(waiting) {
+            let Some(agent) = &case.agent else {
                 continue;
             };
-            *feedback.entry(agent).or_default() += case.feedback;
+            let sum = sums.entry(agent).or_default();
+            sum.tally.add(case);
+            sum.feedback += case.feedback;
             if let Some(category) = case.category {
-                let counts = concerns.entry(agent).or_default();
-                *counts.entry(category).or_default() += 1;
+                *sum.concerns.entry(category).or_default() += 1;
             }
         }
-        let wanted = |figures: &AgentFigures| {
-            (scope.agent.as_deref()).is_none_or(|agent| figures.agent == *agent)
-        };
-        let rows = metrics.agents.into_iter().filter(wanted).map(|figures| {
-            let counts = concerns.get(figures.agent.as_str()).into_iter().flatten();
-            // The first of several that are as common.
-            let commonest =
-                counts.max_by_key(|(category, count)| (**count, std::cmp::Reverse(**category)));
-            AgentRow {
-                main_concern: commonest.map(|(category, _)| *category),
-                feedback: feedback.get(figures.agent.as_str()).copied().unwrap_or(0),
-                figures,
-            }
-        });
-        Self {
-            agents: rows.collect(),
-        }
+        let mut agents: Vec<AgentRow> = sums
+            .into_iter()
+            .map(|(agent, sum)| sum.row(agent))
+            .collect();
+        agents.sort_by(|a, b| AgentFigures::busiest_first(&a.figures, &b.figures));
+        Self { agents }
     }
 
     pub(super) fn page(&self, title: String) -> Page {

@@ -83,13 +83,15 @@ pub enum Says {
 
 impl Calibration {
     /// Computes it from decided recommendations.
-    pub fn of(decided: &[&Case]) -> Self {
+    pub fn of<'a>(decided: impl Iterator<Item = &'a Case>) -> Self {
         let mut levels = [(Tally::default(), Tally::default()); 3];
         let mut bands = [Share::default(); BANDS];
         let mut outcomes = Outcomes::default();
         let mut executed: Vec<(u32, bool)> = Vec::new();
+        let mut never_approved = 0;
         for case in decided {
             outcomes.add(case);
+            never_approved += u32::from(!case.is_approved());
             let place = Level::ALL
                 .iter()
                 .position(|level| case.level == Some(*level));
@@ -125,10 +127,7 @@ impl Calibration {
                 .collect(),
             concordance: concordance(executed),
             outcomes,
-            never_approved: decided
-                .iter()
-                .map(|case| u32::from(!case.is_approved()))
-                .sum(),
+            never_approved,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Which factors and triggers lead to rejections: how much more often something is rejected when it is so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
 use super::Scope;
@@ -69,28 +70,35 @@ impl Strength {
 impl Factors {
     /// Computes it.
     pub fn of(index: &Index, scope: &Scope) -> Self {
-        let mut cases = scope.decided(index);
-        // Nobody has judged what was withdrawn or expired.
-        cases.retain(|case| case.is_approved() || is_rejected(case));
-        let mut most: BTreeMap<&Word, Score> = BTreeMap::new();
-        for share in cases.iter().flat_map(|case| &case.factors) {
-            let known = most.entry(&share.name).or_default();
-            *known = share.contribution.max(*known);
-        }
         let mut baseline = Share::default();
-        let mut factors: BTreeMap<(&Word, Strength), Share> = BTreeMap::new();
+        // By what each factor added to the very hundredth: how much that is, its most has yet to tell.
+        let mut added: HashMap<(&Word, Score), Share, RandomState> = HashMap::default();
         let mut triggers: BTreeMap<&Word, Share> = BTreeMap::new();
-        for case in cases {
+        // Nobody has judged what was withdrawn or expired.
+        let judged = scope
+            .decided(index)
+            .filter(|case| case.is_approved() || is_rejected(case));
+        for case in judged {
             let rejected = is_rejected(case);
             baseline.add(rejected);
             for share in &case.factors {
-                let most = most.get(&share.name).copied().unwrap_or_default();
-                let key = (&share.name, Strength::of(share.contribution, most));
-                factors.entry(key).or_default().add(rejected);
+                let key = (&share.name, share.contribution);
+                added.entry(key).or_default().add(rejected);
             }
             for trigger in &case.triggers {
                 triggers.entry(trigger).or_default().add(rejected);
             }
+        }
+        let mut most: BTreeMap<&Word, Score> = BTreeMap::new();
+        for (name, contribution) in added.keys() {
+            let known = most.entry(name).or_default();
+            *known = (*known).max(*contribution);
+        }
+        let mut factors: BTreeMap<(&Word, Strength), Share> = BTreeMap::new();
+        for ((name, contribution), share) in added {
+            let most = most.get(name).copied().unwrap_or_default();
+            let sum = factors.entry((name, Strength::of(contribution, most)));
+            sum.or_default().merge(share);
         }
         let row = |kind, name: &Word, strength, rejected: Share| Row {
             kind,

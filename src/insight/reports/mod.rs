@@ -95,7 +95,7 @@ impl Name {
         match self {
             Self::Rejections => Rejections::of(index, scope, &Documents::new()).quoted(),
             Self::Successes => Successes::of(index, scope, &Documents::new()).quoted(),
-            Self::Weekly => Week::of(index, scope, &Documents::new()).quoted(index, scope),
+            Self::Weekly => Week::quoted(index, scope),
             Self::Calibration | Self::Agents | Self::Factors | Self::Monthly => Vec::new(),
         }
     }
@@ -105,7 +105,7 @@ impl Name {
         match self {
             Self::Rejections => Report::Rejections(Rejections::of(index, scope, documents)),
             Self::Successes => Report::Successes(Successes::of(index, scope, documents)),
-            Self::Calibration => Report::Calibration(Calibration::of(&scope.decided(index))),
+            Self::Calibration => Report::Calibration(Calibration::of(scope.decided(index))),
             Self::Agents => Report::Agents(Agents::of(index, scope)),
             Self::Factors => Report::Factors(Factors::of(index, scope)),
             Self::Weekly => Report::Weekly(Box::new(Week::of(index, scope, documents))),
@@ -142,16 +142,20 @@ pub struct Scope {
 
 impl Scope {
     /// The decided recommendations, oldest first.
-    pub fn decided<'a>(&self, index: &'a Index) -> Vec<&'a Case> {
-        let cases = index.cases().iter();
-        cases.filter(|case| self.holds(case)).collect()
+    pub fn decided<'a>(&'a self, index: &'a Index) -> impl DoubleEndedIterator<Item = &'a Case> {
+        let cases = index.cases_about(self.period).iter();
+        cases.filter(|case| self.holds(case))
     }
 
     /// Whether a recommendation is of this part.
     pub fn holds(&self, case: &Case) -> bool {
-        case.is_recommendation()
-            && self.period.holds(case)
-            && (self.agent.as_deref()).is_none_or(|agent| case.agent.as_deref() == Some(agent))
+        case.is_recommendation() && self.period.holds(case) && self.is_about(case)
+    }
+
+    /// Whether a case is of the agent that is asked about.
+    fn is_about(&self, case: &Case) -> bool {
+        let wanted = self.agent.as_deref();
+        wanted.is_none_or(|agent| case.agent.as_deref() == Some(agent))
     }
 
     /// The same part of the time before, of the same length; none if the period is open.

@@ -1,9 +1,10 @@
 //! The monthly review as the framework asks it: how agents develop, whether scores foretell outcomes,
 //! how well the approvals flow, and what could be automated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
 use super::{Agents, Calibration, Scope};
@@ -100,19 +101,19 @@ pub struct SecondThought {
 impl Month {
     /// Computes it.
     pub fn of(index: &Index, scope: &Scope) -> Self {
-        let decided = scope.decided(index);
+        let decided: Vec<&Case> = scope.decided(index).collect();
         let before = scope.before();
-        let cases_before = before.as_ref().map(|before| before.decided(index));
-        let approved = |cases: &[&Case]| {
+        let approved = |scope: &Scope| {
             let mut share = Share::default();
-            cases.iter().for_each(|case| share.add(case.is_approved()));
+            let cases = scope.decided(index);
+            cases.for_each(|case| share.add(case.is_approved()));
             share
         };
         Self {
-            approval: approved(&decided),
-            approval_before: cases_before.as_deref().map(approved),
+            approval: approved(scope),
+            approval_before: before.as_ref().map(approved),
             agents: develop(index, scope, before.as_ref()),
-            calibration: Calibration::of(&decided),
+            calibration: Calibration::of(decided.iter().copied()),
             workflow: Workflow::of(&decided),
             opportunities: opportunities(index, &decided),
             second_thoughts: second_thoughts(&decided),
@@ -311,10 +312,16 @@ fn duration(minutes: i64) -> String {
 /// MEDIUM actions that people always approve, that never fail, and that are none of the framework's bad candidates: no
 /// trigger, and neither the most exposed environment nor bulk nor irreversible, as far as the trail has ever seen these.
 fn opportunities(index: &Index, decided: &[&Case]) -> Vec<Opportunity> {
-    let mut most: BTreeMap<&Word, Score> = BTreeMap::new();
-    for share in index.cases().iter().flat_map(|case| &case.factors) {
-        let known = most.entry(&share.name).or_default();
-        *known = share.contribution.max(*known);
+    let candidates = decided
+        .iter()
+        .filter(|case| case.level == Some(Level::Medium) && case.deciders().next().is_some());
+    let candidates: Vec<&Case> = candidates.copied().collect();
+    let mut most: HashMap<&Word, Score, RandomState> = HashMap::default();
+    if !candidates.is_empty() {
+        for share in index.cases().iter().flat_map(|case| &case.factors) {
+            let known = most.entry(&share.name).or_default();
+            *known = share.contribution.max(*known);
+        }
     }
     let is_exposed = |case: &Case| {
         !case.triggers.is_empty()
@@ -328,10 +335,7 @@ fn opportunities(index: &Index, decided: &[&Case]) -> Vec<Opportunity> {
             })
     };
     let mut groups: BTreeMap<(&Word, &Word), (Share, Share, Score)> = BTreeMap::new();
-    let candidates = decided
-        .iter()
-        .filter(|case| case.level == Some(Level::Medium) && case.deciders().next().is_some());
-    for case in candidates.filter(|case| !is_exposed(case)) {
+    for case in candidates.into_iter().filter(|case| !is_exposed(case)) {
         let (Some(agent), Some(action), Some(score)) = (&case.agent, &case.action, case.score)
         else {
             continue;

@@ -51,9 +51,7 @@ impl Successes {
     /// Computes it.
     pub fn of(index: &Index, scope: &Scope, documents: &Documents) -> Self {
         let decided = scope.decided(index);
-        let high = decided
-            .into_iter()
-            .filter(|case| case.level == Some(Level::High));
+        let high = decided.filter(|case| case.level == Some(Level::High));
         let executed: Vec<&Case> = high.filter(|case| case.is_executed()).collect();
         let mut share = Share::default();
         executed

@@ -81,7 +81,7 @@ fn calibration_tells_what_it_can_and_what_it_cannot() {
     cases.push(case(300, "a", Rejected, 80, 0));
     cases.push(case(301, "a", Approved, 80, 0));
     let index = index(cases);
-    let report = Calibration::of(&Scope::default().decided(&index));
+    let report = Calibration::of(Scope::default().decided(&index));
     let success: Vec<Share> = report.levels.iter().map(|row| row.success).collect();
     assert_eq!(
         success,
@@ -104,7 +104,7 @@ fn scores_that_are_upside_down_are_called_so() {
         cases.push(of_case(case(100 + number, "a", Approved, 50, 0), true));
     }
     let index = index(cases);
-    let report = Calibration::of(&Scope::default().decided(&index));
+    let report = Calibration::of(Scope::default().decided(&index));
     assert_eq!(report.verdicts.first().unwrap().says, Says::UpsideDown);
     assert_eq!(report.concordance, Some(0.0));
 }
@@ -260,7 +260,7 @@ fn an_empty_trail_has_a_page_for_every_report() {
 #[test]
 fn levels_are_in_order() {
     let index = index(vec![]);
-    let report = Calibration::of(&Scope::default().decided(&index));
+    let report = Calibration::of(Scope::default().decided(&index));
     assert_eq!(
         report
             .levels

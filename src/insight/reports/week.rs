@@ -96,7 +96,7 @@ pub struct Quote {
 impl Week {
     /// Computes it.
     pub fn of(index: &Index, scope: &Scope, documents: &Documents) -> Self {
-        let decided = scope.decided(index);
+        let decided: Vec<&Case> = scope.decided(index).collect();
         let mut approval = Share::default();
         let mut outcomes = Outcomes::default();
         for case in &decided {
@@ -105,10 +105,8 @@ impl Week {
         }
         let mut until_then = scope.clone();
         until_then.period.since = None;
-        let of_agent = |case: &&Case| {
-            (scope.agent.as_deref()).is_none_or(|agent| case.agent.as_deref() == Some(agent))
-        };
-        let mut waiting: Vec<&Case> = index.pending().iter().filter(of_agent).collect();
+        let waiting = index.pending().iter();
+        let mut waiting: Vec<&Case> = waiting.filter(|case| scope.is_about(case)).collect();
         waiting.sort_by_key(|case| case.asked_at());
         Self {
             decided: approval.of,
@@ -123,18 +121,18 @@ impl Week {
             agents: Agents::of(index, scope),
             factors: Factors::of(index, scope),
             rejections: Rejections::of(index, scope, documents),
-            calibration: Calibration::of(&decided),
-            calibration_of_all: Calibration::of(&until_then.decided(index)),
+            calibration: Calibration::of(decided.iter().copied()),
+            calibration_of_all: Calibration::of(until_then.decided(index)),
             feedback: Feedback::of(&decided, documents),
             unreadable: index.unreadable().len(),
         }
     }
 
     /// The cases that it quotes.
-    pub(super) fn quoted(&self, index: &Index, scope: &Scope) -> Vec<CaseId> {
-        let mut quoted = self.rejections.quoted();
-        let decided = scope.decided(index);
-        let with_feedback = decided.iter().rev().filter(|case| case.feedback > 0);
+    pub(super) fn quoted(index: &Index, scope: &Scope) -> Vec<CaseId> {
+        let mut quoted = Rejections::of(index, scope, &Documents::new()).quoted();
+        let newest = scope.decided(index).rev();
+        let with_feedback = newest.filter(|case| case.feedback > 0);
         quoted.extend(with_feedback.take(MOST_QUOTED).filter_map(|case| case.id));
         quoted.sort_unstable();
         quoted.dedup();
