@@ -1,5 +1,7 @@
 //! What an index finds, and what it does with what cannot be.
 
+use chrono::TimeDelta;
+
 use super::*;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::documents::Status::{Approved, AutoApproved, Rejected};
@@ -135,4 +137,31 @@ fn what_cannot_be_is_kept_as_such() {
             .all(|found| !found.reason.is_empty())
     );
     assert_eq!((index.tip(), index.commits()), (Some(at(9)), 4));
+}
+
+#[test]
+fn a_period_has_all_its_cases_even_where_a_clock_went_back() {
+    let day = |day| monday() + TimeDelta::days(day);
+    let period = |since, until| Query {
+        period: Period {
+            since: Some(day(since)),
+            until: Some(day(until)),
+        },
+        ..Query::default()
+    };
+    let decided = |days: &[i64]| {
+        let numbered = (1..).zip(days);
+        index(
+            numbered
+                .map(|(number, day)| case(number, "tuner", Approved, 45, *day))
+                .collect(),
+        )
+    };
+    let ordered = decided(&[0, 1, 1, 2, 3]);
+    let asked = period(1, 3);
+    assert_eq!(numbers(&ordered, &asked), [4, 3, 2]);
+    assert_eq!(ordered.cases_about(asked.period).len(), 3);
+    assert!(numbers(&ordered, &period(3, 1)).is_empty());
+    let disordered = decided(&[0, 2, 9, 1, 3]);
+    assert_eq!(numbers(&disordered, &asked), [4, 2]);
 }
