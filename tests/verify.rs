@@ -18,6 +18,8 @@ mod history;
 mod links;
 #[path = "verify/objects.rs"]
 mod objects;
+#[path = "verify/proposals.rs"]
+mod proposals;
 #[path = "verify/signing.rs"]
 mod signing;
 #[path = "verify/story.rs"]
