@@ -12,6 +12,8 @@
 mod approvals;
 #[path = "verify/checkpoint.rs"]
 mod checkpoint;
+#[path = "verify/findings.rs"]
+mod findings;
 #[path = "verify/history.rs"]
 mod history;
 #[path = "verify/links.rs"]

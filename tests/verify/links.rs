@@ -247,16 +247,8 @@ fn a_governance_change_is_the_one_of_its_branch() {
 fn a_governance_change_needs_an_admin_other_than_its_author() {
     let world = every_event();
     let place = world.place("governance: approve");
-    let message = world.repo.read_commit(world.line()[place]).unwrap().message;
-    let id = message
-        .lines()
-        .find_map(|line| line.strip_prefix("Governance: "))
-        .unwrap()
-        .parse()
-        .unwrap();
-    let path = countersign::domain::documents::Decision::governance_path_of(id);
     let mut forgery = saying("carol", "bob");
-    forgery.files = vec![replace(path, "carol", "bob")];
+    forgery.files = vec![replace(world.decision(place), "carol", "bob")];
     let found = forging(&world, place, &forgery, FindingKind::NotEnoughApprovals);
     assert!(
         told(&found).contains("the approval of `bob` does not count"),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::bot::{Bot, Clock, Summary};
+use countersign::domain::documents::Decision;
 use countersign::domain::ids::{CaseId, PullNumber, Sha};
 use countersign::domain::mode::Mode as Deployment;
 use countersign::domain::review::Opinion;
@@ -363,16 +364,22 @@ impl World {
 
     /// The folder of the case that the commit at a place is about.
     pub fn case_folder(&self, place: usize) -> String {
-        let message = self.repo.read_commit(self.line()[place]).unwrap().message;
-        let id = message
-            .lines()
-            .find_map(|line| line.strip_prefix("Recommendation: "))
-            .unwrap();
-        format!("recommendations/{}", id.parse::<CaseId>().unwrap().folder())
+        let id = self.trailer(place, "Recommendation").unwrap();
+        format!("recommendations/{}", id.folder())
     }
-    /// The decision that the commit at a place records.
+    /// The decision that the commit at a place records, of a recommendation or a change of governance.
     pub fn decision(&self, place: usize) -> String {
-        format!("{}/decision.yaml", self.case_folder(place))
+        self.trailer(place, "Governance").map_or_else(
+            || format!("{}/decision.yaml", self.case_folder(place)),
+            Decision::governance_path_of,
+        )
+    }
+    fn trailer(&self, place: usize, name: &str) -> Option<CaseId> {
+        let message = self.repo.read_commit(self.line()[place]).unwrap().message;
+        let value = message
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))?;
+        Some(value.parse().unwrap())
     }
 
     /// A commit made by git itself.
@@ -407,6 +414,7 @@ impl World {
             return tree.to_string();
         }
         let mut texts: BTreeMap<&str, Option<String>> = BTreeMap::new();
+        let mut executable = Vec::new();
         for (path, edit) in files {
             let stored = self
                 .repo
@@ -420,6 +428,10 @@ impl World {
                     Some(text.replace(from, to))
                 }
                 (Edit::Put(text), _) => Some(text.clone()),
+                (Edit::Run, present) => {
+                    executable.push(path.as_str());
+                    present
+                }
                 (Edit::Remove, _) | (Edit::Replace(..), None) => None,
             };
             texts.insert(path, text);
@@ -428,7 +440,12 @@ impl World {
         for (path, text) in texts {
             let entry = match text {
                 Some(text) => format!(
-                    "100644 {}\t{path}\n",
+                    "{} {}\t{path}\n",
+                    if executable.contains(&path) {
+                        "100755"
+                    } else {
+                        "100644"
+                    },
                     self.git(&[], &text, &["hash-object", "-w", "--stdin"])
                 ),
                 None => format!("0 {}\t{path}\n", "0".repeat(40)),
@@ -461,6 +478,8 @@ pub struct Forgery {
 pub enum Edit {
     Replace(String, String),
     Put(String),
+    /// Made executable.
+    Run,
     Remove,
 }
 
