@@ -21,6 +21,7 @@ mod mcp;
 mod metrics;
 mod office;
 mod search;
+mod secrets;
 mod setup;
 mod shift;
 mod signals;
@@ -46,6 +47,8 @@ pub use setup::Setup;
 pub use signals::signalled;
 pub use tokens::{Bearer, Found, Token, Tokens, TokensError};
 
+/// What people say on a page or over the API fits into so many characters, as a rationale does.
+const LONGEST_TEXT: usize = 10_000;
 /// How long answers that have begun may take once the server stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 

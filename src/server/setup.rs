@@ -9,7 +9,6 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use askama::Template;
-use aws_lc_rs::{constant_time, rand};
 use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -21,6 +20,7 @@ use serde::Deserialize;
 use super::credentials::AppCredentials;
 use super::keeper::lock;
 use super::office::Office;
+use super::secrets::{is_equal, random};
 use crate::forge::github::manifest::{self, Manifest, Registered};
 use crate::forge::github::{is_login, web_base};
 
@@ -60,7 +60,9 @@ impl Setup {
         Ok(Self {
             api_url: api_url.to_owned(),
             folder,
-            progress: Mutex::new(Progress::Open { token: random()? }),
+            progress: Mutex::new(Progress::Open {
+                token: random::<16>()?.into(),
+            }),
         })
     }
 
@@ -76,14 +78,16 @@ impl Setup {
 
     fn admits(&self, given: &str) -> bool {
         match &*lock(&self.progress) {
-            Progress::Open { token } | Progress::Begun { token, .. } => is_equal(token, given),
+            Progress::Open { token } | Progress::Begun { token, .. } => {
+                is_equal(token.expose_secret(), given)
+            }
             Progress::Done => false,
         }
     }
 
     /// Begins, and gives the state that GitHub is to bring back. An earlier one is no longer good.
     fn begin(&self) -> std::io::Result<SecretString> {
-        let fresh = random()?;
+        let fresh = SecretString::from(random::<16>()?);
         let mut progress = lock(&self.progress);
         if let Progress::Open { token } | Progress::Begun { token, .. } = &*progress {
             *progress = Progress::Begun {
@@ -101,7 +105,7 @@ impl Setup {
         let Progress::Begun { token, state, at } = &*progress else {
             return false;
         };
-        if !is_equal(state, given) || at.elapsed() > LASTS {
+        if !is_equal(state.expose_secret(), given) || at.elapsed() > LASTS {
             return false;
         }
         *progress = Progress::Open {
@@ -113,18 +117,6 @@ impl Setup {
     fn end(&self) {
         *lock(&self.progress) = Progress::Done;
     }
-}
-
-fn random() -> std::io::Result<SecretString> {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| std::io::Error::other("the machine has no randomness"))?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(hex.into())
-}
-
-fn is_equal(secret: &SecretString, given: &str) -> bool {
-    let secret = secret.expose_secret().as_bytes();
-    constant_time::verify_slices_are_equal(secret, given.as_bytes()).is_ok()
 }
 
 /// The routes of this file.

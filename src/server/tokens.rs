@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::{constant_time, digest, rand};
+use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::credentials::make_private_folder;
+use super::secrets::{is_equal, random, random_bytes};
 use crate::domain::documents::time;
 use crate::domain::ids::{AgentName, Login};
 
@@ -162,14 +163,12 @@ impl Tokens {
         created_at: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<(SecretString, Token)> {
-        let mut bytes = [0; BYTES];
-        let mut id = [0; 6];
-        rand::fill(&mut bytes).map_err(|_| TokensError::NoRandomness)?;
-        rand::fill(&mut id).map_err(|_| TokensError::NoRandomness)?;
+        let bytes = random_bytes::<BYTES>().map_err(|_| TokensError::NoRandomness)?;
+        let id = random::<6>().map_err(|_| TokensError::NoRandomness)?;
         let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
         let skipped = secret.len().saturating_sub(LAST);
         let token = Token {
-            id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id,
             bearer,
             created_at,
             expires_at,
@@ -214,9 +213,7 @@ impl Tokens {
         let hash = hash(secret.expose_secret());
         let mut found = None;
         for token in self.read()?.tokens {
-            let is_equal =
-                constant_time::verify_slices_are_equal(token.hash.as_bytes(), hash.as_bytes());
-            if is_equal.is_ok() {
+            if is_equal(&token.hash, &hash) {
                 found = Some(token);
             }
         }

@@ -14,10 +14,8 @@ use crate::domain::review::Confidence;
 use crate::domain::value::Value;
 use crate::execute::REPORTED_BY_BOT;
 use crate::ledger::LedgerError;
+use crate::server::LONGEST_TEXT;
 use crate::server::admission::Caller;
-
-/// What people say fits into so many characters, as a rationale does.
-const LONGEST: usize = 10_000;
 
 /// What came of an approved case.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -212,7 +210,7 @@ impl Visitor {
             ));
         }
         let word = opinion.word()?;
-        if opinion.message.chars().count() > LONGEST {
+        if opinion.message.chars().count() > LONGEST_TEXT {
             return Err(too_long("message"));
         }
         let new = NewWord {
@@ -300,7 +298,7 @@ fn meant(key: &str, text: String) -> Result<String> {
             "say something",
         ));
     }
-    if text.chars().count() > LONGEST {
+    if text.chars().count() > LONGEST_TEXT {
         return Err(too_long(key));
     }
     Ok(text)
@@ -309,7 +307,7 @@ fn meant(key: &str, text: String) -> Result<String> {
 fn too_long(key: &str) -> Refusal {
     Refusal::new(
         Kind::Malformed,
-        format!("`{key}` is too long: at most {LONGEST} characters"),
+        format!("`{key}` is too long: at most {LONGEST_TEXT} characters"),
         "put the rest elsewhere, and name where",
     )
 }

@@ -13,6 +13,7 @@ use chrono::Utc;
 use serde::Deserialize;
 
 use super::super::library::Reader;
+use super::super::secrets::random;
 use super::card::{Card, Change, Eyes, Why, Words};
 use super::desk::{Desk, Frame, Viewer};
 use super::form::{Door, Typed};
@@ -20,7 +21,6 @@ use super::history::{Happened, events, said};
 use super::pages::{Refusal, page, refused};
 use super::records::{Records, Shelf};
 use super::row::{self, Row};
-use super::session::random;
 use super::text::Moment;
 use crate::domain::documents::Target;
 use crate::domain::ids::{CaseId, ParameterName, PullNumber};

@@ -8,20 +8,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
+use super::super::LONGEST_TEXT;
+use super::super::secrets::is_equal;
 use super::desk::{Desk, Viewer};
 use super::form::Typed;
 use super::pages::{Refusal, refused};
 use super::pending::{Returned, show_again};
-use super::session::is_equal;
 use super::text::unquoted;
 use crate::bot::review::{NewWord, Reviewed, Word};
 use crate::bot::{Bot, BotError};
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::review::Confidence;
-
-/// The longest text, in characters.
-const LONGEST: usize = 10_000;
 
 /// The form.
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +54,7 @@ impl Sent {
     /// What somebody wants to say; or what is missing.
     fn word(&self) -> Result<Word, Problem> {
         let is_silent = self.message.trim().is_empty();
-        if self.message.chars().count() > LONGEST {
+        if self.message.chars().count() > LONGEST_TEXT {
             return Err("The text is too long: at most 10,000 characters.");
         }
         match self.decision.as_str() {

@@ -5,15 +5,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
+use super::super::LONGEST_TEXT;
 use super::decide::entitled;
 use super::desk::Desk;
 use super::pages::{Refusal, refused};
-use super::session::random;
 use crate::bot::NewFeedback;
 use crate::domain::ids::{CaseId, Login};
-
-/// The longest text, in characters.
-const LONGEST: usize = 10_000;
 
 /// The form.
 #[derive(Debug, Default, Deserialize)]
@@ -47,7 +44,7 @@ pub async fn give(desk: Desk, Path(case): Path<Case>, Form(sent): Form<Sent>) ->
     };
     let there = Redirect::to(&format!("{}/cases/{id}#feedback", desk.base)).into_response();
     let message = sent.message.replace("\r\n", "\n").trim().to_owned();
-    if message.is_empty() || message.chars().count() > LONGEST {
+    if message.is_empty() || message.chars().count() > LONGEST_TEXT {
         desk.tell(
             "bad",
             "Say something, in at most 10,000 characters. Nothing was recorded.",
@@ -72,16 +69,11 @@ async fn record(
     message: String,
     (there, refuse): (Response, impl Fn(StatusCode, String) -> Response),
 ) -> Response {
-    let digits = random::<16>().ok();
-    let Some(random) = digits.and_then(|digits| u128::from_str_radix(&digits, 16).ok()) else {
-        let why = "The machine has no randomness.".to_owned();
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, why);
-    };
     let new = NewFeedback {
         id,
         by,
         message,
-        random,
+        random: ulid::Ulid::generate().random(),
     };
     let edition = *desk.keeper.library().watch().borrow();
     match desk

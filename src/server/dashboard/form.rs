@@ -1,8 +1,8 @@
 //! The form by which somebody decides on a waiting pull request; or why there is none for them.
 
 use super::super::library::Reader;
+use super::super::secrets::random;
 use super::card::Eyes;
-use super::session::random;
 use super::text;
 use crate::bot::{Pending, find_objection};
 use crate::domain::documents::{RejectionCategory, Role};

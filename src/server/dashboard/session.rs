@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::{constant_time, rand};
 
 use super::super::keeper::lock;
+use super::super::secrets::random;
 use super::super::tokens::Bearer;
 
 /// However much it is used, so long does a session last.
@@ -73,16 +73,6 @@ pub struct Sessions {
     all: Mutex<HashMap<Key, Session>>,
 }
 
-/// So many random bytes, as hexadecimal digits.
-///
-/// # Errors
-/// When the machine has no randomness.
-pub fn random<const BYTES: usize>() -> std::io::Result<String> {
-    let mut bytes = [0; BYTES];
-    rand::fill(&mut bytes).map_err(|_| std::io::Error::other("the machine has no randomness"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 fn key_of(cookie: &str) -> Key {
     let mut key = Key::default();
     for (to, from) in key
@@ -92,11 +82,6 @@ fn key_of(cookie: &str) -> Key {
         *to = *from;
     }
     key
-}
-
-/// Whether two texts are the same, in a time that does not tell where they differ.
-pub fn is_equal(one: &str, other: &str) -> bool {
-    constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 
 impl Sessions {

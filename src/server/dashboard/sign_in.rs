@@ -12,11 +12,12 @@ use serde::Deserialize;
 
 use super::super::admission::{Caller, NotAdmitted};
 use super::super::office::Office;
+use super::super::secrets::is_equal;
 use super::assets::{Addresses, addresses};
 use super::cases::encoded;
 use super::desk::{LIVE_HEADER, cookie_name, find_cookie, find_session, slugs};
 use super::pages::{Refusal, page, refused};
-use super::session::{Grant, is_equal};
+use super::session::Grant;
 
 /// The longest token that is looked at.
 const LONGEST: usize = 512;
