@@ -161,6 +161,58 @@ fn requested_changes_block_until_the_same_person_approves() {
 }
 
 #[test]
+fn a_form_that_lacks_something_says_what_and_records_nothing() {
+    let (mut stage, serving) = waiting(&[MEDIUM], &[]);
+    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let long = "x".repeat(10_001);
+    let other = ("category", "other");
+    for (fields, problem) in [
+        (
+            vec![("decision", "approve"), ("confidence", "absolutely")],
+            "Choose how sure you are.",
+        ),
+        (
+            vec![("decision", "reject"), other, ("message", " \n")],
+            "Say what the concern is.",
+        ),
+        (
+            vec![("decision", "reject"), ("category", "ugly")],
+            "Choose the main concern.",
+        ),
+        (
+            vec![("decision", "approve"), ("message", long.as_str())],
+            "The text is too long: at most 10,000 characters.",
+        ),
+        (
+            vec![("decision", "merge")],
+            "Choose whether to approve, to ask for changes or to reject.",
+        ),
+    ] {
+        let page = alice.gets("/pending").body;
+        let fields = alice.form(&page, &fields);
+        let answer = alice.sends("/pending/1", &fields).gives(422).body;
+        has(&answer, problem);
+    }
+    // Had any of them been taken, this would not be the first word of alice, nor the one that decides.
+    let page = alice.gets("/pending").body;
+    has(&page, "The approval of a reviewer");
+    let fields = alice.form(
+        &page,
+        &[
+            ("decision", "reject"),
+            other,
+            ("message", "Nobody asked for it."),
+        ],
+    );
+    alice.sends("/pending/1", &fields).gives(303);
+    let case = alice.waits_for("/cases/1", "Rejected by alice: other");
+    has(&case, "Nobody asked for it.");
+    has_not(&case, "pproved by alice");
+    serving.stops();
+    stage.read_all();
+}
+
+#[test]
 fn who_may_not_decide_is_told_before_they_try() {
     let (mut stage, serving) = waiting(&[HIGH], &[]);
     let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
