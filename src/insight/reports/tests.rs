@@ -198,6 +198,9 @@ fn a_month_compares_with_the_month_before_and_finds_what_could_be_automatic() {
         cases.push(weighed(late, &[("environment", 20)], &[]));
         let exposed = of_case(case(200 + number, "scout", Approved, 50, 40), true);
         cases.push(weighed(exposed, &[("environment", 40)], &[]));
+        // What the mode merged was approved by nobody, so it says nothing about what people would do.
+        let logged = of_case(case(300 + number, "logger", AutoApproved, 50, 40), true);
+        cases.push(weighed(logged, &[("environment", 20)], &[]));
     }
     cases.push(of_case(case(400, "scout", AutoApproved, 10, 41), false));
     cases.sort_by_key(|case| case.decided_at);
@@ -210,7 +213,7 @@ fn a_month_compares_with_the_month_before_and_finds_what_could_be_automatic() {
         agent: None,
     };
     let report = Month::of(&index, &scope);
-    assert_eq!(report.approval, Share::new(25, 25));
+    assert_eq!(report.approval, Share::new(37, 37));
     assert_eq!(report.approval_before, Some(Share::new(0, 12)));
     let opportunities: Vec<(&str, Share)> = report
         .opportunities
@@ -222,12 +225,71 @@ fn a_month_compares_with_the_month_before_and_finds_what_could_be_automatic() {
         report.second_thoughts.first().unwrap().failure,
         Share::new(1, 1)
     );
-    assert_eq!(report.workflow.automatic, Share::new(1, 25));
+    assert_eq!(report.workflow.automatic, Share::new(13, 37));
     assert_eq!(
         (report.workflow.median_minutes, report.workflow.by_people),
         (Some(60), 24)
     );
     assert_eq!(report.workflow.people, [(Word::from("alice"), 24)]);
+}
+
+#[test]
+fn agents_are_told_apart_with_their_main_concern_and_their_feedback() {
+    let timing = |number| Case {
+        category: Some(RejectionCategory::BadTiming),
+        feedback: 2,
+        ..case(number, "tuner", Rejected, 45, 0)
+    };
+    let index = index(vec![
+        case(1, "tuner", Rejected, 45, 0),
+        timing(2),
+        timing(3),
+        case(4, "scout", Approved, 45, 0),
+    ]);
+    let told = |agent: Option<&str>| -> Vec<(String, Option<RejectionCategory>, u32)> {
+        let scope = Scope {
+            agent: agent.map(str::to_owned),
+            ..Scope::default()
+        };
+        let rows = Agents::of(&index, &scope).agents.into_iter();
+        rows.map(|row| {
+            (
+                row.figures.agent.to_string(),
+                row.main_concern,
+                row.feedback,
+            )
+        })
+        .collect()
+    };
+    let tuner = ("tuner".to_owned(), Some(RejectionCategory::BadTiming), 4);
+    let scout = ("scout".to_owned(), None, 0);
+    assert_eq!(told(None), [tuner, scout.clone()]);
+    assert_eq!(told(Some("scout")), [scout]);
+}
+
+#[test]
+fn a_week_is_calibrated_by_itself_and_with_all_that_came_before() {
+    let index = index(vec![
+        of_case(case(1, "tuner", Approved, 45, 0), false),
+        of_case(case(2, "tuner", Approved, 45, 10), true),
+        of_case(case(3, "tuner", Approved, 45, 30), true),
+    ]);
+    let scope = Scope {
+        period: Period {
+            since: Some(monday() + TimeDelta::days(7)),
+            until: Some(monday() + TimeDelta::days(14)),
+        },
+        agent: None,
+    };
+    let report = Week::of(&index, &scope, &Documents::new());
+    let medium = |calibration: &Calibration| -> Option<Share> {
+        let mut rows = calibration.levels.iter();
+        rows.find(|row| row.level == Level::Medium)
+            .map(|row| row.success)
+    };
+    assert_eq!(report.decided, 1);
+    assert_eq!(medium(&report.calibration), Some(Share::new(1, 1)));
+    assert_eq!(medium(&report.calibration_of_all), Some(Share::new(1, 2)));
 }
 
 #[test]
