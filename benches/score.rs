@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::domain::documents::Recommendation;
@@ -173,22 +174,24 @@ fn recommendation(action: &str, targets: &str, changes: &str) -> Recommendation 
 }
 
 fn situation() -> Situation {
-    let target = |environment: &str, rehearsal: Option<&str>| KnownTarget {
-        environment: environment.to_owned(),
-        parameters: [
-            ("stop_loss_pct", "3.0"),
-            ("stop_loss_enabled", "true"),
-            ("trading_mode", environment),
-        ]
-        .into_iter()
-        .map(|(name, value)| {
-            (
-                name.parse().unwrap(),
-                serde_json::from_str(value).unwrap_or_else(|_| value.into()),
-            )
+    let target = |environment: &str, rehearsal: Option<&str>| {
+        Arc::new(KnownTarget {
+            environment: environment.to_owned(),
+            parameters: [
+                ("stop_loss_pct", "3.0"),
+                ("stop_loss_enabled", "true"),
+                ("trading_mode", environment),
+            ]
+            .into_iter()
+            .map(|(name, value)| {
+                (
+                    name.parse().unwrap(),
+                    serde_json::from_str(value).unwrap_or_else(|_| value.into()),
+                )
+            })
+            .collect(),
+            rehearsal: rehearsal.map(|name| name.parse().unwrap()),
         })
-        .collect(),
-        rehearsal: rehearsal.map(|name| name.parse().unwrap()),
     };
     let mut targets = BTreeMap::from([
         ("live".parse().unwrap(), target("live", Some("paper"))),

@@ -505,7 +505,7 @@ impl Author<'_> {
         self.number += 1;
         let path = "rules/governance.yaml";
         let (old, bytes) = draft.read_file(path).unwrap().unwrap();
-        let text = String::from_utf8(bytes).unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
         let before = text
             .lines()
             .find(|line| line.trim_start().starts_with("low_up_to:"))

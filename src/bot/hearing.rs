@@ -275,8 +275,8 @@ impl Evaluator<'_, '_> {
 
     /// The rules at the tip of the draft.
     pub(super) fn read_rules(&mut self) -> Result<Result<Version, Problems>, BotError> {
-        let entry = self.draft.find(Rules::FOLDER)?;
-        Ok(self.rulebook.read_entry(self.draft.objects(), entry)?)
+        let found = self.draft.find(Rules::FOLDER)?;
+        Ok(self.rulebook.read_found(self.draft.objects(), found)?)
     }
 
     /// Something that cannot be decided: it waits for a mend, until its author takes it back or time is up.

@@ -302,10 +302,10 @@ fn recommendation(
             "only the bot writes here: an agent adds `recommendation.yaml` and nothing else",
         );
     }
-    if draft.objects().blob_size(new.id)? > crate::domain::yaml::MAX_BYTES {
+    let objects = draft.objects();
+    let Some(bytes) = objects.read_blob_up_to(new.id, crate::domain::yaml::MAX_BYTES)? else {
         return fail("the file is too large: at most 64 KiB");
-    }
-    let bytes = draft.objects().read_blob(new.id)?;
+    };
     let document = match Recommendation::read(&path, &bytes) {
         Ok(document) => document,
         Err(problems) => return Ok(Err(problems)),
@@ -380,7 +380,10 @@ pub fn yaml_files(
         if let (Mode::File, Ok(name)) = (entry.mode, std::str::from_utf8(&entry.name))
             && name.ends_with(".yaml")
         {
-            files.push((format!("{folder}/{name}"), objects.read_blob(entry.id)?));
+            files.push((
+                format!("{folder}/{name}"),
+                objects.read_blob(entry.id)?.to_vec(),
+            ));
         }
     }
     Ok(files)

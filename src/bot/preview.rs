@@ -86,7 +86,7 @@ pub(super) fn differences(document: &Recommendation, situation: &Situation) -> V
         let present: BTreeSet<&Value> = document
             .targets
             .iter()
-            .filter_map(|target| situation.targets.get(target)?.parameters.get(name))
+            .filter_map(|target| situation.find_target(target)?.parameters.get(name))
             .collect();
         let before = match (present.len(), present.first()) {
             (1, Some(value)) => Before::Is((*value).clone()),

@@ -109,8 +109,8 @@ fn kept(changes: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
 
 fn not_a_mapping(file: &str, node: &Node<'_>, key: &str) -> Problems {
     Problem {
-        line: Some(node.mark.line),
-        column: Some(node.mark.column),
+        line: Some(node.mark.line.into()),
+        column: Some(node.mark.column.into()),
         key: (!key.is_empty()).then(|| key.to_owned()),
         ..Problem::of_file(file, "expected a mapping whose keys can be set")
     }

@@ -4,6 +4,7 @@
 //! once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Finished;
 use crate::domain::documents::Recommendation;
@@ -17,7 +18,7 @@ use crate::rules::governance::Governance;
 pub fn apply(
     about: &Recommendation,
     effect: Effect,
-    present: &BTreeMap<TargetName, Vec<u8>>,
+    present: &BTreeMap<TargetName, Arc<[u8]>>,
     governance: &Governance,
 ) -> (Files, Finished) {
     match changed_files(about, effect, present, governance) {

@@ -3,6 +3,8 @@
 //! A test is decided by the same code as a proposal, so that what a test shows is what will
 //! happen. A failure says what was expected, what came out, and why.
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 
 use crate::domain::documents::{Assessment, Recommendation, RecommendationSchema, Requirement};
@@ -31,7 +33,7 @@ pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
                     parameters: given.parameters.clone(),
                     rehearsal: None,
                 };
-                (name.clone(), known)
+                (name.clone(), Arc::new(known))
             })
             .collect(),
         agent_registered: test.recommend.agent.is_none()

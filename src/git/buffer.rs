@@ -167,7 +167,8 @@ impl ObjectBuffer {
             offset = offset.saturating_sub(distance);
         };
         for delta in deltas.iter().rev() {
-            content = pack::apply_delta(&content, delta).ok_or_else(broken)?;
+            content =
+                pack::apply_delta(&content, delta, pack::MAX_OBJECT_LEN).ok_or_else(broken)?;
         }
         Ok(Some((place.kind, content)))
     }

@@ -42,7 +42,7 @@ pub use diff::Change;
 pub use error::GitError;
 pub use history::FirstParents;
 pub use maintenance::{Maintenance, consolidate};
-pub use objects::{Entry, Kind, Mode, blob_id};
+pub use objects::{Entry, Found, Kind, Mode, blob_id};
 pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate};
 pub use remote::{Push, Pushed, Remote};

@@ -138,11 +138,12 @@ fn push_copy(out: &mut Vec<u8>, mut offset: usize, mut len: usize) {
     }
 }
 
-/// Makes an object from the one that it is a delta of; none if the delta does not fit the base or itself.
-pub(super) fn apply_delta(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
+/// Makes an object from the one that it is a delta of; none if the delta does not fit the base or itself, or if
+/// the object is larger than so many bytes.
+pub(super) fn apply_delta(base: &[u8], delta: &[u8], most: usize) -> Option<Vec<u8>> {
     let (base_len, rest) = take_varint(delta)?;
     let (len, mut rest) = take_varint(rest)?;
-    if base_len != base.len() || len > MAX_OBJECT_LEN {
+    if base_len != base.len() || len > most {
         return None;
     }
     let mut out = Vec::with_capacity(len);

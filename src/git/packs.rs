@@ -98,17 +98,19 @@ impl Packs {
         }
     }
 
-    /// The kind and content of an object; none if it has to be looked for otherwise.
-    pub(super) fn read(&mut self, id: Sha) -> Option<(Kind, Arc<[u8]>)> {
+    /// The kind and content of an object; none if it has to be looked for otherwise, also if it is made from
+    /// anything that is larger than so many bytes.
+    pub(super) fn read(&mut self, id: Sha, most: usize) -> Option<(Kind, Arc<[u8]>)> {
         let places = (self.last..self.packs.len()).chain(0..self.last);
         let (place, offset) = places
             .into_iter()
             .find_map(|place| Some((place, self.packs.get(place)?.find(id)?)))?;
         self.last = place;
-        self.read_at(place, offset)
+        self.read_at(place, offset, most)
+            .filter(|(_, content)| content.len() <= most)
     }
 
-    fn read_at(&mut self, place: usize, offset: u64) -> Option<(Kind, Arc<[u8]>)> {
+    fn read_at(&mut self, place: usize, offset: u64, most: usize) -> Option<(Kind, Arc<[u8]>)> {
         let packs = Arc::clone(&self.packs);
         let pack = packs.get(place)?;
         let mut deltas: Vec<(u64, Arc<[u8]>)> = Vec::new();
@@ -117,7 +119,7 @@ impl Packs {
             if let Some(known) = self.bases.find((place, at)) {
                 break known;
             }
-            let (made, content) = self.decode(pack, (place, at))?;
+            let (made, content) = self.decode(pack, (place, at), most)?;
             let base = match made {
                 Made::Whole(kind) => {
                     // Nothing is made from most commits and files that are whole.
@@ -136,14 +138,19 @@ impl Packs {
             }
         };
         for (at, delta) in deltas.iter().rev() {
-            content = pack::apply_delta(&content, delta)?.into();
+            content = pack::apply_delta(&content, delta, most)?.into();
             self.keep_base((place, *at), kind, &content);
         }
         Some((kind, content))
     }
 
     /// What stands at a place of a pack: an object, or the delta that makes it.
-    fn decode(&mut self, pack: &Pack, (place, offset): At) -> Option<(Made, Arc<[u8]>)> {
+    fn decode(
+        &mut self,
+        pack: &Pack,
+        (place, offset): At,
+        most: usize,
+    ) -> Option<(Made, Arc<[u8]>)> {
         let start = offset - offset % PIECE;
         let slot = usize::try_from(start / PIECE).ok()? % PIECES;
         let piece = self.pieces.get_mut(slot)?;
@@ -151,13 +158,13 @@ impl Packs {
             piece.fill(pack, (place, start))?;
         }
         let bytes = piece.bytes.get(usize::try_from(offset - start).ok()?..)?;
-        let head = pack::head(bytes)?;
+        let head = pack::head(bytes).filter(|head| head.size <= most)?;
         // What deflating adds at most to what cannot be deflated.
-        let most = head.len + head.size.checked_add(head.size / 512 + 64)?;
-        let content = if most <= bytes.len() || most > pack::MAX_OBJECT_LEN {
+        let deflated = head.len + head.size.checked_add(head.size / 512 + 64)?;
+        let content = if deflated <= bytes.len() || deflated > pack::MAX_OBJECT_LEN {
             self.inflate.content(bytes.get(head.len..)?, head.size)?
         } else {
-            let bytes = pack.data.read(offset, most)?;
+            let bytes = pack.data.read(offset, deflated)?;
             self.inflate.content(bytes.get(head.len..)?, head.size)?
         };
         Some((head.made, content.into()))

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::buffer::ObjectBuffer;
 use super::commit::{Commit, StoredCommit};
 use super::error::{During, GitError, Result};
-use super::objects::{self, Entry, Kind, Mode};
+use super::objects::{self, Entry, Found, Kind, Mode};
+use super::pack::MAX_OBJECT_LEN;
 use super::repository::{Repository, oid};
 use crate::domain::ids::Sha;
 
@@ -28,7 +29,7 @@ impl Objects<'_> {
         {
             return Ok((kind, T::from(&content)));
         }
-        if let Some((kind, content)) = self.read_packed(id)? {
+        if let Some((kind, content)) = self.read_packed(id, MAX_OBJECT_LEN)? {
             return Ok((kind, T::from(&content)));
         }
         let during = || format!("read the object `{id}`");
@@ -49,10 +50,11 @@ impl Objects<'_> {
         Ok((kind, T::from(object.data())))
     }
 
-    /// By the shorter way, where this handle has one; none if the object has to be looked for otherwise.
-    fn read_packed(&self, id: Sha) -> Result<Option<(Kind, Arc<[u8]>)>> {
+    /// By the shorter way, where this handle has one; none if the object has to be looked for otherwise, as those
+    /// that are larger than so many bytes.
+    fn read_packed(&self, id: Sha, most: usize) -> Result<Option<(Kind, Arc<[u8]>)>> {
         let mut packs = self.repo.packs.borrow_mut();
-        let packed = packs.as_mut().and_then(|packs| packs.read(id));
+        let packed = packs.as_mut().and_then(|packs| packs.read(id, most));
         if let Some((kind, content)) = &packed {
             self.check_id(id, *kind, content)?;
         }
@@ -85,7 +87,7 @@ impl Objects<'_> {
 
     /// As [`Objects::read_kind`], without a copy of what is packed.
     fn read_shared(&self, id: Sha, wanted: Kind) -> Result<Arc<[u8]>> {
-        match self.read_packed(id)? {
+        match self.read_packed(id, MAX_OBJECT_LEN)? {
             Some((kind, content)) if kind == wanted => Ok(content),
             _ => self.read_kind_into(id, wanted),
         }
@@ -108,8 +110,19 @@ impl Objects<'_> {
     }
 
     /// The content of a file.
-    pub fn read_blob(&self, id: Sha) -> Result<Vec<u8>> {
-        self.read_kind(id, Kind::Blob)
+    pub fn read_blob(&self, id: Sha) -> Result<Arc<[u8]>> {
+        self.read_shared(id, Kind::Blob)
+    }
+
+    /// The content of a file, unless it is larger than so many bytes: then it is not even read.
+    pub fn read_blob_up_to(&self, id: Sha, most: usize) -> Result<Option<Arc<[u8]>>> {
+        if let Some((Kind::Blob, content)) = self.read_packed(id, most)? {
+            return Ok(Some(content));
+        }
+        if self.blob_size(id)? > most {
+            return Ok(None);
+        }
+        self.read_blob(id).map(Some)
     }
 
     /// The length of a file's content in bytes, without reading it if it is stored.
@@ -150,7 +163,7 @@ impl Objects<'_> {
     }
 
     /// What lies at this path (`a/b/c`) below a tree; `None` if nothing does.
-    pub fn entry_at(&self, tree: Sha, path: &str) -> Result<Option<Entry>> {
+    pub fn entry_at(&self, tree: Sha, path: &str) -> Result<Option<Found>> {
         let (folder, name) = match path.rsplit_once('/') {
             None => (Some(tree), path),
             Some((folder, name)) => (self.folder_at(tree, folder)?, name),
@@ -161,36 +174,41 @@ impl Objects<'_> {
         }
     }
 
-    /// The folder at this path below a tree; `None` if there is none. Who asks for one file of a case asks for the
-    /// next one, so the answer is remembered.
+    /// The folder at this path below a tree; `None` if there is none.
     fn folder_at(&self, tree: Sha, path: &str) -> Result<Option<Sha>> {
-        if let Some((in_tree, at, folder)) = &*self.repo.last_folder.borrow()
-            && (*in_tree, at.as_str()) == (tree, path)
-        {
-            return Ok(Some(*folder));
+        // One step from the root is soon done, and must not make us forget the way to the cases.
+        if !path.contains('/') {
+            return self.folder_in(tree, path);
         }
-        let mut folder = tree;
-        for name in path.split('/') {
-            match self.entry_in(folder, name)? {
-                Some(entry) if entry.mode == Mode::Tree => folder = entry.id,
-                _ => return Ok(None),
+        let mut way = self.repo.last_way.borrow_mut();
+        let (mut folder, rest) = way.keep_common(tree, path);
+        for name in rest.into_iter().flat_map(|rest| rest.split('/')) {
+            match self.folder_in(folder, name)? {
+                Some(found) => folder = found,
+                None => return Ok(None),
             }
+            way.go_on(name, folder);
         }
-        let known = (tree, path.to_owned(), folder);
-        self.repo.last_folder.replace(Some(known));
         Ok(Some(folder))
     }
 
-    fn entry_in(&self, folder: Sha, name: &str) -> Result<Option<Entry>> {
+    fn folder_in(&self, folder: Sha, name: &str) -> Result<Option<Sha>> {
+        let entry = self.entry_in(folder, name)?;
+        Ok(entry
+            .filter(|entry| entry.mode == Mode::Tree)
+            .map(|entry| entry.id))
+    }
+
+    fn entry_in(&self, folder: Sha, name: &str) -> Result<Option<Found>> {
         let content = self.read_raw_tree(folder)?;
         let entry = objects::find_entry(&content, name.as_bytes());
         let entry = entry.map_err(|error| in_tree(folder, &error))?;
-        Ok(entry.map(objects::RawEntry::to_entry))
+        Ok(entry.map(objects::RawEntry::found))
     }
 
     /// The content of the regular file at this path; `None` if nothing is there, an error if something
     /// else is.
-    pub fn read_path(&self, tree: Sha, path: &str) -> Result<Option<Vec<u8>>> {
+    pub fn read_path(&self, tree: Sha, path: &str) -> Result<Option<Arc<[u8]>>> {
         let Some(entry) = self.entry_at(tree, path)? else {
             return Ok(None);
         };
@@ -216,6 +234,43 @@ impl Objects<'_> {
     }
 }
 
+/// The folders on the way to what was asked for last: who asks for one file of a case asks for the next one, and
+/// then for the next case, which mostly lies beside it.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    tree: Option<Sha>,
+    path: String,
+    /// Where in the path the name of each folder ends, and which folder it is; the outermost first.
+    folders: Vec<(usize, Sha)>,
+}
+
+impl Way {
+    /// Goes back to where the way to this path parts; gives that folder, and the rest of the path if there is any.
+    fn keep_common<'p>(&mut self, tree: Sha, path: &'p str) -> (Sha, Option<&'p str>) {
+        let same_tree = self.tree.replace(tree) == Some(tree);
+        let is_common = |(end, _): &&(usize, Sha)| {
+            let next = path.as_bytes().get(*end);
+            path.get(..*end) == self.path.get(..*end) && matches!(next, None | Some(b'/'))
+        };
+        let common = self.folders.iter().take_while(is_common).count();
+        self.folders.truncate(if same_tree { common } else { 0 });
+        let Some((end, folder)) = self.folders.last().copied() else {
+            self.path.clear();
+            return (tree, Some(path));
+        };
+        self.path.truncate(end);
+        (folder, path.get(end + 1..))
+    }
+
+    fn go_on(&mut self, name: &str, folder: Sha) {
+        if !self.folders.is_empty() {
+            self.path.push('/');
+        }
+        self.path.push_str(name);
+        self.folders.push((self.path.len(), folder));
+    }
+}
+
 pub(super) fn in_tree(id: Sha, error: &GitError) -> GitError {
     GitError::new(format!("cannot read the tree `{id}`: {error}"))
 }
@@ -238,7 +293,7 @@ impl Repository {
     }
 
     /// See [`Objects::read_blob`].
-    pub fn read_blob(&self, id: Sha) -> Result<Vec<u8>> {
+    pub fn read_blob(&self, id: Sha) -> Result<Arc<[u8]>> {
         self.objects().read_blob(id)
     }
 
@@ -258,12 +313,12 @@ impl Repository {
     }
 
     /// See [`Objects::entry_at`].
-    pub fn entry_at(&self, tree: Sha, path: &str) -> Result<Option<Entry>> {
+    pub fn entry_at(&self, tree: Sha, path: &str) -> Result<Option<Found>> {
         self.objects().entry_at(tree, path)
     }
 
     /// See [`Objects::read_path`].
-    pub fn read_path(&self, tree: Sha, path: &str) -> Result<Option<Vec<u8>>> {
+    pub fn read_path(&self, tree: Sha, path: &str) -> Result<Option<Arc<[u8]>>> {
         self.objects().read_path(tree, path)
     }
 

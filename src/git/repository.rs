@@ -8,6 +8,7 @@ use std::sync::{Arc, Once};
 use super::ancestry::Ancestry;
 use super::error::{During, GitError, Result};
 use super::packs::Packs;
+use super::read::Way;
 use super::recent::Recent;
 use super::step;
 use crate::domain::ids::Sha;
@@ -25,8 +26,7 @@ pub struct Repository {
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
     pub(super) trees: RefCell<Recent<Sha, Arc<[u8]>, RECENT_TREES>>,
-    /// The folder that was found last: in which tree, at which path, and which it is.
-    pub(super) last_folder: RefCell<Option<(Sha, String, Sha)>>,
+    pub(super) last_way: RefCell<Way>,
     /// For who reads much: another way to what is packed.
     pub(super) packs: RefCell<Option<Packs>>,
     /// Whether every object that is read is hashed again.
@@ -129,7 +129,7 @@ impl Repository {
             inner,
             ancestry: RefCell::default(),
             trees: RefCell::default(),
-            last_folder: RefCell::default(),
+            last_way: RefCell::default(),
             packs: RefCell::default(),
             checks_ids: Cell::new(false),
         })
@@ -214,7 +214,7 @@ impl Repository {
         self.checks_ids.set(true);
         // What was read before was not checked.
         self.trees.take();
-        self.last_folder.take();
+        self.last_way.take();
     }
 }
 

@@ -1,9 +1,11 @@
 //! An editable copy of a tree that is kept from commit to commit: only folders on the way to a change
 //! are read, once, and only changed ones are written.
 
+use std::sync::Arc;
+
 use super::buffer::ObjectBuffer;
 use super::error::{GitError, Result};
-use super::objects::{Entry, Mode, check_name};
+use super::objects::{Found, Mode, check_name};
 use super::read::Objects;
 use super::tree_node::Node;
 use crate::domain::ids::Sha;
@@ -56,7 +58,7 @@ impl TreeEditor {
 
     /// What is at this path (`a/b/c`); `None` if nothing is. A folder that was changed has its former
     /// id, or zeros if it is new, until it is written.
-    pub fn find(&mut self, objects: Objects<'_>, path: &str) -> Result<Option<Entry>> {
+    pub fn find(&mut self, objects: Objects<'_>, path: &str) -> Result<Option<Found>> {
         let clock = self.clock;
         let mut node = self.root(objects)?;
         let (folders, name) = split(path)?;
@@ -66,12 +68,12 @@ impl TreeEditor {
                 None => return Ok(None),
             }
         }
-        Ok(node.find(name).map(super::objects::RawEntry::to_entry))
+        Ok(node.find(name).map(super::objects::RawEntry::found))
     }
 
     /// The content of the regular file at this path; `None` if nothing is there, an error if something
     /// else is.
-    pub fn read(&mut self, objects: Objects<'_>, path: &str) -> Result<Option<Vec<u8>>> {
+    pub fn read(&mut self, objects: Objects<'_>, path: &str) -> Result<Option<Arc<[u8]>>> {
         match self.find(objects, path)? {
             None => Ok(None),
             Some(entry) if matches!(entry.mode, Mode::File | Mode::Executable) => {

@@ -4,6 +4,8 @@
 //! race throws the draft away and decides again. A draft keeps its tree in memory, so a thousand
 //! events cost no more than a thousand times one.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -14,7 +16,7 @@ use crate::domain::mode::Mode;
 use crate::domain::yaml;
 use crate::gate::permit::MergePermit;
 use crate::git::{
-    Change, Entry, Mode as FileMode, NewCommit, ObjectBuffer, Objects, Repository, Signature,
+    Change, Found, Mode as FileMode, NewCommit, ObjectBuffer, Objects, Repository, Signature,
     SigningKey, TreeEditor,
 };
 use crate::rules::governance::{self, Signing};
@@ -109,7 +111,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When a folder on the way cannot be read.
-    pub fn find(&mut self, path: &str) -> Result<Option<Entry>> {
+    pub fn find(&mut self, path: &str) -> Result<Option<Found>> {
         Ok(self.tree.find(self.repo.with(&self.buffer), path)?)
     }
 
@@ -117,7 +119,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>> {
+    pub fn read(&mut self, path: &str) -> Result<Option<Arc<[u8]>>> {
         Ok(self.tree.read(self.repo.with(&self.buffer), path)?)
     }
 
@@ -125,7 +127,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read_file(&mut self, path: &str) -> Result<Option<(Sha, Vec<u8>)>> {
+    pub fn read_file(&mut self, path: &str) -> Result<Option<(Sha, Arc<[u8]>)>> {
         match self
             .find(path)?
             .filter(|entry| entry.mode == FileMode::File)
@@ -435,7 +437,7 @@ impl<'r> Draft<'r> {
         let Some(bytes) = self.objects().read_path(folder, name)? else {
             return Ok(None);
         };
-        let files = RuleFiles::from([(governance::PATH.to_owned(), bytes)]);
+        let files = RuleFiles::from([(governance::PATH.to_owned(), bytes.to_vec())]);
         Ok(governance::read(&files)?.signing)
     }
 }

@@ -19,9 +19,9 @@ use crate::rules::Rules;
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
     /// Those that exist, the rehearsals of the named ones included.
-    pub known: BTreeMap<TargetName, KnownTarget>,
+    pub known: BTreeMap<TargetName, Arc<KnownTarget>>,
     /// The files of the named ones, byte for byte.
-    pub files: BTreeMap<TargetName, Vec<u8>>,
+    pub files: BTreeMap<TargetName, Arc<[u8]>>,
     /// Their blob ids: equal ids, equal facts.
     pub blobs: BTreeMap<TargetName, Sha>,
 }
@@ -53,7 +53,7 @@ pub fn targets(
 /// As [`targets`].
 pub fn targets_by<E>(
     about: &Recommendation,
-    mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Vec<u8>)>, E>,
+    mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Arc<[u8]>)>, E>,
 ) -> Result<Result<Targets, Problems>, E> {
     gather(about, |path| {
         let file = read_file(path)?;
@@ -62,19 +62,19 @@ pub fn targets_by<E>(
 }
 
 /// A target's file as it was read, or why it could not be.
-type ReadTarget = Result<Arc<TargetFile>, Problems>;
+type ReadTarget = Result<TargetFile, Problems>;
 
 /// A target's file, byte for byte and as risk sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct TargetFile {
-    bytes: Vec<u8>,
-    known: KnownTarget,
+    bytes: Arc<[u8]>,
+    known: Arc<KnownTarget>,
 }
 
 impl TargetFile {
-    fn read(path: &str, bytes: Vec<u8>) -> ReadTarget {
-        let known = KnownTarget::from(&yaml::read::<Target>(path, &bytes)?);
-        Ok(Arc::new(Self { bytes, known }))
+    fn read(path: &str, bytes: Arc<[u8]>) -> ReadTarget {
+        let known = KnownTarget::from(yaml::read::<Target>(path, &bytes)?).into();
+        Ok(Self { bytes, known })
     }
 }
 
@@ -82,7 +82,7 @@ impl TargetFile {
 /// does not.
 #[derive(Debug, Default)]
 pub struct TargetBook {
-    files: HashMap<Sha, Arc<TargetFile>>,
+    files: HashMap<Sha, TargetFile>,
 }
 
 /// How many versions of targets are kept before the oldest knowledge is thrown away.
@@ -107,14 +107,14 @@ impl TargetBook {
                 return Ok(None);
             };
             if let Some(known) = self.files.get(&blob) {
-                return Ok(Some((blob, Ok(Arc::clone(known)))));
+                return Ok(Some((blob, Ok(known.clone()))));
             }
             let read = TargetFile::read(path, objects.read_blob(blob)?);
             if let Ok(file) = &read {
                 if self.files.len() >= MOST_FILES {
                     self.files.clear();
                 }
-                self.files.insert(blob, Arc::clone(file));
+                self.files.insert(blob, file.clone());
             }
             Ok(Some((blob, read)))
         })
@@ -137,8 +137,8 @@ fn gather<E>(
         };
         rehearsals.extend(file.known.rehearsal.clone());
         targets.blobs.insert(name.clone(), blob);
-        targets.files.insert(name.clone(), file.bytes.clone());
-        targets.known.insert(name.clone(), file.known.clone());
+        targets.files.insert(name.clone(), file.bytes);
+        targets.known.insert(name.clone(), file.known);
     }
     for name in rehearsals {
         if targets.known.contains_key(&name) {
@@ -146,7 +146,7 @@ fn gather<E>(
         }
         // A rehearsal only ever serves a suggestion, so an unreadable one is left out.
         if let Some((_, Ok(file))) = find(&Target::path_of(&name))? {
-            targets.known.insert(name, file.known.clone());
+            targets.known.insert(name, file.known);
         }
     }
     Ok(Ok(targets))

@@ -59,7 +59,7 @@ impl Then {
             return Ok(Self(None));
         };
         let situation = facts::situation(about, &targets, contributions, &version.rules);
-        let level = risk::assess(about, &situation, &version.rules).level;
+        let (_, level) = risk::rate(about, &situation, &version.rules);
         Ok(Self(Some((targets, level))))
     }
 }

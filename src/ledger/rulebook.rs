@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::Sha;
 use crate::domain::problem::{Problem, Problems};
-use crate::git::{Entry, GitError, Mode, Objects};
+use crate::git::{Found, GitError, Mode, Objects};
 use crate::rules::{RuleFiles, Rules};
 
 /// A version of the rules, or what is wrong with it.
@@ -54,22 +54,22 @@ impl Rulebook {
         objects: Objects<'_>,
         root: Sha,
     ) -> Result<Result<Version, Problems>, GitError> {
-        let entry = objects.entry_at(root, Rules::FOLDER)?;
-        self.read_entry(objects, entry)
+        let found = objects.entry_at(root, Rules::FOLDER)?;
+        self.read_found(objects, found)
     }
 
-    /// The rules in the folder of this entry, for callers that have found it already.
+    /// The rules in this folder, for callers that have found it already.
     ///
     /// # Errors
     /// As [`Rulebook::read`].
-    pub fn read_entry(
+    pub fn read_found(
         &mut self,
         objects: Objects<'_>,
-        entry: Option<Entry>,
+        found: Option<Found>,
     ) -> Result<Result<Version, Problems>, GitError> {
-        let Some(tree) = entry
-            .filter(|entry| entry.mode == Mode::Tree)
-            .map(|entry| entry.id)
+        let Some(tree) = found
+            .filter(|found| found.mode == Mode::Tree)
+            .map(|found| found.id)
         else {
             let message = "there are no rules on `main`: nothing can be decided; restore the folder or start anew with `countersign init`";
             return Ok(Err(Problem::of_file(Rules::FOLDER, message).into()));
@@ -107,7 +107,10 @@ pub fn rule_files(objects: Objects<'_>, tree: Sha) -> Result<RuleFiles, GitError
     for (folder, path) in [("", "rules"), ("tests", "rules/tests")] {
         for entry in objects.list_dir(tree, folder)? {
             if let (Mode::File, Ok(name)) = (entry.mode, std::str::from_utf8(&entry.name)) {
-                files.insert(format!("{path}/{name}"), objects.read_blob(entry.id)?);
+                files.insert(
+                    format!("{path}/{name}"),
+                    objects.read_blob(entry.id)?.to_vec(),
+                );
             }
         }
     }

@@ -3,6 +3,7 @@
 //! It only computes; the executor `apply` has the result recorded, and `verify` computes it again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::documents::{Recommendation, Target};
 use crate::domain::ids::TargetName;
@@ -21,7 +22,7 @@ pub type Files = Vec<(String, Option<Vec<u8>>)>;
 pub fn changed_files(
     about: &Recommendation,
     effect: Effect,
-    present: &BTreeMap<TargetName, Vec<u8>>,
+    present: &BTreeMap<TargetName, Arc<[u8]>>,
     governance: &Governance,
 ) -> Result<Files, String> {
     let mut files = Files::new();

@@ -225,10 +225,10 @@ impl<'v> Search<'v> {
             .get(candidate.target)
             .and_then(|plan| plan.targets.as_ref())
         {
-            let known = &self.base.situation.targets;
+            let situation = self.base.situation;
             subject.targets = targets
                 .iter()
-                .map(|name| (*name, known.get(*name)))
+                .map(|name| (*name, situation.find_target(name)))
                 .collect();
         }
         for edit in self.edits(candidate) {

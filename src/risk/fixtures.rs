@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use chrono::DateTime;
 
@@ -100,7 +100,7 @@ pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> Situation {
     Situation {
         targets: targets
             .iter()
-            .map(|(name, known)| (name.parse().unwrap(), known.clone()))
+            .map(|(name, known)| (name.parse().unwrap(), Arc::new(known.clone())))
             .collect(),
         agent_registered: true,
         unattributed: false,

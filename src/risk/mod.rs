@@ -24,6 +24,6 @@ mod words;
 
 pub use counterfactual::{Reduction, lasting_triggers, reductions};
 pub use explain::Explanation;
-pub use score::{assess, assess_governance_change};
+pub use score::{assess, assess_governance_change, rate};
 pub use situation::{KnownTarget, Situation};
 pub use words::code_span;

@@ -57,6 +57,17 @@ impl<'a> Measured<'a> {
         ];
         contributions.into_iter().sum()
     }
+
+    /// The score, lifted if any trigger fires, and the level that it means.
+    fn score(&self, is_triggered: bool, governance: &Governance) -> (Score, Level) {
+        let sum = self.sum(governance);
+        let score = if is_triggered {
+            sum.max(governance.trigger_score)
+        } else {
+            sum
+        };
+        (score, governance.level_of(score))
+    }
 }
 
 /// How risky a recommendation is: a pure function, the same for ever from the same three inputs.
@@ -68,15 +79,10 @@ pub fn assess(recommendation: &Recommendation, situation: &Situation, rules: &Ru
     let subject = Subject::new(recommendation, situation, rules);
     let measured = Measured::of(&subject);
     let triggers = triggers::fired(&subject, &measured);
-    let sum = measured.sum(governance);
-    let score = if triggers.is_empty() {
-        sum
-    } else {
-        sum.max(governance.trigger_score)
-    };
+    let (score, level) = measured.score(!triggers.is_empty(), governance);
     Assessment {
         score,
-        level: governance.level_of(score),
+        level,
         factors: vec![
             measured.environment.factor(governance),
             measured.parameters.factor(governance),
@@ -85,6 +91,18 @@ pub fn assess(recommendation: &Recommendation, situation: &Situation, rules: &Ru
         ],
         triggers,
     }
+}
+
+/// The score and the level that [`assess`] gives, without the words: for whoever asks about a whole trail.
+pub fn rate(
+    recommendation: &Recommendation,
+    situation: &Situation,
+    rules: &Rules,
+) -> (Score, Level) {
+    let subject = Subject::new(recommendation, situation, rules);
+    let measured = Measured::of(&subject);
+    let is_triggered = triggers::any_fires(&subject, &measured);
+    measured.score(is_triggered, &rules.governance)
 }
 
 /// How risky a change of the rules, targets, agents or people is: always HIGH, by one trigger.

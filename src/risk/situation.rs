@@ -1,6 +1,7 @@
 //! What is so on `main`, as far as risk depends on it: the facts that no claim can change.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::documents::Target;
 use crate::domain::ids::{ParameterName, TargetName};
@@ -17,12 +18,12 @@ pub struct KnownTarget {
     pub rehearsal: Option<TargetName>,
 }
 
-impl From<&Target> for KnownTarget {
-    fn from(target: &Target) -> Self {
+impl From<Target> for KnownTarget {
+    fn from(target: Target) -> Self {
         Self {
-            environment: target.environment.clone(),
-            parameters: target.parameters.clone(),
-            rehearsal: target.rehearsal.clone(),
+            environment: target.environment,
+            parameters: target.parameters,
+            rehearsal: target.rehearsal,
         }
     }
 }
@@ -30,10 +31,18 @@ impl From<&Target> for KnownTarget {
 /// Everything outside the recommendation and the rules that the risk depends on.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Situation {
-    /// Those of the named targets, and of their rehearsals, that exist on `main`.
-    pub targets: BTreeMap<TargetName, KnownTarget>,
+    /// Those of the named targets, and of their rehearsals, that exist on `main`. Shared, because many cases are
+    /// about the same.
+    pub targets: BTreeMap<TargetName, Arc<KnownTarget>>,
     /// Whether the proposing agent is listed in `rules/agents.yaml`.
     pub agent_registered: bool,
     /// Whether a commit of the branch is by nobody that the rules know.
     pub unattributed: bool,
+}
+
+impl Situation {
+    /// What `main` says of a target; none if it does not exist there.
+    pub fn find_target(&self, name: &TargetName) -> Option<&KnownTarget> {
+        self.targets.get(name).map(Arc::as_ref)
+    }
 }

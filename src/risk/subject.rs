@@ -39,7 +39,7 @@ impl<'a> Subject<'a> {
             action: &recommendation.action,
             action_type: rules.actions.get(&recommendation.action),
             targets: targets
-                .map(|name| (name, situation.targets.get(name)))
+                .map(|name| (name, situation.find_target(name)))
                 .collect(),
             changes: recommendation.changes.iter().collect(),
             situation,

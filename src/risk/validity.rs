@@ -106,7 +106,7 @@ pub(crate) fn unmet<'a>(
 ) -> impl Iterator<Item = (&'a str, String)> {
     recommendation.expects.iter().flat_map(move |(name, expected)| {
         targets.clone().filter_map(move |target| {
-            let known = situation.targets.get(target);
+            let known = situation.find_target(target);
             let present = known.and_then(|known| known.parameters.get(name)).unwrap_or(&Value::Null);
             (present != expected).then(|| {
                 let message = format!(

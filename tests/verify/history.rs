@@ -88,8 +88,15 @@ fn reordered_commits_stand_on_others() {
     let files: Vec<(String, Edit)> = ["decision.yaml", "recommendation.yaml"]
         .map(|name| {
             let path = format!("{expired}/{name}");
-            let text =
-                String::from_utf8(world.repo.read_path(two.tree, &path).unwrap().unwrap()).unwrap();
+            let text = String::from_utf8(
+                world
+                    .repo
+                    .read_path(two.tree, &path)
+                    .unwrap()
+                    .unwrap()
+                    .to_vec(),
+            )
+            .unwrap();
             (path, Edit::Put(text))
         })
         .into();

@@ -338,7 +338,8 @@ impl World {
             .filter(|path| path.ends_with("/decision.yaml"));
         let mended = decisions.map(|path| {
             let mut text =
-                String::from_utf8(self.repo.read_path(after, &path).unwrap().unwrap()).unwrap();
+                String::from_utf8(self.repo.read_path(after, &path).unwrap().unwrap().to_vec())
+                    .unwrap();
             for (from, to) in renamed {
                 text = text.replace(from, to);
             }
@@ -420,7 +421,7 @@ impl World {
                 .repo
                 .read_path(tree, path)
                 .unwrap()
-                .map(|bytes| String::from_utf8(bytes).unwrap());
+                .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
             let present = texts.remove(path.as_str()).unwrap_or(stored);
             let text = match (edit, present) {
                 (Edit::Replace(from, to), Some(text)) => {

@@ -10,8 +10,9 @@ mod recommendation;
 mod target;
 
 pub use decision::{
-    AccountRecord, Assessment, CountedApproval, Decision, FactorScore, FiredTrigger, IgnoredReview,
-    PullRecord, Rejection, RejectionCategory, Requirement, Role, RulesRecord, Status,
+    AccountRecord, Assessment, CountedApproval, Decision, DecisionSchema, FactorScore,
+    FiredTrigger, IgnoredReview, PullRecord, Rejection, RejectionCategory, Requirement, Role,
+    RulesRecord, Status,
 };
 pub use freeze::Freeze;
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};

@@ -47,7 +47,7 @@ struct Line<'a> {
     start: usize,
     /// How far it is indented: its column, from 0.
     indent: usize,
-    number: u64,
+    number: u32,
 }
 
 impl<'a> Line<'a> {
@@ -70,7 +70,7 @@ impl<'a> Line<'a> {
     fn mark(self) -> Mark {
         Mark {
             line: self.number,
-            column: u64::try_from(self.indent + 1).unwrap_or(u64::MAX),
+            column: u32::try_from(self.indent + 1).unwrap_or(u32::MAX),
         }
     }
 
@@ -84,7 +84,7 @@ struct Reader<'a> {
     /// Where the next line begins.
     next: usize,
     /// The number of the line before it.
-    number: u64,
+    number: u32,
     /// The line that is being read; none at the end.
     line: Option<Line<'a>>,
     depth: usize,

@@ -7,11 +7,11 @@ use serde::de::{Expected, Unexpected};
 use crate::domain::ids::quoted;
 use crate::domain::problem::Problem;
 
-/// Where something stands, both counted from 1.
+/// Where something stands, both counted from 1. A document is never so large that it takes more room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
-    pub(crate) line: u64,
-    pub(crate) column: u64,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
 }
 
 /// One step of a key path.
@@ -85,8 +85,8 @@ impl Error {
         };
         Problem {
             file: file.to_owned(),
-            line: mark.map(|mark| mark.line),
-            column: mark.map(|mark| mark.column),
+            line: mark.map(|mark| mark.line.into()),
+            column: mark.map(|mark| mark.column.into()),
             key: (!key.is_empty()).then_some(key),
             message,
         }

@@ -109,8 +109,8 @@ fn syntax_error(error: &ScanError) -> Error {
 
 fn mark_of(line: usize, column_from_0: usize) -> Mark {
     Mark {
-        line: u64::try_from(line).unwrap_or(u64::MAX),
-        column: u64::try_from(column_from_0.saturating_add(1)).unwrap_or(u64::MAX),
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column_from_0.saturating_add(1)).unwrap_or(u32::MAX),
     }
 }
 

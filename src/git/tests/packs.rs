@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::git::pack::MAX_OBJECT_LEN;
 use crate::git::packs::{Packs, search};
 
 /// A history with what packs are made of: a file that is edited (chains of deltas), one that is larger than a
@@ -79,7 +80,7 @@ fn assert_reads_all(dir: &Path) {
     for id in all {
         let (kind, content) = slow.objects().read(id).unwrap();
         let (packed_kind, packed) = packs
-            .read(id)
+            .read(id, MAX_OBJECT_LEN)
             .unwrap_or_else(|| panic!("{id} is not found"));
         assert_eq!((packed_kind, packed.as_ref()), (kind, content.as_slice()));
         assert_eq!(bulk.objects().read(id).unwrap(), (kind, content));
@@ -125,6 +126,34 @@ fn what_is_stored_later_and_what_is_packed_again_is_found() {
 }
 
 #[test]
+fn a_file_is_read_up_to_a_size_however_it_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    history(dir);
+    git(dir, &["gc", "-q"]);
+    let blobs = |dir| -> Vec<Sha> {
+        let is_blob = |id: &Sha| git(dir, &["cat-file", "-t", &id.to_string()]) == "blob\n";
+        ids(dir).into_iter().filter(is_blob).collect()
+    };
+    let packed = blobs(dir);
+    grow(dir, 60..61);
+    let slow = Repository::open(dir).unwrap();
+    let bulk = slow.for_bulk().unwrap();
+    assert!(packed.len() > 60 && blobs(dir).len() > packed.len());
+    // Twice, because what was read before is kept.
+    for id in blobs(dir).into_iter().chain(packed) {
+        let content = slow.read_blob(id).unwrap();
+        for repo in [&bulk, &slow] {
+            let up_to = |most| repo.objects().read_blob_up_to(id, most).unwrap();
+            assert_eq!(up_to(content.len()).as_ref(), Some(&content));
+            if let Some(less) = content.len().checked_sub(1) {
+                assert_eq!(up_to(less), None);
+            }
+        }
+    }
+}
+
+#[test]
 fn an_object_under_another_name_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
@@ -167,7 +196,7 @@ fn what_cannot_be_understood_is_left_to_libgit2() {
     let tip: Sha = git(dir, &["rev-parse", "main"]).trim().parse().unwrap();
     let is_read = || {
         all.iter()
-            .filter(|id| packs(dir).read(**id).is_some())
+            .filter(|id| packs(dir).read(**id, MAX_OBJECT_LEN).is_some())
             .count()
     };
 
@@ -197,7 +226,10 @@ fn what_cannot_be_understood_is_left_to_libgit2() {
     turned[12..end].iter_mut().for_each(|byte| *byte ^= 0x55);
     overwrite(&pack, &turned);
     let mut found = packs(dir);
-    assert!(all.iter().all(|id| found.read(*id).is_none()));
+    assert!(
+        all.iter()
+            .all(|id| found.read(*id, MAX_OBJECT_LEN).is_none())
+    );
     overwrite(&pack, &packed);
     assert_eq!(is_read(), all.len());
     assert_eq!(slow(tip), "commit\n");

@@ -46,8 +46,8 @@ fn what_we_store_git_reads() {
     let found = repo.read_commit(second).unwrap();
     assert!(found.valid_utf8 && found.message.starts_with("event 159\n"));
     assert_eq!(
-        repo.read_path(found.tree, path).unwrap().unwrap(),
-        theirs.as_bytes()
+        *repo.read_path(found.tree, path).unwrap().unwrap(),
+        *theirs.as_bytes()
     );
     let id = repo.entry_at(found.tree, path).unwrap().unwrap().id;
     assert_eq!(repo.blob_size(id).unwrap(), theirs.len());
@@ -110,7 +110,7 @@ fn a_failed_flush_leaves_nothing_behind_and_can_be_repeated() {
     );
     std::fs::remove_file(&pack).unwrap();
     buffer.flush(&repo).unwrap();
-    assert_eq!(repo.read_blob(id).unwrap(), b"content of some length");
+    assert_eq!(*repo.read_blob(id).unwrap(), *b"content of some length");
 }
 
 #[test]

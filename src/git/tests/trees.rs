@@ -33,8 +33,8 @@ fn an_editor_makes_the_trees_that_git_makes() {
         );
     }
     assert_eq!(
-        editor.read(repo.with(&buffer), "b/c/d/e").unwrap().unwrap(),
-        b"b/c/d/e"
+        *editor.read(repo.with(&buffer), "b/c/d/e").unwrap().unwrap(),
+        *b"b/c/d/e"
     );
     for path in ["a/x", "b/c/d/e", "z"] {
         git(&work, &["rm", "-q", "-f", path]);
@@ -134,6 +134,81 @@ fn many_random_edits_still_give_gits_trees() {
     }
     buffer.flush(&repo).unwrap();
     git(repo.path(), &["fsck", "--strict"]);
+}
+
+#[test]
+fn a_name_of_any_length_is_found_and_no_other() {
+    let (_dir, repo) = repo();
+    let (mut buffer, mut editor) = (ObjectBuffer::new(), TreeEditor::new(None));
+    let names: Vec<String> = (1..40)
+        .flat_map(|len| ["x", "y"].map(|end| format!("{}{end}", "a".repeat(len - 1))))
+        .collect();
+    for name in &names {
+        let blob = buffer.put_blob(name.as_bytes());
+        // The same names at the root, and where the way to them parts late or early.
+        for path in [
+            name.clone(),
+            format!("d/e/{name}"),
+            format!("d/ee/{name}/f"),
+        ] {
+            editor
+                .insert(repo.with(&buffer), &path, Mode::File, blob)
+                .unwrap();
+        }
+    }
+    let root = editor.write(&mut buffer);
+    buffer.flush(&repo).unwrap();
+    let found = |tree: Sha, path: &str| repo.entry_at(tree, path).unwrap();
+    let git_says = git(repo.path(), &["ls-tree", "-r", "-t", &root.to_string()]);
+    assert_eq!(git_says.lines().count(), 4 * names.len() + 3);
+    for line in git_says.lines() {
+        let (entry, path) = line.split_once('\t').unwrap();
+        let mut words = entry.split(' ');
+        let mode = u32::from_str_radix(words.next().unwrap(), 8).unwrap();
+        let id: Sha = words.nth(1).unwrap().parse().unwrap();
+        let there = found(root, path).unwrap();
+        assert_eq!((there.mode.bits(), there.id), (mode, id), "{path}");
+    }
+    let below = found(root, "d").unwrap().id;
+    for name in &names {
+        let other = format!("b{}", &name[1..]);
+        for absent in [format!("{name}z"), other, name[..name.len() - 1].to_owned()] {
+            if names.contains(&absent) {
+                continue;
+            }
+            assert_eq!(found(root, &absent), None, "{absent}");
+            assert_eq!(found(root, &format!("d/e/{absent}")), None, "{absent}");
+            assert_eq!(found(root, &format!("d/ee/{absent}/f")), None, "{absent}");
+        }
+        // A path means something else in another tree.
+        assert_eq!(found(root, &format!("e/{name}")), None);
+        assert!(found(below, &format!("e/{name}")).is_some());
+    }
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_never_found() {
+    let (_dir, repo) = repo();
+    let blob = repo.inner.blob(b"x").unwrap();
+    for name in [
+        "a",
+        "seven_7",
+        "eight__8",
+        "nine____9",
+        "recommendation.yaml",
+    ] {
+        let entries = [("100644", name), ("100644", "between"), ("40000", name)];
+        let bytes = entries.map(|(mode, name)| {
+            let text = format!("{mode} {name}\0");
+            [text.as_bytes(), blob.as_bytes()].concat()
+        });
+        let odb = repo.inner.odb().unwrap();
+        let tree = odb.write(git2::ObjectType::Tree, &bytes.concat()).unwrap();
+        let tree: Sha = tree.to_string().parse().unwrap();
+        let error = repo.entry_at(tree, name).unwrap_err().to_string();
+        assert!(error.contains("there twice"), "{name}: {error}");
+        assert!(repo.entry_at(tree, "between").unwrap().is_some());
+    }
 }
 
 #[test]

@@ -2,9 +2,14 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
+
 use super::{Answer, Changed, Oversight};
-use crate::domain::documents::{Decision, Recommendation};
-use crate::domain::ids::{CaseId, Sha};
+use crate::domain::documents::{
+    AccountRecord, Decision, DecisionSchema, Recommendation, Requirement, Status,
+};
+use crate::domain::ids::{CaseId, PullNumber, Sha};
+use crate::domain::level::{Level, Score};
 use crate::domain::yaml;
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository};
@@ -30,6 +35,32 @@ pub enum Seen {
     },
     /// An execution ended.
     Ended { case: CaseId, success: Option<bool> },
+}
+
+/// What a backtest needs of a `decision.yaml`. Whether the rest of it is right is for `verify` to say.
+#[derive(Deserialize)]
+struct Then {
+    #[serde(rename = "schema")]
+    _schema: DecisionSchema,
+    status: Status,
+    pull: ThenPull,
+    risk: ThenRisk,
+    required: Requirement,
+}
+
+#[derive(Deserialize)]
+struct ThenPull {
+    number: PullNumber,
+    author: AccountRecord,
+    #[serde(default)]
+    pushers: Vec<AccountRecord>,
+    head: Sha,
+}
+
+#[derive(Deserialize)]
+struct ThenRisk {
+    score: Score,
+    level: Level,
 }
 
 /// So many commits of the bot are remembered before they are all forgotten.
@@ -92,8 +123,7 @@ impl<'a> Replayer<'a> {
         };
         let record = Decision::path_of(case);
         let decision = objects.read_path(self.root, &record)?;
-        let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Decision>(&record, &bytes))
-        else {
+        let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Then>(&record, &bytes)) else {
             return Ok(None);
         };
         let (Some(before), Some(base)) = (before, commit.parents.first()) else {
@@ -110,11 +140,11 @@ impl<'a> Replayer<'a> {
             &commits,
         );
         let situation = facts::situation(&about, &targets, &contributions, self.rules);
-        let assessed = risk::assess(&about, &situation, self.rules);
+        let (score, level) = risk::rate(&about, &situation, self.rules);
         let now = Answer {
-            score: assessed.score,
-            level: assessed.level,
-            requires: requirement::for_recommendation(assessed.level, &self.rules.governance),
+            score,
+            level,
+            requires: requirement::for_recommendation(level, &self.rules.governance),
         };
         let then = Answer {
             score: decision.risk.score,

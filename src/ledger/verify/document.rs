@@ -1,5 +1,7 @@
 //! Documents that a commit adds: read strictly, and every finding about one says on which line.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use super::finding::FindingKind;
@@ -13,7 +15,7 @@ use crate::git::GitError;
 pub struct Written<T> {
     pub document: T,
     pub path: String,
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
 }
 
 impl<T> Written<T> {
@@ -62,14 +64,14 @@ impl Step<'_> {
         let Some(blob) = self.take_added(path) else {
             return Ok(None);
         };
-        if self.repo.blob_size(blob)? > yaml::MAX_BYTES {
+        let objects = self.repo.objects();
+        let Some(bytes) = objects.read_blob_up_to(blob, yaml::MAX_BYTES)? else {
             self.say(
                 FindingKind::UnreadableDocument,
                 format!("{path}: larger than any document may be (64 KiB)"),
             );
             return Ok(None);
-        }
-        let bytes = self.repo.read_blob(blob)?;
+        };
         match read(path, &bytes) {
             Ok(document) => Ok(Some(Written {
                 document,

@@ -130,7 +130,7 @@ fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
             ),
             None => {
                 let there = step.repo.entry_at(tree, &path)?;
-                if kept(there.as_ref()) != becomes {
+                if there.map(|found| (found.mode, found.id)) != becomes {
                     step.say(
                         FindingKind::MissingChange,
                         format!("`{shown}` should become what its branch proposes, but does not"),

@@ -346,7 +346,7 @@ fn rehearsals<'a>(subject: &Subject<'a>) -> Vec<&'a TargetName> {
         let own = points_of(*known, governance);
         let rehearsal = known.and_then(|known| known.rehearsal.as_ref());
         let rehearsal = rehearsal.filter(|rehearsal| {
-            let known = subject.situation.targets.get(*rehearsal);
+            let known = subject.situation.find_target(rehearsal);
             points_of(known, governance) < own
         });
         let name = rehearsal.unwrap_or(name);
@@ -355,7 +355,7 @@ fn rehearsals<'a>(subject: &Subject<'a>) -> Vec<&'a TargetName> {
         }
     }
     // One that has a rehearsal is the one to begin with.
-    found.sort_by_key(|name| points_of(subject.situation.targets.get(*name), governance));
+    found.sort_by_key(|name| points_of(subject.situation.find_target(name), governance));
     found
 }
 

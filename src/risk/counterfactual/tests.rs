@@ -5,8 +5,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::risk::assess;
 use crate::risk::fixtures::{example, many, recommend, rules, rules_with, situation, target};
+use crate::risk::{assess, rate};
 
 /// What is offered, one line each, after every reduction was applied and assessed again.
 fn offered_by(
@@ -428,6 +428,8 @@ proptest! {
         let lifted = if assessment.triggers.is_empty() { sum } else { sum.max(Score::points(75)) };
         prop_assert_eq!(assessment.score, lifted);
         prop_assert_eq!(assessment.level == Level::High, lifted > Score::points(70));
+        let rated = rate(&proposal, &example(), rules());
+        prop_assert_eq!(rated, (assessment.score, assessment.level));
     }
 
     #[test]
