@@ -157,6 +157,14 @@ fn a_name_of_any_length_is_found_and_no_other() {
         }
     }
     let root = editor.write(&mut buffer);
+    let other_blob = buffer.put_blob(b"other");
+    for name in &names {
+        let path = format!("d/e/{name}");
+        editor
+            .insert(repo.with(&buffer), &path, Mode::File, other_blob)
+            .unwrap();
+    }
+    let other_root = editor.write(&mut buffer);
     buffer.flush(&repo).unwrap();
     let found = |tree: Sha, path: &str| repo.entry_at(tree, path).unwrap();
     let git_says = git(repo.path(), &["ls-tree", "-r", "-t", &root.to_string()]);
@@ -169,7 +177,6 @@ fn a_name_of_any_length_is_found_and_no_other() {
         let there = found(root, path).unwrap();
         assert_eq!((there.mode.bits(), there.id), (mode, id), "{path}");
     }
-    let below = found(root, "d").unwrap().id;
     for name in &names {
         let other = format!("b{}", &name[1..]);
         for absent in [format!("{name}z"), other, name[..name.len() - 1].to_owned()] {
@@ -181,8 +188,9 @@ fn a_name_of_any_length_is_found_and_no_other() {
             assert_eq!(found(root, &format!("d/ee/{absent}/f")), None, "{absent}");
         }
         // A path means something else in another tree.
-        assert_eq!(found(root, &format!("e/{name}")), None);
-        assert!(found(below, &format!("e/{name}")).is_some());
+        let path = format!("d/e/{name}");
+        assert_ne!(found(other_root, &path), None);
+        assert_ne!(found(other_root, &path), found(root, &path));
     }
 }
 
