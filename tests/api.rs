@@ -123,6 +123,9 @@ fn it_answers_as_the_command_line_does() {
     asking
         .serving
         .wait_until_json(&agent, &path, |shown| shown["status"] == "auto_approved");
+    // What is learned before somebody says more must not hide it afterwards.
+    let before = asking.get(&agent, "/lessons").gives(200).json();
+    assert_eq!(before["decided"], 1, "{before}");
     let said = json!({"message": "Next time with a longer backtest."});
     let path = format!("/recommendations/{id}/feedback");
     assert_eq!(
@@ -165,6 +168,7 @@ fn it_answers_as_the_command_line_does() {
         "json",
     ]);
     assert_eq!(lessons, printed.succeeds().json());
+    has(&lessons.to_string(), "Next time with a longer backtest.");
     assert_eq!(asking.get(&alice, "/metrics").gives(200).json()["total"], 1);
     let report = asking
         .get(&alice, "/reports/agents?since=7d")

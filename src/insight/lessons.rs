@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::case::Case;
 use super::index::Index;
 use super::page::{Line, Page};
-use super::papers::Documents;
+use super::papers::{self, Documents};
 use super::query::Period;
 use super::reports::Scope;
 use super::word::Word;
@@ -147,7 +147,7 @@ impl Lessons {
         let facts = gather::all(&cases, newest, documents);
         let unread = newest
             .iter()
-            .filter(|case| gather::find(case, documents).is_none())
+            .filter(|case| papers::find(case, documents).is_none())
             .count();
         Self {
             agent: agent.to_owned(),

@@ -2,7 +2,9 @@
 //! says which it needs, and goes on without those that could not be read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use super::case::Case;
 use crate::domain::documents::{Decision, Feedback, Outcome, Recommendation};
 use crate::domain::ids::{CaseId, ParameterName};
 use crate::domain::value::Value;
@@ -20,8 +22,13 @@ pub struct Papers {
     pub feedback: Vec<Feedback>,
 }
 
-/// The documents of many cases.
-pub type Documents = HashMap<CaseId, Papers>;
+/// The documents of many cases; whoever keeps them shares them.
+pub type Documents = HashMap<CaseId, Arc<Papers>>;
+
+/// The documents of a case, if they were read.
+pub fn find<'d>(case: &Case, documents: &'d Documents) -> Option<&'d Papers> {
+    documents.get(&case.id?).map(Arc::as_ref)
+}
 
 impl Papers {
     /// Why it was rejected, in the person's words.

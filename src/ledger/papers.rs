@@ -1,5 +1,7 @@
 //! The documents of the cases that a report or lesson quotes, read from the tip of `main`.
 
+use std::sync::Arc;
+
 use super::{CaseFile, LedgerError, MAIN};
 use crate::domain::ids::CaseId;
 use crate::git::Repository;
@@ -25,7 +27,7 @@ pub fn read(
                     outcomes: file.outcomes,
                     feedback: file.feedback,
                 };
-                documents.insert(*id, papers);
+                documents.insert(*id, Arc::new(papers));
             }
             Err(error) => unread.push((*id, error)),
         }

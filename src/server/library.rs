@@ -15,10 +15,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::keeper::lock;
+use super::shelf::{Shelf, Wanted};
 use crate::bot::{BotError, Pending};
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::problem::Problems;
 use crate::git::{GitError, Repository};
+use crate::insight::papers::Documents;
 use crate::insight::{Case, Index};
 use crate::ledger::index::{self, Update};
 use crate::ledger::{LedgerError, MAIN, Rulebook, Teams, Version};
@@ -80,6 +82,9 @@ pub enum LibraryError {
     /// The repository cannot be opened.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// There is no `main`.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The question panicked.
     #[error("an error in the server itself stopped the answer: its log says more")]
     Panicked,
@@ -98,6 +103,7 @@ struct Room {
     edition: watch::Sender<u64>,
     place: RwLock<(PathBuf, Teams)>,
     desks: Mutex<Vec<Desk>>,
+    shelf: Shelf,
 }
 
 /// A handle on the repository, with the rules read through it.
@@ -119,9 +125,23 @@ pub struct Reader<'l> {
     /// The repository, to read from.
     pub repo: &'l Repository,
     rulebook: &'l mut Rulebook,
+    shelf: &'l Shelf,
 }
 
 impl Reader<'_> {
+    /// The documents of these cases. What cannot be read is said in the log, and left out.
+    ///
+    /// # Errors
+    /// When there is no `main`.
+    pub fn papers(&self, cases: &[CaseId]) -> Result<Documents, LedgerError> {
+        let wanted = Wanted::of(self.holdings.index(), cases);
+        let (documents, unread) = self.shelf.read(self.repo, &wanted)?;
+        for (id, error) in unread {
+            tracing::error!("the documents of `{id}` cannot be read: {error}");
+        }
+        Ok(documents)
+    }
+
     /// The rules at the tip of `main` at this moment, with the members of teams; or what is wrong with them.
     ///
     /// # Errors
@@ -151,6 +171,7 @@ impl Library {
                 edition: watch::Sender::new(0),
                 place: RwLock::default(),
                 desks: Mutex::default(),
+                shelf: Shelf::default(),
             }),
         };
         let (tell, told) = mpsc::channel();
@@ -168,8 +189,7 @@ impl Library {
     }
 
     /// Answers a question on a thread that may block. Keep it short: while it is answered, nothing new is
-    /// taken in. What needs many documents takes the ids from here and reads the documents in a second
-    /// question through [`Library::consult`].
+    /// taken in. For what needs many documents, [`Library::fetch`] has them read before.
     ///
     /// # Errors
     /// When the trail is not read yet, or the repository cannot be opened.
@@ -199,6 +219,27 @@ impl Library {
         working.await.map_err(|_| LibraryError::Panicked)?
     }
 
+    /// Reads the documents of these cases, so that [`Reader::papers`] has them at hand.
+    ///
+    /// # Errors
+    /// As [`Library::read`].
+    pub async fn fetch(
+        &self,
+        cases: impl FnOnce(&Index) -> Vec<CaseId> + Send + 'static,
+    ) -> Result<(), LibraryError> {
+        let which = move |reader: &mut Reader<'_>| {
+            let index = reader.holdings.index();
+            Wanted::of(index, &cases(index))
+        };
+        let wanted = self.read(which).await?;
+        let library = self.clone();
+        // What cannot be read is said when it is asked for.
+        let fetching = move |repo: &Repository, _: &mut Rulebook| {
+            library.room.shelf.read(repo, &wanted).map(drop)
+        };
+        Ok(self.consult(fetching).await??)
+    }
+
     async fn opened(&self) -> Result<(), LibraryError> {
         let mut edition = self.watch();
         let read = edition.wait_for(|edition| *edition > 0);
@@ -220,6 +261,7 @@ impl Library {
                 holdings: &holdings,
                 repo: &desk.repo,
                 rulebook: &mut desk.rulebook,
+                shelf: &self.room.shelf,
             })
         })
     }

@@ -23,6 +23,7 @@ mod office;
 mod search;
 mod secrets;
 mod setup;
+mod shelf;
 mod shift;
 mod signals;
 mod tokens;

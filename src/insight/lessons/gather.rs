@@ -9,7 +9,7 @@ use crate::domain::documents::{RejectionCategory, Status, time};
 use crate::domain::ids::ParameterName;
 use crate::domain::level::{Level, Score};
 use crate::insight::metrics::Tally;
-use crate::insight::papers::{Documents, Papers};
+use crate::insight::papers::{Documents, Papers, find};
 use crate::insight::{Case, Word};
 
 /// So many of each kind of fact are told.
@@ -26,11 +26,6 @@ pub(super) fn all(cases: &[&Case], newest: &[&Case], documents: &Documents) -> V
     facts.extend(feedback(newest, documents));
     facts.extend(passes(cases));
     facts
-}
-
-/// The documents of a case, if they were read.
-pub(super) fn find<'d>(case: &Case, documents: &'d Documents) -> Option<&'d Papers> {
-    documents.get(&case.id?)
 }
 
 fn record(cases: &[&Case]) -> Option<Fact> {

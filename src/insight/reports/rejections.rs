@@ -8,7 +8,7 @@ use super::Scope;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::insight::page::{Page, name, say};
-use crate::insight::papers::Documents;
+use crate::insight::papers::{Documents, find};
 use crate::insight::{Case, Index, Share, Word};
 
 /// So many groups are shown; the rest is counted.
@@ -163,7 +163,7 @@ impl Rejections {
 
 impl Reason {
     fn of(case: &Case, documents: &Documents) -> Self {
-        let papers = case.id.and_then(|id| documents.get(&id));
+        let papers = find(case, documents);
         Self {
             id: case.id,
             number: case.number,

@@ -7,7 +7,7 @@ use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::level::{Level, Score};
 use crate::insight::metrics::day;
 use crate::insight::page::{Line, Page, name, say};
-use crate::insight::papers::Documents;
+use crate::insight::papers::{Documents, find};
 use crate::insight::{Case, Index, Share, Word};
 
 /// So many are shown, the newest first.
@@ -112,7 +112,7 @@ impl Successes {
 
 impl Success {
     fn of(case: &Case, documents: &Documents) -> Self {
-        let papers = case.id.and_then(|id| documents.get(&id));
+        let papers = find(case, documents);
         let told = |text: String| (!text.is_empty()).then_some(text);
         Self {
             id: case.id,

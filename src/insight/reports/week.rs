@@ -11,7 +11,7 @@ use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::review::Confidence;
 use crate::insight::metrics::Outcomes;
 use crate::insight::page::{Line, Page, name, say};
-use crate::insight::papers::Documents;
+use crate::insight::papers::{Documents, find};
 use crate::insight::{Case, Index, Share, Word};
 
 /// So many pieces of feedback are quoted, the newest first.
@@ -286,7 +286,7 @@ impl Quote {
 fn quotes(decided: &[&Case], documents: &Documents) -> Vec<Quote> {
     let mut quotes = Vec::new();
     for case in decided {
-        let papers = case.id.and_then(|id| documents.get(&id));
+        let papers = find(case, documents);
         for feedback in papers.into_iter().flat_map(|papers| &papers.feedback) {
             quotes.push(Quote {
                 by: feedback.by.to_string(),

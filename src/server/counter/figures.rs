@@ -5,14 +5,13 @@ use serde_json::Value as Json;
 
 use super::{Kind, Refusal, Result, Visitor, now};
 use crate::domain::ids::{AgentName, CaseId};
-use crate::git::Repository;
 use crate::insight::lessons::Lessons;
 use crate::insight::papers::Documents;
 use crate::insight::reports::{ForPrograms, Name, Scope};
 use crate::insight::trend::Step;
 use crate::insight::{Index, Metrics, Period};
-use crate::ledger::papers;
 use crate::server::admission::Caller;
+use crate::server::library::LibraryError;
 
 impl Visitor {
     /// The figures of the dashboard.
@@ -50,7 +49,7 @@ impl Visitor {
                 let agent = agent.clone();
                 move |index| Lessons::wanted(index, agent.as_str(), period)
             },
-            move |index, documents| Lessons::of(index, agent.as_str(), period, documents),
+            move |index, documents| Ok(Lessons::of(index, agent.as_str(), period, documents)),
         )
         .await
     }
@@ -73,25 +72,23 @@ impl Visitor {
                 shown(&ForPrograms::new(name, &scope, &report))
             },
         )
-        .await?
+        .await
     }
 
-    /// Computes something that quotes documents. They are read between two looks at the index, so that
-    /// nobody waits for them.
+    /// Computes something that quotes the documents of the cases that are wanted.
     async fn compute_with_papers<T: Send + 'static>(
         &self,
-        wanted: impl FnOnce(&Index) -> Vec<CaseId> + Send + 'static,
-        compute: impl FnOnce(&Index, &Documents) -> T + Send + 'static,
+        wanted: impl Fn(&Index) -> Vec<CaseId> + Clone + Send + 'static,
+        compute: impl FnOnce(&Index, &Documents) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let library = self.keeper.library();
-        let wanted = library
-            .read(move |reader| wanted(reader.holdings.index()))
-            .await?;
-        let documents = library
-            .consult(move |repo, _| documents(repo, &wanted))
-            .await??;
-        let computed = library.read(move |reader| compute(reader.holdings.index(), &documents));
-        Ok(computed.await?)
+        library.fetch(wanted.clone()).await?;
+        let computing = library.read(move |reader| {
+            let index = reader.holdings.index();
+            let documents = reader.papers(&wanted(index)).map_err(LibraryError::from)?;
+            compute(index, &documents)
+        });
+        computing.await?
     }
 
     fn people_only(&self, what: &str) -> Result<()> {
@@ -104,14 +101,6 @@ impl Visitor {
             )),
         }
     }
-}
-
-fn documents(repo: &Repository, wanted: &[CaseId]) -> Result<Documents> {
-    let read = papers::read(repo, wanted).map_err(crate::bot::BotError::from)?;
-    for (id, error) in &read.1 {
-        tracing::error!("the documents of `{id}` cannot be read: {error}");
-    }
-    Ok(read.0)
 }
 
 fn shown<T: Serialize>(value: &T) -> Result<Json> {

@@ -104,7 +104,9 @@ impl From<LibraryError> for Refusal {
                 wait: Some(Duration::from_secs(2)),
                 ..Self::new(Kind::Unavailable, error.to_string(), TRY_AGAIN)
             },
-            LibraryError::Git(_) | LibraryError::Panicked => Self::internal(&error),
+            LibraryError::Git(_) | LibraryError::Ledger(_) | LibraryError::Panicked => {
+                Self::internal(&error)
+            }
         }
     }
 }

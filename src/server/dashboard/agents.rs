@@ -1,15 +1,11 @@
 //! `/agents/NAME`: how one agent fares, what it did last, and what it can learn.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::super::keeper::lock;
 use super::super::library::Reader;
 use super::cases::encoded;
 use super::charts::{self, Stack};
@@ -18,20 +14,16 @@ use super::overview::{Figure, share_figure};
 use super::pages::{Refusal, page, refused};
 use super::row::Row;
 use super::text::{counted, thousands};
-use crate::domain::ids::CaseId;
 use crate::insight::lessons::Lessons;
 use crate::insight::metrics::Tally;
 use crate::insight::page::{Block, Line, Span};
-use crate::insight::papers::{Documents, Papers};
+use crate::insight::papers::Documents;
 use crate::insight::{Index, Period, Query};
-use crate::ledger::{CaseFile, LedgerError, MAIN};
 
 /// So many cases are shown, the newest first.
 const MOST_CASES: usize = 15;
 /// So many facts are told.
 const MOST_LESSONS: usize = 20;
-/// The documents of so many cases are kept for the next look.
-const MOST_KEPT: usize = 5_000;
 
 /// A piece of a lesson.
 #[derive(Debug)]
@@ -66,77 +58,18 @@ pub struct Asked {
     name: String,
 }
 
-/// The documents of a case of a repository, with the number of commits that told of it then.
-type KeptPapers = HashMap<(String, CaseId), (usize, Arc<Papers>)>;
-
-/// Documents that were read before. A record is never edited, so one is good as long as nothing was added
-/// to its case.
-#[derive(Debug, Default)]
-pub struct Kept(Mutex<KeptPapers>);
-
-impl Kept {
-    fn find(&self, key: &(String, CaseId), commits: usize) -> Option<Arc<Papers>> {
-        let kept = lock(&self.0);
-        let (of, papers) = kept.get(key)?;
-        (*of == commits).then(|| Arc::clone(papers))
-    }
-
-    fn keep(&self, key: (String, CaseId), commits: usize, papers: Arc<Papers>) {
-        let mut kept = lock(&self.0);
-        if kept.len() >= MOST_KEPT {
-            kept.clear();
-        }
-        kept.insert(key, (commits, papers));
-    }
-}
-
 /// Shows it.
 pub async fn show(desk: Desk, Path(asked): Path<Asked>) -> Response {
-    let (office, repository) = (desk.office.clone(), desk.keeper.name().to_owned());
+    let name = asked.name.clone();
+    let wanted = move |index: &Index| Lessons::wanted(index, &name, Period::ALL);
+    // What hinders this hinders the page, too, which says so.
+    let _ = desk.keeper.library().fetch(wanted).await;
     desk.show("", move |reader, frame| {
-        let documents = documents(reader, office.front().kept(), &repository, &asked.name)?;
+        let wanted = Lessons::wanted(reader.holdings.index(), &asked.name, Period::ALL);
+        let documents = reader.papers(&wanted)?;
         make(reader, frame, asked.name, &documents)
     })
     .await
-}
-
-fn documents(
-    reader: &Reader<'_>,
-    kept: &Kept,
-    repository: &str,
-    agent: &str,
-) -> anyhow::Result<Documents> {
-    let index = reader.holdings.index();
-    let tip = reader.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
-    let root = reader.repo.read_commit(tip)?.tree;
-    let mut documents = Documents::new();
-    for id in Lessons::wanted(index, agent, Period::ALL) {
-        let commits = index.find_decided(id).map_or(0, |case| case.commits.len());
-        let key = (repository.to_owned(), id);
-        let papers = match kept.find(&key, commits) {
-            Some(papers) => papers,
-            None => {
-                // What cannot be read is counted by the lessons themselves.
-                let Ok(file) = CaseFile::read(reader.repo.objects(), root, id) else {
-                    continue;
-                };
-                let papers = Arc::new(papers(file));
-                kept.keep(key, commits, Arc::clone(&papers));
-                papers
-            }
-        };
-        documents.insert(id, Papers::clone(&papers));
-    }
-    Ok(documents)
-}
-
-fn papers(file: CaseFile) -> Papers {
-    Papers {
-        recommendation: Some(file.recommendation),
-        decision: Some(file.decision),
-        outcomes: file.outcomes,
-        feedback: file.feedback,
-    }
 }
 
 fn make(

@@ -36,7 +36,6 @@ use axum::middleware;
 use axum::routing::{get, post};
 
 use super::office::Office;
-use agents::Kept;
 use session::Sessions;
 
 pub use door::{Doorway, PublicUrl};
@@ -47,7 +46,6 @@ pub use text::Harmless;
 pub struct Front {
     doorway: OnceLock<Doorway>,
     sessions: Sessions,
-    kept: Kept,
     /// How many pages follow the trail at this moment.
     followers: AtomicUsize,
 }
@@ -67,10 +65,6 @@ impl Front {
 
     const fn sessions(&self) -> &Sessions {
         &self.sessions
-    }
-
-    const fn kept(&self) -> &Kept {
-        &self.kept
     }
 }
 
