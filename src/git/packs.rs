@@ -19,7 +19,7 @@ use crate::domain::ids::Sha;
 /// Git makes no longer chains by itself than 50; somebody may have asked it for more.
 const MAX_DEPTH: usize = 4_096;
 /// What other objects are made from is kept up to so many bytes, and twice as many at most.
-const BASES: usize = 32 * 1024 * 1024;
+const BASES: usize = 16 * 1024 * 1024;
 
 /// A pack is read by pieces that begin at every so many bytes: objects of one history are neighbours.
 const PIECE: u64 = 16 * 1024;

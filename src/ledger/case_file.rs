@@ -1,12 +1,11 @@
 //! One whole case, read from the tree of `main`: proposal, decision, claim, outcomes, feedback.
 
+use super::case_folder::{CaseFolder, next_attempt};
+use super::{Draft, LedgerError};
 use crate::domain::documents::{Claim, Decision, Feedback, Outcome, Recommendation, Status};
 use crate::domain::ids::{CaseId, Sha};
-use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
-use crate::git::{Entry, Mode, Objects};
-
-use super::{Draft, LedgerError};
+use crate::git::Objects;
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
@@ -40,30 +39,13 @@ impl CaseFile {
     /// # Errors
     /// When there is no such case or a document of it cannot be read.
     pub fn read(objects: Objects<'_>, tree: Sha, id: CaseId) -> Result<Self> {
-        let folder = format!("recommendations/{}", id.folder());
-        let reader = Reader {
-            objects,
-            entries: objects.list_dir(tree, &folder)?,
-            folder,
-        };
-        let recommendation = reader.document(&Recommendation::path_of(id))?;
-        let decision = reader.document(&Decision::path_of(id))?;
-        let (Some(recommendation), Some(decision)) = (recommendation, decision) else {
-            return Err(LedgerError::NoSuchCase(id.to_string()));
-        };
-        let claim = reader.document(&Claim::path_of(id))?;
-        let mut outcomes: Vec<Outcome> = Vec::new();
-        while let Some(outcome) = reader.document(&Outcome::path_of(id, next_attempt(&outcomes)))? {
-            outcomes.push(outcome);
-        }
-        let mut feedback = reader.feedback()?;
-        feedback.sort_by_key(|feedback: &Feedback| (feedback.at, feedback.id));
+        let folder = CaseFolder::open(objects, tree, id)?;
         Ok(Self {
-            recommendation,
-            decision,
-            claim,
-            outcomes,
-            feedback,
+            recommendation: folder.recommendation()?,
+            decision: folder.decision()?,
+            claim: folder.claim()?,
+            outcomes: folder.outcomes()?,
+            feedback: folder.feedback()?,
         })
     }
 
@@ -93,54 +75,5 @@ impl CaseFile {
         } else {
             Landed::Otherwise
         }))
-    }
-}
-
-fn next_attempt(outcomes: &[Outcome]) -> u32 {
-    u32::try_from(outcomes.len())
-        .unwrap_or(u32::MAX)
-        .saturating_add(1)
-}
-
-/// The folder of a case, listed once.
-struct Reader<'a> {
-    objects: Objects<'a>,
-    folder: String,
-    entries: Vec<Entry>,
-}
-
-impl Reader<'_> {
-    fn document<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let Some(entry) = self
-            .entries
-            .iter()
-            .find(|entry| entry.name == name.as_bytes())
-        else {
-            return Ok(None);
-        };
-        if !matches!(entry.mode, Mode::File | Mode::Executable) {
-            let problem = Problem::of_file(path, "is not a regular file");
-            return Err(Problems::from(problem).into());
-        }
-        Ok(Some(yaml::read(path, &self.objects.read_blob(entry.id)?)?))
-    }
-
-    fn feedback(&self) -> Result<Vec<Feedback>> {
-        let is_it = |entry: &&Entry| entry.name == b"feedback" && entry.mode == Mode::Tree;
-        let Some(folder) = self.entries.iter().find(is_it) else {
-            return Ok(Vec::new());
-        };
-        let reader = Self {
-            objects: self.objects,
-            folder: format!("{}/feedback", self.folder),
-            entries: self.objects.read_tree(folder.id)?,
-        };
-        let mut feedback = Vec::new();
-        for entry in &reader.entries {
-            let path = format!("{}/{}", reader.folder, String::from_utf8_lossy(&entry.name));
-            feedback.extend(reader.document(&path)?);
-        }
-        Ok(feedback)
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! [`Draft`] appends events in memory on top of a tip and is published by a compare-and-swap;
 //! [`index`] reads them into the one [`Index`](crate::insight::Index) of all cases; [`CaseFile`] is one whole
-//! case, `case_files` many; `verify` proves that the trail is complete, append-only and recomputable;
+//! case, [`CaseFolder`] as much of it as somebody asks for, `case_folders` many; `verify` proves that the trail is complete, append-only and recomputable;
 //! `backtest` decides it again by other rules.
 
 pub mod backtest;
 mod case_file;
-pub mod case_files;
+mod case_folder;
+pub mod case_folders;
 mod draft;
 mod entry;
 mod error;
@@ -22,6 +23,7 @@ pub mod verify;
 mod workers;
 
 pub use case_file::{CaseFile, Landed};
+pub use case_folder::CaseFolder;
 pub use draft::Draft;
 pub use entry::{Entry, Event};
 pub use error::LedgerError;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{CaseFile, LedgerError, MAIN};
-use crate::domain::ids::CaseId;
-use crate::git::Repository;
+use super::{CaseFolder, LedgerError, MAIN};
+use crate::domain::ids::{CaseId, Sha};
+use crate::git::{Objects, Repository};
 use crate::insight::papers::{Documents, Papers};
 
 /// Reads the documents of these cases, and says which could not be read and why.
@@ -19,18 +19,22 @@ pub fn read(
     let root = repo.read_commit(tip)?.tree;
     let (mut documents, mut unread) = (Documents::new(), Vec::new());
     for id in wanted {
-        match CaseFile::read(repo.objects(), root, *id) {
-            Ok(file) => {
-                let papers = Papers {
-                    recommendation: Some(file.recommendation),
-                    decision: Some(file.decision),
-                    outcomes: file.outcomes,
-                    feedback: file.feedback,
-                };
+        match read_one(repo.objects(), root, *id) {
+            Ok(papers) => {
                 documents.insert(*id, Arc::new(papers));
             }
             Err(error) => unread.push((*id, error)),
         }
     }
     Ok((documents, unread))
+}
+
+fn read_one(objects: Objects<'_>, root: Sha, id: CaseId) -> Result<Papers, LedgerError> {
+    let folder = CaseFolder::open(objects, root, id)?;
+    Ok(Papers {
+        recommendation: Some(folder.recommendation()?),
+        decision: Some(folder.decision()?),
+        outcomes: folder.outcomes()?,
+        feedback: folder.feedback()?,
+    })
 }

@@ -4,12 +4,14 @@ mod csv;
 mod file;
 mod jsonl;
 mod parquet;
+mod record;
 mod sqlite;
 mod table;
 
 use std::path::PathBuf;
 
 use self::file::Beside;
+use self::record::{Rated, Record};
 use self::table::{Parts, Row};
 use super::cases;
 use super::options::Options;
@@ -20,7 +22,7 @@ use crate::domain::documents::Role;
 use crate::domain::ids::CaseId;
 use crate::git::Repository;
 use crate::insight::{Case, Index};
-use crate::ledger::{CaseFile, LedgerError, case_files};
+use crate::ledger::{CaseFolder, LedgerError, case_folders};
 
 /// Write all recommendations, decided and pending, into a file: --format sqlite, csv, jsonl or parquet
 ///
@@ -108,7 +110,7 @@ impl Exported {
             .map(|(number, (id, case))| (id, (number, case)))
             .collect();
         let mut failed = None;
-        case_files::read_all(repo, root, numbered.into_iter(), &decided_row, &mut |row| {
+        case_folders::read_all(repo, root, numbered.into_iter(), &decided_row, &mut |row| {
             if failed.is_some() {
                 return;
             }
@@ -143,13 +145,14 @@ impl Exported {
                 continue;
             };
             let ruling = pending.hearing.ruling.as_ref();
+            let risk = pending.hearing.assessment.as_ref().map(Rated::from);
             let parts = Parts {
                 number,
                 case: &case,
                 about,
-                risk: pending.hearing.assessment.as_ref(),
+                risk: risk.as_ref(),
                 requires_approval: ruling.is_none_or(|ruling| ruling.required.role != Role::None),
-                file: None,
+                record: None,
             };
             self.put(&parts.row())?;
             number = number.saturating_add(1);
@@ -167,19 +170,20 @@ impl Exported {
 /// The row of a decided case; or why it is left out.
 fn decided_row(
     (number, case): (i64, &Case),
-    file: std::result::Result<CaseFile, LedgerError>,
+    folder: std::result::Result<CaseFolder<'_>, LedgerError>,
 ) -> std::result::Result<Box<Row>, String> {
-    let file = file.map_err(|error| {
+    let record = folder.and_then(|folder| Record::read(&folder));
+    let record = record.map_err(|error| {
         let id = case.id.map(|id| id.to_string()).unwrap_or_default();
         format!("`{id}` is left out: {error}")
     })?;
     let parts = Parts {
         number,
         case,
-        about: &file.recommendation,
-        risk: Some(&file.decision.risk),
-        requires_approval: file.decision.required.role != Role::None,
-        file: Some(&file),
+        about: &record.about,
+        risk: Some(&record.decision.risk),
+        requires_approval: record.decision.required.role != Role::None,
+        record: Some(&record),
     };
     Ok(Box::new(parts.row()))
 }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::domain::documents::{Assessment, Outcome, Recommendation};
+use super::record::{Rated, Record};
+use crate::domain::documents::{Outcome, Recommendation};
 use crate::domain::ids::{ParameterName, TargetName};
 use crate::domain::level::Score;
 use crate::domain::value::Value;
 use crate::insight::Case;
-use crate::ledger::CaseFile;
 
 /// The table's name.
 pub const TABLE: &str = "agent_governance_log";
@@ -146,11 +146,11 @@ pub struct Parts<'a> {
     /// What was proposed.
     pub about: &'a Recommendation,
     /// How risky that is; none while it is invalid.
-    pub risk: Option<&'a Assessment>,
+    pub risk: Option<&'a Rated>,
     /// Whether people have to approve.
     pub requires_approval: bool,
     /// What is on record, if it is decided.
-    pub file: Option<&'a CaseFile>,
+    pub record: Option<&'a Record>,
 }
 
 impl Parts<'_> {
@@ -162,11 +162,11 @@ impl Parts<'_> {
             about,
             risk,
             requires_approval,
-            file,
+            record,
         } = *self;
         let [result, success, details, started, finished] = self.outcome();
         let [said, said_at] = self.feedback();
-        let rejection = file.and_then(|file| file.decision.rejection.as_ref());
+        let rejection = record.and_then(|record| record.decision.rejection.as_ref());
         let category = rejection.map(|no| no.category.to_string());
         let [targets, triggers, words, sure, executor, commit] = self.ours();
         [
@@ -219,7 +219,9 @@ impl Parts<'_> {
     /// The last of our own columns: targets, triggers, words of a rejection, confidence, executor, commit.
     fn ours(&self) -> [Cell; 6] {
         let case = self.case;
-        let rejection = self.file.and_then(|file| file.decision.rejection.as_ref());
+        let rejection = self
+            .record
+            .and_then(|record| record.decision.rejection.as_ref());
         let words = rejection.map(|no| no.reason.clone());
         let sure: Vec<&str> = case.confidence.iter().map(|word| word.as_str()).collect();
         let executor = case.executor.as_deref().unwrap_or_default();
@@ -237,7 +239,7 @@ impl Parts<'_> {
 
     /// Result, success, details, start and end of the last attempt.
     fn outcome(&self) -> [Cell; 5] {
-        let Some(outcome) = self.file.and_then(|file| file.outcomes.last()) else {
+        let Some(outcome) = self.record.and_then(|record| record.outcomes.last()) else {
             return [const { Cell::Null }; 5];
         };
         let details = match &outcome.error {
@@ -259,7 +261,7 @@ impl Parts<'_> {
 
     /// Everything that people said, and when they last did.
     fn feedback(&self) -> [Cell; 2] {
-        let said = self.file.map_or(&[][..], |file| &file.feedback);
+        let said = self.record.map_or(&[][..], |record| &record.feedback);
         let lines: Vec<String> = said
             .iter()
             .map(|feedback| format!("{}: {}", feedback.by, feedback.message))
@@ -271,8 +273,8 @@ impl Parts<'_> {
     }
 
     fn updated_at(&self) -> DateTime<Utc> {
-        let outcomes = self.file.into_iter().flat_map(|file| &file.outcomes);
-        let feedback = self.file.into_iter().flat_map(|file| &file.feedback);
+        let outcomes = self.record.into_iter().flat_map(|record| &record.outcomes);
+        let feedback = self.record.into_iter().flat_map(|record| &record.feedback);
         let times = outcomes
             .map(|outcome| outcome.finished_at)
             .chain(feedback.map(|feedback| feedback.at))
@@ -290,7 +292,7 @@ fn told(text: String) -> Cell {
 }
 
 /// The points of each factor by its name, as the framework keeps them.
-fn factors(risk: &Assessment) -> Cell {
+fn factors(risk: &Rated) -> Cell {
     let factors = risk.factors.iter();
     let points: BTreeMap<&str, _> = factors
         .map(|factor| (factor.name.as_str(), factor.points))

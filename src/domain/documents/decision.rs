@@ -61,13 +61,16 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Its name in the folder of its case.
+    pub const FILE: &str = "decision.yaml";
+
     /// Where the decision on a recommendation is kept.
     pub fn path_of(id: CaseId) -> String {
-        format!("recommendations/{}/decision.yaml", id.folder())
+        format!("recommendations/{}/{}", id.folder(), Self::FILE)
     }
     /// Where the decision on a governance change is kept.
     pub fn governance_path_of(id: CaseId) -> String {
-        format!("governance/{}/decision.yaml", id.folder())
+        format!("governance/{}/{}", id.folder(), Self::FILE)
     }
 }
 

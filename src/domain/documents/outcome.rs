@@ -1,5 +1,6 @@
 //! `claim.yaml`, `outcome.yaml` and `feedback/<id>.yaml`: what became of an approved recommendation.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -124,13 +125,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Where the outcome of this attempt is kept: the first is `outcome.yaml`, later ones are numbered.
-    pub fn path_of(id: CaseId, attempt: u32) -> String {
+    /// The name of this attempt's in the folder of its case: the first is `outcome.yaml`, later ones are numbered.
+    pub fn file_of(attempt: u32) -> Cow<'static, str> {
         match attempt {
-            0 | 1 => format!("recommendations/{}/outcome.yaml", id.folder()),
-            n => format!("recommendations/{}/outcome-{n}.yaml", id.folder()),
+            0 | 1 => Cow::Borrowed("outcome.yaml"),
+            n => Cow::Owned(format!("outcome-{n}.yaml")),
         }
     }
+
+    /// Where the outcome of this attempt is kept.
+    pub fn path_of(id: CaseId, attempt: u32) -> String {
+        format!("recommendations/{}/{}", id.folder(), Self::file_of(attempt))
+    }
+
     /// `success`, `failure` or `unknown`.
     pub const fn word(success: Option<bool>) -> &'static str {
         match success {
@@ -164,9 +171,12 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Its name in the folder of its case.
+    pub const FILE: &str = "claim.yaml";
+
     /// Where the claim is kept.
     pub fn path_of(id: CaseId) -> String {
-        format!("recommendations/{}/claim.yaml", id.folder())
+        format!("recommendations/{}/{}", id.folder(), Self::FILE)
     }
 }
 

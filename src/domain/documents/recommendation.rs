@@ -90,9 +90,12 @@ impl Recommendation {
         }
     }
 
+    /// Its name in the folder of its case.
+    pub const FILE: &str = "recommendation.yaml";
+
     /// Where the document of this id belongs in the repository.
     pub fn path_of(id: CaseId) -> String {
-        format!("recommendations/{}/recommendation.yaml", id.folder())
+        format!("recommendations/{}/{}", id.folder(), Self::FILE)
     }
 
     fn problems(&self, file: &str) -> Vec<Problem> {
