@@ -58,7 +58,6 @@ pub struct Commit {
     pub valid_utf8: bool,
 }
 
-/// The parts of a commit that a walk needs.
 /// A commit as it is stored, not yet read.
 #[derive(Debug, Clone)]
 pub struct StoredCommit {
@@ -96,6 +95,7 @@ fn take_id<'b>(bytes: &'b [u8], header: &[u8]) -> Option<(Sha, &'b [u8])> {
     Some((id, rest.strip_prefix(b"\n")?))
 }
 
+/// The parts of a commit that a walk needs.
 #[derive(Debug, Clone)]
 pub(super) struct Links {
     pub(super) parents: Vec<Sha>,

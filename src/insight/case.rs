@@ -1,7 +1,6 @@
 //! One case as everything that looks at many of them sees it: the facts that its commits carry, and no
 //! document. It is small on purpose, because a hundred thousand of them stay in memory.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -266,103 +265,6 @@ impl Case {
         shares
             .find(|share| share.name == factor)
             .map(|share| share.contribution)
-    }
-
-    /// Whether a text occurs in its id, number, names or people, whatever the case of its letters.
-    pub fn mentions(&self, needle: &Needle) -> bool {
-        let words = [&self.agent, &self.action, &self.executor];
-        let mut shared = words
-            .into_iter()
-            .flatten()
-            .chain(&self.targets)
-            .chain(self.deciders())
-            .chain(&self.triggers);
-        let place = self.place.iter();
-        let placed = place.flat_map(|place| [place.branch.as_str(), place.title.as_str()]);
-        let mut own = self.session.iter().map(Word::as_str).chain(placed);
-        shared.any(|word| needle.is_in_word(word))
-            || own.any(|text| needle.is_in(text))
-            || needle.standings.contains(&self.standing)
-            || self
-                .category
-                .is_some_and(|category| needle.categories.contains(&category))
-            || (needle.number.is_some() && needle.number == self.number)
-            || (needle.may_be_id && self.id.is_some_and(|id| needle.is_in(&id.to_string())))
-    }
-}
-
-/// A text that is looked for in many cases. Prepared once: most of it need not be asked of each of them.
-#[derive(Debug, Clone)]
-pub struct Needle {
-    /// In lower case.
-    text: Box<[u8]>,
-    /// The pull request that it is the number of, with or without `#`.
-    number: Option<PullNumber>,
-    /// Whether ids can contain it: shorter texts and those with other letters are words.
-    may_be_id: bool,
-    /// The standings whose names contain it.
-    standings: Vec<Standing>,
-    /// The concerns whose names contain it.
-    categories: Vec<RejectionCategory>,
-    /// Names that were asked before, with the answer: there are few, and each is in thousands of cases.
-    asked: RefCell<Asked>,
-}
-
-/// A name and whether it contains the text, each in the place that its address gives.
-type Asked = Box<[Option<(Word, bool)>]>;
-
-/// So many names are remembered.
-const MOST_ASKED: usize = 1_024;
-
-impl Needle {
-    /// Prepares a text.
-    pub fn new(text: &str) -> Self {
-        let digits = text.strip_prefix('#').unwrap_or(text);
-        let number = digits.parse().ok().map(PullNumber);
-        let is_of_ids = |c: char| c.is_ascii_alphanumeric() && !"ilouILOU".contains(c);
-        let mut needle = Self {
-            text: text.to_ascii_lowercase().into_bytes().into(),
-            number: number.filter(|number| number.0.to_string() == digits),
-            may_be_id: text.len() >= 4 && text.chars().all(is_of_ids),
-            standings: Vec::new(),
-            categories: Vec::new(),
-            asked: RefCell::new(vec![None; MOST_ASKED].into()),
-        };
-        let ended = Status::ALL.into_iter().map(Standing::Decided);
-        let standings = ended.chain([Standing::Pending]);
-        needle.standings = standings.filter(|one| needle.is_in(one.as_str())).collect();
-        let categories = RejectionCategory::ALL.into_iter();
-        needle.categories = categories
-            .filter(|one| needle.is_in(one.as_str()))
-            .collect();
-        needle
-    }
-
-    /// Whether a name contains it.
-    fn is_in_word(&self, word: &Word) -> bool {
-        let mut asked = self.asked.borrow_mut();
-        match asked.get_mut(word.address() / 16 % MOST_ASKED) {
-            Some(Some((known, answer))) if known.address() == word.address() => *answer,
-            Some(place) => place.insert((word.clone(), self.is_in(word))).1,
-            None => self.is_in(word),
-        }
-    }
-
-    /// Whether a text contains it.
-    fn is_in(&self, text: &str) -> bool {
-        let Some((first, rest)) = self.text.split_first() else {
-            return true;
-        };
-        let text = text.as_bytes();
-        let Some(starts) = (text.len() + 1).checked_sub(self.text.len()) else {
-            return false;
-        };
-        let begins = |byte: &u8| byte.to_ascii_lowercase() == *first;
-        let starts = text.iter().take(starts).enumerate();
-        starts.filter(|(_, byte)| begins(byte)).any(|(at, _)| {
-            let tail = text.get(at + 1..at + self.text.len());
-            tail.is_some_and(|tail| tail.eq_ignore_ascii_case(rest))
-        })
     }
 }
 

@@ -1,11 +1,13 @@
 //! Every case of a trail in memory, in the order of decision: filled once, then by what is added.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
 use super::case::{Case, Execution};
 use super::query::{Period, Query};
+use super::search::Texts;
 use super::word::{Word, Words};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 
@@ -39,6 +41,7 @@ pub enum Added {
 #[derive(Debug, Clone, Default)]
 pub struct Index {
     cases: Vec<Case>,
+    texts: Texts,
     by_id: HashMap<CaseId, u32>,
     by_number: HashMap<PullNumber, u32>,
     pending: Vec<Case>,
@@ -58,16 +61,18 @@ impl Index {
 
     /// A part of them that holds at least all those of a period, in the order of decision.
     pub fn cases_about(&self, period: Period) -> &[Case] {
+        self.cases.get(self.places(period)).unwrap_or_default()
+    }
+
+    fn places(&self, period: Period) -> Range<usize> {
         if self.is_out_of_order {
-            return &self.cases;
+            return 0..self.cases.len();
         }
         let before = |at| {
             self.cases
                 .partition_point(|case| case.decided_at < Some(at))
         };
-        let from = period.since.map_or(0, before);
-        let to = period.until.map_or(self.cases.len(), before);
-        self.cases.get(from..to).unwrap_or_default()
+        period.since.map_or(0, before)..period.until.map_or(self.cases.len(), before)
     }
 
     /// The cases that wait, as they were last told: see [`Index::know_pending`].
@@ -107,10 +112,37 @@ impl Index {
 
     /// The cases that are asked for: pending ones first, then decided ones, each the newest first.
     pub fn query<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Case> {
-        let test = query.test();
-        let decided = self.cases_about(query.period);
-        let newest_first = self.pending.iter().rev().chain(decided.iter().rev());
-        newest_first.filter(move |case| test(case))
+        let decided = self.query_decided(query, self.cases.len());
+        self.query_pending(query)
+            .chain(decided.map(|(_, case)| case))
+    }
+
+    /// The pending ones that are asked for, the newest first.
+    pub fn query_pending<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Case> {
+        let search = query.search();
+        let is_found = move |case: &Case| search.as_ref().is_none_or(|it| it.finds_case(case));
+        let newest_first = self.pending.iter().rev();
+        newest_first.filter(move |case| query.is_met_by(case) && is_found(case))
+    }
+
+    /// The decided ones that are asked for and stand before a place of [`Index::cases`], each with its own; the
+    /// newest first.
+    pub fn query_decided<'a>(
+        &'a self,
+        query: &'a Query,
+        before: usize,
+    ) -> impl Iterator<Item = (usize, &'a Case)> {
+        let search = query.search();
+        let Range { start, end } = self.places(query.period);
+        let newest_first = (start..end.min(before)).rev();
+        newest_first.filter_map(move |place| {
+            let case = self.cases.get(place)?;
+            // The text first: where it is not found, the case itself is not touched.
+            let is_found = search
+                .as_ref()
+                .is_none_or(|search| search.finds(case, self.texts.get(place)));
+            (is_found && query.is_met_by(case)).then_some((place, case))
+        })
     }
 
     /// Every agent with a case, by name.
@@ -143,6 +175,7 @@ impl Index {
     /// Room for so many more events, which are mostly decisions and outcomes by turns.
     pub fn reserve(&mut self, events: usize) {
         self.cases.reserve(events / 2);
+        self.texts.reserve(events / 2);
         self.by_id.reserve(events / 2);
         self.by_number.reserve(events / 2);
     }
@@ -186,6 +219,7 @@ impl Index {
         // Most cases get two commits, and the next size that a vector takes by itself is four.
         case.commits.reserve_exact(2);
         case.commits.push(commit);
+        self.texts.push(&case);
         self.cases.push(case);
         None
     }

@@ -19,6 +19,7 @@ pub mod page;
 pub mod papers;
 mod query;
 pub mod reports;
+mod search;
 mod share;
 pub mod trend;
 mod when;

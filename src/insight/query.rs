@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::case::{Case, Kind, Needle, Standing};
+use super::case::{Case, Kind, Standing};
+use super::search::Search;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::level::Level;
 
@@ -102,7 +103,7 @@ pub struct Query {
     pub ending: Option<Ending>,
     /// Of this time.
     pub period: Period,
-    /// That mention each of these words; see [`Case::mentions`].
+    /// Each word of which occurs in its id, number, names or people, whatever the case of letters.
     pub text: Option<String>,
 }
 
@@ -112,18 +113,13 @@ impl Query {
         *self != Self::default()
     }
 
-    /// The test that cases have to pass. Prepared once, because it is put to all of them.
-    pub fn test(&self) -> impl Fn(&Case) -> bool + '_ {
-        let words: Vec<Needle> = self
-            .text
-            .iter()
-            .flat_map(|text| text.split_whitespace())
-            .map(Needle::new)
-            .collect();
-        move |case| self.is_met_by(case) && words.iter().all(|word| case.mentions(word))
+    /// What has to be looked for; none if no text is asked for.
+    pub(super) fn search(&self) -> Option<Search> {
+        self.text.as_deref().map(Search::new)
     }
 
-    fn is_met_by(&self, case: &Case) -> bool {
+    /// Whether a case is all that is asked for beside the text.
+    pub(super) fn is_met_by(&self, case: &Case) -> bool {
         let named = |wanted: &Option<String>, name: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == name
         };

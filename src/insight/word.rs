@@ -17,11 +17,6 @@ impl Word {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Where the one copy of it is: of two that are kept, the same only if they are the same copy.
-    pub(super) fn address(&self) -> usize {
-        self.0.as_ptr().addr()
-    }
 }
 impl From<&str> for Word {
     fn from(text: &str) -> Self {

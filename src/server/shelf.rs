@@ -13,10 +13,12 @@ use crate::ledger::{LedgerError, papers};
 /// The documents of so many cases are kept.
 const MOST_KEPT: usize = 5_000;
 
-/// Documents of the cases of one repository, each with the last commit that told of the case when they were read.
-/// They are good until another one does.
+/// Documents, with the last commit that told of their case when they were read: good until another one does.
+type Kept = (Option<Sha>, Arc<Papers>);
+
+/// Documents of the cases of one repository.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<CaseId, (Option<Sha>, Arc<Papers>)>>);
+pub(super) struct Shelf(Mutex<HashMap<CaseId, Kept>>);
 
 /// Cases, each with the last commit that tells of it.
 pub(super) struct Wanted(Vec<(CaseId, Option<Sha>)>);

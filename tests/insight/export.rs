@@ -277,6 +277,26 @@ fn what_cannot_be_read_is_left_out_and_said() {
     );
 }
 
+/// No column tells of a claim, so one that nobody can read hides no row; that it is wrong is for `verify` to say.
+#[test]
+fn what_is_in_no_column_hides_no_row() {
+    let stage = trail();
+    let repo = Repository::open(&stage.repo).unwrap();
+    let index = countersign::ledger::index::read(&repo).unwrap();
+    let executed = index.cases().iter().find(|case| case.is_executed());
+    let id = executed.and_then(|case| case.id).unwrap();
+    let path = format!("recommendations/{}/claim.yaml", id.folder());
+    stage.edit_on_main(
+        &path,
+        "schema: countersign/claim/v1",
+        "schema: countersign/claim/v9",
+    );
+    let ran = export(&stage, "csv", "trail.csv").succeeds();
+    has(&ran.stderr, "5 rows");
+    let verified = stage.countersign(&["verify"]).exits(3);
+    has(&verified.stdout, &path);
+}
+
 fn remnants(folder: &Path) -> Vec<String> {
     let files = std::fs::read_dir(folder).unwrap();
     let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::documents::Status::{Approved, AutoApproved, Rejected};
 use crate::insight::fixtures::{case, executed, id, index, monday};
-use crate::insight::{Ending, Kind, Period, Standing};
+use crate::insight::{Ending, Kind, Period, Place, Standing};
 
 fn numbers(index: &Index, query: &Query) -> Vec<u64> {
     index
@@ -81,6 +81,7 @@ fn cases_are_found_by_everything_that_is_known_of_them() {
     assert_eq!(find(text("#3")), [3]);
     assert_eq!(find(text(&id(1).to_string())), [1]);
     assert_eq!(find(text("nothing like it")), [0_u64; 0]);
+    assert_eq!(find(text("Tuner AUTO_approved")), [1]);
     let period = Period {
         since: Some(monday()),
         until: Some(monday() + chrono::TimeDelta::days(1)),
@@ -98,6 +99,44 @@ fn cases_are_found_by_everything_that_is_known_of_them() {
     );
     assert_eq!(index.find(id(4)).map(Case::is_pending), Some(true));
     assert_eq!(index.agents(), [Word::from("scout"), Word::from("tuner")]);
+}
+
+#[test]
+fn a_word_is_looked_for_in_each_name_and_in_the_whole_id() {
+    let mut index = index(vec![
+        case(1, "tuner", Approved, 45, 0),
+        case(12, "scout", Rejected, 45, 1),
+    ]);
+    let place = Place {
+        branch: "Tuner/next".to_owned(),
+        title: "Waits for a reviewer".to_owned(),
+    };
+    index.know_pending(vec![Case {
+        place: Some(Box::new(place)),
+        ..waiting(20)
+    }]);
+    let find = |text: &str| {
+        let query = Query {
+            text: Some(text.to_owned()),
+            ..Query::default()
+        };
+        numbers(&index, &query)
+    };
+    // A number is one as a whole, and `2` is in none of the names.
+    assert_eq!((find("12"), find("#12")), (vec![12], vec![12]));
+    assert_eq!((find("2"), find("012")), (vec![], vec![]));
+    assert_eq!(find("tuner"), [20, 1]);
+    assert_eq!(find("REVIEWER tuner"), [20]);
+    // Three letters of an id are in too many of them to mean one.
+    let first = id(1).to_string();
+    assert_eq!(find(&first.to_lowercase()), [1]);
+    assert_eq!(find(&first[..3]), [0_u64; 0]);
+    assert_eq!(find(&first[..4]).last(), Some(&1));
+    // The end of one name and the beginning of the next are no word.
+    let agent_and_session = case(1, "tuner", Approved, 45, 0)
+        .session
+        .map(|session| format!("tuner{session}"));
+    assert_eq!(find(&agent_and_session.unwrap_or_default()), [0_u64; 0]);
 }
 
 #[test]

@@ -170,7 +170,6 @@ fn page(
     limit: usize,
     cursor: Option<Cursor>,
 ) -> std::result::Result<Listed, serde_json::Error> {
-    let test = query.test();
     let before = match cursor {
         None => Some(u64::MAX),
         Some(Cursor::Pending(number)) => Some(number),
@@ -184,18 +183,18 @@ fn page(
         let number = case.number.map_or(0, |number| number.0);
         before.is_some_and(|before| number < before)
     };
-    let pending = index.pending().iter().rev().filter(is_next);
+    let pending = index.query_pending(query).filter(is_next);
     let pending = pending.map(|case| {
         (
             Cursor::Pending(case.number.map_or(0, |number| number.0)),
             case,
         )
     });
-    let decided = index.cases().iter().enumerate().take(end).rev();
+    let decided = index.query_decided(query, end);
     let decided = decided.map(|(place, case)| (Cursor::Decided(place), case));
     let mut rows = Vec::new();
     let mut last = None;
-    for (place, case) in pending.chain(decided).filter(|(_, case)| test(case)) {
+    for (place, case) in pending.chain(decided) {
         if rows.len() == limit {
             let next = last.map(|last| match last {
                 Cursor::Pending(number) => format!("p{number}"),

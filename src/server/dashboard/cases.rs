@@ -1,7 +1,5 @@
 //! `/cases`: every case, searched and filtered; what is asked for stays in the address.
 
-use std::thread;
-
 use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
@@ -17,12 +15,10 @@ use super::row::Row;
 use super::text::{counted, status_word, thousands};
 use crate::domain::documents::Status;
 use crate::domain::level::Level;
-use crate::insight::{self, Case, Index, Standing};
+use crate::insight::{self, Case, Standing};
 
 /// So many are on a page.
 const PAGE: usize = 50;
-/// So many threads look for a text.
-const MOST_WORKERS: usize = 4;
 /// So many names are suggested.
 const MOST_SUGGESTED: usize = 200;
 
@@ -230,7 +226,7 @@ fn make(reader: &mut Reader<'_>, frame: Frame, filters: Filters, now: DateTime<U
     let mut problems = Vec::new();
     let query = filters.query(now, &mut problems);
     let index = reader.holdings.index();
-    let found = matching(index, &query);
+    let found: Vec<&Case> = index.query(&query).collect();
     let total = found.len();
     let last = total.div_ceil(PAGE).max(1);
     let number = filters.page.parse::<usize>().unwrap_or(1).clamp(1, last);
@@ -267,41 +263,6 @@ fn make(reader: &mut Reader<'_>, frame: Frame, filters: Filters, now: DateTime<U
         filters,
         frame,
     }
-}
-
-/// The cases that are asked for, the newest first. A text is looked for in every case, on all processors.
-fn matching<'i>(index: &'i Index, query: &insight::Query) -> Vec<&'i Case> {
-    let workers = match query.text {
-        Some(_) => thread::available_parallelism().map_or(1, |count| count.get().min(MOST_WORKERS)),
-        None => 1,
-    };
-    let look = |part: &'i [Case]| {
-        let test = query.test();
-        part.iter()
-            .rev()
-            .filter(|case| test(case))
-            .collect::<Vec<_>>()
-    };
-    let mut found = look(index.pending());
-    let part = index.cases().len().div_ceil(workers).max(1);
-    let parts: Vec<Vec<&Case>> = thread::scope(|scope| {
-        let (older, newest) = index
-            .cases()
-            .split_at(index.cases().len().saturating_sub(part));
-        let workers: Vec<_> = older
-            .chunks(part)
-            .map(|part| scope.spawn(move || look(part)))
-            .collect();
-        let newest = look(newest);
-        let done = workers.into_iter().rev().map(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        std::iter::once(newest).chain(done).collect()
-    });
-    found.extend(parts.into_iter().flatten());
-    found
 }
 
 /// Names to choose from: those that the rules know at this moment.
