@@ -1,7 +1,7 @@
 //! Looking for a text in many cases. What each can be found by is one text, and those of all decided cases stand one
 //! after the other: a search reads memory from end to end instead of following every name of every case.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 
 use memchr::memmem::Finder;
 
@@ -15,7 +15,7 @@ const ID_LEN: usize = 26;
 /// What each decided case can be found by, in the order of decision.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Texts {
-    bytes: Vec<u8>,
+    text: String,
     /// Where each ends.
     ends: Vec<usize>,
 }
@@ -28,21 +28,21 @@ impl Texts {
 
     /// Adds the text of the next case.
     pub(super) fn push(&mut self, case: &Case) {
-        write(case, &mut self.bytes);
-        self.ends.push(self.bytes.len());
+        write(case, &mut self.text);
+        self.ends.push(self.text.len());
     }
 
     /// The text of the case at this place.
-    pub(super) fn get(&self, place: usize) -> &[u8] {
+    pub(super) fn get(&self, place: usize) -> &str {
         let end = |place: usize| self.ends.get(place).copied();
         let start = place.checked_sub(1).and_then(end).unwrap_or_default();
-        let text = end(place).and_then(|end| self.bytes.get(start..end));
+        let text = end(place).and_then(|end| self.text.get(start..end));
         text.unwrap_or_default()
     }
 }
 
 /// Writes what a case can be found by, in lower case: a line for each name, and at the end its id.
-fn write(case: &Case, text: &mut Vec<u8>) {
+fn write(case: &Case, text: &mut String) {
     let start = text.len();
     let shared = [&case.agent, &case.session, &case.action, &case.executor];
     let shared = shared
@@ -56,13 +56,13 @@ fn write(case: &Case, text: &mut Vec<u8>) {
     let category = case.category.map(|category| category.as_str());
     let names = shared.map(Word::as_str).chain(place).chain(category);
     for name in names.chain([case.standing.as_str()]) {
-        text.extend_from_slice(name.as_bytes());
-        text.push(b'\n');
+        text.push_str(name);
+        text.push('\n');
     }
     match case.id {
         // Nothing hinders writing to memory.
         Some(id) => write!(text, "{id}").unwrap_or_default(),
-        None => text.extend([b' '; ID_LEN]),
+        None => text.extend([' '; ID_LEN]),
     }
     if let Some(written) = text.get_mut(start..) {
         written.make_ascii_lowercase();
@@ -80,13 +80,13 @@ impl Search {
     }
 
     /// Whether a case that has this text is looked for.
-    pub(super) fn finds(&self, case: &Case, text: &[u8]) -> bool {
+    pub(super) fn finds(&self, case: &Case, text: &str) -> bool {
         self.0.iter().all(|needle| needle.is_in(case, text))
     }
 
     /// Whether a case is looked for.
     pub(super) fn finds_case(&self, case: &Case) -> bool {
-        let mut text = Vec::new();
+        let mut text = String::new();
         write(case, &mut text);
         self.finds(case, &text)
     }
@@ -115,10 +115,11 @@ impl Needle {
         }
     }
 
-    fn is_in(&self, case: &Case, text: &[u8]) -> bool {
+    fn is_in(&self, case: &Case, text: &str) -> bool {
         let names = text.len().saturating_sub(ID_LEN);
         let looked_at = if self.may_be_id { text.len() } else { names };
         let looked_at = text.get(..looked_at).unwrap_or_default();
-        self.word.find(looked_at).is_some() || self.number.is_some() && self.number == case.number
+        self.word.find(looked_at.as_bytes()).is_some()
+            || self.number.is_some() && self.number == case.number
     }
 }

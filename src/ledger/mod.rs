@@ -2,8 +2,8 @@
 //!
 //! [`Draft`] appends events in memory on top of a tip and is published by a compare-and-swap;
 //! [`index`] reads them into the one [`Index`](crate::insight::Index) of all cases; [`CaseFile`] is one whole
-//! case, [`CaseFolder`] as much of it as somebody asks for, `case_folders` many; `verify` proves that the trail is complete, append-only and recomputable;
-//! `backtest` decides it again by other rules.
+//! case, [`CaseFolder`] as much of it as somebody asks for, [`case_folders`] many; `verify` proves that the trail
+//! is complete, append-only and recomputable; `backtest` decides it again by other rules.
 
 pub mod backtest;
 mod case_file;
