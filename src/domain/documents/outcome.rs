@@ -125,7 +125,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The name of this attempt's in the folder of its case: the first is `outcome.yaml`, later ones are numbered.
+    /// The name of this attempt's file in the folder of its case: the first is `outcome.yaml`, later ones are numbered.
     pub fn file_of(attempt: u32) -> Cow<'static, str> {
         match attempt {
             0 | 1 => Cow::Borrowed("outcome.yaml"),
