@@ -174,7 +174,7 @@ impl Lessons {
         }
         if self.unread > 0 {
             page.text(format!(
-                "The documents of {} cases could not be read.",
+                "Cases whose documents could not be read: {}.",
                 self.unread
             ));
         }

@@ -264,7 +264,10 @@ fn what_cannot_be_read_is_left_out_and_said() {
     );
     let ran = export(&stage, "csv", "trail.csv").exits(3);
     has(&ran.stderr, &format!("`{id}` is left out: {path}"));
-    has(&ran.stderr, "1 cases are left out");
+    has(
+        &ran.stderr,
+        "cases left out, because they cannot be read: 1",
+    );
     has(&ran.stderr, "4 rows");
     let lessons = stage.countersign(&["lessons", "--agent", TUNER]).exits(3);
     has(
@@ -273,7 +276,7 @@ fn what_cannot_be_read_is_left_out_and_said() {
     );
     has(
         &lessons.stdout,
-        "The documents of 1 cases could not be read.",
+        "Cases whose documents could not be read: 1.",
     );
 }
 

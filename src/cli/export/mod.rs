@@ -79,7 +79,7 @@ impl Export {
         ));
         if exported.left_out > 0 {
             output::warning(&format!(
-                "{} cases are left out, because they cannot be read",
+                "cases left out, because they cannot be read: {}",
                 exported.left_out
             ));
             return Ok(Answer::No);
