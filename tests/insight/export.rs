@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use countersign::domain::documents::Decision;
+use countersign::domain::ids::CaseId;
 use countersign::git::Repository;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rusqlite::Connection;
@@ -249,14 +251,19 @@ impl JsonOf for parquet::record::Row {
     }
 }
 
+/// The second case of the trail, and where its decision is.
+fn second_decision(stage: &Stage) -> (CaseId, String) {
+    let repo = Repository::open(&stage.repo).unwrap();
+    let index = countersign::ledger::index::read(&repo).unwrap();
+    let id = index.cases()[1].id.unwrap();
+    (id, Decision::path_of(id))
+}
+
 /// A decision that nobody can read is left out, said and counted.
 #[test]
 fn what_cannot_be_read_is_left_out_and_said() {
     let stage = trail();
-    let repo = Repository::open(&stage.repo).unwrap();
-    let index = countersign::ledger::index::read(&repo).unwrap();
-    let id = index.cases()[1].id.unwrap();
-    let path = format!("recommendations/{}/decision.yaml", id.folder());
+    let (id, path) = second_decision(&stage);
     stage.edit_on_main(
         &path,
         "schema: countersign/decision/v1",
@@ -284,10 +291,7 @@ fn what_cannot_be_read_is_left_out_and_said() {
 #[test]
 fn what_is_in_no_column_hides_no_row() {
     let stage = trail();
-    let repo = Repository::open(&stage.repo).unwrap();
-    let index = countersign::ledger::index::read(&repo).unwrap();
-    let id = index.cases()[1].id.unwrap();
-    let path = format!("recommendations/{}/decision.yaml", id.folder());
+    let (_, path) = second_decision(&stage);
     stage.edit_on_main(&path, "\nengine:", "\nmachine:");
     has(&stage.countersign(&["verify"]).exits(3).stdout, &path);
     let ran = export(&stage, "csv", "trail.csv");
