@@ -167,8 +167,10 @@ impl ObjectBuffer {
             offset = offset.saturating_sub(distance);
         };
         for delta in deltas.iter().rev() {
-            content =
-                pack::apply_delta(&content, delta, pack::MAX_OBJECT_LEN).ok_or_else(broken)?;
+            let mut made = Vec::new();
+            pack::apply_delta(&content, delta, pack::MAX_OBJECT_LEN, &mut made)
+                .ok_or_else(broken)?;
+            content = made;
         }
         Ok(Some((place.kind, content)))
     }
@@ -177,7 +179,8 @@ impl ObjectBuffer {
         let bytes = self.pack.get(offset..)?;
         let head = pack::head(bytes)?;
         let stream = bytes.get(head.len..)?;
-        let content = Inflate::new().content(stream, head.size)?.to_vec();
+        let mut content = Vec::new();
+        Inflate::new().append(stream, head.size, &mut content)?;
         Some((head.made, content))
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::error::{GitError, Result};
 use super::objects::{
-    Entry, Mode, RawEntry, check_name, find_entry, first_entry, first_entry_len, out_of_order,
-    parse_tree,
+    Entry, Mode, RawEntry, broken_tree, check_name, find_entry, first_entry, first_entry_len,
+    out_of_order, parse_tree,
 };
 use super::read::{Objects, in_tree};
 use super::repository::Repository;
@@ -166,7 +166,7 @@ impl Differing {
             if rest.is_empty() {
                 break;
             }
-            let len = first_entry_len(rest)?;
+            let len = first_entry_len(rest).ok_or_else(broken_tree)?;
             if start + len > same_start {
                 break;
             }
@@ -187,7 +187,7 @@ impl Differing {
     fn entries<'a>(&self, tree: &'a [u8]) -> Result<(Vec<RawEntry<'a>>, usize)> {
         // What is the same at the end need not begin with an entry: one that begins before is read, too.
         let ends_at = tree.len().saturating_sub(self.same_end);
-        let (mut entries, mut after): (Vec<RawEntry<'a>>, Vec<usize>) = Default::default();
+        let mut entries: Vec<RawEntry<'a>> = Vec::new();
         let mut at = self.neighbour.unwrap_or(self.start);
         let mut before: Option<RawEntry<'a>> = None;
         while let Some(rest) = tree.get(at..).filter(|rest| !rest.is_empty()) {
@@ -204,29 +204,26 @@ impl Differing {
             if at >= self.start {
                 check_name(entry.name)?;
                 entries.push(entry);
-                after.push(at + entry.len);
+                if entries.len() <= FEW {
+                    check_only_one(tree, entry, rest.get(entry.len..).unwrap_or_default())?;
+                }
             }
             at += entry.len;
         }
-        // A file and a folder of one name need not be neighbours.
         if entries.len() > FEW {
             parse_tree(tree)?;
-        } else {
-            for (entry, after) in entries.iter().zip(&after) {
-                if entry.is_tree() {
-                    find_entry(tree, entry.name)?;
-                } else {
-                    check_no_folder(tree.get(*after..).unwrap_or_default(), entry.name)?;
-                }
-            }
         }
         Ok((entries, tree.len().saturating_sub(at)))
     }
 }
 
-/// Refuses a folder of this name among the entries that come after the file of this name: whatever stands
-/// between them begins with it.
-fn check_no_folder(mut after: &[u8], name: &[u8]) -> Result<()> {
+/// Refuses a file and a folder of one name, which need not be neighbours: whatever stands between them begins
+/// with it, the file before, the folder after.
+fn check_only_one(tree: &[u8], entry: RawEntry<'_>, mut after: &[u8]) -> Result<()> {
+    let name = entry.name;
+    if entry.is_tree() {
+        return find_entry(tree, name).map(drop);
+    }
     while !after.is_empty() {
         let entry = first_entry(after)?;
         if entry.name == name {

@@ -182,18 +182,19 @@ pub(super) fn first_entry(bytes: &[u8]) -> Result<RawEntry<'_>> {
     })
 }
 
-/// How long the entry is that begins these bytes of a tree.
-pub(super) fn first_entry_len(bytes: &[u8]) -> Result<usize> {
+/// How long the entry is that begins these bytes of a tree; none if it is broken.
+#[inline]
+pub(super) fn first_entry_len(bytes: &[u8]) -> Option<usize> {
     // A mode has five or six digits; another one would hide from who looks for the zero behind it.
     let has_mode = bytes.get(5) == Some(&b' ') || bytes.get(6) == Some(&b' ');
     let nul = bytes.get(6..).filter(|_| has_mode).and_then(find_zero);
     nul.map(|nul| 6 + nul + 21)
         .filter(|len| *len <= bytes.len())
-        .ok_or_else(broken_tree)
 }
 
 /// Where the first zero is. Names are short: to look at eight bytes at a time takes less than to call somebody who
 /// looks at more.
+#[inline]
 fn find_zero(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let (words, rest) = bytes.as_chunks::<8>();
@@ -216,7 +217,7 @@ fn last_bytes(text: &[u8]) -> Option<u64> {
     text.last_chunk::<LAST>().copied().map(u64::from_le_bytes)
 }
 
-fn broken_tree() -> GitError {
+pub(super) fn broken_tree() -> GitError {
     GitError::new("the tree is cut short or broken: run `git fsck`")
 }
 
@@ -253,7 +254,7 @@ pub(super) fn find_entry<'a>(bytes: &'a [u8], name: &[u8]) -> Result<Option<RawE
     let mut found = None;
     let mut rest = bytes;
     while !rest.is_empty() {
-        let len = first_entry_len(rest)?;
+        let len = first_entry_len(rest).ok_or_else(broken_tree)?;
         let (entry, after) = rest.split_at(len);
         rest = after;
         // Mode, space, name, zero, id. Most names are of another length, and equally long neighbours begin alike.

@@ -138,20 +138,26 @@ fn push_copy(out: &mut Vec<u8>, mut offset: usize, mut len: usize) {
     }
 }
 
-/// Makes an object from the one that it is a delta of; none if the delta does not fit the base or itself, or if
-/// the object is larger than so many bytes.
-pub(super) fn apply_delta(base: &[u8], delta: &[u8], most: usize) -> Option<Vec<u8>> {
+/// Makes an object from the one that it is a delta of, in place of what is in the room; none if the delta does not
+/// fit the base or itself, or if the object is larger than so many bytes.
+pub(super) fn apply_delta(
+    base: &[u8],
+    delta: &[u8],
+    most: usize,
+    room: &mut Vec<u8>,
+) -> Option<()> {
     let (base_len, rest) = take_varint(delta)?;
     let (len, mut rest) = take_varint(rest)?;
     if base_len != base.len() || len > most {
         return None;
     }
-    let mut out = Vec::with_capacity(len);
+    room.clear();
+    room.reserve(len);
     while let Some((op, after)) = rest.split_first() {
         rest = after;
         if op & 0x80 == 0 {
             let (piece, after) = rest.split_at_checked(usize::from(*op))?;
-            out.extend_from_slice(piece);
+            room.extend_from_slice(piece);
             rest = after;
             continue;
         }
@@ -168,9 +174,9 @@ pub(super) fn apply_delta(base: &[u8], delta: &[u8], most: usize) -> Option<Vec<
         };
         let (offset, size) = (part(&[0x01, 0x02, 0x04, 0x08])?, part(&[0x10, 0x20, 0x40])?);
         let size = if size == 0 { 0x1_0000 } else { size };
-        out.extend_from_slice(base.get(offset..offset.checked_add(size)?)?);
+        room.extend_from_slice(base.get(offset..offset.checked_add(size)?)?);
     }
-    (out.len() == len).then_some(out)
+    (room.len() == len).then_some(())
 }
 
 fn take_varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
@@ -335,33 +341,36 @@ pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     })
 }
 
-/// Inflates objects one after the other: its tables, and the room for a content, cost more to make than a small
-/// object to inflate.
+/// Inflates objects one after the other: its tables cost more to make than a small object to inflate. Those of the
+/// fixed code are made once, if nothing else is inflated between by the same decompressor.
 pub(super) struct Inflate {
-    tables: Decompressor,
-    room: Vec<u8>,
+    fixed: Decompressor,
+    other: Decompressor,
 }
 
 impl Inflate {
     pub(super) fn new() -> Self {
         Self {
-            tables: Decompressor::new(),
-            room: Vec::new(),
+            fixed: Decompressor::new(),
+            other: Decompressor::new(),
         }
     }
 
-    /// The content that follows a [`Head`], from a stream that holds at least all of it; none if it is not an
-    /// object of this size.
-    pub(super) fn content(&mut self, stream: &[u8], size: usize) -> Option<&[u8]> {
+    /// Appends the content that follows a [`Head`], from a stream that holds at least all of it; none if it is not
+    /// an object of this size.
+    pub(super) fn append(&mut self, stream: &[u8], size: usize, to: &mut Vec<u8>) -> Option<()> {
         if size > MAX_OBJECT_LEN {
             return None;
         }
-        if self.room.len() < size {
-            self.room.resize(size, 0);
-        }
-        let content = self.room.get_mut(..size)?;
-        let written = self.tables.zlib_decompress(stream, content);
-        (written == Ok(size)).then_some(content)
+        let start = to.len();
+        to.resize(start + size, 0);
+        // Behind two bytes of zlib's own: one bit that says whether the block is the last, two for the kind of code.
+        let tables = match (stream.get(2)? >> 1) & 0b11 {
+            0b01 => &mut self.fixed,
+            _ => &mut self.other,
+        };
+        let written = tables.zlib_decompress(stream, to.get_mut(start..)?);
+        (written == Ok(size)).then_some(())
     }
 }
 

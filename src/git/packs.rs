@@ -45,6 +45,11 @@ pub(super) struct Packs {
     /// Where the object was that was found last: the next one is likely there, too.
     last: usize,
     inflate: Inflate,
+    /// The deltas from the object that is wanted to the one that it is made from, one after the other, and at
+    /// the end what is being read.
+    deltas: Vec<u8>,
+    /// What a delta makes.
+    made: Vec<u8>,
     pieces: Vec<Piece>,
     bases: Recent<At, (Kind, Arc<[u8]>), BASES>,
 }
@@ -91,11 +96,18 @@ impl Packs {
             packs,
             last: 0,
             inflate: Inflate::new(),
+            deltas: Vec::new(),
+            made: Vec::new(),
             pieces: std::iter::repeat_with(Piece::default)
                 .take(PIECES)
                 .collect(),
             bases: Recent::default(),
         }
+    }
+
+    /// Whether the object is in one of the packs.
+    pub(super) fn contains(&self, id: Sha) -> bool {
+        self.packs.iter().any(|pack| pack.find(id).is_some())
     }
 
     /// The kind and content of an object; none if it has to be looked for otherwise, also if it is made from
@@ -113,17 +125,21 @@ impl Packs {
     fn read_at(&mut self, place: usize, offset: u64, most: usize) -> Option<(Kind, Arc<[u8]>)> {
         let packs = Arc::clone(&self.packs);
         let pack = packs.get(place)?;
-        let mut deltas: Vec<(u64, Arc<[u8]>)> = Vec::new();
+        self.deltas.clear();
+        // Where each is in the pack, and where its delta begins.
+        let mut steps: Vec<(u64, usize)> = Vec::new();
         let mut at = offset;
         let (kind, mut content) = loop {
             if let Some(known) = self.bases.find((place, at)) {
                 break known;
             }
-            let (made, content) = self.decode(pack, (place, at), most)?;
-            let base = match made {
+            let start = self.deltas.len();
+            let base = match self.decode(pack, (place, at), most)? {
                 Made::Whole(kind) => {
+                    let content: Arc<[u8]> = self.deltas.get(start..)?.into();
+                    self.deltas.truncate(start);
                     // Nothing is made from most commits and files that are whole.
-                    if kind == Kind::Tree || !deltas.is_empty() {
+                    if kind == Kind::Tree || !steps.is_empty() {
                         self.keep_base((place, at), kind, &content);
                     }
                     break (kind, content);
@@ -131,26 +147,24 @@ impl Packs {
                 Made::FromOffset(distance) => at.checked_sub(u64::try_from(distance).ok()?)?,
                 Made::FromId(id) => pack.find(id)?,
             };
-            deltas.push((at, content));
+            steps.push((at, start));
             at = base;
-            if deltas.len() > MAX_DEPTH {
+            if steps.len() > MAX_DEPTH {
                 return None;
             }
         };
-        for (at, delta) in deltas.iter().rev() {
-            content = pack::apply_delta(&content, delta, most)?.into();
-            self.keep_base((place, *at), kind, &content);
+        for (at, start) in steps.into_iter().rev() {
+            let delta = self.deltas.get(start..)?;
+            pack::apply_delta(&content, delta, most, &mut self.made)?;
+            content = self.made.as_slice().into();
+            self.deltas.truncate(start);
+            self.keep_base((place, at), kind, &content);
         }
         Some((kind, content))
     }
 
-    /// What stands at a place of a pack: an object, or the delta that makes it.
-    fn decode(
-        &mut self,
-        pack: &Pack,
-        (place, offset): At,
-        most: usize,
-    ) -> Option<(Made, Arc<[u8]>)> {
+    /// Appends what stands at a place of a pack to the deltas: an object, or the delta that makes it.
+    fn decode(&mut self, pack: &Pack, (place, offset): At, most: usize) -> Option<Made> {
         let start = offset - offset % PIECE;
         let slot = usize::try_from(start / PIECE).ok()? % PIECES;
         let piece = self.pieces.get_mut(slot)?;
@@ -161,13 +175,16 @@ impl Packs {
         let head = pack::head(bytes).filter(|head| head.size <= most)?;
         // What deflating adds at most to what cannot be deflated.
         let deflated = head.len + head.size.checked_add(head.size / 512 + 64)?;
-        let content = if deflated <= bytes.len() || deflated > pack::MAX_OBJECT_LEN {
-            self.inflate.content(bytes.get(head.len..)?, head.size)?
+        let larger;
+        let bytes = if deflated <= bytes.len() || deflated > pack::MAX_OBJECT_LEN {
+            bytes
         } else {
-            let bytes = pack.data.read(offset, deflated)?;
-            self.inflate.content(bytes.get(head.len..)?, head.size)?
+            larger = pack.data.read(offset, deflated)?;
+            &larger
         };
-        Some((head.made, content.into()))
+        let stream = bytes.get(head.len..)?;
+        self.inflate.append(stream, head.size, &mut self.deltas)?;
+        Some(head.made)
     }
 
     fn keep_base(&mut self, at: At, kind: Kind, content: &Arc<[u8]>) {

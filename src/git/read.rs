@@ -329,6 +329,10 @@ impl Repository {
 
     /// Whether the object is stored here.
     pub fn contains(&self, id: Sha) -> Result<bool> {
+        let packs = self.packs.borrow();
+        if packs.as_ref().is_some_and(|packs| packs.contains(id)) {
+            return Ok(true);
+        }
         let odb = self.inner.odb().during(|| format!("look for `{id}`"))?;
         Ok(odb.exists(oid(id)?))
     }
