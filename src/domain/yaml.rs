@@ -36,10 +36,25 @@ pub fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Problems
     Ok(decode::decode(&root).map_err(|error| error.into_problem(file))?)
 }
 
+/// As [`read`], for who has no use for the values of some keys, wherever they stand: of a document in plain block
+/// style the lists and mappings below such keys are not even looked at, and the keys are as if they were not there.
+pub fn read_without<T: DeserializeOwned>(
+    file: &str,
+    bytes: &[u8],
+    unread: &[&str],
+) -> Result<T, Problems> {
+    let text = chars::checked_text(file, bytes)?;
+    let root = parse(file, text, unread)?;
+    Ok(decode::decode(&root).map_err(|error| error.into_problem(file))?)
+}
+
 /// Reads the tree of a document, also for edits that must keep its comments and layout.
 pub(crate) fn read_tree<'a>(file: &str, bytes: &'a [u8]) -> Result<tree::Node<'a>, Problems> {
-    let text = chars::checked_text(file, bytes)?;
-    match canonical::parse(text) {
+    parse(file, chars::checked_text(file, bytes)?, &[])
+}
+
+fn parse<'a>(file: &str, text: &'a str, unread: &[&str]) -> Result<tree::Node<'a>, Problems> {
+    match canonical::parse(text, unread) {
         Some(root) => Ok(root),
         None => Ok(tree::parse(text).map_err(|error| error.into_problem(file))?),
     }

@@ -1,10 +1,12 @@
-//! A quick reader of plain block style: what our own writer makes, and most of what people write by hand.
+//! A quick reader of plain style: what our own writer makes, and most of what people and programs write.
 //!
 //! Verifying a trail reads millions of documents, nearly all of them written by [`super::write`], and the
 //! parser library takes ten times as long for one as all the rest. This reader knows only what it is sure
-//! of: block mappings and lists, words, quotes on one line, literal blocks, comments. Whatever else it meets
+//! of: block mappings and lists, words, quotes and JSON on one line, literal blocks, comments. Whatever else it meets
 //! (and whatever is wrong) it leaves to the strict one, by giving none. The same tree comes out of both, to
 //! the byte offsets; the tests hold every accepted text against the strict reader.
+
+mod one_line;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -17,14 +19,18 @@ use super::tree::{Entry, Key, Kind, Node, Style};
 const USUAL_KEYS: usize = 8;
 /// A mapping with more keys than this is searched for duplicates by hashing.
 const MANY_KEYS: usize = 16;
+/// A longer key is left to the strict reader.
+const MAX_KEY: usize = 150;
 
-/// The tree of a document whose characters have been checked; none if only the strict reader can tell.
-pub(super) fn parse(text: &str) -> Option<Node<'_>> {
+/// The tree of a document whose characters have been checked; none if only the strict reader can tell. What
+/// stands below an unread key is passed over with the key.
+pub(super) fn parse<'a>(text: &'a str, unread: &[&str]) -> Option<Node<'a>> {
     if memchr::memchr2(b'\t', b'\r', text.as_bytes()).is_some() {
         return None;
     }
     let mut reader = Reader {
         text,
+        unread,
         next: 0,
         number: 0,
         line: None,
@@ -79,8 +85,9 @@ impl<'a> Line<'a> {
     }
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'u> {
     text: &'a str,
+    unread: &'u [&'u str],
     /// Where the next line begins.
     next: usize,
     /// The number of the line before it.
@@ -90,7 +97,7 @@ struct Reader<'a> {
     depth: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     /// The next line as it stands, if there is one.
     fn raw_line(&mut self) -> Option<Line<'a>> {
         let rest = self.text.get(self.next..).filter(|rest| !rest.is_empty())?;
@@ -143,6 +150,10 @@ impl<'a> Reader<'a> {
                 return None;
             }
             let key_len = key_len(line.text)?;
+            if self.unread.contains(&line.text.get(..key_len)?) && line.text.len() == key_len + 1 {
+                self.pass_over(indent);
+                continue;
+            }
             let key = Key {
                 text: Cow::Borrowed(line.text.get(..key_len)?),
                 mark: line.mark(),
@@ -165,6 +176,16 @@ impl<'a> Reader<'a> {
             start: first.start,
             end,
         })
+    }
+
+    /// Goes on behind what stands below a key.
+    fn pass_over(&mut self, indent: usize) {
+        self.advance();
+        let is_below =
+            |line: &Line<'_>| line.indent > indent || line.indent == indent && line.is_item();
+        while self.line.as_ref().is_some_and(is_below) {
+            self.advance();
+        }
     }
 
     fn list(&mut self, indent: usize, is_flush: bool) -> Option<Node<'a>> {
@@ -211,13 +232,10 @@ impl<'a> Reader<'a> {
                 None
             };
         }
-        let node = match rest.text.as_bytes().first()? {
-            b'|' => return self.block(rest, indent),
-            b'"' => scalar(rest, double_quoted(rest.text)?, Style::Quoted),
-            b'\'' => scalar(rest, single_quoted(rest.text)?, Style::Quoted),
-            b'[' | b'{' => empty(rest)?,
-            _ => scalar(rest, plain(rest.text)?, Style::Plain),
-        };
+        if rest.text.starts_with('|') {
+            return self.block(rest, indent);
+        }
+        let node = one_line::value(rest, self.depth)?;
         self.advance();
         // A deeper line would go on with it.
         match self.line {
@@ -295,129 +313,7 @@ fn key_len(text: &str) -> Option<usize> {
         .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let ends_well =
         bytes.get(len) == Some(&b':') && matches!(bytes.get(len + 1), None | Some(b' '));
-    (begins_well && ends_well && len <= 150).then_some(len)
-}
-
-fn scalar<'a>(at: Line<'a>, (text, len): (Cow<'a, str>, usize), style: Style) -> Node<'a> {
-    Node {
-        kind: Kind::Scalar { text, style },
-        mark: at.mark(),
-        start: at.start,
-        end: at.start + len,
-    }
-}
-
-/// `[]` or `{}`.
-fn empty(at: Line<'_>) -> Option<Node<'_>> {
-    let kind = match at.text.get(..2)? {
-        "[]" => Kind::List { items: Vec::new() },
-        "{}" => Kind::Map {
-            entries: Vec::new(),
-            flow: true,
-        },
-        _ => return None,
-    };
-    ends_after(at.text, 2)?;
-    Some(Node {
-        kind,
-        mark: at.mark(),
-        start: at.start,
-        end: at.start + 2,
-    })
-}
-
-/// Nothing but a comment follows.
-fn ends_after(text: &str, len: usize) -> Option<()> {
-    let rest = text.get(len..)?;
-    let trimmed = rest.trim_start_matches(' ');
-    (trimmed.is_empty() || (trimmed.len() < rest.len() && trimmed.starts_with('#'))).then_some(())
-}
-
-/// A word or several, up to the comment, and how long that is.
-fn plain(text: &str) -> Option<(Cow<'_, str>, usize)> {
-    let bytes = text.as_bytes();
-    let begins_well = match bytes.first()? {
-        b'-' => bytes.get(1).is_some_and(u8::is_ascii_digit),
-        byte => byte.is_ascii_alphanumeric() || b"_./(".contains(byte),
-    };
-    if !begins_well {
-        return None;
-    }
-    let mut len = bytes.len();
-    let mut before = b' ';
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'#' if before == b' ' => {
-                len = at;
-                break;
-            }
-            b' ' if before == b':' => return None,
-            _ => {}
-        }
-        before = *byte;
-    }
-    let text = text.get(..len)?.trim_end_matches(' ');
-    (!text.ends_with(':')).then_some((Cow::Borrowed(text), text.len()))
-}
-
-fn single_quoted(text: &str) -> Option<(Cow<'_, str>, usize)> {
-    let inside = text.strip_prefix('\'')?;
-    let mut at = 0;
-    let mut doubled = false;
-    loop {
-        at += inside.get(at..)?.find('\'')?;
-        if inside.as_bytes().get(at + 1) != Some(&b'\'') {
-            break;
-        }
-        doubled = true;
-        at += 2;
-    }
-    ends_after(text, at + 2)?;
-    let inside = inside.get(..at)?;
-    let read = if doubled {
-        Cow::Owned(inside.replace("''", "'"))
-    } else {
-        Cow::Borrowed(inside)
-    };
-    Some((read, at + 2))
-}
-
-/// With those escapes that our own writer uses.
-fn double_quoted(text: &str) -> Option<(Cow<'_, str>, usize)> {
-    let inside = text.strip_prefix('"')?;
-    let end = inside.find(['"', '\\'])?;
-    if inside.as_bytes().get(end) == Some(&b'"') {
-        ends_after(text, end + 2)?;
-        return Some((Cow::Borrowed(inside.get(..end)?), end + 2));
-    }
-    let mut read = inside.get(..end)?.to_owned();
-    let mut rest = inside.get(end..)?;
-    loop {
-        let stop = rest.find(['"', '\\'])?;
-        read.push_str(rest.get(..stop)?);
-        let escape = rest.get(stop + 1..)?;
-        if rest.as_bytes().get(stop) == Some(&b'"') {
-            let len = text.len() - escape.len();
-            ends_after(text, len)?;
-            return Some((Cow::Owned(read), len));
-        }
-        let (c, len) = match escape.as_bytes().first()? {
-            b'"' => ('"', 1),
-            b'\\' => ('\\', 1),
-            b'n' => ('\n', 1),
-            b'r' => ('\r', 1),
-            b't' => ('\t', 1),
-            b'u' => {
-                let digits = escape.get(1..5)?;
-                let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-                let code = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
-                (char::from_u32(code)?, 5)
-            }
-            _ => return None,
-        };
-        read.push(c);
-        rest = escape.get(len..)?;
-    }
+    (begins_well && ends_well && len <= MAX_KEY).then_some(len)
 }
 
 fn has_duplicates(entries: &[Entry<'_>]) -> bool {
