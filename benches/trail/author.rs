@@ -228,7 +228,7 @@ impl Author<'_> {
                     Executor::None => (Vec::new(), Finished::well(BTreeMap::new())),
                     Executor::Apply => {
                         let governance = &version.rules.governance;
-                        apply::apply(about, action.effect, &targets.files, governance)
+                        apply::apply(about, action.effect, targets, governance)
                     }
                     Executor::Command(_) => {
                         self.claim(draft, about);

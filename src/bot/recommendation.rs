@@ -198,12 +198,9 @@ impl Evaluator<'_, '_> {
         };
         let (files, finished) = match &action.executor {
             Executor::None => (Vec::new(), execute::Finished::well(BTreeMap::new())),
-            Executor::Apply => execute::apply::apply(
-                document,
-                action.effect,
-                &targets.files,
-                &version.rules.governance,
-            ),
+            Executor::Apply => {
+                execute::apply::apply(document, action.effect, targets, &version.rules.governance)
+            }
             Executor::Command(_)
             | Executor::Http(_)
             | Executor::Dispatch(_)

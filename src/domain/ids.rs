@@ -142,8 +142,9 @@ impl Login {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-    fn key(&self) -> String {
-        self.0.to_ascii_lowercase()
+    /// What counts of it: its letters in lower case.
+    fn folded(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|byte| byte.to_ascii_lowercase())
     }
 }
 impl FromStr for Login {
@@ -173,12 +174,13 @@ impl PartialOrd for Login {
 }
 impl Ord for Login {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
+        self.folded().cmp(other.folded())
     }
 }
 impl std::hash::Hash for Login {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
+        self.folded().for_each(|byte| state.write_u8(byte));
+        state.write_u8(0xff);
     }
 }
 impl fmt::Display for Login {

@@ -4,21 +4,20 @@
 //! once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::Finished;
 use crate::domain::documents::Recommendation;
-use crate::domain::ids::TargetName;
 use crate::domain::value::Value;
+use crate::ledger::facts::Targets;
 use crate::ledger::{Files, changed_files};
 use crate::rules::actions::Effect;
 use crate::rules::governance::Governance;
 
-/// The files that an approved recommendation changes, given the present bytes of its targets, and how it went.
+/// The files that an approved recommendation changes, given its targets as they are, and how it went.
 pub fn apply(
     about: &Recommendation,
     effect: Effect,
-    present: &BTreeMap<TargetName, Arc<[u8]>>,
+    present: &Targets,
     governance: &Governance,
 ) -> (Files, Finished) {
     match changed_files(about, effect, present, governance) {

@@ -14,6 +14,7 @@ use std::iter;
 use serde::Serialize;
 
 use super::LedgerError;
+use super::facts::TargetBook;
 use super::workers::{self, Work};
 use crate::domain::documents::{Requirement, Role, Status};
 use crate::domain::ids::{CaseId, Sha};
@@ -163,8 +164,9 @@ pub fn backtest(
     let newest = newest.unwrap_or(usize::MAX);
     let root = repo.read_commit(tip)?.tree;
     let mut handles = workers::handles(repo, newest)?;
+    let book = TargetBook::default();
     let start = |handle| -> Work<'_, Result<Link, GitError>, Result<Seen, GitError>> {
-        let mut replayer = Replayer::new(handle, root, rules);
+        let mut replayer = Replayer::new(handle, root, (rules, book.clone()));
         Box::new(move |link| {
             let (commit, before) = link?;
             Ok(replayer.see(&commit.read()?, before))

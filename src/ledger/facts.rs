@@ -3,7 +3,7 @@
 //! The bot decides on them and `verify` derives them again, from the same objects by the same code.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::documents::{AccountRecord, PullRecord, Recommendation, Target};
 use crate::domain::ids::{Sha, TargetName};
@@ -18,7 +18,7 @@ use crate::rules::Rules;
 /// The targets that a proposal is about, as a tree of `main` holds them.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
-    /// Those that exist, the rehearsals of the named ones included.
+    /// Those of them that exist; beside them, where somebody may be advised, the rehearsals of those.
     pub known: BTreeMap<TargetName, Arc<KnownTarget>>,
     /// The files of the named ones, byte for byte.
     pub files: BTreeMap<TargetName, Arc<[u8]>>,
@@ -55,10 +55,26 @@ pub fn targets_by<E>(
     about: &Recommendation,
     mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Arc<[u8]>)>, E>,
 ) -> Result<Result<Targets, Problems>, E> {
-    gather(about, |path| {
+    let mut find = |path: &str| {
         let file = read_file(path)?;
         Ok(file.map(|(blob, bytes)| (blob, TargetFile::read(path, bytes))))
-    })
+    };
+    let mut targets = match gather(about, &mut find)? {
+        Ok(targets) => targets,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let rehearsals = targets.known.values();
+    let rehearsals: Vec<TargetName> = rehearsals.filter_map(|t| t.rehearsal.clone()).collect();
+    for name in rehearsals {
+        if targets.known.contains_key(&name) {
+            continue;
+        }
+        // It only ever serves a suggestion, so an unreadable one is left out.
+        if let Some((_, Ok(file))) = find(&Target::path_of(&name))? {
+            targets.known.insert(name, file.known);
+        }
+    }
+    Ok(Ok(targets))
 }
 
 /// A target's file as it was read, or why it could not be.
@@ -78,23 +94,23 @@ impl TargetFile {
     }
 }
 
-/// Targets by blob id, so that one which hundreds of cases are about is read once. Holds nothing that git
-/// does not.
-#[derive(Debug, Default)]
+/// Targets by blob id, so that one which hundreds of cases are about is read once; those who work on one trail
+/// together share one. Holds nothing that git does not.
+#[derive(Debug, Default, Clone)]
 pub struct TargetBook {
-    files: HashMap<Sha, TargetFile>,
+    files: Arc<Mutex<HashMap<Sha, TargetFile>>>,
 }
 
 /// How many versions of targets are kept before the oldest knowledge is thrown away.
 const MOST_FILES: usize = 4_096;
 
 impl TargetBook {
-    /// As [`targets`].
+    /// As [`targets`], without rehearsals: what was decided is not advised any more.
     ///
     /// # Errors
     /// As [`targets`].
     pub fn targets(
-        &mut self,
+        &self,
         objects: Objects<'_>,
         root: Sha,
         about: &Recommendation,
@@ -106,18 +122,28 @@ impl TargetBook {
             let Some(blob) = entry.map(|entry| entry.id) else {
                 return Ok(None);
             };
-            if let Some(known) = self.files.get(&blob) {
-                return Ok(Some((blob, Ok(known.clone()))));
+            if let Some(known) = self.find(blob) {
+                return Ok(Some((blob, Ok(known))));
             }
             let read = TargetFile::read(path, objects.read_blob(blob)?);
             if let Ok(file) = &read {
-                if self.files.len() >= MOST_FILES {
-                    self.files.clear();
-                }
-                self.files.insert(blob, file.clone());
+                self.keep(blob, file.clone());
             }
             Ok(Some((blob, read)))
         })
+    }
+
+    fn find(&self, blob: Sha) -> Option<TargetFile> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(&blob).cloned()
+    }
+
+    fn keep(&self, blob: Sha, file: TargetFile) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.len() >= MOST_FILES {
+            files.clear();
+        }
+        files.insert(blob, file);
     }
 }
 
@@ -126,7 +152,6 @@ fn gather<E>(
     mut find: impl FnMut(&str) -> Result<Option<(Sha, ReadTarget)>, E>,
 ) -> Result<Result<Targets, Problems>, E> {
     let mut targets = Targets::default();
-    let mut rehearsals = Vec::new();
     for name in &about.targets {
         let Some((blob, read)) = find(&Target::path_of(name))? else {
             continue;
@@ -135,19 +160,9 @@ fn gather<E>(
             Ok(file) => file,
             Err(problems) => return Ok(Err(problems)),
         };
-        rehearsals.extend(file.known.rehearsal.clone());
         targets.blobs.insert(name.clone(), blob);
         targets.files.insert(name.clone(), file.bytes);
         targets.known.insert(name.clone(), file.known);
-    }
-    for name in rehearsals {
-        if targets.known.contains_key(&name) {
-            continue;
-        }
-        // A rehearsal only ever serves a suggestion, so an unreadable one is left out.
-        if let Some((_, Ok(file))) = find(&Target::path_of(&name))? {
-            targets.known.insert(name, file.known);
-        }
     }
     Ok(Ok(targets))
 }

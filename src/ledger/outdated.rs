@@ -37,7 +37,7 @@ impl Then {
     /// When the repository fails.
     pub fn read_by(
         objects: Objects<'_>,
-        (rulebook, book): (&mut Rulebook, &mut TargetBook),
+        (rulebook, book): (&mut Rulebook, &TargetBook),
         root: Sha,
         (about, contributions): (&Recommendation, &[Contribution]),
     ) -> Result<Self, GitError> {

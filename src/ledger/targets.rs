@@ -3,32 +3,33 @@
 //! It only computes; the executor `apply` has the result recorded, and `verify` computes it again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::facts::Targets;
 use crate::domain::documents::{Recommendation, Target};
-use crate::domain::ids::TargetName;
 use crate::domain::value::Value;
 use crate::domain::{yaml, yaml_edit};
+use crate::risk::KnownTarget;
 use crate::rules::actions::Effect;
 use crate::rules::governance::Governance;
 
 /// New content by path; none removes the file.
 pub type Files = Vec<(String, Option<Vec<u8>>)>;
 
-/// The files that an approved recommendation changes, given the present bytes of its targets.
+/// The files that an approved recommendation changes, given its targets as they are.
 ///
 /// # Errors
 /// Why a target cannot be written; then none is, so that nothing is ever half a change.
 pub fn changed_files(
     about: &Recommendation,
     effect: Effect,
-    present: &BTreeMap<TargetName, Arc<[u8]>>,
+    present: &Targets,
     governance: &Governance,
 ) -> Result<Files, String> {
     let mut files = Files::new();
     for name in &about.targets {
         let path = Target::path_of(name);
-        match (effect, present.get(name)) {
+        let is = (present.files.get(name), present.known.get(name));
+        match (effect, is.0.zip(is.1)) {
             (Effect::Create, Some(_)) => {
                 return Err(format!("target `{name}` exists already: `{path}`"));
             }
@@ -39,8 +40,8 @@ pub fn changed_files(
                 ));
             }
             (Effect::Delete, Some(_)) => files.push((path, None)),
-            (Effect::Modify | Effect::None, Some(bytes)) => {
-                let changed = modified(&path, bytes, about, governance)?;
+            (Effect::Modify | Effect::None, Some((bytes, known))) => {
+                let changed = modified((&path, bytes, known), about, governance)?;
                 files.push((path, Some(changed)));
             }
         }
@@ -77,12 +78,10 @@ fn created(about: &Recommendation, governance: &Governance) -> Result<Vec<u8>, S
 }
 
 fn modified(
-    path: &str,
-    bytes: &[u8],
+    (path, bytes, target): (&str, &[u8], &KnownTarget),
     about: &Recommendation,
     governance: &Governance,
 ) -> Result<Vec<u8>, String> {
-    let target: Target = yaml::read(path, bytes).map_err(|problems| problems.to_string())?;
     if let Some((name, expected)) = about
         .expects
         .iter()

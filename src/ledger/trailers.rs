@@ -1,6 +1,6 @@
 //! Commit trailers: the index of the trail for people who read `git log`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 /// No commit of ours has more trailers than about this.
@@ -44,16 +44,22 @@ pub struct Trailers {
 impl Trailers {
     /// Adds a trailer. The value is one line: what would break it is replaced by a space.
     pub fn push(&mut self, key: &'static str, value: impl fmt::Display) -> &mut Self {
-        let value: String = value
-            .to_string()
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
         let start = self.text.len();
         self.text.push_str(key);
         let key = start..self.text.len();
-        self.text.push_str(value.trim());
-        self.places.push((key.clone(), key.end..self.text.len()));
+        // Writing to a text does not fail, and a value that cannot be shown has nothing to say.
+        let _ = write!(self.text, "{value}");
+        let mut value = self.text.get(key.end..).unwrap_or_default();
+        let one_line: String;
+        if value.contains(char::is_control) {
+            one_line = value.replace(char::is_control, " ");
+            self.text.truncate(key.end);
+            self.text.push_str(&one_line);
+            value = &one_line;
+        }
+        let value_start = key.end + value.len() - value.trim_start().len();
+        let value_end = value_start + value.trim().len();
+        self.places.push((key, value_start..value_end));
         self
     }
 

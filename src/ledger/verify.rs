@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::facts::TargetBook;
 use super::{LedgerError, MAIN, workers};
 use crate::domain::ids::Sha;
 use crate::git::Repository;
@@ -99,8 +100,9 @@ pub fn verify(
     let (mut signed, mut by_team) = (0, 0);
     let mut links = Links::default();
     let mut handles = workers::handles(repo, line.len())?;
+    let book = TargetBook::default();
     let start = |handle| -> workers::Work<'_, usize, Examined> {
-        let mut examiner = Examiner::new(handle, &line);
+        let mut examiner = Examiner::new(handle, &line, book.clone());
         Box::new(move |place| examiner.examine(place))
     };
     let mut done = 0;

@@ -93,10 +93,10 @@ impl Agent {
         if let Some(login) = &account.login {
             return self.logins.contains(login);
         }
-        account
-            .email
-            .as_ref()
-            .is_some_and(|email| self.emails.contains(&email.to_ascii_lowercase()))
+        account.email.as_ref().is_some_and(|email| {
+            let mut own = self.emails.iter();
+            own.any(|own| own.eq_ignore_ascii_case(email))
+        })
     }
 }
 

@@ -37,7 +37,10 @@ pub enum Seen {
     Ended { case: CaseId, success: Option<bool> },
 }
 
-/// What a backtest needs of a `decision.yaml`. Whether the rest of it is right is for `verify` to say.
+/// The longest parts of a `decision.yaml`, of which a backtest needs nothing.
+const UNREAD: [&str; 3] = ["factors", "approvals", "ignored"];
+
+/// What a backtest needs of it. Whether the rest is right is for `verify` to say.
 #[derive(Deserialize)]
 struct Then {
     #[serde(rename = "schema")]
@@ -66,7 +69,7 @@ struct ThenRisk {
 /// So many commits of the bot are remembered before they are all forgotten.
 const MOST_STEMS: usize = 65_536;
 
-/// Replays commits; keeps the targets that it has read.
+/// Replays commits.
 pub struct Replayer<'a> {
     repo: &'a Repository,
     /// The tree of the trail's tip: records only ever are added, so it holds those of every case, and neighbours
@@ -80,12 +83,12 @@ pub struct Replayer<'a> {
 
 impl<'a> Replayer<'a> {
     /// A replayer that has read nothing yet.
-    pub fn new(repo: &'a Repository, root: Sha, rules: &'a Rules) -> Self {
+    pub fn new(repo: &'a Repository, root: Sha, (rules, book): (&'a Rules, TargetBook)) -> Self {
         Self {
             repo,
             root,
             rules,
-            book: TargetBook::default(),
+            book,
             stems: HashSet::new(),
         }
     }
@@ -123,7 +126,9 @@ impl<'a> Replayer<'a> {
         };
         let record = Decision::path_of(case);
         let decision = objects.read_path(self.root, &record)?;
-        let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Then>(&record, &bytes)) else {
+        let Some(Ok(decision)) =
+            decision.map(|bytes| yaml::read_without::<Then>(&record, &bytes, &UNREAD))
+        else {
             return Ok(None);
         };
         let (Some(before), Some(base)) = (before, commit.parents.first()) else {

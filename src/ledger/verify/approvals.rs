@@ -195,7 +195,7 @@ fn comment(rejection: &Rejection) -> Comment {
 
 /// Each approval that was counted counts, exactly as recorded.
 fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
-    let place = written.place(&["approvals"]);
+    let place = || written.place(&["approvals"]);
     for recorded in &written.document.approvals {
         let by = &recorded.by;
         if let Some(counted) = ruling
@@ -207,7 +207,8 @@ fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) 
                 step.say(
                     FindingKind::WrongApproval,
                     format!(
-                        "{place}: the approval of `{by}` has another {what} when it is heard again"
+                        "{}: the approval of `{by}` has another {what} when it is heard again",
+                        place()
                     ),
                 );
             }
@@ -222,7 +223,7 @@ fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) 
         });
         step.say(
             FindingKind::WrongApproval,
-            format!("{place}: the approval of `{by}` does not count: {why}"),
+            format!("{}: the approval of `{by}` does not count: {why}", place()),
         );
     }
     if written
@@ -233,7 +234,10 @@ fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) 
     {
         step.say(
             FindingKind::WrongApproval,
-            format!("{place}: they are not in the order in which they were given"),
+            format!(
+                "{}: they are not in the order in which they were given",
+                place()
+            ),
         );
     }
 }

@@ -268,7 +268,7 @@ fn find_outdated(
         let root = step.repo.read_commit(main)?.tree;
         let then = Then::read_by(
             step.repo.objects(),
-            (&mut examiner.rulebook, &mut examiner.book),
+            (&mut examiner.rulebook, &examiner.book),
             root,
             (about, contributions),
         )?;

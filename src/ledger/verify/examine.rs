@@ -95,12 +95,12 @@ pub struct Examiner<'v> {
 
 impl<'v> Examiner<'v> {
     /// An examiner that has seen nothing yet.
-    pub fn new(repo: &'v Repository, line: &'v Line) -> Self {
+    pub fn new(repo: &'v Repository, line: &'v Line, book: TargetBook) -> Self {
         Self {
             repo,
             line,
             rulebook: Rulebook::default(),
-            book: TargetBook::default(),
+            book,
             recent: HashMap::new(),
             last: None,
         }

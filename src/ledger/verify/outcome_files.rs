@@ -49,12 +49,9 @@ pub fn check(
         }
     };
     let computed = match (outcome.executor, version.rules.actions.get(&about.action)) {
-        (ExecutorKind::Apply, Some(action)) => changed_files(
-            about,
-            action.effect,
-            &targets.files,
-            &version.rules.governance,
-        ),
+        (ExecutorKind::Apply, Some(action)) => {
+            changed_files(about, action.effect, &targets, &version.rules.governance)
+        }
         _ => Ok(Files::new()),
     };
     compare(step, written, &computed);
