@@ -265,21 +265,28 @@ impl CaseId {
 
     /// `<yyyy>/<mm>/<dd>/<hh>/<id>`: one folder an hour, so that a folder stays small for ever.
     pub fn folder(self) -> String {
-        let t = self.time();
-        format!(
-            "{:04}/{:02}/{:02}/{:02}/{self}",
-            t.year(),
-            t.month(),
-            t.day(),
-            t.hour()
-        )
+        let at = self.time();
+        let year = at.year().unsigned_abs();
+        // Who reads a trail asks this millions of times, and formatting takes several times as long.
+        let mut path = String::with_capacity(14 + ulid::ULID_LEN);
+        for (number, digits) in [(year, 4), (at.month(), 2), (at.day(), 2), (at.hour(), 2)] {
+            for place in (0..digits).rev() {
+                path.extend(char::from_digit(number / 10_u32.pow(place) % 10, 10));
+            }
+            path.push('/');
+        }
+        path.push_str(self.0.array_to_str(&mut [0; ulid::ULID_LEN]));
+        path
     }
 }
 impl FromStr for CaseId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         match ulid::Ulid::from_string(text) {
-            Ok(id) if id.to_string() == text && id.timestamp_ms() < 253_402_300_800_000 => {
+            Ok(id)
+                if id.array_to_str(&mut [0; ulid::ULID_LEN]) == text
+                    && id.timestamp_ms() < 253_402_300_800_000 =>
+            {
                 Ok(Self(id))
             }
             _ => Err(InvalidId::new(format!(

@@ -1,6 +1,7 @@
 //! Commits as bytes, read and written by hand: a walk over a million of them needs two fields of each, and
 //! what a hostile one really says must not be smoothed over.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -77,8 +78,14 @@ impl StoredCommit {
         take_id(&self.bytes, b"tree ").map(|(tree, _)| tree)
     }
 
+    /// The whole message, subject first; an error if it is malformed.
+    pub fn message(&self) -> Result<Cow<'_, str>> {
+        let lines = commit_lines(&self.bytes).ok_or_else(|| broken_commit(self.id))?;
+        Ok(String::from_utf8_lossy(lines.message))
+    }
+
     /// The commit that it continues; none if it is the first one, or malformed.
-    pub(super) fn first_parent(&self) -> Option<Sha> {
+    pub fn first_parent(&self) -> Option<Sha> {
         let (_, rest) = take_id(&self.bytes, b"tree ")?;
         take_id(rest, b"parent ").map(|(parent, _)| parent)
     }

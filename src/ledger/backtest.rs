@@ -169,7 +169,7 @@ pub fn backtest(
         let mut replayer = Replayer::new(handle, root, (rules, book.clone()));
         Box::new(move |link| {
             let (commit, before) = link?;
-            Ok(replayer.see(&commit.read()?, before))
+            replayer.see(&commit, before)
         })
     };
     let mut whole = Backtest::default();

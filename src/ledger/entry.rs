@@ -83,17 +83,10 @@ impl Entry {
     /// Reads a commit of `main`.
     pub fn of(commit: &Commit) -> Self {
         let trailers = Trailers::parse(&commit.message);
-        let event = trailers
-            .find("Event")
-            .and_then(|name| Event::ALL.into_iter().find(|event| event.as_str() == name));
-        let case = trailers
-            .find("Recommendation")
-            .or(trailers.find("Governance"))
-            .and_then(|id| id.parse().ok());
         Self {
             commit: commit.id,
-            event,
-            case,
+            event: trailers.event(),
+            case: trailers.case(),
             at: commit.committer.time,
             trailers,
         }

@@ -3,6 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 
+use super::entry::Event;
+use crate::domain::ids::CaseId;
+
 /// No commit of ours has more trailers than about this.
 const MOST_OF_OURS: usize = 16;
 
@@ -75,6 +78,18 @@ impl Trailers {
         self.iter()
             .filter(move |(name, _)| *name == key)
             .map(|(_, value)| value)
+    }
+
+    /// What happened; none if they do not say, or say something unknown.
+    pub fn event(&self) -> Option<Event> {
+        let name = self.find("Event")?;
+        Event::ALL.into_iter().find(|event| event.as_str() == name)
+    }
+
+    /// The case they are about.
+    pub fn case(&self) -> Option<CaseId> {
+        let id = self.find("Recommendation").or(self.find("Governance"))?;
+        id.parse().ok()
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -12,9 +12,9 @@ use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
 use crate::domain::yaml;
 use crate::gate::requirement;
-use crate::git::{Commit, GitError, Repository};
+use crate::git::{Commit, GitError, Repository, StoredCommit};
 use crate::ledger::facts::{self, TargetBook};
-use crate::ledger::{BOT_EMAIL, Entry, Event};
+use crate::ledger::{BOT_EMAIL, Event, Trailers};
 use crate::risk;
 use crate::rules::Rules;
 
@@ -94,12 +94,15 @@ impl<'a> Replayer<'a> {
     }
 
     /// Looks at a commit of the trail, which came after one with this tree.
-    pub fn see(&mut self, commit: &Commit, before: Option<Sha>) -> Seen {
-        let entry = Entry::of(commit);
-        match (entry.event, entry.case) {
+    ///
+    /// # Errors
+    /// When the commit is malformed.
+    pub fn see(&mut self, commit: &StoredCommit, before: Option<Sha>) -> Result<Seen, GitError> {
+        let trailers = Trailers::parse(&commit.message()?);
+        Ok(match (trailers.event(), trailers.case()) {
             (Some(Event::Outcome), Some(case)) => Seen::Ended {
                 case,
-                success: match entry.trailers.find("Outcome") {
+                success: match trailers.find("Outcome") {
                     Some("success") => Some(true),
                     Some("failure") => Some(false),
                     _ => None,
@@ -110,12 +113,12 @@ impl<'a> Replayer<'a> {
                 Ok(None) | Err(_) => Seen::Unreadable,
             },
             _ => Seen::Nothing,
-        }
+        })
     }
 
     fn replay(
         &mut self,
-        commit: &Commit,
+        commit: &StoredCommit,
         case: CaseId,
         before: Option<Sha>,
     ) -> Result<Option<(Box<Changed>, bool)>, GitError> {
@@ -131,13 +134,13 @@ impl<'a> Replayer<'a> {
         else {
             return Ok(None);
         };
-        let (Some(before), Some(base)) = (before, commit.parents.first()) else {
+        let (Some(before), Some(base)) = (before, commit.first_parent()) else {
             return Ok(None);
         };
         let Ok(targets) = self.book.targets(objects, before, &about)? else {
             return Ok(None);
         };
-        let commits = self.branch(*base, decision.pull.head)?;
+        let commits = self.branch(base, decision.pull.head)?;
         let author = &decision.pull.author;
         let contributions = facts::contributions(
             (author, &decision.pull.pushers),
