@@ -158,7 +158,12 @@ impl Author<'_> {
         let targets = facts::targets_by(&proposed.about, |path| draft.read_file(path))
             .unwrap()
             .unwrap();
-        let situation = facts::situation(&proposed.about, &targets, &proposed.contributions, rules);
+        let situation = facts::situation(
+            &proposed.about,
+            targets.known.clone(),
+            &proposed.contributions,
+            rules,
+        );
         let problems = risk::validity::problems("", &proposed.about, &situation, rules);
         if !problems.is_empty() {
             // The bot would ask for a mend; this one is proposed anew.

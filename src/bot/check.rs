@@ -83,7 +83,7 @@ pub fn check_by(
         Err(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let rules = &version.rules;
-    let situation = facts::situation(&document, &targets, &[], rules);
+    let situation = facts::situation(&document, targets.known.clone(), &[], rules);
     let mut errors = risk::validity::problems(file, &document, &situation, rules);
     if repo
         .entry_at(root, &Recommendation::path_of(document.id))?

@@ -59,7 +59,7 @@ impl Evaluator<'_, '_> {
             };
         let situation = facts::situation(
             &proposed.document,
-            &targets,
+            targets.known.clone(),
             interests.contributions,
             &version.rules,
         );
@@ -112,7 +112,12 @@ impl Evaluator<'_, '_> {
     ) -> Result<Hearing, BotError> {
         let Proposed { document, blob, .. } = proposed;
         let rules = &version.rules;
-        let situation = facts::situation(&document, &targets, interests.contributions, rules);
+        let situation = facts::situation(
+            &document,
+            targets.known.clone(),
+            interests.contributions,
+            rules,
+        );
         let assessment = risk::assess(&document, &situation, rules);
         let outdated =
             self.outdated_reviews(pull, &document, interests, (&targets, assessment.level))?;

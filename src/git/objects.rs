@@ -251,7 +251,19 @@ pub(super) fn parse_tree(bytes: &[u8]) -> Result<Vec<RawEntry<'_>>> {
 /// The entry of this name, without reading the others more than needed: a lookup in a large folder is
 /// the commonest thing a reader does. The order does not matter here, so only a second one is an error.
 pub(super) fn find_entry<'a>(bytes: &'a [u8], name: &[u8]) -> Result<Option<RawEntry<'a>>> {
-    let mut found = None;
+    let mut found = [None];
+    find_entries(bytes, &[name], &mut found)?;
+    let [found] = found;
+    Ok(found)
+}
+
+/// As [`find_entry`] for several names, each with a place for what is found.
+#[inline]
+pub(super) fn find_entries<'a>(
+    bytes: &'a [u8],
+    names: &[&[u8]],
+    found: &mut [Option<RawEntry<'a>>],
+) -> Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let len = first_entry_len(rest).ok_or_else(broken_tree)?;
@@ -259,16 +271,18 @@ pub(super) fn find_entry<'a>(bytes: &'a [u8], name: &[u8]) -> Result<Option<RawE
         rest = after;
         // Mode, space, name, zero, id. Most names are of another length, and equally long neighbours begin alike.
         let before_zero = entry.get(..len - 21).unwrap_or_default();
-        let is_as_long = matches!(before_zero.len().wrapping_sub(name.len()), 6 | 7);
-        if !is_as_long || last_bytes(before_zero) != last_bytes(name) && name.len() >= LAST {
-            continue;
-        }
-        let entry = first_entry(entry)?;
-        if entry.name == name && found.replace(entry).is_some() {
-            return Err(malformed(name, "there twice"));
+        for (name, found) in names.iter().zip(&mut *found) {
+            let is_as_long = matches!(before_zero.len().wrapping_sub(name.len()), 6 | 7);
+            if !is_as_long || last_bytes(before_zero) != last_bytes(name) && name.len() >= LAST {
+                continue;
+            }
+            let entry = first_entry(entry)?;
+            if entry.name == *name && found.replace(entry).is_some() {
+                return Err(malformed(name, "there twice"));
+            }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 pub(super) fn out_of_order(name: &[u8]) -> GitError {

@@ -174,6 +174,28 @@ impl Objects<'_> {
         }
     }
 
+    /// What lies under each of these names in the folder at this path below a tree: one look through the folder for
+    /// all of them.
+    pub fn entries_at(
+        &self,
+        tree: Sha,
+        folder: &str,
+        names: &[String],
+    ) -> Result<Vec<Option<Found>>> {
+        let Some(folder) = self.folder_at(tree, folder)? else {
+            return Ok(vec![None; names.len()]);
+        };
+        let content = self.read_raw_tree(folder)?;
+        let names: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+        let mut found = vec![None; names.len()];
+        objects::find_entries(&content, &names, &mut found)
+            .map_err(|error| in_tree(folder, &error))?;
+        let found = found.into_iter();
+        Ok(found
+            .map(|entry| entry.map(objects::RawEntry::found))
+            .collect())
+    }
+
     /// The folder at this path below a tree; `None` if there is none.
     fn folder_at(&self, tree: Sha, path: &str) -> Result<Option<Sha>> {
         // One step from the root is soon done, and must not make us forget the way to the cases.

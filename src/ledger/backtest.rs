@@ -128,6 +128,9 @@ pub struct Backtest {
     pub refused: usize,
     /// How many cases went from which level to which, such as `MEDIUM → LOW`; those that stay included.
     pub levels: BTreeMap<String, usize>,
+    /// The same, as it is counted.
+    #[serde(skip)]
+    moves: BTreeMap<(Level, Level), usize>,
     /// Approvals that were asked for, and that would be.
     pub approvals_then: usize,
     /// Approvals that the other rules ask for.
@@ -203,26 +206,33 @@ impl Backtest {
                 ends.entry(case).or_insert(success);
             }
             Seen::Decided {
-                mut case,
+                case,
+                then,
+                now,
                 is_refused,
+                changed,
             } => {
                 self.replayed += 1;
                 self.refused += usize::from(is_refused);
-                let levels = format!("{} → {}", case.then.level, case.now.level);
-                *self.levels.entry(levels).or_default() += 1;
+                *self.moves.entry((then.level, now.level)).or_default() += 1;
                 let count =
                     |answer: Answer| usize::try_from(answer.requires.approvals).unwrap_or(0);
-                self.approvals_then += count(case.then);
-                self.approvals_now += count(case.now);
-                case.success = ends.remove(&case.id).flatten();
-                if case.then != case.now {
-                    self.changed.push(*case);
-                }
+                self.approvals_then += count(then);
+                self.approvals_now += count(now);
+                let success = ends.remove(&case).flatten();
+                self.changed.extend(changed.map(|changed| Changed {
+                    success,
+                    ..*changed
+                }));
             }
         }
     }
 
     fn sum_up(&mut self) {
+        let moves = self.moves.iter();
+        self.levels = moves
+            .map(|((then, now), count)| (format!("{then} → {now}"), *count))
+            .collect();
         self.changed.reverse();
         for case in &self.changed {
             let (turned, least) = match case.oversight {

@@ -15,15 +15,26 @@ use crate::git::{Commit, GitError, Mode, Objects};
 use crate::risk::{KnownTarget, Situation};
 use crate::rules::Rules;
 
+/// Targets as risk sees them.
+pub type KnownTargets = BTreeMap<TargetName, Arc<KnownTarget>>;
+
 /// The targets that a proposal is about, as a tree of `main` holds them.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
     /// Those of them that exist; beside them, where somebody may be advised, the rehearsals of those.
-    pub known: BTreeMap<TargetName, Arc<KnownTarget>>,
+    pub known: KnownTargets,
     /// The files of the named ones, byte for byte.
     pub files: BTreeMap<TargetName, Arc<[u8]>>,
     /// Their blob ids: equal ids, equal facts.
     pub blobs: BTreeMap<TargetName, Sha>,
+}
+
+impl Targets {
+    fn add(&mut self, name: &TargetName, blob: Sha, file: TargetFile) {
+        self.blobs.insert(name.clone(), blob);
+        self.files.insert(name.clone(), file.bytes);
+        self.known.insert(name.clone(), file.known);
+    }
 }
 
 /// Reads the targets that a recommendation names, as a stored tree holds them.
@@ -59,10 +70,14 @@ pub fn targets_by<E>(
         let file = read_file(path)?;
         Ok(file.map(|(blob, bytes)| (blob, TargetFile::read(path, bytes))))
     };
-    let mut targets = match gather(about, &mut find)? {
-        Ok(targets) => targets,
-        Err(problems) => return Ok(Err(problems)),
-    };
+    let mut targets = Targets::default();
+    for name in &about.targets {
+        match find(&Target::path_of(name))? {
+            None => {}
+            Some((blob, Ok(file))) => targets.add(name, blob, file),
+            Some((_, Err(problems))) => return Ok(Err(problems)),
+        }
+    }
     let rehearsals = targets.known.values();
     let rehearsals: Vec<TargetName> = rehearsals.filter_map(|t| t.rehearsal.clone()).collect();
     for name in rehearsals {
@@ -77,9 +92,6 @@ pub fn targets_by<E>(
     Ok(Ok(targets))
 }
 
-/// A target's file as it was read, or why it could not be.
-type ReadTarget = Result<TargetFile, Problems>;
-
 /// A target's file, byte for byte and as risk sees it.
 #[derive(Debug, Clone)]
 struct TargetFile {
@@ -88,7 +100,7 @@ struct TargetFile {
 }
 
 impl TargetFile {
-    fn read(path: &str, bytes: Arc<[u8]>) -> ReadTarget {
+    fn read(path: &str, bytes: Arc<[u8]>) -> Result<Self, Problems> {
         let known = KnownTarget::from(yaml::read::<Target>(path, &bytes)?).into();
         Ok(Self { bytes, known })
     }
@@ -115,22 +127,56 @@ impl TargetBook {
         root: Sha,
         about: &Recommendation,
     ) -> Result<Result<Targets, Problems>, GitError> {
-        gather(about, |path| {
-            let entry = objects
-                .entry_at(root, path)?
-                .filter(|entry| entry.mode == Mode::File);
-            let Some(blob) = entry.map(|entry| entry.id) else {
-                return Ok(None);
+        let mut targets = Targets::default();
+        let read = self.read(objects, root, about, |name, blob, file| {
+            targets.add(name, blob, file);
+        })?;
+        Ok(read.map(|()| targets))
+    }
+
+    /// As [`TargetBook::targets`], but only what risk sees of them.
+    ///
+    /// # Errors
+    /// As [`targets`].
+    pub fn known(
+        &self,
+        objects: Objects<'_>,
+        root: Sha,
+        about: &Recommendation,
+    ) -> Result<Result<KnownTargets, Problems>, GitError> {
+        let mut known = KnownTargets::new();
+        let read = self.read(objects, root, about, |name, _, file| {
+            known.insert(name.clone(), file.known);
+        })?;
+        Ok(read.map(|()| known))
+    }
+
+    fn read(
+        &self,
+        objects: Objects<'_>,
+        root: Sha,
+        about: &Recommendation,
+        mut take: impl FnMut(&TargetName, Sha, TargetFile),
+    ) -> Result<Result<(), Problems>, GitError> {
+        let files: Vec<String> = about.targets.iter().map(Target::file_of).collect();
+        let entries = objects.entries_at(root, Target::FOLDER, &files)?;
+        for (name, entry) in about.targets.iter().zip(entries) {
+            let Some(entry) = entry.filter(|entry| entry.mode == Mode::File) else {
+                continue;
             };
-            if let Some(known) = self.find(blob) {
-                return Ok(Some((blob, Ok(known))));
-            }
-            let read = TargetFile::read(path, objects.read_blob(blob)?);
-            if let Ok(file) = &read {
-                self.keep(blob, file.clone());
-            }
-            Ok(Some((blob, read)))
-        })
+            let file = match self.find(entry.id) {
+                Some(known) => known,
+                None => {
+                    let bytes = objects.read_blob(entry.id)?;
+                    match TargetFile::read(&Target::path_of(name), bytes) {
+                        Ok(file) => self.keep(entry.id, file),
+                        Err(problems) => return Ok(Err(problems)),
+                    }
+                }
+            };
+            take(name, entry.id, file);
+        }
+        Ok(Ok(()))
     }
 
     fn find(&self, blob: Sha) -> Option<TargetFile> {
@@ -138,44 +184,25 @@ impl TargetBook {
         files.get(&blob).cloned()
     }
 
-    fn keep(&self, blob: Sha, file: TargetFile) {
+    fn keep(&self, blob: Sha, file: TargetFile) -> TargetFile {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if files.len() >= MOST_FILES {
             files.clear();
         }
-        files.insert(blob, file);
+        files.insert(blob, file.clone());
+        file
     }
-}
-
-fn gather<E>(
-    about: &Recommendation,
-    mut find: impl FnMut(&str) -> Result<Option<(Sha, ReadTarget)>, E>,
-) -> Result<Result<Targets, Problems>, E> {
-    let mut targets = Targets::default();
-    for name in &about.targets {
-        let Some((blob, read)) = find(&Target::path_of(name))? else {
-            continue;
-        };
-        let file = match read {
-            Ok(file) => file,
-            Err(problems) => return Ok(Err(problems)),
-        };
-        targets.blobs.insert(name.clone(), blob);
-        targets.files.insert(name.clone(), file.bytes);
-        targets.known.insert(name.clone(), file.known);
-    }
-    Ok(Ok(targets))
 }
 
 /// Everything outside the recommendation and the rules that its risk depends on.
 pub fn situation(
     about: &Recommendation,
-    targets: &Targets,
+    targets: KnownTargets,
     contributions: &[Contribution],
     rules: &Rules,
 ) -> Situation {
     Situation {
-        targets: targets.known.clone(),
+        targets,
         agent_registered: rules.agents.contains_key(&about.agent),
         unattributed: contributions
             .iter()

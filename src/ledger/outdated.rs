@@ -58,7 +58,8 @@ impl Then {
         let (Ok(targets), Ok(version)) = (targets, rulebook.read(objects, root)?) else {
             return Ok(Self(None));
         };
-        let situation = facts::situation(about, &targets, contributions, &version.rules);
+        let situation =
+            facts::situation(about, targets.known.clone(), contributions, &version.rules);
         let (_, level) = risk::rate(about, &situation, &version.rules);
         Ok(Self(Some((targets, level))))
     }

@@ -34,8 +34,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// The folder of all targets.
+    pub const FOLDER: &str = "targets";
+    /// What the file of the target of this name is called there.
+    pub fn file_of(name: &TargetName) -> String {
+        format!("{name}.yaml")
+    }
     /// Where the target of this name is kept.
     pub fn path_of(name: &TargetName) -> String {
-        format!("targets/{name}.yaml")
+        format!("{}/{name}.yaml", Self::FOLDER)
     }
 }

@@ -30,8 +30,13 @@ pub enum Seen {
     Unreadable,
     /// A decision, then and now.
     Decided {
-        case: Box<Changed>,
+        case: CaseId,
+        then: Answer,
+        now: Answer,
+        /// Whether it could not be proposed at all by the other rules.
         is_refused: bool,
+        /// All about it, if the answers differ.
+        changed: Option<Box<Changed>>,
     },
     /// An execution ended.
     Ended { case: CaseId, success: Option<bool> },
@@ -109,7 +114,7 @@ impl<'a> Replayer<'a> {
                 },
             },
             (Some(Event::Decision), Some(case)) => match self.replay(commit, case, before) {
-                Ok(Some((case, is_refused))) => Seen::Decided { case, is_refused },
+                Ok(Some(seen)) => seen,
                 Ok(None) | Err(_) => Seen::Unreadable,
             },
             _ => Seen::Nothing,
@@ -121,7 +126,7 @@ impl<'a> Replayer<'a> {
         commit: &StoredCommit,
         case: CaseId,
         before: Option<Sha>,
-    ) -> Result<Option<(Box<Changed>, bool)>, GitError> {
+    ) -> Result<Option<Seen>, GitError> {
         let (path, objects) = (Recommendation::path_of(case), self.repo.objects());
         let about = objects.read_path(self.root, &path)?;
         let Some(Ok(about)) = about.map(|bytes| Recommendation::read(&path, &bytes)) else {
@@ -137,7 +142,7 @@ impl<'a> Replayer<'a> {
         let (Some(before), Some(base)) = (before, commit.first_parent()) else {
             return Ok(None);
         };
-        let Ok(targets) = self.book.targets(objects, before, &about)? else {
+        let Ok(targets) = self.book.known(objects, before, &about)? else {
             return Ok(None);
         };
         let commits = self.branch(base, decision.pull.head)?;
@@ -147,7 +152,7 @@ impl<'a> Replayer<'a> {
             decision.pull.head,
             &commits,
         );
-        let situation = facts::situation(&about, &targets, &contributions, self.rules);
+        let situation = facts::situation(&about, targets, &contributions, self.rules);
         let (score, level) = risk::rate(&about, &situation, self.rules);
         let now = Answer {
             score,
@@ -160,7 +165,7 @@ impl<'a> Replayer<'a> {
             requires: decision.required,
         };
         let problems = risk::validity::problems(&path, &about, &situation, self.rules);
-        let changed = Changed {
+        let changed = (then != now).then(|| Changed {
             id: case,
             number: decision.pull.number.0,
             commit: commit.id,
@@ -172,8 +177,14 @@ impl<'a> Replayer<'a> {
             oversight: Oversight::of(then.requires, now.requires),
             status: decision.status,
             success: None,
-        };
-        Ok(Some((Box::new(changed), !problems.is_empty())))
+        });
+        Ok(Some(Seen::Decided {
+            case,
+            then,
+            now,
+            is_refused: !problems.is_empty(),
+            changed: changed.map(Box::new),
+        }))
     }
 
     /// The commits of a branch, as far as this clone holds them: who wrote them is a fact of its risk.

@@ -210,7 +210,7 @@ fn recompute(
         .map(|branch| branch.commits.as_slice())
         .unwrap_or_default();
     let contributions = facts::contributions_on_record(&decision.pull, commits);
-    let mut situation = facts::situation(about, &targets, &contributions, rules);
+    let mut situation = facts::situation(about, targets.known.clone(), &contributions, rules);
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() && computed != decision.risk && !situation.unattributed {
         // Who wrote the commits of a branch that is not here is not known: both answers are possible.
