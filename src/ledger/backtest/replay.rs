@@ -10,10 +10,11 @@ use crate::domain::documents::{
 };
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
+use crate::domain::pull::Contribution;
 use crate::domain::yaml;
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
-use crate::ledger::facts::{self, TargetBook};
+use crate::ledger::facts::{self, KnownTargets, TargetBook};
 use crate::ledger::{BOT_EMAIL, Event, Trailers};
 use crate::risk;
 use crate::rules::Rules;
@@ -152,19 +153,12 @@ impl<'a> Replayer<'a> {
             decision.pull.head,
             &commits,
         );
-        let situation = facts::situation(&about, targets, &contributions, self.rules);
-        let (score, level) = risk::rate(&about, &situation, self.rules);
-        let now = Answer {
-            score,
-            level,
-            requires: requirement::for_recommendation(level, &self.rules.governance),
-        };
+        let (now, is_refused) = self.answer((&path, &about), targets, &contributions);
         let then = Answer {
             score: decision.risk.score,
             level: decision.risk.level,
             requires: decision.required,
         };
-        let problems = risk::validity::problems(&path, &about, &situation, self.rules);
         let changed = (then != now).then(|| Changed {
             id: case,
             number: decision.pull.number.0,
@@ -182,9 +176,27 @@ impl<'a> Replayer<'a> {
             case,
             then,
             now,
-            is_refused: !problems.is_empty(),
+            is_refused,
             changed: changed.map(Box::new),
         }))
+    }
+
+    /// What the other rules say, and whether it contradicts them.
+    fn answer(
+        &self,
+        (path, about): (&str, &Recommendation),
+        targets: KnownTargets,
+        contributions: &[Contribution],
+    ) -> (Answer, bool) {
+        let situation = facts::situation(about, targets, contributions, self.rules);
+        let (score, level) = risk::rate(about, &situation, self.rules);
+        let answer = Answer {
+            score,
+            level,
+            requires: requirement::for_recommendation(level, &self.rules.governance),
+        };
+        let problems = risk::validity::problems(path, about, &situation, self.rules);
+        (answer, !problems.is_empty())
     }
 
     /// The commits of a branch, as far as this clone holds them: who wrote them is a fact of its risk.
