@@ -32,8 +32,7 @@ pub const MAX_DEPTH: usize = 32;
 ///
 /// `file` is the name that the problems carry.
 pub fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Problems> {
-    let root = read_tree(file, bytes)?;
-    Ok(decode::decode(&root).map_err(|error| error.into_problem(file))?)
+    read_without(file, bytes, &[])
 }
 
 /// As [`read`], for who has no use for the values of some keys, wherever they stand: of a document in plain block
@@ -43,17 +42,16 @@ pub fn read_without<T: DeserializeOwned>(
     bytes: &[u8],
     unread: &[&str],
 ) -> Result<T, Problems> {
-    let text = chars::checked_text(file, bytes)?;
-    let root = parse(file, text, unread)?;
-    Ok(decode::decode(&root).map_err(|error| error.into_problem(file))?)
+    read_node(file, &parse(file, bytes, unread)?)
 }
 
 /// Reads the tree of a document, also for edits that must keep its comments and layout.
 pub(crate) fn read_tree<'a>(file: &str, bytes: &'a [u8]) -> Result<tree::Node<'a>, Problems> {
-    parse(file, chars::checked_text(file, bytes)?, &[])
+    parse(file, bytes, &[])
 }
 
-fn parse<'a>(file: &str, text: &'a str, unread: &[&str]) -> Result<tree::Node<'a>, Problems> {
+fn parse<'a>(file: &str, bytes: &'a [u8], unread: &[&str]) -> Result<tree::Node<'a>, Problems> {
+    let text = chars::checked_text(file, bytes)?;
     match canonical::parse(text, unread) {
         Some(root) => Ok(root),
         None => Ok(tree::parse(text).map_err(|error| error.into_problem(file))?),

@@ -128,9 +128,6 @@ pub struct Backtest {
     pub refused: usize,
     /// How many cases went from which level to which, such as `MEDIUM → LOW`; those that stay included.
     pub levels: BTreeMap<String, usize>,
-    /// The same, as it is counted.
-    #[serde(skip)]
-    moves: BTreeMap<(Level, Level), usize>,
     /// Approvals that were asked for, and that would be.
     pub approvals_then: usize,
     /// Approvals that the other rules ask for.
@@ -214,7 +211,8 @@ impl Backtest {
             } => {
                 self.replayed += 1;
                 self.refused += usize::from(is_refused);
-                *self.moves.entry((then.level, now.level)).or_default() += 1;
+                let levels = format!("{} → {}", then.level, now.level);
+                *self.levels.entry(levels).or_default() += 1;
                 let count =
                     |answer: Answer| usize::try_from(answer.requires.approvals).unwrap_or(0);
                 self.approvals_then += count(then);
@@ -229,10 +227,6 @@ impl Backtest {
     }
 
     fn sum_up(&mut self) {
-        let moves = self.moves.iter();
-        self.levels = moves
-            .map(|((then, now), count)| (format!("{then} → {now}"), *count))
-            .collect();
         self.changed.reverse();
         for case in &self.changed {
             let (turned, least) = match case.oversight {

@@ -28,8 +28,8 @@ pub fn changed_files(
     let mut files = Files::new();
     for name in &about.targets {
         let path = Target::path_of(name);
-        let is = (present.files.get(name), present.known.get(name));
-        match (effect, is.0.zip(is.1)) {
+        let is = present.files.get(name).zip(present.known.get(name));
+        match (effect, is) {
             (Effect::Create, Some(_)) => {
                 return Err(format!("target `{name}` exists already: `{path}`"));
             }

@@ -42,6 +42,6 @@ impl Target {
     }
     /// Where the target of this name is kept.
     pub fn path_of(name: &TargetName) -> String {
-        format!("{}/{name}.yaml", Self::FOLDER)
+        format!("{}/{}", Self::FOLDER, Self::file_of(name))
     }
 }

@@ -150,12 +150,13 @@ impl<'a> Reader<'a, '_> {
                 return None;
             }
             let key_len = key_len(line.text)?;
-            if self.unread.contains(&line.text.get(..key_len)?) && line.text.len() == key_len + 1 {
+            let name = line.text.get(..key_len)?;
+            if self.unread.contains(&name) && line.text.len() == key_len + 1 {
                 self.pass_over(indent);
                 continue;
             }
             let key = Key {
-                text: Cow::Borrowed(line.text.get(..key_len)?),
+                text: Cow::Borrowed(name),
                 mark: line.mark(),
                 start: line.start,
                 end: line.start + key_len,
