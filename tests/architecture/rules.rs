@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::Source;
 use crate::{
-    FOREIGN, IMPURE, IMPURE_BUT_FOR_TESTS, IMPURE_MACROS, MAX_ARGUMENTS, MAX_FILE_LINES,
-    MAX_FUNCTION_LINES, NO_NAMES, PURE_ALL_THE_SAME, Place, ROOMS, Room, STOPPING_MACROS,
+    FOREIGN, IMPURE, IMPURE_BUT_FOR_TESTS, IMPURE_MACROS, MAX_FILE_LINES, NO_NAMES,
+    PURE_ALL_THE_SAME, Place, ROOMS, Room, STOPPING_MACROS,
 };
 
 /// A line and what is wrong there.
@@ -17,7 +17,6 @@ const RULES: &[fn(&Source) -> Found] = &[
     foreign_rooms,
     opening,
     file_length,
-    functions,
     names,
     stops,
 ];
@@ -241,28 +240,6 @@ fn file_length(source: &Source) -> Found {
         1,
         format!("length: {lines} lines of code, at most {MAX_FILE_LINES}; one concern a file"),
     )]
-}
-
-fn functions(source: &Source) -> Found {
-    let mut found = Vec::new();
-    for function in &source.functions {
-        let (name, line) = (&function.name, function.line);
-        // A test is a list of cases, and reads from top to bottom however long it is.
-        if function.lines_of_code > MAX_FUNCTION_LINES && !source.is_test(line) {
-            let lines = function.lines_of_code;
-            found.push((
-                line,
-                format!(
-                    "length: fn `{name}` has {lines} lines of code, at most {MAX_FUNCTION_LINES}"
-                ),
-            ));
-        }
-        if function.arguments > MAX_ARGUMENTS {
-            let arguments = function.arguments;
-            found.push((line, format!("arguments: fn `{name}` takes {arguments}, at most {MAX_ARGUMENTS}; make them a type")));
-        }
-    }
-    found
 }
 
 fn names(source: &Source) -> Found {

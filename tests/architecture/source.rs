@@ -25,8 +25,6 @@ pub struct Source {
 pub struct Function {
     pub name: String,
     pub line: usize,
-    pub lines_of_code: usize,
-    pub arguments: usize,
     /// Its name was chosen by a trait.
     pub of_trait: bool,
 }
@@ -40,7 +38,6 @@ impl Source {
         let scope = Scope::of(path, &file);
         let code_lines = tokens::code_lines(&stream, text);
         let mut shapes = Shapes {
-            code_lines: &code_lines,
             of_trait: false,
             functions: Vec::new(),
             modules: file_modules(path),
@@ -125,46 +122,37 @@ fn file_modules(path: &str) -> Vec<(String, usize)> {
     inside.split('/').map(|name| (name.to_owned(), 1)).collect()
 }
 
-struct Shapes<'a> {
-    code_lines: &'a BTreeSet<usize>,
+struct Shapes {
     of_trait: bool,
     functions: Vec<Function>,
     modules: Vec<(String, usize)>,
 }
 
-impl Shapes<'_> {
-    fn function(&mut self, signature: &syn::Signature, block: Option<&syn::Block>) {
-        let line = signature.fn_token.span.start().line;
-        let end = block.map_or(line, |block| block.brace_token.span.close().end().line);
+impl Shapes {
+    fn function(&mut self, signature: &syn::Signature) {
         self.functions.push(Function {
             name: signature.ident.to_string(),
-            line,
-            lines_of_code: self.code_lines.range(line..=end).count(),
-            arguments: signature
-                .inputs
-                .iter()
-                .filter(|input| matches!(input, syn::FnArg::Typed(_)))
-                .count(),
+            line: signature.fn_token.span.start().line,
             of_trait: self.of_trait,
         });
     }
 }
 
-impl<'ast> Visit<'ast> for Shapes<'_> {
+impl<'ast> Visit<'ast> for Shapes {
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.function(&item.sig, Some(&item.block));
+        self.function(&item.sig);
         visit::visit_item_fn(self, item);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.function(&item.sig, Some(&item.block));
+        self.function(&item.sig);
         let outer = std::mem::replace(&mut self.of_trait, false);
         visit::visit_impl_item_fn(self, item);
         self.of_trait = outer;
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
-        self.function(&item.sig, item.default.as_ref());
+        self.function(&item.sig);
         visit::visit_trait_item_fn(self, item);
     }
 
