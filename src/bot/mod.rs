@@ -34,7 +34,7 @@ use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::Pull;
 use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
-use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams};
+use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
 use decide::{Answer, Evaluator, Waiting};
 
@@ -123,6 +123,7 @@ impl Bot {
     pub fn run(&mut self, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary, BotError> {
         let mut summary = Summary::default();
         let open = self.open_pulls()?;
+        newest_engine::check(&self.repo, self.main()?)?;
         let total = open.len();
         self.learn_teams()?;
         self.take_freeze_commands(&open)?;
@@ -254,6 +255,7 @@ impl Bot {
     ) -> Result<Option<Vec<Handled>>, BotError> {
         let now = (self.clock)();
         let base = self.main()?;
+        newest_engine::check(&self.repo, base)?;
         let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
         let mut evaluator = Evaluator {
             repo: &self.repo,

@@ -3,6 +3,7 @@
 //! Everything else in the house speaks in these types; nothing here does I/O or knows a rule.
 
 pub mod documents;
+pub mod engine;
 pub mod hidden;
 pub mod ids;
 pub mod level;

@@ -2,6 +2,7 @@
 
 use super::verdict::{Ruling, Verdict};
 use crate::domain::documents::{Assessment, Decision, PullRecord, RulesRecord, Status};
+use crate::domain::engine::ENGINE;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::mode::Mode;
 use chrono::{DateTime, Utc};
@@ -56,9 +57,6 @@ pub enum Judgement {
     /// Nothing is recorded yet.
     Wait,
 }
-
-/// The engine's name and version, as decisions carry it.
-pub const ENGINE: &str = concat!("countersign ", env!("CARGO_PKG_VERSION"));
 
 /// Writes a ruling down.
 pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {

@@ -29,6 +29,15 @@ pub enum LedgerError {
         /// The tip there is.
         actual: Sha,
     },
+    /// `main` was decided on by a newer engine.
+    #[error(
+        "the newest decision on `main` was made by {newest}, which `{ours}` does not know: update this bot; nothing is decided until then"
+    )]
+    NewerEngine {
+        /// The newest decision's engine, quoted.
+        newest: String,
+        ours: &'static str,
+    },
     /// The rules ask for signed commits, and there is no key to sign with.
     #[error("`rules/governance.yaml` asks for signed commits, and no key to sign with was given")]
     Unsigned,

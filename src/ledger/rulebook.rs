@@ -7,6 +7,7 @@ use crate::domain::documents::AccountRecord;
 use crate::domain::ids::Sha;
 use crate::domain::problem::{Problem, Problems};
 use crate::git::{Found, GitError, Mode, Objects};
+use crate::rules::governance::{self, Signing};
 use crate::rules::{RuleFiles, Rules};
 
 /// A version of the rules, or what is wrong with it.
@@ -96,6 +97,20 @@ impl Rulebook {
         self.versions.insert(tree, read.clone());
         Ok(read)
     }
+}
+
+/// Whose signature the rules in a tree of `main` ask for, even where other files of them cannot be read.
+///
+/// # Errors
+/// When the repository fails.
+pub fn read_signing(objects: Objects<'_>, root: Sha) -> Result<Option<Signing>, GitError> {
+    let Some(found) = objects.entry_at(root, Rules::FOLDER)? else {
+        return Ok(None);
+    };
+    let files = rule_files(objects, found.id)?;
+    Ok(governance::read(&files)
+        .ok()
+        .and_then(|governance| governance.signing))
 }
 
 /// The files below a `rules/` tree, policy tests included.

@@ -15,6 +15,7 @@ mod branch;
 mod checkpoint;
 mod decision;
 mod document;
+mod engines;
 mod examine;
 mod execution;
 mod finding;
@@ -43,6 +44,7 @@ use crate::git::Repository;
 pub use checkpoint::Checkpoint;
 pub use finding::{Finding, FindingKind};
 
+use engines::EngineHistory;
 use examine::{Examined, Examiner};
 use line::Line;
 use links::Links;
@@ -53,7 +55,7 @@ const REMOTE_MAIN: &str = "refs/remotes/origin/main";
 /// What came of a verification.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong; notes are not.
     pub ok: bool,
     /// The tip that was verified.
     pub tip: Sha,
@@ -61,7 +63,7 @@ pub struct Verification {
     pub commits: usize,
     /// How many of each event.
     pub events: BTreeMap<&'static str, usize>,
-    /// How many decisions were computed again, score and verdict.
+    /// How many decisions were computed again, score and verdict, and came out the same or are findings.
     pub recomputed: usize,
     /// Of those: cases closed without a merge whose branch this clone does not hold, so that who wrote
     /// its commits is known from the record alone.
@@ -71,7 +73,7 @@ pub struct Verification {
     /// How many approvals and rejections were by members of a team of the forge, which is known from the
     /// record alone: a clone cannot ask who was in it.
     pub by_team: usize,
-    /// Everything that is wrong, oldest commit first.
+    /// Everything that is wrong, oldest commit first, and notes about older engines.
     pub findings: Vec<Finding>,
 }
 
@@ -99,6 +101,7 @@ pub fn verify(
     let (mut recomputed, mut without_branch) = (0, 0);
     let (mut signed, mut by_team) = (0, 0);
     let mut links = Links::default();
+    let mut engines = EngineHistory::default();
     let mut handles = workers::handles(repo, line.len())?;
     let book = TargetBook::default();
     let start = |handle| -> workers::Work<'_, usize, Examined> {
@@ -106,8 +109,9 @@ pub fn verify(
         Box::new(move |place| examiner.examine(place))
     };
     let mut done = 0;
-    workers::in_order(&mut handles, 0..line.len(), &start, &mut |examined| {
+    workers::in_order(&mut handles, 0..line.len(), &start, &mut |mut examined| {
         done += 1;
+        findings.extend(engines.follow(&mut examined));
         if let Some(event) = examined.event {
             *events.entry(event.as_str()).or_default() += 1;
         }
@@ -115,14 +119,13 @@ pub fn verify(
         without_branch += usize::from(examined.without_branch);
         signed += usize::from(examined.signed);
         by_team += examined.by_team;
-        let linked = links.follow(&examined);
-        findings.extend(examined.findings);
-        findings.extend(linked);
+        findings.extend(links.follow(&examined));
         progress(done, line.len());
     });
     findings.extend(links.finish());
+    findings.extend(engines.finish());
     Ok(Verification {
-        ok: findings.is_empty(),
+        ok: findings.iter().all(|finding| finding.kind.is_note()),
         tip,
         commits: line.len(),
         events,

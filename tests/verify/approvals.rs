@@ -239,7 +239,10 @@ fn what_the_gate_asks_for_is_what_the_rules_say() {
     let forgery = edited(
         &world,
         5,
-        &[("engine: countersign 0.1.0", "engine: countersign 99.0.0")],
+        &[(
+            "engine: countersign 0.2.0 engine 2",
+            "engine: countersign 99.0.0 engine 99",
+        )],
         None,
     );
     forging(&world, 5, &forgery, FindingKind::UnknownEngine);

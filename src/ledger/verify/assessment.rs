@@ -5,16 +5,13 @@ use super::finding::FindingKind;
 use super::step::Step;
 use crate::domain::documents::{Assessment, Decision, FactorScore, FiredTrigger, Requirement};
 use crate::domain::ids::quoted;
-use crate::gate::permit::ENGINE;
 
-/// Compares score, level, every factor and every trigger. Wordings are compared only where this very
-/// engine wrote them: a later one may put the same reasons in better words.
+/// Compares score, level, every factor and every trigger, their wordings included.
 pub fn compare(step: &mut Step, written: &Written<Decision>, computed: &Assessment) {
     let recorded = &written.document.risk;
     if recorded == computed {
         return;
     }
-    let same_words = written.document.engine == ENGINE;
     if recorded.score != computed.score {
         let message = format!(
             "{} is {}, but it is {} when computed again",
@@ -33,13 +30,13 @@ pub fn compare(step: &mut Step, written: &Written<Decision>, computed: &Assessme
         );
         step.say(FindingKind::WrongLevel, message);
     }
-    if let Some(message) = find_wrong_factor(&recorded.factors, &computed.factors, same_words) {
+    if let Some(message) = find_wrong_factor(&recorded.factors, &computed.factors) {
         step.say(
             FindingKind::WrongFactor,
             format!("{}: {message}", written.place(&["risk", "factors"])),
         );
     }
-    if let Some(message) = find_wrong_trigger(&recorded.triggers, &computed.triggers, same_words) {
+    if let Some(message) = find_wrong_trigger(&recorded.triggers, &computed.triggers) {
         step.say(
             FindingKind::WrongTrigger,
             format!("{}: {message}", written.place(&["risk", "triggers"])),
@@ -73,11 +70,7 @@ fn in_words(requirement: Requirement) -> String {
     )
 }
 
-fn find_wrong_factor(
-    recorded: &[FactorScore],
-    computed: &[FactorScore],
-    same_words: bool,
-) -> Option<String> {
+fn find_wrong_factor(recorded: &[FactorScore], computed: &[FactorScore]) -> Option<String> {
     for theirs in computed {
         let Some(ours) = recorded.iter().find(|factor| factor.name == theirs.name) else {
             return Some(format!("the factor `{}` is missing", theirs.name));
@@ -102,7 +95,7 @@ fn find_wrong_factor(
             .into_iter()
             .zip(words(theirs))
             .find(|(a, b)| a != b);
-        if let (true, Some((said, is))) = (same_words, difference) {
+        if let Some((said, is)) = difference {
             return Some(format!(
                 "`{}` rests on {}, but computed again on {}",
                 theirs.name,
@@ -120,11 +113,7 @@ fn find_wrong_factor(
     })
 }
 
-fn find_wrong_trigger(
-    recorded: &[FiredTrigger],
-    computed: &[FiredTrigger],
-    same_words: bool,
-) -> Option<String> {
+fn find_wrong_trigger(recorded: &[FiredTrigger], computed: &[FiredTrigger]) -> Option<String> {
     if let Some(missing) = computed
         .iter()
         .find(|trigger| !recorded.iter().any(|known| known.id == trigger.id))
@@ -140,9 +129,7 @@ fn find_wrong_trigger(
     {
         return Some(format!("`{}` is recorded, but does not fire", extra.id));
     }
-    let differs = |(a, b): &(&FiredTrigger, &FiredTrigger)| {
-        a.id != b.id || (same_words && a.reason != b.reason)
-    };
+    let differs = |(a, b): &(&FiredTrigger, &FiredTrigger)| a.id != b.id || a.reason != b.reason;
     let (said, is) = recorded.iter().zip(computed).find(differs)?;
     Some(format!(
         "`{}` fired because {}, but computed again `{}` because {}",

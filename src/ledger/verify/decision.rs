@@ -13,6 +13,7 @@ use super::finding::FindingKind;
 use super::record;
 use super::step::Step;
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
+use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::pull::Contribution;
 use crate::gate::eligibility::shown;
@@ -30,12 +31,14 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
         .trailers
         .find("Decision")
         .and_then(|word| word.parse::<Status>().ok());
+    let said_executor = step.entry.trailers.find("Executor");
+    let said_executor = said_executor.and_then(|word| word.parse::<ExecutorKind>().ok());
     // Even a broken record says to what comes after it that there was a decision.
     let mut answer = Answer {
         fact: said.map(|status| Fact::Decided {
             case,
             status,
-            executor: ExecutorKind::External,
+            executor: said_executor.unwrap_or(ExecutorKind::External),
         }),
         ..Answer::default()
     };
@@ -46,6 +49,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     let Some(written) = decision else {
         return Ok(answer);
     };
+    answer.engine = Engine::parse(&written.document.engine);
     record::check(step, &written);
     check_place(step, case, (&written, about.as_ref()), blob);
     let (Some(about), Some(version)) = (about, step.version.clone()) else {

@@ -10,9 +10,11 @@ use super::line::Line;
 use super::step::Step;
 use super::{decision, execution, freeze, genesis, governance, remarks, signature};
 use crate::domain::documents::{ExecutorKind, Recommendation, Status};
+use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
 use crate::git::{Commit, GitError, Repository};
 use crate::ledger::facts::TargetBook;
+use crate::ledger::rulebook::read_signing;
 use crate::ledger::{Entry, Event, Rulebook};
 
 /// So many recommendations are kept for the claims, outcomes and feedback that follow them.
@@ -26,6 +28,8 @@ pub struct Examined {
     pub at: DateTime<Utc>,
     pub event: Option<Event>,
     pub fact: Fact,
+    /// The engine of a decision.
+    pub engine: Option<Engine>,
     /// The commits that it merges, beside the trail's own.
     pub merged: Vec<Sha>,
     pub findings: Vec<Finding>,
@@ -66,6 +70,7 @@ pub enum Fact {
 #[derive(Debug, Default)]
 pub struct Answer {
     pub fact: Option<Fact>,
+    pub engine: Option<Engine>,
     pub merged: Vec<Sha>,
     pub recomputed: bool,
     pub without_branch: bool,
@@ -115,6 +120,7 @@ impl<'v> Examiner<'v> {
             at: DateTime::<Utc>::UNIX_EPOCH,
             event: None,
             fact: Fact::Nothing,
+            engine: None,
             merged: Vec::new(),
             findings: Vec::new(),
             recomputed: false,
@@ -156,6 +162,7 @@ impl<'v> Examiner<'v> {
         examined.findings.append(&mut step.findings);
         let answer = answered?;
         examined.fact = answer.fact.unwrap_or(Fact::Nothing);
+        examined.engine = answer.engine;
         examined.merged = answer.merged;
         examined.recomputed = answer.recomputed;
         examined.without_branch = answer.without_branch;
@@ -223,11 +230,16 @@ impl<'v> Examiner<'v> {
             return Ok(());
         };
         match self.rulebook.read(self.repo.objects(), tree)? {
-            Ok(version) => step.version = Some(version),
+            Ok(version) => {
+                step.signing.clone_from(&version.rules.governance.signing);
+                step.version = Some(version);
+            }
             Err(problems) => {
                 let message =
                     format!("the rules that it was decided by cannot be read: {problems}");
                 step.say(FindingKind::UnreadableDocument, message);
+                // Whose signature it needs does not depend on the rest of them.
+                step.signing = read_signing(self.repo.objects(), tree)?;
             }
         }
         Ok(())

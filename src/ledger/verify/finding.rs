@@ -96,6 +96,10 @@ kinds! {
     WrongRules = "wrong_rules",
     /// The decision was made by an engine that this one does not know.
     UnknownEngine = "unknown_engine",
+    /// Decisions of an older engine come out differently with this one. Not a fault.
+    OlderEngine = "older_engine",
+    /// The decision was made by an older engine than one before it.
+    EngineWentBack = "engine_went_back",
     /// The decision names another mode than the rules.
     WrongMode = "wrong_mode",
     /// The score is not what it is when computed again.
@@ -144,6 +148,68 @@ kinds! {
     MissingOutcome = "missing_outcome",
     /// Somebody did what their role does not allow.
     NotEntitled = "not_entitled",
+}
+
+impl FindingKind {
+    /// Whether it is something to know rather than something that is wrong.
+    pub const fn is_note(self) -> bool {
+        matches!(self, Self::OlderEngine)
+    }
+
+    /// Whether another engine may rightly see it otherwise: scores, reasons, the gate's answers, how strictly
+    /// documents are read, and the words of messages.
+    pub const fn depends_on_engine(self) -> bool {
+        match self {
+            Self::UnreadableDocument
+            | Self::WrongMessage
+            | Self::WrongScore
+            | Self::WrongLevel
+            | Self::WrongFactor
+            | Self::WrongTrigger
+            | Self::WrongRequirement
+            | Self::WrongApproval
+            | Self::WrongIgnored
+            | Self::NotEnoughApprovals
+            | Self::WrongStatus
+            | Self::WrongRejection
+            | Self::NotExpired
+            | Self::InvalidProposal
+            | Self::Impersonation
+            | Self::WrongOutcome
+            | Self::NotEntitled => true,
+            Self::CutOrRewritten
+            | Self::NoGenesis
+            | Self::SecondGenesis
+            | Self::Unexplained
+            | Self::Unreadable
+            | Self::ForeignIdentity
+            | Self::Unsigned
+            | Self::ForeignSignature
+            | Self::BadSignature
+            | Self::TimeRunsBackwards
+            | Self::WrongTime
+            | Self::EditedRecord
+            | Self::UnexpectedChange
+            | Self::MissingChange
+            | Self::WrongFileMode
+            | Self::WrongParents
+            | Self::Misplaced
+            | Self::WrongBase
+            | Self::WrongRules
+            | Self::UnknownEngine
+            | Self::OlderEngine
+            | Self::EngineWentBack
+            | Self::WrongMode
+            | Self::WhileFrozen
+            | Self::WithoutDecision
+            | Self::DecidedTwice
+            | Self::WrongAttempt
+            | Self::WithoutClaim
+            | Self::WrongClaim
+            | Self::WrongExecutor
+            | Self::MissingOutcome => false,
+        }
+    }
 }
 
 impl fmt::Display for FindingKind {

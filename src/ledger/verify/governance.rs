@@ -12,6 +12,7 @@ use super::finding::FindingKind;
 use super::record;
 use super::step::{Step, is_record};
 use crate::domain::documents::Decision;
+use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::verdict::Kind;
@@ -30,6 +31,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
         return Ok(answer);
     };
     let decision = &written.document;
+    answer.engine = Engine::parse(&decision.engine);
     record::check(step, &written);
     check_id(step, &written, case);
     let branch = Branch::read(step, decision.pull.head)?;

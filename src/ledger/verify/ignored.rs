@@ -10,7 +10,6 @@ use crate::domain::documents::{Decision, IgnoredReview};
 use crate::domain::ids::quoted;
 use crate::domain::review::{Opinion, Review};
 use crate::gate::eligibility::shown;
-use crate::gate::permit::ENGINE;
 use crate::gate::verdict::{Ruling, Verdict};
 
 /// How the gate begins the reason of a request for changes that does not block.
@@ -65,8 +64,7 @@ pub fn check(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
         });
         let who = quoted(&shown(&recorded.account));
         let what = match again {
-            // A later engine may put the same reason in better words.
-            Some(again) if again.reason == recorded.reason || decision.engine != ENGINE => continue,
+            Some(again) if again.reason == recorded.reason => continue,
             Some(again) => format!(
                 "the review of {who} was left out because {}, but heard again because {}",
                 quoted(&recorded.reason),

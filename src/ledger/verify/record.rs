@@ -4,8 +4,8 @@ use super::document::Written;
 use super::finding::FindingKind;
 use super::step::{CLOCK_TOLERANCE, Step};
 use crate::domain::documents::{Decision, Status, time};
+use crate::domain::engine::{ENGINE, Engine};
 use crate::domain::ids::quoted;
-use crate::gate::permit::ENGINE;
 
 /// Checks what a decision says about its place in the trail.
 pub fn check(step: &mut Step, written: &Written<Decision>) {
@@ -69,26 +69,10 @@ fn check_base(step: &mut Step, written: &Written<Decision>) {
 
 fn check_engine(step: &mut Step, written: &Written<Decision>) {
     let engine = &written.document.engine;
-    let is_known = match (version_of(engine), version_of(ENGINE)) {
-        (Some(theirs), Some(ours)) => theirs <= ours,
-        _ => false,
-    };
-    if !is_known {
+    if Engine::parse(engine).is_none_or(Engine::is_newer) {
         let place = written.place(&["engine"]);
         step.say(FindingKind::UnknownEngine, format!("{place} is {}, which `{ENGINE}` does not know: verify with that version or a later one", quoted(engine)));
     }
-}
-
-/// The three numbers of `countersign 1.2.3`.
-fn version_of(engine: &str) -> Option<[u64; 3]> {
-    let (name, _) = ENGINE.split_once(' ')?;
-    let numbers: Option<Vec<u64>> = engine
-        .strip_prefix(name)?
-        .strip_prefix(' ')?
-        .split('.')
-        .map(|part| part.parse().ok())
-        .collect();
-    numbers?.try_into().ok()
 }
 
 /// Nothing that a decision rests on can be later than the decision.

@@ -7,10 +7,7 @@ use crate::git::{GitError, Signed};
 
 /// Checks the signature, where the rules say whose it has to be.
 pub fn check(step: &mut Step) -> Result<(), GitError> {
-    let Some(version) = step.version.clone() else {
-        return Ok(());
-    };
-    let Some(signing) = &version.rules.governance.signing else {
+    let Some(signing) = step.signing.clone() else {
         return Ok(());
     };
     let Some(signature) = step.repo.find_signature(step.commit.id)? else {

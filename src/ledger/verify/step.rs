@@ -11,6 +11,7 @@ use crate::domain::documents::{Freeze, time};
 use crate::domain::ids::{Sha, quoted};
 use crate::git::{Change, Commit, GitError, Mode, Repository};
 use crate::ledger::{BOT_EMAIL, BOT_NAME, Entry, Version};
+use crate::rules::governance::Signing;
 
 /// The clocks of several bots may differ by this much.
 pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -29,6 +30,8 @@ pub struct Step<'v> {
     pub entry: Entry,
     /// The rules in the parent's tree.
     pub version: Option<Version>,
+    /// Whose signature those rules ask for.
+    pub signing: Option<Signing>,
     changes: Vec<Change>,
     pub findings: Vec<Finding>,
     /// Whether it carries a good signature that the rules ask for.
@@ -54,6 +57,7 @@ impl<'v> Step<'v> {
             parent,
             entry,
             version: None,
+            signing: None,
             changes,
             findings: Vec::new(),
             signed: false,
