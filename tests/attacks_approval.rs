@@ -479,3 +479,92 @@ fn an_approval_is_of_one_pull_request_and_ends_with_it() {
         "waiting: MEDIUM 40.00: needs 1 approval by a reviewer",
     );
 }
+
+#[test]
+fn an_owner_is_a_person_by_whatever_name() {
+    let mut stage = Stage::example();
+    let people = stage.file("rules/people.yaml").replace(
+        "carol: {emails: [carol@example.org]}",
+        "carol: {emails: [carol@example.org], aliases: [carol-ops]}",
+    );
+    let agents = stage.file("rules/agents.yaml");
+    let agents = agents.replacen("owner: dana", "owner: Carol-Ops", 1);
+    stage.govern(
+        "alice",
+        "owner",
+        &[
+            ("rules/people.yaml", &people),
+            ("rules/agents.yaml", &agents),
+        ],
+    );
+    stage.run();
+    stage.read_all();
+    stage.approve(1, "carol");
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+    stage.propose(AGENT, "a", HIGH);
+    // The agent's own wish for less oversight.
+    let rules = stage
+        .file("rules/governance.yaml")
+        .replace("mode: two_tier", "mode: auto_approve");
+    stage.govern(AGENT, "b", &[("rules/governance.yaml", &rules)]);
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    let refusal = "it will not count: `carol` is the owner of the agent";
+    for (number, who) in [
+        (2, "carol"),
+        (2, "carol-ops"),
+        (3, "CAROL"),
+        (3, "carol-ops"),
+    ] {
+        has(&stage.approve(number, who), refusal);
+    }
+    stage.run();
+    for number in [2, 3] {
+        has(&stage.report(number), "`carol` is the owner of the agent");
+    }
+    stage.main_is_still(&before);
+    // What she does by that name is hers.
+    let request = ["--request-changes", "--message", "Not like this."];
+    let id = stage.propose("risk-manager", "c", MEDIUM);
+    stage.run();
+    has(
+        &stage.review(4, "carol-ops", &request).succeeds().stdout,
+        "it waits until the same person approves",
+    );
+    let reject = ["--reject", "other", "--message", "No."];
+    has(
+        &stage.review(4, "carol-ops", &reject).succeeds().stdout,
+        "; `countersign run` closes it",
+    );
+    stage.run();
+    let outcome = ["outcome", &id, "--as", "carol-ops", "--success"];
+    has(&stage.countersign(&outcome).exits(1).stderr, "rejected");
+    stage.read_all();
+    stage.verifies();
+}
+
+#[test]
+fn an_owner_whom_nobody_lists_is_refused_at_load() {
+    let mut stage = Stage::example();
+    let agents = stage.file("rules/agents.yaml");
+    let wrong = agents.replacen("owner: dana", "owner: danna", 1);
+    stage.govern("alice", "a", &[("rules/agents.yaml", &wrong)]);
+    let people = stage
+        .file("rules/people.yaml")
+        .replace("  dana: {emails: [dana@example.org]}\n", "")
+        .replace("members: [carol]", "members: [carol]\n  team: acme/admins");
+    stage.govern("bob", "b", &[("rules/people.yaml", &people)]);
+    stage.run();
+    has(
+        &stage.report(1),
+        "rules/agents.yaml: agents.strategy-optimizer.owner: `danna` is not listed under `people` in `rules/people.yaml`: did you mean `dana`? \
+         add `danna: {}` there: the owner of an agent is always a person whom the rules know",
+    );
+    has(
+        &stage.report(2),
+        "`dana` is not listed under `people` in `rules/people.yaml`; add `dana: {}` there, also if a team holds them: \
+         the owner of an agent is always a person whom the rules know",
+    );
+}

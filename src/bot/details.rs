@@ -37,7 +37,7 @@ pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
     let eligible = ruling.eligible.iter();
     let people = eligible
         .filter(|(_, held)| *held >= role)
-        .map(|(login, _)| login.clone())
+        .map(|(name, _)| name.login().clone())
         .take(MOST_PEOPLE)
         .collect();
     Some(Ask { role, team, people })

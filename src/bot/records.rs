@@ -93,7 +93,7 @@ impl Bot {
                 schema: Default::default(),
                 id: CaseId::from_parts(now, new.random),
                 recommendation: new.id,
-                by: person.login.clone(),
+                by: person.name.login().clone(),
                 message: new.message.clone(),
                 at: now,
             };
@@ -121,7 +121,7 @@ impl Bot {
             }
             Ok(draft.freeze(&Freeze {
                 schema: Default::default(),
-                by: person.login.clone(),
+                by: person.name.login().clone(),
                 reason: reason.to_owned(),
                 at: now,
             })?)
@@ -145,7 +145,7 @@ impl Bot {
                     "it is not frozen: there is nothing to lift".to_owned(),
                 ));
             }
-            Ok(draft.unfreeze(person.login.as_str(), now)?)
+            Ok(draft.unfreeze(person.name.as_str(), now)?)
         })
     }
 

@@ -371,7 +371,7 @@ pub(super) fn whom(role: Role, ruling: &Ruling, rules: &Rules) -> String {
     let eligible = ruling.eligible.iter();
     let people: Vec<&str> = eligible
         .filter(|(_, held)| *held >= role)
-        .map(|(login, _)| login.as_str())
+        .map(|(name, _)| name.as_str())
         .take(MOST_LINES)
         .collect();
     let mut text = match people.as_slice() {

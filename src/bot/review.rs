@@ -12,6 +12,7 @@ use crate::domain::review::{Confidence, Opinion};
 use crate::forge::ForgeError;
 use crate::forge::local::{LocalForge, NewReview};
 use crate::gate::verdict::{Ruling, Verdict};
+use crate::rules::people::PersonName;
 
 /// What somebody says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,7 @@ impl NewWord {
     }
 
     /// What follows from it, as far as that can be told now.
-    fn meaning(&self, heard: &Pending, ignored: Option<&str>) -> String {
+    fn meaning(&self, by: &Login, heard: &Pending, ignored: Option<&str>) -> String {
         if let Some(reason) = ignored.filter(|_| !self.is_dismissal()) {
             return format!("it will not count: {reason}");
         }
@@ -108,17 +109,16 @@ impl NewWord {
                 heard.hearing.report.title
             );
         };
-        let by = |login: &Login| *login == self.by;
         match &ruling.verdict {
             Verdict::Approve(_) => "`countersign run` merges it".to_owned(),
-            Verdict::Reject(rejection) if by(&rejection.by) => "`countersign run` closes it".to_owned(),
+            Verdict::Reject(rejection) if rejection.by == *by => "`countersign run` closes it".to_owned(),
             Verdict::Reject(rejection) => format!("{} has rejected it: `countersign run` closes it", rejection.by),
             Verdict::Withdraw | Verdict::Expire => "`countersign run` closes it".to_owned(),
             Verdict::Wait(_) if matches!(self.word, Word::Reject(_)) => "the rejection will not count: only reviewers and admins can reject".to_owned(),
             Verdict::Wait(wait) if wait.frozen => "it counts, but everything is frozen: an admin lifts that with `countersign unfreeze`".to_owned(),
-            Verdict::Wait(wait) if wait.blocked_by.iter().any(by) => "it waits until the same person approves".to_owned(),
+            Verdict::Wait(wait) if wait.blocked_by.iter().any(|who| who.login() == by) => "it waits until the same person approves".to_owned(),
             Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
-                let names: Vec<&str> = wait.blocked_by.iter().map(Login::as_str).collect();
+                let names: Vec<&str> = wait.blocked_by.iter().map(PersonName::as_str).collect();
                 format!("it still waits for {}, who requested changes", names.join(", "))
             }
             Verdict::Wait(wait) if wait.missing == 1 => format!("it still needs 1 approval by {}", whom(ruling)),
@@ -154,6 +154,7 @@ impl Bot {
             .map(|review| (review.id.clone(), review.head))
             .ok_or(ForgeError::NoSuchPull(new.number))?;
         let heard = self.hear(pull)?;
+        let by = self.listed_name(&new.by)?;
         let ruling = heard.hearing.ruling.as_ref();
         let ignored = ruling.and_then(|ruling| find_ignored(ruling, &id));
         let is_heard = ruling.is_some() && !new.is_dismissal();
@@ -163,8 +164,20 @@ impl Bot {
             opinion: new.noun(),
             counts: is_heard.then_some(ignored.is_none()),
             reason: ignored.map(str::to_owned),
-            meaning: new.meaning(&heard, ignored),
+            meaning: new.meaning(&by, &heard, ignored),
         })
+    }
+}
+
+impl Bot {
+    /// The login under which the rules list a person, whichever of theirs was given; itself if they list nobody so.
+    fn listed_name(&mut self, login: &Login) -> Result<Login, BotError> {
+        let root = self.repo.read_commit(self.main()?)?.tree;
+        let version = self.rulebook.read(self.repo.objects(), root)?;
+        let listed = version
+            .ok()
+            .and_then(|version| Some(version.rules.people.find(login)?.name.login().clone()));
+        Ok(listed.unwrap_or_else(|| login.clone()))
     }
 }
 

@@ -40,7 +40,7 @@ impl Evaluator<'_, '_> {
                     schema: Default::default(),
                     id: CaseId::from_parts(at, random),
                     recommendation: document.id,
-                    by: person.login.clone(),
+                    by: person.name.login().clone(),
                     message: cut(&message),
                     at: self.now,
                 };
@@ -76,7 +76,7 @@ impl Evaluator<'_, '_> {
             {
                 self.draft.freeze(&Freeze {
                     schema: Default::default(),
-                    by: person.login.clone(),
+                    by: person.name.login().clone(),
                     reason: cut(&reason),
                     at: self.now,
                 })?;

@@ -87,7 +87,14 @@ impl Outcome {
                     "report in your own name: `--as LOGIN`",
                 ));
             }
-            return Ok(login.to_string());
+            let account = AccountRecord {
+                login: Some(login.clone()),
+                ..AccountRecord::default()
+            };
+            return Ok(match principal_of(&account, &rules_on_main(repo)?.rules) {
+                Principal::Person(person) => person.name.to_string(),
+                Principal::Agent(_) | Principal::Unknown => login.to_string(),
+            });
         }
         let nobody = || {
             failure::hinted(
@@ -101,7 +108,7 @@ impl Outcome {
             ..AccountRecord::default()
         };
         match principal_of(&account, &rules_on_main(repo)?.rules) {
-            Principal::Person(person) => Ok(person.login.to_string()),
+            Principal::Person(person) => Ok(person.name.to_string()),
             Principal::Agent(name) => Ok(name.to_string()),
             Principal::Unknown => Err(nobody()),
         }

@@ -114,7 +114,7 @@ fn refuse_strangers(login: &Login, rules: &Rules) -> Result<()> {
     let names: Vec<&str> = rules
         .people
         .with_role(Role::Reviewer)
-        .map(|person| person.login.as_str())
+        .map(|person| person.name.as_str())
         .take(10)
         .collect();
     let hint = match names.as_slice() {

@@ -72,7 +72,7 @@ impl Create {
             (None, Some(name)) => Bearer::Agent(name.clone()),
             (None, None) => return Err(failure::usage("give `--as LOGIN` or `--agent NAME`")),
         };
-        refuse_strangers(&bearer, &rules_on_main(&options.open_forge()?)?.rules)?;
+        let bearer = listed(bearer, &rules_on_main(&options.open_forge()?)?.rules)?;
         let now = options.now();
         let end = now + TimeDelta::days(i64::from(self.days));
         let tokens = options.place()?.tokens(&options.identity)?;
@@ -96,11 +96,16 @@ impl Create {
     }
 }
 
-/// On GitHub a team may hold people whom no file names: whether somebody is in it is asked at every use.
-fn refuse_strangers(bearer: &Bearer, rules: &Rules) -> Result<()> {
-    let may_be_in_team = matches!(bearer, Bearer::Person(_)) && !rules.people.teams().is_empty();
-    if may_be_in_team || Caller::find(bearer, rules).is_some() {
-        return Ok(());
+/// Whose token it is, under the name that the rules list. On GitHub a team may hold people whom no file names:
+/// whether somebody is in it is asked at every use.
+fn listed(bearer: Bearer, rules: &Rules) -> Result<Bearer> {
+    match Caller::find(&bearer, rules) {
+        Some(Caller::Person { name, .. }) => return Ok(Bearer::Person(name.login().clone())),
+        Some(Caller::Agent(_)) => return Ok(bearer),
+        None => {}
+    }
+    if matches!(bearer, Bearer::Person(_)) && !rules.people.teams().is_empty() {
+        return Ok(bearer);
     }
     let (file, whom) = match bearer {
         Bearer::Person(_) => ("rules/people.yaml", "people"),

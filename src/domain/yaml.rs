@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::problem::Problems;
+pub(crate) use error::nearest;
 pub(crate) use scalar::{NumberText, number_of};
 pub use writer::WriteError;
 pub(crate) use writer::inline;

@@ -1,10 +1,10 @@
 //! Who is behind an account, and whether that person may decide on this proposal.
 
 use crate::domain::documents::{AccountRecord, Role};
-use crate::domain::ids::{AgentName, Login};
+use crate::domain::ids::AgentName;
 use crate::domain::pull::Contribution;
 use crate::rules::Rules;
-use crate::rules::people::Person;
+use crate::rules::people::{Person, PersonName};
 
 /// Whom the rules know behind an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Interests<'a> {
     /// Everyone who had a hand in the commits.
     pub contributions: &'a [Contribution],
     /// The person who answers for the proposing agent.
-    pub owner: Option<&'a Login>,
+    pub owner: Option<&'a PersonName>,
 }
 
 impl Interests<'_> {
@@ -56,12 +56,12 @@ impl Interests<'_> {
         account: &AccountRecord,
         rules: &Rules,
     ) -> Option<String> {
-        if self.owner == Some(&person.login) {
-            return Some(format!("`{}` is the owner of the agent", person.login));
+        if self.owner == Some(&person.name) {
+            return Some(format!("`{}` is the owner of the agent", person.name));
         }
         let owned = self.contributions.iter().find_map(|contribution| {
             match principal_of(&contribution.account, rules) {
-                Principal::Agent(name) if rules.agents.get(name)?.owner == person.login => {
+                Principal::Agent(name) if rules.agents.get(name)?.owner == person.name => {
                     Some((name, contribution.commit))
                 }
                 _ => None,
@@ -70,19 +70,19 @@ impl Interests<'_> {
         if let Some((agent, commit)) = owned {
             return Some(format!(
                 "`{}` is the owner of `{agent}`, which had a part in commit {}",
-                person.login,
+                person.name,
                 commit.short()
             ));
         }
         let theirs = |contribution: &&Contribution| {
-            matches!(principal_of(&contribution.account, rules), Principal::Person(other) if other.login == person.login)
+            matches!(principal_of(&contribution.account, rules), Principal::Person(other) if other.name == person.name)
                 || is_same_account(&contribution.account, account)
         };
         let contribution = self.contributions.iter().find(theirs)?;
         let commit = contribution.commit.short();
         Some(match contribution.part.find_noun() {
-            None => format!("`{}` opened the pull request", person.login),
-            Some(noun) => format!("`{}` is the {noun} of commit {commit}", person.login),
+            None => format!("`{}` opened the pull request", person.name),
+            Some(noun) => format!("`{}` is the {noun} of commit {commit}", person.name),
         })
     }
 }

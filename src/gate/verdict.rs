@@ -20,7 +20,7 @@ use crate::domain::mode::Mode;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Command, Confidence, Opinion, Review};
 use crate::rules::Rules;
-use crate::rules::people::Person;
+use crate::rules::people::{Person, PersonName};
 
 pub use answers::Unheard;
 
@@ -69,7 +69,7 @@ pub struct Ruling {
     /// What happens.
     pub verdict: Verdict,
     /// Who may approve it, and as what: everybody with a role that is needed and no part in it.
-    pub eligible: Vec<(Login, Role)>,
+    pub eligible: Vec<(PersonName, Role)>,
     /// The commands that were not taken, one for each account and command, and why.
     pub unheard: Vec<Unheard>,
 }
@@ -95,7 +95,7 @@ pub struct Wait {
     /// How many approvals are missing.
     pub missing: u32,
     /// Who asked for changes.
-    pub blocked_by: Vec<Login>,
+    pub blocked_by: Vec<PersonName>,
     /// Whether it has waited so long that the admins are asked.
     pub escalated: bool,
     /// Whether it waits only because `main` is frozen.
@@ -136,7 +136,7 @@ struct Hearing<'a> {
     required: Requirement,
     approvals: Vec<CountedApproval>,
     ignored: Vec<IgnoredReview>,
-    blocked_by: Vec<Login>,
+    blocked_by: Vec<PersonName>,
 }
 
 impl<'a> Hearing<'a> {
@@ -149,7 +149,7 @@ impl<'a> Hearing<'a> {
                 },
                 Opinion::RequestChanges => match self.speaker(&review.account, review.is_bot) {
                     Ok(person) if self.conflict(person, &review.account).is_none() => {
-                        self.blocked_by.push(person.login.clone())
+                        self.blocked_by.push(person.name.clone())
                     }
                     Ok(person) => {
                         let reason = self.conflict(person, &review.account).unwrap_or_default();
@@ -183,7 +183,7 @@ impl<'a> Hearing<'a> {
         {
             let who = match principal_of(&review.account, self.rules) {
                 Principal::Person(person) => {
-                    format!("person {}", person.login.as_str().to_ascii_lowercase())
+                    format!("person {}", person.name.as_str().to_ascii_lowercase())
                 }
                 Principal::Agent(agent) => format!("agent {agent}"),
                 Principal::Unknown => {
@@ -218,7 +218,7 @@ impl<'a> Hearing<'a> {
         if may_speak(person) {
             Ok(person)
         } else {
-            Err(format!("`{}` is neither reviewer nor admin", person.login))
+            Err(format!("`{}` is neither reviewer nor admin", person.name))
         }
     }
 
@@ -238,7 +238,7 @@ impl<'a> Hearing<'a> {
         if person.role < self.required.role {
             return Err(format!(
                 "`{}` is {}: this needs an {}",
-                person.login,
+                person.name,
                 with_article(person.role),
                 self.required.role
             ));
@@ -273,7 +273,7 @@ impl<'a> Hearing<'a> {
             ));
         }
         Ok(CountedApproval {
-            by: person.login.clone(),
+            by: person.name.login().clone(),
             account: review.account.clone(),
             role: person.role,
             at: review.at,
@@ -377,7 +377,7 @@ impl<'a> Hearing<'a> {
                 reason
             });
             Some(Rejection {
-                by: person.login.clone(),
+                by: person.name.login().clone(),
                 account: account.clone(),
                 category,
                 reason,
@@ -391,7 +391,7 @@ impl<'a> Hearing<'a> {
         let is_authors = is_author(by, self.case, self.rules);
         match (&by.login, principal_of(by, self.rules)) {
             (_, Principal::Person(person)) if !is_authors => {
-                Verdict::Reject(closing(person.login.clone(), by, at))
+                Verdict::Reject(closing(person.name.login().clone(), by, at))
             }
             (Some(login), Principal::Unknown) if !is_authors => {
                 Verdict::Reject(closing(login.clone(), by, at))

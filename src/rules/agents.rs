@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::people::{self, People, PersonName};
 use super::{RuleFiles, file};
 use crate::domain::documents::{AccountRecord, schema_tag};
 use crate::domain::ids::{ActionName, AgentName, Login};
@@ -55,7 +56,7 @@ pub struct Agent {
     /// What it is, for people.
     pub description: Option<String>,
     /// The person who answers for it.
-    pub owner: Login,
+    pub owner: PersonName,
     /// The addresses of its commits, in lower case.
     pub emails: Vec<String>,
     /// Its accounts on the forge.
@@ -100,36 +101,24 @@ impl Agent {
     }
 }
 
-/// Reads the file.
+/// Reads the file. Owners are people: without the people only the rest of it can be checked.
 ///
 /// # Errors
-/// When it is missing, unreadable or contradicts itself.
-pub fn read(files: &RuleFiles) -> Result<BTreeMap<AgentName, Agent>, Problems> {
+/// When it is missing, unreadable or contradicts itself, or an owner is nobody who is listed.
+pub fn read(
+    files: &RuleFiles,
+    people: Option<&People>,
+) -> Result<BTreeMap<AgentName, Agent>, Problems> {
     let raw: RawAgents = yaml::read(PATH, file(files, PATH)?)?;
     let mut problems = Vec::new();
     let mut known: BTreeMap<String, AgentName> = BTreeMap::new();
     let mut agents = BTreeMap::new();
     for (name, raw) in raw.agents {
-        let agent = Agent {
-            description: raw.description,
-            owner: raw.owner,
-            emails: raw
-                .emails
-                .iter()
-                .map(|email| email.to_ascii_lowercase())
-                .collect(),
-            logins: raw.logins,
-            ids: raw.ids,
-            actions: raw.actions,
-        };
-        let identities = agent.emails.iter().cloned().chain(
-            agent
-                .logins
-                .iter()
-                .map(|login| login.as_str().to_ascii_lowercase()),
-        );
+        let emails: Vec<String> = raw.emails.iter().map(|e| e.to_ascii_lowercase()).collect();
+        let logins = raw.logins.iter().map(|l| l.as_str().to_ascii_lowercase());
+        let identities = emails.iter().cloned().chain(logins);
         let identities: Vec<String> = identities
-            .chain(agent.ids.iter().map(|id| format!("#{id}")))
+            .chain(raw.ids.iter().map(|id| format!("#{id}")))
             .collect();
         if identities.is_empty() {
             problems.push(Problem::of_key(
@@ -147,6 +136,23 @@ pub fn read(files: &RuleFiles) -> Result<BTreeMap<AgentName, Agent>, Problems> {
                 ));
             }
         }
+        let Some(people) = people else { continue };
+        let Some(owner) = people.find(&raw.owner) else {
+            problems.push(Problem::of_key(
+                PATH,
+                format!("agents.{name}.owner"),
+                unknown_owner(&raw.owner, people),
+            ));
+            continue;
+        };
+        let agent = Agent {
+            description: raw.description,
+            owner: owner.name.clone(),
+            emails,
+            logins: raw.logins,
+            ids: raw.ids,
+            actions: raw.actions,
+        };
         agents.insert(name, agent);
     }
     if problems.is_empty() {
@@ -154,4 +160,23 @@ pub fn read(files: &RuleFiles) -> Result<BTreeMap<AgentName, Agent>, Problems> {
     } else {
         Err(Problems(problems))
     }
+}
+
+/// Nobody would be kept from approving by an owner whom the rules do not know. A team does not help: who is in it
+/// is known only at the moment of a decision.
+fn unknown_owner(owner: &Login, people: &People) -> String {
+    let logins: Vec<&str> = people.logins().map(Login::as_str).collect();
+    let meant = yaml::nearest(owner.as_str(), &logins).map_or_else(
+        || ";".to_owned(),
+        |near| format!(": did you mean `{near}`?"),
+    );
+    let teams = if people.teams().is_empty() {
+        ""
+    } else {
+        ", also if a team holds them"
+    };
+    format!(
+        "`{owner}` is not listed under `people` in `{}`{meant} add `{owner}: {{}}` there{teams}: the owner of an agent is always a person whom the rules know",
+        people::PATH
+    )
 }

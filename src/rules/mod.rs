@@ -71,8 +71,8 @@ impl Rules {
         let parameters = keep(parameters::read(files), &mut problems);
         let actions = keep(actions::read(files), &mut problems);
         let triggers = keep(triggers::read(files), &mut problems);
-        let agents = keep(agents::read(files), &mut problems);
         let people = keep(people::read(files), &mut problems);
+        let agents = keep(agents::read(files, people.as_ref()), &mut problems);
         match (governance, parameters, actions, triggers, agents, people) {
             (
                 Some(governance),
@@ -154,20 +154,10 @@ impl Rules {
                         format!("agents.{name}"),
                         format!(
                             "an identity of it is also `{}`'s in `rules/people.yaml`: nobody is both an agent and a person",
-                            person.login
+                            person.name
                         ),
                     ));
                 }
-            }
-            if self.people.find(&agent.owner).is_none() {
-                found.push(Problem::of_key(
-                    "rules/agents.yaml",
-                    format!("agents.{name}.owner"),
-                    format!(
-                        "`{}` is not listed under `people` in `rules/people.yaml`",
-                        agent.owner
-                    ),
-                ));
             }
         }
         found

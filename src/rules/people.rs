@@ -1,6 +1,7 @@
 //! `rules/people.yaml`: who people are, and who of them reviews and administers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,11 +74,32 @@ pub struct People {
     missed: BTreeMap<String, String>,
 }
 
+/// Who a person is, by the login under which the rules list them. Only [`People`] makes one, so two of them are
+/// equal if and only if they are the same person, whatever alias, address or id led there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PersonName(Login);
+
+impl PersonName {
+    /// The login, as records name the person.
+    pub const fn login(&self) -> &Login {
+        &self.0
+    }
+    /// The login as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+impl fmt::Display for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 /// One person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// The login by which the rules know them.
-    pub login: Login,
+    /// Who they are.
+    pub name: PersonName,
     /// The most they may do.
     pub role: Role,
     /// The addresses of their commits; the first is the one to write to.
@@ -92,6 +114,11 @@ impl People {
         self.by_login
             .get(login)
             .and_then(|login| self.people.get(login))
+    }
+
+    /// Every login and alias.
+    pub fn logins(&self) -> impl Iterator<Item = &Login> {
+        self.by_login.keys()
     }
 
     /// The person behind an account: by numeric id where both have one, then by login, then by e-mail.
@@ -131,7 +158,7 @@ impl People {
             let Some(login) = &member.login else { continue };
             let known = self
                 .find_by_account(member)
-                .map(|person| person.login.clone());
+                .map(|person| person.name.0.clone());
             if let Some(person) = known.and_then(|login| self.people.get_mut(&login)) {
                 person.role = person.role.max(role);
             } else if self.find(login).is_none() {
@@ -269,7 +296,7 @@ impl People {
             taken |= self.by_id.insert(id, login.clone()).is_some();
         }
         let person = Person {
-            login: login.clone(),
+            name: PersonName(login.clone()),
             role,
             emails: raw.emails,
             id: raw.id,

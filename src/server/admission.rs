@@ -14,16 +14,17 @@ use super::library::LibraryError;
 use super::office::Office;
 use super::tokens::{Bearer, Found, Token, TokensError};
 use crate::domain::documents::Role;
-use crate::domain::ids::{AgentName, Login};
+use crate::domain::ids::AgentName;
 use crate::rules::Rules;
+use crate::rules::people::PersonName;
 
 /// Somebody whom the rules on `main` know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// A person, by the login in the rules.
+    /// A person.
     Person {
-        /// Their login.
-        login: Login,
+        /// Who, as the rules name them.
+        name: PersonName,
         /// The most they may do.
         role: Role,
     },
@@ -35,7 +36,7 @@ impl Caller {
     /// How records name them.
     pub fn name(&self) -> &str {
         match self {
-            Self::Person { login, .. } => login.as_str(),
+            Self::Person { name, .. } => name.as_str(),
             Self::Agent(name) => name.as_str(),
         }
     }
@@ -44,7 +45,7 @@ impl Caller {
     pub fn find(bearer: &Bearer, rules: &Rules) -> Option<Self> {
         match bearer {
             Bearer::Person(login) => rules.people.find(login).map(|person| Self::Person {
-                login: person.login.clone(),
+                name: person.name.clone(),
                 role: person.role,
             }),
             Bearer::Agent(name) => {

@@ -201,7 +201,7 @@ fn unknown(what: &str, found: &str, allowed: &[&str]) -> String {
 }
 
 /// The allowed word that differs least, if it differs so little that it was probably meant.
-fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
     if found.len() > 64 {
         return None;
     }

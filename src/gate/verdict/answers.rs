@@ -2,8 +2,8 @@
 
 use super::Hearing;
 use crate::domain::documents::{AccountRecord, Role};
-use crate::domain::ids::Login;
 use crate::domain::review::Command;
+use crate::rules::people::PersonName;
 
 /// How many commands that were not taken are answered.
 const MOST_UNHEARD: usize = 10;
@@ -21,17 +21,17 @@ pub struct Unheard {
 
 impl Hearing<'_> {
     /// Everybody who may approve.
-    pub(super) fn eligible(&self) -> Vec<(Login, Role)> {
+    pub(super) fn eligible(&self) -> Vec<(PersonName, Role)> {
         let people = self.rules.people.with_role(Role::Reviewer);
         let may = people.filter(|person| {
             let account = AccountRecord {
-                login: Some(person.login.clone()),
+                login: Some(person.name.login().clone()),
                 id: person.id,
                 email: None,
             };
             person.role >= self.required.role && self.conflict(person, &account).is_none()
         });
-        may.map(|person| (person.login.clone(), person.role))
+        may.map(|person| (person.name.clone(), person.role))
             .collect()
     }
 

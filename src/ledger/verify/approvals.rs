@@ -11,7 +11,6 @@ use super::step::Step;
 use crate::domain::documents::{
     CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
 };
-use crate::domain::ids::Login;
 use crate::domain::level::Level;
 use crate::domain::pull::{Contribution, Pull, PullState};
 use crate::domain::review::{Comment, Opinion, Review};
@@ -19,6 +18,7 @@ use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
 use crate::git::GitError;
 use crate::rules::Rules;
+use crate::rules::people::PersonName;
 
 /// What the gate is asked about, beside the record.
 pub struct Question<'a> {
@@ -27,7 +27,7 @@ pub struct Question<'a> {
     pub level: Level,
     pub contributions: &'a [Contribution],
     /// The person who answers for the proposing agent.
-    pub owner: Option<&'a Login>,
+    pub owner: Option<&'a PersonName>,
     /// Approvals (by review) that other facts have made worthless, and how.
     pub outdated: &'a BTreeMap<String, String>,
 }

@@ -14,7 +14,8 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use super::admission::Caller;
 use super::keeper::Keeper;
 use crate::domain::documents::Role;
-use crate::domain::ids::{AgentName, CaseId, Login, PullNumber, quoted};
+use crate::domain::ids::{AgentName, CaseId, PullNumber, quoted};
+use crate::rules::people::PersonName;
 
 pub use answers::{MOST_ROWS, MOST_SECONDS};
 pub use proposal::{Document, Proposed, Sent, read_json};
@@ -90,9 +91,9 @@ impl Visitor {
     }
 
     /// Whether this person answers for the cases of an agent: as its owner, reviewer or admin.
-    fn is_over(&self, owner: Option<&Login>) -> bool {
+    fn is_over(&self, owner: Option<&PersonName>) -> bool {
         match &self.caller {
-            Caller::Person { login, role } => *role >= Role::Reviewer || owner == Some(login),
+            Caller::Person { name, role } => *role >= Role::Reviewer || owner == Some(name),
             Caller::Agent(_) => false,
         }
     }

@@ -14,6 +14,7 @@ use crate::domain::review::Confidence;
 use crate::domain::value::Value;
 use crate::execute::REPORTED_BY_BOT;
 use crate::ledger::LedgerError;
+use crate::rules::people::PersonName;
 use crate::server::LONGEST_TEXT;
 use crate::server::admission::Caller;
 
@@ -91,7 +92,7 @@ struct Decided {
     id: CaseId,
     agent: Option<String>,
     executor: Option<String>,
-    owner: Option<crate::domain::ids::Login>,
+    owner: Option<PersonName>,
 }
 
 impl Visitor {
@@ -168,14 +169,14 @@ impl Visitor {
     /// # Errors
     /// When there is no such case, or who asks is an agent.
     pub async fn say(&self, case: CaseName, said: Said) -> Result<Recorded> {
-        let Caller::Person { login, .. } = &self.caller else {
+        let Caller::Person { name, .. } = &self.caller else {
             return Err(people_only("feedback"));
         };
         let message = meant("message", said.message)?;
         let id = self.decided(case).await?.id;
         let new = NewFeedback {
             id,
-            by: login.clone(),
+            by: name.login().clone(),
             message,
             random: ulid::Ulid::generate().random(),
         };
@@ -186,7 +187,7 @@ impl Visitor {
         Ok(Recorded {
             id,
             outcome: None,
-            by: login.to_string(),
+            by: name.to_string(),
             commit: commit.map_err(unwritable)?,
         })
     }
@@ -196,7 +197,7 @@ impl Visitor {
     /// # Errors
     /// When there is no such open pull request, it is on GitHub, or who asks is an agent.
     pub async fn review(&self, number: PullNumber, opinion: NewOpinion) -> Result<Reviewed> {
-        let Caller::Person { login, .. } = &self.caller else {
+        let Caller::Person { name, .. } = &self.caller else {
             return Err(people_only("a review"));
         };
         if let Some(github) = self.keeper.github() {
@@ -215,7 +216,7 @@ impl Visitor {
         }
         let new = NewWord {
             number,
-            by: login.clone(),
+            by: name.login().clone(),
             word,
             message: opinion.message,
             head: Some(opinion.head),

@@ -268,7 +268,7 @@ async fn find_viewer(headers: &HeaderMap, office: &Office, keeper: &Keeper) -> O
 /// The person behind a token. Agents have the API.
 async fn recognise(keeper: &Keeper, bearer: &Bearer) -> Result<(Login, Role), NotAdmitted> {
     match keeper.recognise(bearer).await? {
-        Caller::Person { login, role } => Ok((login, role)),
+        Caller::Person { name, role } => Ok((name.login().clone(), role)),
         Caller::Agent(name) => Err(NotAdmitted::NotListed(
             name.to_string(),
             crate::rules::people::PATH,
