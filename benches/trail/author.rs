@@ -111,7 +111,7 @@ impl Author<'_> {
         let tip = draft
             .genesis(&world::files(), Deployment::TwoTier, self.now)
             .unwrap();
-        draft.into_buffer().flush(self.repo).unwrap();
+        drop(draft.into_buffer().flush(self.repo).unwrap());
         point(self.repo, MAIN, tip);
     }
 
@@ -136,8 +136,8 @@ impl Author<'_> {
             self.case(&mut draft, &mut branches);
         }
         let tip = draft.tip().unwrap();
-        branches.buffer.flush(self.repo).unwrap();
-        draft.into_buffer().flush(self.repo).unwrap();
+        drop(branches.buffer.flush(self.repo).unwrap());
+        drop(draft.into_buffer().flush(self.repo).unwrap());
         point(self.repo, MAIN, tip);
         for (number, head) in self.closed.drain(..) {
             point(self.repo, &format!("refs/pull/{number}/head"), head);
@@ -522,7 +522,7 @@ impl Author<'_> {
         let opened = self.now - TimeDelta::minutes(30);
         let head = branches.commit(self.repo, (path, new), (&email, opened), "Move a threshold");
         // The next decision already reads the new rules.
-        branches.buffer.flush(self.repo).unwrap();
+        drop(branches.buffer.flush(self.repo).unwrap());
         branches.editor = TreeEditor::new(Some(self.repo.read_commit(branches.base).unwrap().tree));
         let author = AccountRecord {
             email: Some(email.clone()),

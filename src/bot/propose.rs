@@ -74,7 +74,7 @@ impl NewProposal<'_> {
     pub fn open_here(&self, repo: &Repository) -> Result<Option<Opened>, BotError> {
         let (head, mut buffer) = self.commit(repo)?;
         let branch = branch_of(self.recommendation.id);
-        buffer.flush(repo)?;
+        let _kept = buffer.flush(repo)?;
         let edit = RefEdit {
             name: format!("refs/heads/{branch}"),
             expected: Expect::Absent,

@@ -11,6 +11,7 @@ use sha1::{Digest, Sha1};
 
 use super::commit::NewCommit;
 use super::error::{During, GitError, Result};
+use super::kept_pack::KeptPack;
 use super::lock::sync_dir;
 use super::objects::{Kind, object_id};
 use super::pack::{self, Encoder, IndexEntry, Inflate, Made, SameEnds};
@@ -197,9 +198,9 @@ impl ObjectBuffer {
 
     /// Stores everything as one pack, durably, and empties the buffer. If it fails, nothing of it can
     /// be seen in the repository and the buffer is as it was, so it may be tried again.
-    pub fn flush(&mut self, repo: &Repository) -> Result<()> {
+    pub fn flush(&mut self, repo: &Repository) -> Result<KeptPack> {
         if self.is_empty() {
-            return Ok(());
+            return Ok(KeptPack::nothing());
         }
         let folder = repo.common_dir().join("objects/pack");
         let count = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
@@ -214,12 +215,12 @@ impl ObjectBuffer {
         let hash: [u8; 20] = Sha1::digest(&self.pack).into();
         let index = pack::index(&mut self.index_entries(), &hash);
         let name = format!("pack-{}", Sha::from_bytes(hash));
-        store(&folder, &name, &[&self.pack, &hash], &index)
+        let kept = store(&folder, &name, &[&self.pack, &hash], &index)
             .during(|| format!("store {count} objects in `{}`", folder.display()))?;
         self.pack.truncate(pack::HEADER_LEN);
         self.places.clear();
         self.order.clear();
-        Ok(())
+        Ok(kept)
     }
 
     fn index_entries(&self) -> Vec<IndexEntry> {
@@ -251,20 +252,23 @@ impl Drop for Unfinished {
 }
 
 /// A pack counts for git from the moment its index is there, so the index comes last.
-fn store(folder: &Path, name: &str, pack: &[&[u8]], index: &[u8]) -> std::io::Result<()> {
+fn store(folder: &Path, name: &str, pack: &[&[u8]], index: &[u8]) -> std::io::Result<KeptPack> {
     fs::create_dir_all(folder)?;
     let pack_file = write_unfinished(folder, "tmp_pack", pack)?;
     step("pack written");
     let index_file = write_unfinished(folder, "tmp_idx", &[index])?;
     step("index of the pack written");
     let final_pack = folder.join(format!("{name}.pack"));
+    let kept = KeptPack::new(&final_pack)?;
+    step("pack kept");
     fs::rename(&pack_file.path, &final_pack)?;
     step("pack in place");
     if let Err(error) = fs::rename(&index_file.path, folder.join(format!("{name}.idx"))) {
         let _ = fs::remove_file(&final_pack);
         return Err(error);
     }
-    sync_dir(folder)
+    sync_dir(folder)?;
+    Ok(kept)
 }
 
 fn write_unfinished(folder: &Path, kind: &str, parts: &[&[u8]]) -> std::io::Result<Unfinished> {

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Once;
 
 use super::error::{During, GitError, Result};
+use super::kept_pack;
 use super::lock::{process_guard, remove_if_stale, sweep};
 use super::repository::Repository;
 use super::step;
@@ -50,6 +51,7 @@ pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
     let packed_lock = repo.common_dir().join("packed-refs.lock");
     remove_if_stale(&packed_lock, repo.common_dir())?;
     sweep(repo.common_dir())?;
+    kept_pack::sweep(&repo.common_dir().join("objects/pack"))?;
     let pulls = repo.common_dir().join(PACKED_BELOW);
     if fs::read_dir(&pulls).is_ok_and(|found| found.take(MOST_LOOSE + 1).count() > MOST_LOOSE)
         && let Some(_guard) = process_guard(repo.common_dir(), "countersign-maintenance")?

@@ -8,7 +8,8 @@
 //! - [`Remote`] brings commits from a server and moves a branch there.
 //! - [`consolidate`] keeps the number of packs and of loose refs small.
 //!
-//! The order that survives a crash: put objects, [`ObjectBuffer::flush`], then `update_refs`.
+//! The order that survives a crash, and a `git repack` at any moment: put objects, [`ObjectBuffer::flush`], then
+//! `update_refs`, and only then drop the [`KeptPack`].
 
 mod ancestry;
 mod buffer;
@@ -16,6 +17,7 @@ mod commit;
 mod diff;
 mod error;
 mod history;
+mod kept_pack;
 mod lock;
 mod maintenance;
 mod objects;
@@ -41,6 +43,7 @@ pub use commit::{Commit, NewCommit, Signature, StoredCommit};
 pub use diff::Change;
 pub use error::GitError;
 pub use history::FirstParents;
+pub use kept_pack::KeptPack;
 pub use maintenance::{Maintenance, consolidate};
 pub use objects::{Entry, Found, Kind, Mode, blob_id};
 pub use read::Objects;

@@ -409,7 +409,7 @@ impl Stage {
             refspecs.push(format!("{head}:refs/heads/recommend/{branch}"));
             ids.push(path.split('/').nth(5).unwrap().to_owned());
         }
-        buffer.flush(&repo).unwrap();
+        drop(buffer.flush(&repo).unwrap());
         let push = ["push", "-q", "-f", "origin"].into_iter();
         let push: Vec<&str> = push.chain(refspecs.iter().map(String::as_str)).collect();
         clone.git(&push);

@@ -87,7 +87,7 @@ impl World {
             Deployment::TwoTier
         };
         let tip = draft.genesis(&files, mode, now).unwrap();
-        draft.into_buffer().flush(&repo).unwrap();
+        drop(draft.into_buffer().flush(&repo).unwrap());
         point(&repo, MAIN, tip);
         Self {
             folder,
@@ -171,7 +171,7 @@ impl World {
             signature: None,
         };
         let id = buffer.put_commit(&commit);
-        buffer.flush(&self.repo).unwrap();
+        drop(buffer.flush(&self.repo).unwrap());
         point(&self.repo, &format!("refs/heads/{name}"), id);
         id
     }

@@ -366,7 +366,7 @@ impl Forge for GithubForge {
         if Some(tip) != base {
             let pack = buffer.to_pack();
             // Ours first: what is on the server and not here could not be decided upon.
-            buffer.flush(repo)?;
+            let _kept = buffer.flush(repo)?;
             let published = self.room.content.publish(repo, (base, tip), &pack)?;
             if published == Published::Lost {
                 return Ok(Published::Lost);

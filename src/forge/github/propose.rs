@@ -53,7 +53,7 @@ impl GithubForge {
             new: new.head,
         };
         let pack = buffer.to_pack();
-        buffer.flush(repo)?;
+        let _kept = buffer.flush(repo)?;
         if let Pushed::Refused(reason) = self.room.content.remote.push(&push, &pack)? {
             return Err(ForgeError::Github(ApiError::SignIn(format!(
                 "`{}` refused the branch `{}`: {reason}; a token that may write contents can push it, once",

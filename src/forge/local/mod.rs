@@ -272,6 +272,7 @@ impl LocalForge {
         durability: Durability,
     ) -> Result<()> {
         let mut prepared = first;
+        let mut _kept = None;
         for _ in 0..MOST_TRIES {
             let edits = match prepared.take() {
                 Some(edits) => edits,
@@ -279,7 +280,7 @@ impl LocalForge {
                     let mut buffer = ObjectBuffer::new();
                     let edits = self.event_edits(repo, &mut buffer)?;
                     if !buffer.is_empty() {
-                        buffer.flush(repo)?;
+                        _kept = Some(buffer.flush(repo)?);
                         step("events stored");
                     }
                     edits
@@ -315,7 +316,7 @@ impl LocalForge {
         // The events go into the same pack as the commits, so that one sync makes both durable.
         self.queue_ends(&conclusions, tip, now);
         let edits = self.event_edits(repo, &mut buffer)?;
-        buffer.flush(repo)?;
+        let _kept = buffer.flush(repo)?;
         step("objects stored");
         let edit = RefEdit {
             name: MAIN.to_owned(),

@@ -89,7 +89,7 @@ fn line(repo: &Repository, buffer: &mut ObjectBuffer, from: Option<Sha>, count: 
         let parent = ids.last().copied().or(from);
         ids.push(buffer.put_commit(&commit(tree, parent.as_slice(), second)));
     }
-    buffer.flush(repo).unwrap();
+    drop(buffer.flush(repo).unwrap());
     ids
 }
 

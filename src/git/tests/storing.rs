@@ -9,14 +9,14 @@ fn what_we_store_git_reads() {
     let tip = record(&repo, &mut buffer, &mut editor, None, 0..120);
     let unflushed = repo.with(&buffer).read_commit(tip).unwrap();
     assert!(repo.with(&buffer).read_tree(unflushed.tree).unwrap().len() == 1);
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     assert!(buffer.is_empty());
     assert_eq!(
         update(&repo, "refs/heads/main", Expect::Absent, Some(tip)),
         RefsUpdate::Done
     );
     let second = record(&repo, &mut buffer, &mut editor, Some(tip), 120..160);
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     update(&repo, "refs/heads/main", Expect::Is(tip), Some(second));
 
     git(repo.path(), &["fsck", "--strict", "--full"]);
@@ -84,8 +84,8 @@ fn a_buffer_gives_back_what_was_put_and_stores_it_once() {
         );
     }
     assert_eq!(buffer.len(), 6);
-    buffer.flush(&repo).unwrap();
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
+    drop(buffer.flush(&repo).unwrap());
     git(repo.path(), &["fsck", "--strict"]);
     assert_eq!(
         std::fs::read_dir(repo.path().join("objects/pack"))
@@ -109,7 +109,7 @@ fn a_failed_flush_leaves_nothing_behind_and_can_be_repeated() {
         "{error}"
     );
     std::fs::remove_file(&pack).unwrap();
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     assert_eq!(*repo.read_blob(id).unwrap(), *b"content of some length");
 }
 
@@ -128,7 +128,7 @@ fn packs_are_joined_and_open_handles_read_on() {
             number..number + 1,
         ));
         blobs.push(buffer.put_blob(format!("blob {number}").as_bytes()));
-        buffer.flush(&repo).unwrap();
+        drop(buffer.flush(&repo).unwrap());
         repo.read_blob(blobs[0]).unwrap();
     }
     update(&repo, "refs/heads/main", Expect::Absent, tip);
@@ -144,4 +144,77 @@ fn packs_are_joined_and_open_handles_read_on() {
         repo.read_blob(*blob).unwrap();
     }
     git(repo.path(), &["fsck", "--strict"]);
+}
+
+#[test]
+fn a_pack_that_no_ref_needs_yet_survives_every_repack() {
+    let (_dir, repo) = repo();
+    let packs = repo.path().join("objects/pack");
+    let endings = || {
+        let entries = std::fs::read_dir(&packs).unwrap().flatten();
+        let mut endings: Vec<String> = entries
+            .map(|entry| {
+                entry
+                    .path()
+                    .extension()
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        endings.sort();
+        endings
+    };
+    for arguments in [
+        &["repack", "-a", "-d", "-q"][..],
+        &["repack", "-A", "-d", "-q", "--unpack-unreachable=now"],
+        &["gc", "-q", "--prune=now"],
+    ] {
+        let mut buffer = ObjectBuffer::new();
+        let blob = buffer.put_blob(arguments.join(" ").as_bytes());
+        let tree = buffer.put_empty_tree();
+        let tip = buffer.put_commit(&commit(tree, &[], 1));
+        let kept = buffer.flush(&repo).unwrap();
+        git(repo.path(), arguments);
+        assert!(
+            repo.reopen().unwrap().has_object(blob).unwrap(),
+            "{arguments:?}"
+        );
+        update(&repo, "refs/heads/main", Expect::Any, Some(tip));
+        drop(kept);
+        git(repo.path(), arguments);
+        assert!(!endings().contains(&"keep".to_owned()), "{:?}", endings());
+        git(repo.path(), &["fsck", "--strict"]);
+    }
+}
+
+#[test]
+fn what_a_killed_process_keeps_is_let_go_and_what_others_keep_is_not() {
+    let (_dir, repo) = repo();
+    let packs = repo.path().join("objects/pack");
+    let mut buffer = ObjectBuffer::new();
+    buffer.put_blob(b"of a process that lives");
+    let kept = buffer.flush(&repo).unwrap();
+    let alive: Vec<_> = keeps(&packs);
+    assert_eq!(alive.len(), 1);
+    let left_over = packs.join("pack-0123456789012345678901234567890123456789.keep");
+    std::fs::copy(&alive[0], &left_over).unwrap();
+    let of_git = packs.join("pack-1123456789012345678901234567890123456789.keep");
+    std::fs::write(&of_git, "receive-pack 4711 on host\n").unwrap();
+    consolidate(&repo).unwrap();
+    let mut expected = vec![alive[0].clone(), of_git.clone()];
+    expected.sort();
+    assert_eq!(keeps(&packs), expected);
+    drop(kept);
+    assert_eq!(keeps(&packs), [of_git]);
+}
+
+fn keeps(packs: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(packs).unwrap().flatten();
+    let mut keeps: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "keep"))
+        .collect();
+    keeps.sort();
+    keeps
 }

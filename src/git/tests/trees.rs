@@ -64,7 +64,7 @@ fn an_editor_makes_the_trees_that_git_makes() {
         );
     }
     let before = editor.write(&mut buffer);
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     let mut again = TreeEditor::new(Some(before));
     again
         .insert(repo.objects(), "a.b/c", Mode::Executable, id)
@@ -89,7 +89,7 @@ fn an_editor_makes_the_trees_that_git_makes() {
             .unwrap()
             .is_none()
     );
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     git(repo.path(), &["fsck", "--strict"]);
 }
 
@@ -118,7 +118,7 @@ fn many_random_edits_still_give_gits_trees() {
         }
         let root = editor.write(&mut buffer);
         if next(50) == 0 {
-            buffer.flush(&repo).unwrap();
+            drop(buffer.flush(&repo).unwrap());
             // What is kept in memory is what was stored.
             let changes = repo.diff_trees(Some(root), None, 10_000).unwrap();
             let mut fresh = TreeEditor::new(None);
@@ -132,7 +132,7 @@ fn many_random_edits_still_give_gits_trees() {
             assert_eq!(fresh.write(&mut ObjectBuffer::new()), root);
         }
     }
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     git(repo.path(), &["fsck", "--strict"]);
 }
 
@@ -165,7 +165,7 @@ fn a_name_of_any_length_is_found_and_no_other() {
             .unwrap();
     }
     let other_root = editor.write(&mut buffer);
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     let found = |tree: Sha, path: &str| repo.entry_at(tree, path).unwrap();
     let git_says = git(repo.path(), &["ls-tree", "-r", "-t", &root.to_string()]);
     assert_eq!(git_says.lines().count(), 4 * names.len() + 3);
@@ -404,7 +404,7 @@ fn a_diff_of_large_folders_is_that_of_their_leaves() {
         }
         roots.push(editor.write(&mut buffer));
     }
-    buffer.flush(&repo).unwrap();
+    drop(buffer.flush(&repo).unwrap());
     for pair in roots.windows(2).chain(roots.windows(40)) {
         let (old, new) = (pair[0], pair[pair.len() - 1]);
         let mut all = [Vec::new(), Vec::new()];
