@@ -287,7 +287,7 @@ fn an_approval_does_not_survive_other_facts() {
         &said,
         "not counted: the review of `alice`: since it was given, a target has changed on `main`: approve again",
     );
-    has(&said, "- `stop_loss_pct`: `1.0` → `4`");
+    has(&said, "\n  stop_loss_pct: 1.0 → 4\n");
     stage.main_is_still(&before);
 }
 

@@ -49,7 +49,7 @@ fn a_reviewer_decides_from_one_screen() {
         "+40.00",
         "What would make it less risky",
         "The words of strategy-optimizer",
-        "The approval of a reviewer.",
+        "1 approval by a reviewer.",
         "Asked: alice, bob, carol",
         "Approve commit",
     ];
@@ -195,7 +195,7 @@ fn a_form_that_lacks_something_says_what_and_records_nothing() {
     }
     // Had any of them been taken, this would not be the first word of alice, nor the one that decides.
     let page = alice.gets("/pending").body;
-    has(&page, "The approval of a reviewer");
+    has(&page, "1 approval by a reviewer");
     let fields = alice.form(
         &page,
         &[

@@ -59,7 +59,7 @@ fn medium_risk_asks_the_reviewers_and_costs_five_calls() {
         &check,
         "in_progress: MEDIUM 55.00: needs 1 approval by a reviewer",
     );
-    has(&check, "- `stop_loss_pct`: `3.0` → `4`");
+    has(&check, "\n  stop_loss_pct: 3.0 → 4\n");
     let comment = duty.github.read_comment(number);
     has(
         &comment,

@@ -64,7 +64,7 @@ fn medium_risk_waits_for_a_reviewer() {
         &asked,
         "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
     );
-    has(&asked, "- `stop_loss_pct`: `3.0` → `4`");
+    has(&asked, "\n  stop_loss_pct: 3.0 → 4\n");
     has(&asked, "Asked: alice, bob, carol.");
     assert_eq!(stage.log().len(), 1, "nothing is merged while it waits");
     stage
@@ -251,11 +251,13 @@ fn what_nobody_decides_is_escalated_and_then_expires() {
     stage.wait(TimeDelta::hours(25));
     stage.run();
     let late = stage.report(1);
+    let said = "It has waited too long for its reviewers, so the admins are asked too.";
+    let still = "Still needed: 1 approval by a reviewer. Asked: alice, bob, carol.";
+    has(&late, &format!("{said} {still}"));
     has(
-        &late,
-        "It has waited too long for its reviewers, so the admins are asked.",
+        &stage.countersign(&["show", "1"]).succeeds().stdout,
+        &format!("{said} {still}"),
     );
-    has(&late, "Asked: carol.");
     stage.wait(TimeDelta::days(7));
     stage.run();
     has(
@@ -266,6 +268,116 @@ fn what_nobody_decides_is_escalated_and_then_expires() {
         stage.log()[1],
         "decision: expire modify_parameters on rsi-eurusd (MEDIUM 55.00)"
     );
+}
+
+#[test]
+fn an_escalated_proposal_still_needs_what_it_needed() {
+    let mut stage = Stage::example();
+    stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.wait(TimeDelta::hours(25));
+    stage.run();
+    has(
+        &stage.report(1),
+        "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
+    );
+    stage.approve(1, "alice");
+    stage.run();
+    has(&stage.report(1), "MEDIUM 55.00: approved and merged");
+    stage.verifies();
+}
+
+/// Whoever decides on several targets sees what each of them is now, and everything that the executor is told.
+#[test]
+fn everything_that_is_executed_is_shown_whole() {
+    let mut stage = Stage::example();
+    let long = "x".repeat(300);
+    let id = stage.propose(
+        "strategy-optimizer",
+        "a",
+        &format!(
+            "action: modify_parameters\ntargets: [rsi-eurusd, rsi-eurusd-draft, rsi-eurusd-paper]\nchanges: {{stop_loss_pct: 4, trading_mode: paper}}\nexpects: {{stop_loss_pct: 3.0}}\ndetails: {{command: \"rm -rf /\", note: {long}, limits: {{most: 100000000000001, list: [1.50, true]}}}}\ncitations: [{{title: Study, url: 'https://example.org/study'}}]\nrationale: \"{}\"",
+            "why ".repeat(1000)
+        ),
+    );
+    stage.run();
+    let told = format!(
+        "target rsi-eurusd (live)
+  stop_loss_pct: 3.0 → 4
+  trading_mode: \"live\" → \"paper\"
+target rsi-eurusd-draft (inactive)
+  stop_loss_pct: 3.0 → 4
+  trading_mode: \"inactive\" → \"paper\"
+target rsi-eurusd-paper (paper)
+  stop_loss_pct: 3.0 → 4
+  trading_mode: \"paper\" → \"paper\"
+only if it is still so that
+  stop_loss_pct: 3.0
+details
+  \"command\": \"rm -rf /\"
+  \"limits\": {{\"list\": [1.5, true], \"most\": 100000000000001}}
+  \"note\":
+    \"{x}\"
+    \"{x}\"
+    \"{x}\"
+    \"{rest}\"
+citations
+  - title: \"Study\"
+    url: \"https://example.org/study\"
+",
+        x = "x".repeat(96),
+        rest = "x".repeat(300 - 3 * 96),
+    );
+    let said = stage.report(1);
+    has(
+        &said,
+        &format!(
+            "**modify_parameters** on 3 targets, proposed by `strategy-optimizer` as `{id}`\n\n```text\n{told}```\n"
+        ),
+    );
+    has(
+        &said,
+        &format!("```text\n{}", "why ".repeat(1000).trim_end()),
+    );
+    let pending = stage
+        .countersign(&["show", "1", "--format", "json"])
+        .succeeds()
+        .json();
+    assert_eq!(
+        pending["action"]["targets"][1]["changes"][1],
+        serde_json::json!({"name": "trading_mode", "before": "inactive", "after": "paper"})
+    );
+    assert_eq!(pending["action"]["details"]["command"], "rm -rf /");
+    stage.approve(1, "carol");
+    stage.run();
+    // Decided, it is shown against what it was decided on.
+    let decided = stage.countersign(&["show", &id]).succeeds().stdout;
+    has(&decided, told.replace('\n', "\n  ").trim_end());
+    stage.verifies();
+}
+
+#[test]
+fn what_is_too_long_to_be_shown_whole_is_invalid() {
+    let mut stage = Stage::example();
+    let about = |characters: usize| {
+        format!(
+            "{LOW}\ndetails: {{note: \"{}\"}}",
+            "x ".repeat(characters / 2)
+        )
+    };
+    stage.propose("strategy-optimizer", "a", &about(20_000));
+    stage.propose("strategy-optimizer", "b", &about(45_000));
+    stage.run();
+    has(&stage.report(1), "merged by the bot");
+    let said = stage.report(2);
+    has(
+        &said,
+        "details: what whoever decides is shown would take 48365 bytes",
+    );
+    has(
+        &said,
+        "at most 40000 (`max_shown_bytes` in `rules/governance.yaml`)",
+    );
+    stage.verifies();
 }
 
 #[test]
@@ -320,7 +432,7 @@ fn a_push_after_the_approval_needs_a_new_approval() {
         &told,
         "not counted: the review of `alice`: it is for commit",
     );
-    has(&told, "`3.0` → `5`");
+    has(&told, "stop_loss_pct: 3.0 → 5");
     assert_eq!(stage.log().len(), 1);
 }
 

@@ -9,6 +9,7 @@ use super::report;
 use crate::domain::documents::{Role, Status};
 use crate::forge::{Ask, Report};
 use crate::gate::eligibility::shown;
+use crate::gate::needs;
 use crate::gate::verdict::{Ruling, Verdict};
 use crate::risk::code_span;
 use crate::rules::Rules;
@@ -16,7 +17,7 @@ use crate::rules::Rules;
 /// How many people are asked by name.
 const MOST_PEOPLE: usize = 15;
 
-/// Whose approval is still needed.
+/// Whose approval is still needed. Late, it is the admins who are asked: the reviewers were before.
 pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
     let Verdict::Wait(wait) = &ruling.verdict else {
         return None;
@@ -58,15 +59,11 @@ pub fn comment(
         | Verdict::Expire => return Some(format!("**{}**\n\n{}", report.title, report.body)),
         Verdict::Approve(_) => return None,
     };
-    let role = if wait.escalated {
-        Role::Admin
-    } else {
-        ruling.required.role
-    };
-    let mut text = format!("**{what}** needs {}.", report::asked(ruling, None));
-    text.push_str(&report::whom(role, ruling, rules));
-    if wait.escalated {
-        text.push_str(" It has waited too long for its reviewers, so the admins are asked.");
+    let needed = needs::approvals(ruling.required, ruling.required.approvals);
+    let mut text = format!("**{what}** needs {needed}.");
+    text.push_str(&report::whom(ruling, rules));
+    if let Some(late) = ruling.escalation() {
+        let _ = write!(text, " {late}");
     }
     let _ = writeln!(text, "\n\n{}", case.trim_end());
     let is_quiet = ruling.ignored.is_empty() && ruling.unheard.is_empty();

@@ -40,7 +40,7 @@ use decide::{Answer, Evaluator, Waiting};
 
 pub use error::BotError;
 pub use hearing::{Hearing, Pending, find_objection, hear};
-pub use preview::{Before, Difference, Preview};
+pub use preview::Preview;
 pub use records::{NewFeedback, NewOutcome};
 pub use trial::Trial;
 

@@ -125,8 +125,9 @@ impl Evaluator<'_, '_> {
         let ruling = self.ask_gate(pull, heard, (interests, &outdated), version)?;
         let explanation =
             risk::Explanation::of(&document, &situation, rules, &assessment, ruling.required);
-        let report = report::recommendation(&document, &situation, &explanation, &ruling, rules);
-        let preview = Preview::of(&document, &situation, &explanation);
+        let action = risk::ProposedAction::of(&document, &situation);
+        let report = report::recommendation(&document, &action, &explanation, &ruling, rules);
+        let preview = Preview::of(action, &explanation);
         let subject = self.subject(pull, (document.id, Some(blob)), version, assessment.clone())?;
         let (act, report) = match judge(ruling.clone(), subject) {
             Judgement::Wait => {

@@ -5,26 +5,32 @@
 
 mod quote;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use self::quote::{block, fenced, sentence};
 use super::details;
-use super::preview::differences;
 use super::trial::Trial;
-use crate::domain::documents::{Assessment, Recommendation, Rejection, Role, Status};
+use crate::domain::documents::{Assessment, Recommendation, Rejection, Status};
 use crate::domain::ids::{AgentName, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problems;
 use crate::forge::{Details, Report, ReportState};
 use crate::gate::eligibility::shown;
-use crate::gate::verdict::{Ruling, Verdict, Wait};
-use crate::risk::{Explanation, Situation, code_span};
+use crate::gate::needs;
+use crate::gate::verdict::{Ruling, Verdict};
+use crate::risk::{Explanation, ProposedAction, code_span};
 use crate::rules::Rules;
+use crate::rules::people::PersonName;
 
 /// How many lines a list gets before it is cut.
 const MOST_LINES: usize = 20;
 /// How much of a problem is shown, and how much of it in a title.
 const MOST_PROBLEM: usize = 1_000;
+/// How many bytes the explanation gets, and the list of what counted and what did not: both come before the
+/// agent's words, which must not be cut off by a forge's limit.
+const MOST_EXPLANATION: usize = 6_000;
+const MOST_HEARD: usize = 4_000;
 
 /// The rules on `main` cannot be read: nothing is decided until they can.
 pub fn unreadable_rules(problems: &Problems) -> Report {
@@ -100,7 +106,7 @@ pub fn over_limit(agent: Option<&AgentName>, limit: u32, ruling: &Ruling) -> Rep
     let body = format!(
         "{who} {has} {limit} other proposals that wait for people, which is the limit (`pending_limit` in `rules/governance.yaml`). \
          Nobody is asked about this one until they are decided or withdrawn; it would need {}.\n",
-        asked(ruling, None)
+        needs::approvals(ruling.required, ruling.required.approvals)
     );
     Report {
         state: ReportState::Failure,
@@ -113,21 +119,22 @@ pub fn over_limit(agent: Option<&AgentName>, limit: u32, ruling: &Ruling) -> Rep
 /// A recommendation, decided or waiting.
 pub fn recommendation(
     document: &Recommendation,
-    situation: &Situation,
+    action: &ProposedAction,
     explanation: &Explanation,
     ruling: &Ruling,
     rules: &Rules,
 ) -> Report {
     let mut body = String::new();
-    proposed(&mut body, document, situation);
-    let _ = writeln!(body, "\n{}", explanation.markdown().trim_end());
+    proposed(&mut body, document, action);
+    let why = explanation.markdown();
+    let _ = writeln!(body, "\n{}", clamp(why.trim_end(), MOST_EXPLANATION));
     let case = body.clone();
     gate(&mut body, ruling, rules);
     if !document.rationale.is_empty() {
         let _ = writeln!(
             body,
             "\nThe agent's words:\n\n{}",
-            fenced(&document.rationale)
+            block(&document.rationale)
         );
     }
     let risk = explanation.assessment;
@@ -238,37 +245,28 @@ fn headline(what: &str, ruling: &Ruling) -> (String, ReportState) {
         }
         Verdict::Wait(wait) => (
             ReportState::Waiting,
-            format!("{what}: needs {}", asked(ruling, Some(wait))),
+            format!(
+                "{what}: needs {}",
+                needs::approvals(ruling.required, wait.missing)
+            ),
         ),
     };
     (title, state)
 }
 
-/// The canonical change, as the bot read it.
-fn proposed(body: &mut String, document: &Recommendation, situation: &Situation) {
+/// What is executed, whole: nothing of it is ever cut.
+fn proposed(body: &mut String, document: &Recommendation, action: &ProposedAction) {
     let _ = write!(body, "**{}**", document.action);
-    if let Some(first) = document.targets.first() {
-        let _ = write!(body, " on `{first}`");
-        if document.targets.len() > 1 {
-            let _ = write!(body, " and {} more", document.targets.len() - 1);
-        }
+    match document.targets.as_slice() {
+        [] => {}
+        [target] => _ = write!(body, " on `{target}`"),
+        targets => _ = write!(body, " on {} targets", targets.len()),
     }
-    let _ = writeln!(
-        body,
-        ", proposed by `{}` as `{}`",
-        document.agent, document.id
-    );
-    if !document.changes.is_empty() {
-        body.push('\n');
-    }
-    for difference in differences(document, situation) {
-        let (name, before, after) = (&difference.name, &difference.before, &difference.after);
-        let _ = writeln!(
-            body,
-            "- `{name}`: {} → {}",
-            code_span(&before.to_string()),
-            code_span(&after.to_string())
-        );
+    let (agent, id) = (&document.agent, document.id);
+    let _ = writeln!(body, ", proposed by `{agent}` as `{id}`");
+    let text = action.text();
+    if !text.is_empty() {
+        let _ = writeln!(body, "\n{}", block(&text));
     }
 }
 
@@ -278,18 +276,20 @@ fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
     if !(said.0.is_empty() && said.1.is_empty() && said.2.is_empty()) {
         body.push('\n');
     }
+    let mut heard = String::new();
     for approval in &ruling.approvals {
-        let _ = writeln!(body, "- approved by {} ({})", approval.by, approval.role);
+        let _ = writeln!(heard, "- approved by {} ({})", approval.by, approval.role);
     }
     for ignored in &ruling.ignored {
         let _ = writeln!(
-            body,
+            heard,
             "- not counted: the review of {}: {}",
             code_span(&shown(&ignored.account)),
             ignored.reason
         );
     }
-    unheard(body, ruling);
+    unheard(&mut heard, ruling);
+    body.push_str(&clamp(&heard, MOST_HEARD));
     match &ruling.verdict {
         Verdict::Wait(wait) => {
             for who in &wait.blocked_by {
@@ -302,28 +302,35 @@ fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
                 body.push_str(
                     "\nEverything is frozen: nothing is merged until an admin lifts it.\n",
                 );
-            } else if wait.missing > 0 {
-                let role = if wait.escalated {
-                    Role::Admin
-                } else {
-                    ruling.required.role
-                };
-                let late = if wait.escalated {
-                    "It has waited too long for its reviewers, so the admins are asked. "
-                } else {
-                    ""
-                };
-                let _ = writeln!(
-                    body,
-                    "\n{late}Still needed: {}.{}",
-                    asked(ruling, Some(wait)),
-                    whom(role, ruling, rules)
-                );
+            } else if let Some(needed) = ruling.still_needed() {
+                body.push('\n');
+                if let Some(late) = ruling.escalation() {
+                    let _ = write!(body, "{late} ");
+                }
+                let _ = writeln!(body, "Still needed: {needed}.{}", whom(ruling, rules));
             }
         }
         Verdict::Reject(rejection) => rejected(body, rejection),
         Verdict::Approve(_) | Verdict::Withdraw | Verdict::Expire => {}
     }
+}
+
+/// As many whole lines as fit, and how many more there are.
+fn clamp(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if kept.len() + line.len() >= most {
+            let _ = writeln!(kept, "- and {} more lines", lines.count() + 1);
+            break;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    Cow::Owned(kept)
 }
 
 fn rejected(body: &mut String, rejection: &Rejection) {
@@ -334,24 +341,6 @@ fn rejected(body: &mut String, rejection: &Rejection) {
         let reason = fenced(&rejection.reason);
         writeln!(body, "\nRejected by {by} ({category}):\n\n{reason}")
     };
-}
-
-/// `1 approval by an admin, with a justification`.
-pub(super) fn asked(ruling: &Ruling, wait: Option<&Wait>) -> String {
-    let required = ruling.required;
-    let missing = wait.map_or(required.approvals, |wait| wait.missing);
-    let who = match (required.role, missing) {
-        (Role::None, _) => return "no approval".to_owned(),
-        (Role::Reviewer, 1) => "1 approval by a reviewer".to_owned(),
-        (Role::Admin, 1) => "1 approval by an admin".to_owned(),
-        (Role::Reviewer, n) => format!("{n} approvals by different reviewers"),
-        (Role::Admin, n) => format!("{n} approvals by different admins"),
-    };
-    if required.justification {
-        format!("{who}, with a justification")
-    } else {
-        who
-    }
 }
 
 /// The answer to those who gave a command that they may not give.
@@ -367,13 +356,9 @@ pub(super) fn unheard(body: &mut String, ruling: &Ruling) {
 }
 
 /// Who may give it, and whom it was not possible to ask.
-pub(super) fn whom(role: Role, ruling: &Ruling, rules: &Rules) -> String {
-    let eligible = ruling.eligible.iter();
-    let people: Vec<&str> = eligible
-        .filter(|(_, held)| *held >= role)
-        .map(|(name, _)| name.as_str())
-        .take(MOST_LINES)
-        .collect();
+pub(super) fn whom(ruling: &Ruling, rules: &Rules) -> String {
+    let people = ruling.may_approve().take(MOST_LINES);
+    let people: Vec<&str> = people.map(PersonName::as_str).collect();
     let mut text = match people.as_slice() {
         [] => String::new(),
         names => format!(" Asked: {}.", names.join(", ")),

@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Bot, BotError, Pending};
-use crate::domain::documents::{RejectionCategory, Role};
+use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::review::{Confidence, Opinion};
 use crate::forge::ForgeError;
 use crate::forge::local::{LocalForge, NewReview};
+use crate::gate::needs;
 use crate::gate::verdict::{Ruling, Verdict};
 use crate::rules::people::PersonName;
 
@@ -121,8 +122,13 @@ impl NewWord {
                 let names: Vec<&str> = wait.blocked_by.iter().map(PersonName::as_str).collect();
                 format!("it still waits for {}, who requested changes", names.join(", "))
             }
-            Verdict::Wait(wait) if wait.missing == 1 => format!("it still needs 1 approval by {}", whom(ruling)),
-            Verdict::Wait(wait) => format!("it still needs {} approvals, each by {}", wait.missing, whom(ruling)),
+            Verdict::Wait(wait) => {
+                let needed = needs::approvals(ruling.required, wait.missing);
+                match ruling.escalation() {
+                    Some(late) => format!("it still needs {needed}. {late}"),
+                    None => format!("it still needs {needed}"),
+                }
+            }
         }
     }
 }
@@ -178,13 +184,6 @@ impl Bot {
             .ok()
             .and_then(|version| Some(version.rules.people.find(login)?.name.login().clone()));
         Ok(listed.unwrap_or_else(|| login.clone()))
-    }
-}
-
-const fn whom(ruling: &Ruling) -> &'static str {
-    match ruling.required.role {
-        Role::Admin => "an admin",
-        Role::Reviewer | Role::None => "a reviewer",
     }
 }
 

@@ -13,7 +13,8 @@ use crate::domain::yaml;
 use crate::forge::ReportState;
 use crate::git::Repository;
 use crate::insight::Standing;
-use crate::ledger::{CaseFile, Entry, LedgerError, MAIN};
+use crate::ledger::{CaseFile, Entry, LedgerError, MAIN, facts};
+use crate::risk::{ProposedAction, Situation};
 
 /// Everything about one case.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -24,6 +25,9 @@ pub struct Shown {
     pub status: String,
     /// What was proposed; none for a governance change, and for what cannot be read.
     pub recommendation: Option<Recommendation>,
+    /// Exactly what is executed, against the targets as they were when it was decided; while it is pending, as they
+    /// are now.
+    pub action: Option<ProposedAction>,
     /// As decided; while it is pending, as it is now.
     pub risk: Option<Assessment>,
     /// How it was decided; none while it is pending.
@@ -110,6 +114,11 @@ impl Shown {
             ..Self::of_decision(id, decision)
         };
         if let Some(file) = file {
+            shown.action = Some(action_as_decided(
+                repo,
+                &file.recommendation,
+                &file.decision,
+            )?);
             shown.recommendation = Some(file.recommendation);
             shown.claim = file.claim;
             shown.outcome = file.outcomes.last().cloned();
@@ -141,6 +150,7 @@ impl Shown {
             id: None,
             status: Standing::Pending.to_string(),
             recommendation: None,
+            action: None,
             risk: None,
             decision: None,
             claim: None,
@@ -165,6 +175,7 @@ impl Shown {
         Self {
             id: hearing.id,
             recommendation: hearing.document.clone(),
+            action: hearing.preview.action.clone(),
             risk: hearing.assessment.clone(),
             report: Some(report),
             ..Self::without_case(pull)
@@ -227,6 +238,27 @@ impl Bot {
         }
         Ok(None)
     }
+}
+
+/// What a decided recommendation does, against the targets that it was decided on.
+///
+/// # Errors
+/// When the repository fails.
+pub fn action_as_decided(
+    repo: &Repository,
+    document: &Recommendation,
+    decision: &Decision,
+) -> Result<ProposedAction, BotError> {
+    // The commit is another repository's, or lost, where the trail was forged.
+    let targets = match repo.read_commit(decision.pull.base) {
+        Ok(base) => facts::targets(repo.objects(), base.tree, document)?.ok(),
+        Err(_) => None,
+    };
+    let situation = targets.map(|targets| Situation {
+        targets: targets.known,
+        ..Situation::default()
+    });
+    Ok(ProposedAction::against(document, situation.as_ref()))
 }
 
 fn event(repo: &Repository, id: Sha) -> Result<ShownEvent, BotError> {

@@ -5,6 +5,7 @@
 //! answer down and makes the token without which nothing is merged.
 
 pub mod eligibility;
+pub mod needs;
 pub mod permit;
 pub mod policy;
 pub mod requirement;

@@ -15,6 +15,7 @@ pub mod explain;
 mod factors;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod proposed_action;
 pub mod score;
 pub mod situation;
 mod subject;
@@ -24,6 +25,7 @@ mod words;
 
 pub use counterfactual::{Reduction, lasting_triggers, reductions};
 pub use explain::Explanation;
+pub use proposed_action::ProposedAction;
 pub use score::{assess, assess_governance_change, rate};
 pub use situation::{KnownTarget, Situation};
 pub use words::code_span;

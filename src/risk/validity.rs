@@ -3,9 +3,11 @@
 //! An unknown action, target, parameter or agent is not invalid: it is scored as the highest.
 
 use crate::domain::documents::Recommendation;
+use crate::domain::hidden::is_hidden;
 use crate::domain::ids::{ActionName, TargetName};
 use crate::domain::problem::Problem;
 use crate::domain::value::Value;
+use crate::risk::proposed_action::ProposedAction;
 use crate::risk::situation::Situation;
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
@@ -31,10 +33,42 @@ pub fn problems(
     for (key, message) in against_effect(recommendation, situation, effect) {
         say(key, message);
     }
+    if let Some((key, message)) = too_long(recommendation, situation, rules) {
+        say(key, message);
+    }
     for (parameter, message) in unmet(recommendation, recommendation.targets.iter(), situation) {
         say(&format!("expects.{parameter}"), message);
     }
     found
+}
+
+/// What cannot be shown whole to whoever decides. The part that takes most is named.
+fn too_long(
+    recommendation: &Recommendation,
+    situation: &Situation,
+    rules: &Rules,
+) -> Option<(&'static str, String)> {
+    let action = ProposedAction::of(recommendation, situation);
+    let (all, rest) = (action.text().len(), action.rest().len());
+    // What hides is shown as a mark of three bytes.
+    let shown = |c: char| if is_hidden(c) { 3 } else { c.len_utf8() };
+    let rationale: usize = recommendation.rationale.chars().map(shown).sum();
+    let length = all + rationale;
+    let most = rules.governance.max_shown_bytes;
+    if length <= usize::try_from(most).unwrap_or(usize::MAX) {
+        return None;
+    }
+    let parts = [
+        ("details", rest),
+        ("targets", all - rest),
+        ("rationale", rationale),
+    ];
+    let key = parts.into_iter().max_by_key(|(_, length)| *length);
+    let message = format!(
+        "what whoever decides is shown would take {length} bytes, and nothing of it may be cut off: at most {most} \
+         (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out"
+    );
+    key.map(|(key, _)| (key, message))
 }
 
 fn not_allowed(recommendation: &Recommendation, rules: &Rules) -> Option<String> {

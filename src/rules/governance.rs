@@ -46,6 +46,10 @@ pub struct RawGovernance {
     waiting: RawWaiting,
     /// How many proposals of one agent may wait for people at a time.
     pending_limit: u32,
+    /// The longest that an action and its rationale may be as people are shown them, in bytes; 40,000 if nothing
+    /// is said.
+    #[serde(default = "most_shown_bytes")]
+    max_shown_bytes: u32,
     /// The executors that an action type may name.
     executors: BTreeSet<ExecutorKind>,
     /// Whose signatures the bot's commits carry; without it, nobody looks at signatures.
@@ -66,6 +70,13 @@ pub struct Signing {
 
 const fn yes() -> bool {
     true
+}
+
+/// GitHub takes 65,535 characters, and the rest of what is said about a case needs room, too.
+const MOST_SHOWN_BYTES: u32 = 40_000;
+
+const fn most_shown_bytes() -> u32 {
+    MOST_SHOWN_BYTES
 }
 
 impl Signing {
@@ -224,6 +235,8 @@ pub struct Governance {
     pub expire_after: TimeDelta,
     /// How many proposals of one agent may wait for people at a time.
     pub pending_limit: u32,
+    /// The longest that an action and its rationale may be as people are shown them, in bytes.
+    pub max_shown_bytes: u32,
     /// The executors that an action type may name.
     pub executors: BTreeSet<ExecutorKind>,
     /// Whose signatures the bot's commits carry, if anybody's.
@@ -300,6 +313,7 @@ pub fn read(files: &RuleFiles) -> Result<Governance, Problems> {
         escalate_after,
         expire_after,
         pending_limit: raw.pending_limit,
+        max_shown_bytes: raw.max_shown_bytes,
         executors: raw.executors,
         signing: raw.signing,
     })
@@ -322,6 +336,12 @@ fn check_numbers(raw: &RawGovernance, problems: &mut Vec<Problem>) {
     }
     if raw.pending_limit == 0 {
         say("pending_limit", "expected at least 1".to_owned());
+    }
+    if !(1_000..=MOST_SHOWN_BYTES).contains(&raw.max_shown_bytes) {
+        say(
+            "max_shown_bytes",
+            format!("expected 1000 to {MOST_SHOWN_BYTES}"),
+        );
     }
     let keys = raw.signing.as_ref().map(|signing| signing.keys.len());
     if keys.is_some_and(|count| count == 0 || count > Signing::MOST_KEYS) {

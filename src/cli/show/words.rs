@@ -10,6 +10,7 @@ use crate::domain::documents::{
 use crate::domain::review::Confidence;
 use crate::domain::value::Value;
 use crate::gate::eligibility::shown as account;
+use crate::risk::ProposedAction;
 
 /// The case in words.
 pub fn said(shown: &Shown) -> String {
@@ -17,7 +18,7 @@ pub fn said(shown: &Shown) -> String {
     match (&shown.decision, &shown.report) {
         (Some(decision), _) => {
             if let Some(recommendation) = &shown.recommendation {
-                proposed(&mut text, recommendation);
+                proposed(&mut text, recommendation, shown.action.as_ref());
             }
             risk(&mut text, &decision.risk);
             decided(&mut text, decision);
@@ -73,7 +74,7 @@ fn heading(shown: &Shown) -> String {
     text
 }
 
-fn proposed(text: &mut String, recommendation: &Recommendation) {
+fn proposed(text: &mut String, recommendation: &Recommendation, executed: Option<&ProposedAction>) {
     let Recommendation {
         agent,
         action,
@@ -86,21 +87,9 @@ fn proposed(text: &mut String, recommendation: &Recommendation) {
         "\n{action}, proposed by {agent} in session {session} on {}",
         time::text(created_at)
     );
-    for name in recommendation.targets.iter().take(MOST_LINES) {
-        let _ = writeln!(text, "  on {name}");
-    }
-    if recommendation.targets.len() > MOST_LINES {
-        let _ = writeln!(
-            text,
-            "  and {} more",
-            recommendation.targets.len() - MOST_LINES
-        );
-    }
-    for (name, value) in &recommendation.changes {
-        match recommendation.expects.get(name) {
-            Some(before) => _ = writeln!(text, "  {name}: {before} → {value}"),
-            None => _ = writeln!(text, "  {name}: {value}"),
-        }
+    let executed = executed.map(ProposedAction::text).unwrap_or_default();
+    for line in executed.lines() {
+        let _ = writeln!(text, "  {line}");
     }
     if !recommendation.rationale.is_empty() {
         let _ = write!(
@@ -109,18 +98,7 @@ fn proposed(text: &mut String, recommendation: &Recommendation) {
             quoted_block(&recommendation.rationale)
         );
     }
-    for citation in &recommendation.citations {
-        let url = citation
-            .url
-            .as_deref()
-            .map(|url| format!(" <{}>", one_line(url)))
-            .unwrap_or_default();
-        let _ = writeln!(text, "  [{}]{url}", one_line(&citation.title));
-    }
 }
-
-/// Lists are cut after so many lines; JSON has all of it.
-const MOST_LINES: usize = 20;
 
 fn risk(text: &mut String, risk: &Assessment) {
     let _ = writeln!(text, "\n{} RISK, score {}", risk.level, risk.score);

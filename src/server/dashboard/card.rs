@@ -9,15 +9,17 @@ use super::desk::Viewer;
 use super::form::{Door, Typed, door};
 use super::row::{Risk, targets};
 use super::text::{self, Moment, counted, duration};
-use crate::bot::{Difference, Hearing, Pending, Trial};
-use crate::domain::documents::{Assessment, Citation, FactorScore, Recommendation, Role};
+use crate::bot::{Hearing, Pending, Trial};
+use crate::domain::documents::{Assessment, FactorScore, Recommendation};
 use crate::domain::ids::TriggerId;
 use crate::domain::level::Score;
 use crate::forge::ReportState;
 use crate::gate::eligibility::shown;
 use crate::gate::verdict::{Ruling, Verdict};
 use crate::ledger::backtest::{Answer, Backtest, Changed};
-use crate::risk::explain;
+use crate::risk::proposed_action::{ParameterChange, compact};
+use crate::risk::{ProposedAction, explain};
+use crate::rules::people::PersonName;
 
 /// So many targets, files or changed decisions are named.
 const MOST_NAMED: usize = 20;
@@ -26,11 +28,55 @@ const MOST_CHANGED: usize = 10;
 /// A longer text of an agent is folded, in characters.
 const LONG: usize = 1_500;
 
+/// What is executed: a table of what one target becomes, and everything else as canonical text.
+#[derive(Debug, Default)]
+pub struct Executed {
+    pub changes: Vec<Change>,
+    pub text: String,
+}
+
+impl Executed {
+    pub fn of(action: &ProposedAction) -> Self {
+        let [target] = action.targets.as_slice() else {
+            return Self {
+                changes: Vec::new(),
+                text: action.text(),
+            };
+        };
+        let nothing = if action.is_compared {
+            "unset"
+        } else {
+            "unknown"
+        };
+        let change = |change: &ParameterChange| Change {
+            name: change.name.to_string(),
+            before: change
+                .before
+                .as_ref()
+                .map_or_else(|| nothing.to_owned(), compact),
+            after: compact(&change.after),
+        };
+        Self {
+            changes: target.changes.iter().map(change).collect(),
+            text: if target.changes.is_empty() {
+                action.text()
+            } else {
+                action.rest()
+            },
+        }
+    }
+
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.text.is_empty()
+    }
+}
+
 /// A parameter that is to be changed.
 #[derive(Debug)]
 pub struct Change {
     pub name: String,
-    pub before: Option<String>,
+    pub before: String,
     pub after: String,
 }
 
@@ -70,8 +116,6 @@ pub struct Why {
 pub struct Words {
     pub rationale: String,
     pub is_long: bool,
-    pub citations: Vec<Citation>,
-    pub details: Vec<(String, String)>,
 }
 
 /// Somebody's word that counts, or that does not.
@@ -121,7 +165,7 @@ pub struct Card {
     pub title: String,
     /// What is wrong with it, if nothing can be decided.
     pub problem: Option<String>,
-    pub changes: Vec<Change>,
+    pub executed: Executed,
     pub paths: Vec<String>,
     pub more_paths: usize,
     pub tried: Option<Tried>,
@@ -130,7 +174,7 @@ pub struct Card {
     pub may_be_reduced: bool,
     pub needs: Option<String>,
     pub asked: Option<String>,
-    pub is_late: bool,
+    pub late: Option<&'static str>,
     pub blocked_by: Vec<String>,
     pub approvals: Vec<Said>,
     pub ignored: Vec<Said>,
@@ -179,7 +223,11 @@ impl Card {
             waits: duration(eyes.now - pull.opened_at),
             title: text::unquoted(&hearing.report.title),
             problem: None,
-            changes: preview.changes.iter().map(change).collect(),
+            executed: preview
+                .action
+                .as_ref()
+                .map(Executed::of)
+                .unwrap_or_default(),
             paths: preview.paths.iter().take(MOST_NAMED).cloned().collect(),
             more_paths: preview.paths.len().saturating_sub(MOST_NAMED),
             tried: preview.trial.as_ref().map(tried),
@@ -195,7 +243,7 @@ impl Card {
                     .is_some_and(|risk| risk.score > Score::ZERO),
             needs: None,
             asked: None,
-            is_late: false,
+            late: None,
             blocked_by: Vec::new(),
             approvals: Vec::new(),
             ignored: Vec::new(),
@@ -241,28 +289,20 @@ impl Card {
         let Verdict::Wait(wait) = &ruling.verdict else {
             return;
         };
-        self.is_late = wait.escalated;
+        self.late = ruling.escalation();
         self.blocked_by = wait.blocked_by.iter().map(ToString::to_string).collect();
-        let role = if wait.escalated {
-            Role::Admin
-        } else {
-            ruling.required.role
-        };
-        if wait.missing > 0 {
-            let whose = text::people(role, wait.missing);
-            let why = if ruling.required.justification {
-                ", with a justification"
-            } else {
-                ""
-            };
-            self.needs = Some(format!("The approval of {whose}{why}."));
+        if let Some(needed) = ruling.still_needed() {
+            self.needs = Some(format!("{needed}."));
+            let team = hearing.report.details.ask.as_ref();
+            let team = team.and_then(|ask| ask.team.as_deref());
+            let team = team.map(|team| format!("team {team}"));
+            let people = ruling.may_approve().take(MOST_NAMED);
+            let all: Vec<&str> = people
+                .map(PersonName::as_str)
+                .chain(team.as_deref())
+                .collect();
+            self.asked = (!all.is_empty()).then(|| all.join(", "));
         }
-        self.asked = hearing.report.details.ask.as_ref().and_then(|ask| {
-            let people: Vec<&str> = ask.people.iter().map(|login| login.as_str()).collect();
-            let team = ask.team.as_deref().map(|team| format!("team {team}"));
-            let all: Vec<&str> = people.into_iter().chain(team.as_deref()).collect();
-            (!all.is_empty()).then(|| all.join(", "))
-        });
     }
 }
 
@@ -281,14 +321,6 @@ fn named_targets(document: &Recommendation) -> String {
         .map(|target| target.as_str())
         .collect();
     targets(&names, MOST_NAMED)
-}
-
-fn change(difference: &Difference) -> Change {
-    Change {
-        name: difference.name.to_string(),
-        before: Some(difference.before.to_string()),
-        after: difference.after.to_string(),
-    }
 }
 
 fn tried(trial: &Trial) -> Tried {
@@ -362,20 +394,15 @@ fn factor(factor: &FactorScore) -> Factor {
 impl Words {
     /// What the agent wrote.
     pub fn of(document: &Recommendation) -> Self {
-        let details = document.details.iter();
         Self {
             is_long: document.rationale.chars().nth(LONG).is_some(),
             rationale: document.rationale.clone(),
-            citations: document.citations.clone(),
-            details: details
-                .map(|(key, value)| (key.clone(), value.to_string()))
-                .collect(),
         }
     }
 
     /// Whether there is anything to read.
     pub fn is_empty(&self) -> bool {
-        self.rationale.is_empty() && self.citations.is_empty() && self.details.is_empty()
+        self.rationale.is_empty()
     }
 }
 

@@ -3,8 +3,6 @@
 //!
 //! Each record is read by itself, so that one that cannot be read hides none of the others, and is said.
 
-use std::collections::BTreeSet;
-
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -14,7 +12,7 @@ use serde::Deserialize;
 
 use super::super::library::Reader;
 use super::super::secrets::random;
-use super::card::{Card, Change, Eyes, Why, Words};
+use super::card::{Card, Executed, Eyes, Why, Words};
 use super::desk::{Desk, Frame, Viewer};
 use super::form::{Door, Typed};
 use super::history::{Happened, events, said};
@@ -22,15 +20,12 @@ use super::pages::{Refusal, page, refused};
 use super::records::{Records, Shelf};
 use super::row::{self, Row};
 use super::text::Moment;
-use crate::domain::documents::Target;
-use crate::domain::ids::{CaseId, ParameterName, PullNumber};
-use crate::domain::value::Value;
+use crate::bot::shown::action_as_decided;
+use crate::domain::ids::{CaseId, PullNumber};
 use crate::git::Repository;
 use crate::insight::Case;
 use crate::ledger::{LedgerError, MAIN};
 
-/// So many targets are looked at to show what a parameter was before.
-const MOST_TARGETS: usize = 20;
 /// So many targets are named.
 const MOST_NAMED: usize = 20;
 /// So many commits are shown.
@@ -60,7 +55,7 @@ struct CasePage {
     targets: String,
     session: Option<String>,
     pull: Option<(String, Option<String>)>,
-    changes: Vec<Change>,
+    executed: Executed,
     why: Option<Why>,
     rules: Option<String>,
     events: Vec<Happened>,
@@ -187,7 +182,7 @@ fn whole(
                 url,
             )
         }),
-        changes: changes(reader.repo, &records)?,
+        executed: executed(reader.repo, &records)?,
         why: decision.map(|decision| Why::of(&decision.risk, &[])),
         rules: decision.map(|decision| decision.rules.commit.short()),
         events: events(case, &records),
@@ -205,40 +200,12 @@ fn whole(
     })
 }
 
-/// What was changed, against the targets as they were when it was decided.
-fn changes(repo: &Repository, records: &Records) -> anyhow::Result<Vec<Change>> {
+/// What was executed, against the targets as they were when it was decided.
+fn executed(repo: &Repository, records: &Records) -> anyhow::Result<Executed> {
     let (Some(document), Some(decision)) = (&records.recommendation, &records.decision) else {
-        return Ok(Vec::new());
+        return Ok(Executed::default());
     };
-    let mut targets = Vec::new();
-    // The commit is another repository's, or lost, where the trail was forged: then only the proposal is shown.
-    if let Ok(base) = repo.read_commit(decision.pull.base) {
-        let shelf = Shelf {
-            repo,
-            root: base.tree,
-        };
-        for name in document.targets.iter().take(MOST_TARGETS) {
-            targets.extend(shelf.read::<Target>(&Target::path_of(name), &mut Vec::new())?);
-        }
-    }
-    let was = |name: &ParameterName| {
-        let values: BTreeSet<&Value> = targets
-            .iter()
-            .filter_map(|target| target.parameters.get(name))
-            .collect();
-        match (values.len(), values.first()) {
-            (0, _) if targets.is_empty() => None,
-            (0, _) => Some("unset".to_owned()),
-            (1, Some(value)) => Some(value.to_string()),
-            _ => Some("various".to_owned()),
-        }
-    };
-    let change = |(name, value): (&ParameterName, &Value)| Change {
-        before: was(name),
-        name: name.to_string(),
-        after: value.to_string(),
-    };
-    Ok(document.changes.iter().map(change).collect())
+    Ok(Executed::of(&action_as_decided(repo, document, decision)?))
 }
 
 fn commits(repo: &Repository, case: &Case) -> anyhow::Result<Vec<Told>> {
