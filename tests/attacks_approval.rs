@@ -415,7 +415,7 @@ fn who_may_not_approve_may_not_block_either_but_a_reviewer_may() {
     let reject = ["--reject", "other", "--message", "No."];
     has(
         &stage.review(1, "dana", &reject).succeeds().stdout,
-        "will not count",
+        "it will not count: `dana` is neither reviewer nor admin",
     );
     let before = stage.main();
     stage.approve(1, "bob");
@@ -567,4 +567,51 @@ fn an_owner_whom_nobody_lists_is_refused_at_load() {
         "`dana` is not listed under `people` in `rules/people.yaml`; add `dana: {}` there, also if a team holds them: \
          the owner of an agent is always a person whom the rules know",
     );
+}
+
+#[test]
+fn a_rejection_is_answered_as_what_it_is() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    propose_by(&stage, "b", AGENTS_EMAIL, "alice@example.org", "Propose\n");
+    stage.run();
+    stage.read_all();
+    let reject = ["--reject", "other", "--message", "No."];
+    let said = |ran: support::Ran| {
+        let stdout = ran.succeeds().stdout;
+        let (_, meaning) = stdout.split_once("; ").unwrap();
+        meaning.trim().to_owned()
+    };
+    assert_eq!(
+        said(stage.review(1, "dana", &reject)),
+        "it will not count: `dana` is neither reviewer nor admin"
+    );
+    assert_eq!(
+        said(stage.review(1, "bob", &["--dismiss"])),
+        "there was no review of bob to take back; it still needs 1 approval by a reviewer"
+    );
+    stage.run();
+    has(
+        &stage.report(1),
+        "- not counted: the review of `dana`: the rejection does not count: `dana` is neither reviewer nor admin\n",
+    );
+    // Whoever had a part in it cannot block it, and may still end it.
+    assert_eq!(
+        said(stage.review(2, "alice", &reject)),
+        "`countersign run` closes it"
+    );
+    assert_eq!(
+        said(stage.review(1, "bob", &reject)),
+        "`countersign run` closes it"
+    );
+    assert_eq!(
+        said(stage.review(1, "bob", &["--dismiss"])),
+        "it does not take the rejection of bob back, which stands: `countersign run` closes it"
+    );
+    stage.run();
+    has(&stage.report(1), "rejected by bob (other)");
+    let said = stage.report(2);
+    has(&said, "rejected by alice (other)");
+    has_not(&said, "not counted");
+    stage.verifies();
 }

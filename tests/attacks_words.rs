@@ -342,3 +342,62 @@ fn what_is_too_long_for_a_record_does_not_stop_the_bot() {
     has(&stage.report(3), "Everything is frozen");
     stage.verifies();
 }
+
+#[test]
+fn a_command_in_code_in_a_quotation_or_in_a_comment_is_text() {
+    let mut stage = Stage::example();
+    let reviews = [
+        "Good. Had I not liked it, I would have written\n\n```\n/reject too_risky: leverage\n```\n\nbut I do.",
+        "<!-- to stop everything write on a line of its own\n/freeze REASON\n-->\nLooks fine.",
+        "> said before:\n> /reject other: no\n\nThat was the last one.",
+        "The runbook says\n\n    /freeze outage\n\nbut there is none.",
+        "~~~\n/feedback it was late\n/confidence uncertain\n",
+    ];
+    for (number, text) in (1..).zip(reviews) {
+        let value = format!("stop_loss_pct: {}", 4.5 - number as f64 / 10.0);
+        let proposal = MEDIUM.replace("stop_loss_pct: 4", &value);
+        stage.propose(AGENT, &format!("a{number}"), &proposal);
+        stage.run();
+        stage.read_all();
+        let approve = ["--approve", "--confidence", "confident", "--message", text];
+        stage.review(number, "alice", &approve).succeeds();
+        stage.run();
+        has(&stage.report(number), "approved and merged");
+        let head = stage.main();
+        let decision = stage.git(&[
+            "log",
+            "-1",
+            "--first-parent",
+            "--format=%B",
+            "--grep=Decision: approved",
+            &head,
+        ]);
+        has(&decision, "Confidence: confident");
+    }
+    let log = stage.log();
+    for line in &log[1..] {
+        assert!(
+            line.starts_with("decision: approve") || line.starts_with("outcome: success"),
+            "{log:?}"
+        );
+    }
+    // What they wrote is on record whole, and heard again means the same.
+    has(
+        &stage.git(&["grep", "-h", "-A9", "justification:", "main"]),
+        "/reject too_risky: leverage",
+    );
+    stage.verifies();
+    // Of prose that it follows, a command is one.
+    stage.propose(AGENT, "b", MEDIUM);
+    stage.run();
+    stage.read_all();
+    let stop = [
+        "--request-changes",
+        "--message",
+        "```\ncode\n```\n/freeze outage",
+    ];
+    stage.review(6, "alice", &stop).succeeds();
+    stage.run();
+    has(&stage.file("freeze.yaml"), "reason: outage");
+    stage.read_all();
+}

@@ -8,11 +8,12 @@ use serde::Serialize;
 use super::{Bot, BotError, Pending};
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{Login, PullNumber, Sha};
+use crate::domain::pull::Pull;
 use crate::domain::review::{Confidence, Opinion};
 use crate::forge::ForgeError;
 use crate::forge::local::{LocalForge, NewReview};
 use crate::gate::needs;
-use crate::gate::verdict::{Ruling, Verdict};
+use crate::gate::verdict::{NO_REJECTION, Ruling, Verdict};
 use crate::rules::people::PersonName;
 
 /// What somebody says.
@@ -84,24 +85,25 @@ impl NewWord {
         matches!(self.word, Word::Dismiss)
     }
 
-    /// A longer reason goes below the command, because a command is one line.
+    /// The command comes first, where no code block or quotation of the message takes it in. A longer reason
+    /// goes below it, because a command is one line.
     fn body(&self) -> String {
-        let mut body = match &self.word {
-            Word::Reject(category) if self.message.contains('\n') => {
-                format!("/reject {category}\n{}", self.message)
+        let message = &self.message;
+        let body = match &self.word {
+            Word::Reject(category) if message.contains('\n') => {
+                format!("/reject {category}\n\n{message}")
             }
-            Word::Reject(category) => format!("/reject {category}: {}", self.message),
-            _ => self.message.clone(),
+            Word::Reject(category) => format!("/reject {category}: {message}"),
+            Word::Approve(Some(confidence)) => format!("/confidence {confidence}\n\n{message}"),
+            Word::Approve(None) | Word::RequestChanges | Word::Dismiss => message.clone(),
         };
-        if let Word::Approve(Some(confidence)) = self.word {
-            body.push_str(&format!("\n/confidence {confidence}"));
-        }
-        body.trim().to_owned()
+        body.trim_end().to_owned()
     }
 
     /// What follows from it, as far as that can be told now.
     fn meaning(&self, by: &Login, heard: &Pending, ignored: Option<&str>) -> String {
         if let Some(reason) = ignored.filter(|_| !self.is_dismissal()) {
+            let reason = reason.strip_prefix(NO_REJECTION).unwrap_or(reason);
             return format!("it will not count: {reason}");
         }
         let Some(ruling) = &heard.hearing.ruling else {
@@ -112,10 +114,10 @@ impl NewWord {
         };
         match &ruling.verdict {
             Verdict::Approve(_) => "`countersign run` merges it".to_owned(),
+            Verdict::Reject(rejection) if self.is_dismissal() => format!("it does not take the rejection of {} back, which stands: `countersign run` closes it", rejection.by),
             Verdict::Reject(rejection) if rejection.by == *by => "`countersign run` closes it".to_owned(),
             Verdict::Reject(rejection) => format!("{} has rejected it: `countersign run` closes it", rejection.by),
             Verdict::Withdraw | Verdict::Expire => "`countersign run` closes it".to_owned(),
-            Verdict::Wait(_) if matches!(self.word, Word::Reject(_)) => "the rejection will not count: only reviewers and admins can reject".to_owned(),
             Verdict::Wait(wait) if wait.frozen => "it counts, but everything is frozen: an admin lifts that with `countersign unfreeze`".to_owned(),
             Verdict::Wait(wait) if wait.blocked_by.iter().any(|who| who.login() == by) => "it waits until the same person approves".to_owned(),
             Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
@@ -159,18 +161,23 @@ impl Bot {
         let (id, head) = recorded
             .map(|review| (review.id.clone(), review.head))
             .ok_or(ForgeError::NoSuchPull(new.number))?;
-        let heard = self.hear(pull)?;
         let by = self.listed_name(&new.by)?;
+        let takes_nothing_back = new.is_dismissal() && !self.has_opinion_before(&pull, &by, &id)?;
+        let heard = self.hear(pull)?;
         let ruling = heard.hearing.ruling.as_ref();
         let ignored = ruling.and_then(|ruling| find_ignored(ruling, &id));
         let is_heard = ruling.is_some() && !new.is_dismissal();
+        let mut meaning = new.meaning(&by, &heard, ignored);
+        if takes_nothing_back {
+            meaning = format!("there was no review of {by} to take back; {meaning}");
+        }
         Ok(Reviewed {
             number: new.number,
             head,
             opinion: new.noun(),
             counts: is_heard.then_some(ignored.is_none()),
             reason: ignored.map(str::to_owned),
-            meaning: new.meaning(&by, &heard, ignored),
+            meaning,
         })
     }
 }
@@ -184,6 +191,24 @@ impl Bot {
             .ok()
             .and_then(|version| Some(version.rules.people.find(login)?.name.login().clone()));
         Ok(listed.unwrap_or_else(|| login.clone()))
+    }
+
+    /// Whether somebody's newest opinion before this review says yes or no.
+    fn has_opinion_before(
+        &mut self,
+        pull: &Pull,
+        by: &Login,
+        review: &str,
+    ) -> Result<bool, BotError> {
+        let before = pull.reviews.iter().rev().skip_while(|r| r.id != review);
+        for review in before.skip(1).filter(|r| r.opinion != Opinion::Comment) {
+            if let Some(login) = &review.account.login
+                && self.listed_name(login)? == *by
+            {
+                return Ok(review.opinion != Opinion::Dismissed);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::command::Command;
 use crate::domain::documents::{AccountRecord, Feedback, Freeze, Recommendation};
 use crate::domain::ids::CaseId;
 use crate::domain::pull::Pull;
-use crate::domain::review::Command;
 use crate::gate::eligibility::{Principal, may_speak, principal_of};
 use crate::git::blob_id;
 use crate::ledger::{Entry, Event, Version};

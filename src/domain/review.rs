@@ -1,4 +1,4 @@
-//! What people do to a pull request: reviews, comments, and the commands inside them.
+//! What people do to a pull request: reviews and comments.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::documents::{AccountRecord, RejectionCategory};
+use super::documents::AccountRecord;
 use super::ids::Sha;
 
 /// A review as the forge holds it now.
@@ -102,98 +102,5 @@ impl std::str::FromStr for Confidence {
                     super::ids::quoted(text)
                 )
             })
-    }
-}
-
-/// A line that begins with a slash, in a review or a comment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// `/reject CATEGORY: reason`
-    Reject {
-        /// The main concern.
-        category: RejectionCategory,
-        /// In the person's words.
-        reason: String,
-    },
-    /// `/confidence very_confident|confident|uncertain`
-    Confidence(Confidence),
-    /// `/feedback TEXT`
-    Feedback(String),
-    /// `/freeze REASON`
-    Freeze(String),
-    /// `/recheck`
-    Recheck,
-}
-
-impl Command {
-    /// The commands in a text, one a line; a line that is meant as one but cannot be read is an error
-    /// that says how it is written. Lines that begin with another slash word are nobody's.
-    pub fn find_all(text: &str) -> Vec<Result<Self, String>> {
-        text.lines()
-            .filter_map(|line| Self::find_in_line(line.trim()))
-            .collect()
-    }
-
-    fn find_in_line(line: &str) -> Option<Result<Self, String>> {
-        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        let rest = rest.trim();
-        let needs = |text: &str, usage: &str| {
-            if text.is_empty() {
-                Err(format!("expected `{usage}`"))
-            } else {
-                Ok(text.to_owned())
-            }
-        };
-        Some(match word {
-            "/reject" => {
-                let (category, reason) = rest.split_once(':').unwrap_or((rest, ""));
-                category.trim().parse().map(|category| Self::Reject {
-                    category,
-                    reason: reason.trim().to_owned(),
-                })
-            }
-            "/confidence" => rest.parse().map(Self::Confidence),
-            "/feedback" => needs(rest, "/feedback TEXT").map(Self::Feedback),
-            "/freeze" => needs(rest, "/freeze REASON").map(Self::Freeze),
-            "/recheck" => Ok(Self::Recheck),
-            _ => return None,
-        })
-    }
-
-    /// The text without its command lines: what a justification is measured by.
-    pub fn strip(text: &str) -> String {
-        let kept: Vec<&str> = text
-            .lines()
-            .filter(|line| Self::find_in_line(line.trim()).is_none())
-            .collect();
-        kept.join("\n").trim().to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_are_lines_that_begin_with_a_slash() {
-        let found = Command::find_all(
-            "looks wrong\n/reject too_risky: leverage\n  /confidence uncertain\n/usr/bin is a path\nsee /reject",
-        );
-        assert_eq!(
-            found,
-            [
-                Ok(Command::Reject {
-                    category: RejectionCategory::TooRisky,
-                    reason: "leverage".into()
-                }),
-                Ok(Command::Confidence(Confidence::Uncertain)),
-            ]
-        );
-        let wrong = Command::find_all("/reject because").remove(0).unwrap_err();
-        assert!(wrong.contains("`because` is not a category"), "{wrong}");
-        assert_eq!(
-            Command::strip("fine\n/confidence confident\nby me"),
-            "fine\nby me"
-        );
     }
 }

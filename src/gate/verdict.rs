@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::eligibility::{Interests, Principal, may_speak, principal_of, shown};
 use super::requirement;
+use crate::domain::command::Command;
 use crate::domain::documents::{
     AccountRecord, CountedApproval, IgnoredReview, Rejection, RejectionCategory, Requirement, Role,
     Status,
@@ -18,7 +19,7 @@ use crate::domain::ids::Login;
 use crate::domain::level::Level;
 use crate::domain::mode::Mode;
 use crate::domain::pull::{Pull, PullState};
-use crate::domain::review::{Command, Confidence, Opinion, Review};
+use crate::domain::review::{Confidence, Opinion, Review};
 use crate::rules::Rules;
 use crate::rules::people::{Person, PersonName};
 
@@ -28,6 +29,10 @@ pub use answers::Unheard;
 const MOST_WORDS: usize = 4_000;
 /// How many reviews that did not count go into the record.
 const MOST_IGNORED: usize = 100;
+
+/// How the reason of a request for changes begins that does not block, and of a rejection that ends nothing.
+pub const NO_BLOCK: &str = "the request for changes does not block: ";
+pub const NO_REJECTION: &str = "the rejection does not count: ";
 
 /// Everything that the gate hears.
 #[derive(Debug)]
@@ -147,28 +152,29 @@ impl<'a> Hearing<'a> {
                     Ok(approval) => self.approvals.push(approval),
                     Err(reason) => self.ignored.push(ignored(review, reason)),
                 },
-                Opinion::RequestChanges => match self.speaker(&review.account, review.is_bot) {
-                    Ok(person) if self.conflict(person, &review.account).is_none() => {
-                        self.blocked_by.push(person.name.clone())
-                    }
-                    Ok(person) => {
-                        let reason = self.conflict(person, &review.account).unwrap_or_default();
-                        self.ignored.push(ignored(
-                            review,
-                            format!("the request for changes does not block: {reason}"),
-                        ));
-                    }
-                    Err(reason) => self.ignored.push(ignored(
-                        review,
-                        format!("the request for changes does not block: {reason}"),
-                    )),
-                },
+                Opinion::RequestChanges => self.hear_request_for_changes(review),
                 Opinion::Dismissed => self
                     .ignored
                     .push(ignored(review, "it was dismissed".to_owned())),
                 Opinion::Comment => {}
             }
         }
+    }
+
+    fn hear_request_for_changes(&mut self, review: &Review) {
+        let is_rejection = is_rejection(review);
+        let reason = match self.speaker(&review.account, review.is_bot) {
+            Ok(person) => match self.conflict(person, &review.account) {
+                None => return self.blocked_by.push(person.name.clone()),
+                // Whoever had a part in it may still say no to it.
+                Some(_) if is_rejection => return,
+                Some(conflict) => conflict,
+            },
+            Err(reason) => reason,
+        };
+        let what = if is_rejection { NO_REJECTION } else { NO_BLOCK };
+        self.ignored
+            .push(ignored(review, format!("{what}{reason}")));
     }
 
     /// Each person's (or unknown account's) newest opinion; a comment changes nothing.
@@ -257,7 +263,7 @@ impl<'a> Hearing<'a> {
         let text = if review.edited {
             String::new()
         } else {
-            cut(&Command::strip(&review.body))
+            words(&review.body)
         };
         let least = self.rules.governance.justification_min_length;
         if self.required.justification
@@ -371,11 +377,15 @@ impl<'a> Hearing<'a> {
                         Ok(Command::Reject { category, reason }) => Some((category, reason)),
                         _ => None,
                     })?;
-            let reason = cut(&if reason.is_empty() {
-                Command::strip(body)
-            } else {
-                reason
-            });
+            let reason = match reason.as_str() {
+                "" => words(body),
+                reason => cut(reason),
+            };
+            // One line stands beside the command when it is heard again, several stand below it.
+            let reason = match reason.contains('\n') {
+                true => reason,
+                false => reason.trim().to_owned(),
+            };
             Some(Rejection {
                 by: person.name.login().clone(),
                 account: account.clone(),
@@ -440,8 +450,24 @@ fn closing(by: Login, account: &AccountRecord, at: DateTime<Utc>) -> Rejection {
     }
 }
 
+/// What goes into the record of somebody's words. Heard again, it is the same.
+fn words(text: &str) -> String {
+    let stripped = Command::strip(text);
+    if stripped.chars().count() <= MOST_WORDS {
+        return stripped;
+    }
+    // What is cut may lose the end of its code block.
+    Command::strip(&cut(&stripped))
+}
+
 fn cut(text: &str) -> String {
     text.chars().take(MOST_WORDS).collect()
+}
+
+/// Whether a review ends the proposal, if its author may.
+fn is_rejection(review: &Review) -> bool {
+    let is_reject = |command: &_| matches!(command, Ok(Command::Reject { .. }));
+    !review.edited && Command::find_all(&review.body).iter().any(is_reject)
 }
 
 fn ignored(review: &Review, reason: String) -> IgnoredReview {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::LABEL_PREFIX;
 use super::wire::WirePull;
+use crate::domain::command::Command;
 use crate::domain::review::Comment;
 
 pub(super) fn labels(wire: &WirePull) -> BTreeSet<String> {
@@ -14,8 +15,5 @@ pub(super) fn labels(wire: &WirePull) -> BTreeSet<String> {
 }
 
 pub(super) fn says_command(comment: &Comment) -> bool {
-    comment
-        .body
-        .lines()
-        .any(|line| line.trim_start().starts_with('/'))
+    !Command::find_all(&comment.body).is_empty()
 }

@@ -1,8 +1,8 @@
 //! Whom to ask for an approval, and what those are told who gave a command that they may not give.
 
 use super::Hearing;
+use crate::domain::command::Command;
 use crate::domain::documents::{AccountRecord, Role};
-use crate::domain::review::Command;
 use crate::rules::people::PersonName;
 
 /// How many commands that were not taken are answered.

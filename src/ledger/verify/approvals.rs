@@ -154,7 +154,7 @@ fn rebuild(decision: &Decision) -> Pull {
 fn review(approval: &CountedApproval) -> Review {
     let mut body = approval.justification.clone().unwrap_or_default();
     if let Some(confidence) = approval.confidence {
-        body = format!("{body}\n/confidence {confidence}");
+        body = format!("/confidence {confidence}\n\n{body}");
     }
     Review {
         id: approval.review.clone(),
@@ -179,7 +179,7 @@ fn comment(rejection: &Rejection) -> Comment {
     let (category, reason) = (rejection.category, &rejection.reason);
     // A reason of several lines stood below the command, one of a single line may have stood beside it.
     let body = if reason.contains('\n') {
-        format!("/reject {category}\n{reason}")
+        format!("/reject {category}\n\n{reason}")
     } else {
         format!("/reject {category}: {reason}")
     };

@@ -6,14 +6,12 @@
 use super::document::Written;
 use super::finding::FindingKind;
 use super::step::Step;
-use crate::domain::documents::{Decision, IgnoredReview};
+use crate::domain::documents::{Decision, IgnoredReview, RejectionCategory};
 use crate::domain::ids::quoted;
 use crate::domain::review::{Opinion, Review};
 use crate::gate::eligibility::shown;
-use crate::gate::verdict::{Ruling, Verdict};
+use crate::gate::verdict::{NO_BLOCK, NO_REJECTION, Ruling, Verdict};
 
-/// How the gate begins the reason of a request for changes that does not block.
-const NO_BLOCK: &str = "the request for changes does not block: ";
 const DISMISSED: &str = "it was dismissed";
 const BOT: &str = " is a bot: bots never count";
 const EDITED: &str = "; a text that was edited does not count";
@@ -23,7 +21,8 @@ const SINCE: (&str, &str) = ("since it was given, ", ": approve again");
 pub fn reviews(decision: &Decision) -> impl Iterator<Item = Review> + '_ {
     decision.ignored.iter().map(|ignored| {
         let reason = ignored.reason.as_str();
-        let opinion = if reason.starts_with(NO_BLOCK) {
+        let is_rejection = reason.starts_with(NO_REJECTION);
+        let opinion = if is_rejection || reason.starts_with(NO_BLOCK) {
             Opinion::RequestChanges
         } else if reason == DISMISSED {
             Opinion::Dismissed
@@ -37,7 +36,11 @@ pub fn reviews(decision: &Decision) -> impl Iterator<Item = Review> + '_ {
             opinion,
             head: ignored.head,
             main: None,
-            body: String::new(),
+            body: if is_rejection {
+                format!("/reject {}", RejectionCategory::Other)
+            } else {
+                String::new()
+            },
             at: ignored.at,
             edited: reason.ends_with(EDITED),
         }
