@@ -268,6 +268,69 @@ fn a_freeze_is_heard_before_the_first_of_one_run() {
     assert_eq!(stage.log()[1..], ["freeze: alice stops everything"]);
 }
 
+/// Freezes and their ends on `main`, each with what its trailers say was heard.
+fn stops(stage: &Stage) -> Vec<String> {
+    let format = "--format=%s;%(trailers:key=Said-in,valueonly,separator=%x2C)";
+    let log = stage.git(&["log", "--reverse", "--first-parent", format, "main"]);
+    let is_stop = |line: &&str| line.starts_with("freeze:") || line.starts_with("unfreeze:");
+    log.lines().filter(is_stop).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_freeze_is_heard_once_whatever_the_clocks_say() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.propose(AGENT, "b", MEDIUM);
+    stage.run();
+    stage.read_all();
+    let stop = [
+        "--request-changes",
+        "--message",
+        "/freeze the market is mad",
+    ];
+    // bob's clock is an hour ahead of the bot's.
+    stage.wait(TimeDelta::hours(1));
+    stage.review(1, "bob", &stop).succeeds();
+    stage.wait(TimeDelta::hours(-1));
+    stage.run();
+    // What is said while everything is frozen has its effect, too: it does not begin another freeze.
+    stage.review(2, "alice", &stop).succeeds();
+    stage.review(2, "dana", &stop).succeeds();
+    stage.run();
+    for _ in 0..3 {
+        stage.countersign(&["unfreeze", "--as", "carol"]).succeeds();
+        stage.run();
+        stage
+            .countersign(&["freeze", "--as", "carol", "--reason", "A drill."])
+            .succeeds();
+    }
+    stage.countersign(&["unfreeze", "--as", "carol"]).succeeds();
+    stage.run();
+    let mut expected = vec![
+        "freeze: bob stops everything;#1 review r1",
+        "unfreeze: by carol;#2 review r1",
+    ];
+    for _ in 0..3 {
+        expected.extend(["freeze: carol stops everything;", "unfreeze: by carol;"]);
+    }
+    assert_eq!(stops(&stage), expected);
+    // One that is new stops everything, also from a clock that is behind.
+    stage.wait(TimeDelta::minutes(-10));
+    stage.review(1, "alice", &stop).succeeds();
+    stage.wait(TimeDelta::minutes(10));
+    stage.run();
+    assert_eq!(
+        stops(&stage).last().map(String::as_str),
+        Some("freeze: alice stops everything;#1 review r2")
+    );
+    has(
+        &stage.file("freeze.yaml"),
+        "said_in:\n  pull: 1\n  kind: review\n  id: r2\n",
+    );
+    stage.read_all();
+    stage.verifies();
+}
+
 #[test]
 fn one_agent_does_not_flood_its_reviewers() {
     let mut stage = Stage::example();

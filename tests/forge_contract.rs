@@ -87,10 +87,11 @@ fn event(world: &dyn World, base: Sha, at: DateTime<Utc>, merged: &[Sha]) -> (Sh
         by: "alice".parse().unwrap(),
         reason: "a test".to_owned(),
         at,
+        said_in: None,
     };
     let tip = match draft.find(Freeze::PATH).unwrap() {
         None => draft.freeze(&freeze).unwrap(),
-        Some(_) => draft.unfreeze("carol", at).unwrap(),
+        Some(_) => draft.unfreeze(&"carol".parse().unwrap(), &[], at).unwrap(),
     };
     let (mut tip, tree) = (tip, draft.root().unwrap());
     let mut buffer = draft.into_buffer();

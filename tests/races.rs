@@ -234,8 +234,10 @@ fn keep_house(stage: &Stage, done: &AtomicBool) {
 fn assert_decisions_stand(stage: &Stage) {
     let mut frozen = false;
     for event in events(stage) {
-        if event.kind == "freeze" {
-            frozen = !frozen;
+        match event.kind.as_str() {
+            "freeze" => frozen = true,
+            "unfreeze" => frozen = false,
+            _ => {}
         }
         let folder = match event.kind.as_str() {
             "decision" => "recommendations",

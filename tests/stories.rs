@@ -398,10 +398,7 @@ fn while_it_is_frozen_nothing_is_merged() {
     has(&stage.report(1), "merged by the bot");
     assert_eq!(
         stage.log()[1..3],
-        [
-            "freeze: alice stops everything",
-            "freeze: carol lets everything go on"
-        ]
+        ["freeze: alice stops everything", "unfreeze: by carol"]
     );
 }
 

@@ -115,6 +115,7 @@ fn an_honest_trail_has_no_findings() {
         "feedback",
         "governance",
         "freeze",
+        "unfreeze",
     ] {
         assert!(
             verification.events.contains_key(event),

@@ -341,10 +341,13 @@ impl Author<'_> {
             by: "erin".parse().unwrap(),
             reason: "prices are wrong".to_owned(),
             at: self.now,
+            said_in: None,
         };
         draft.freeze(&freeze).unwrap();
         self.now += TimeDelta::minutes(20);
-        draft.unfreeze("carol", self.now).unwrap();
+        draft
+            .unfreeze(&"carol".parse().unwrap(), &[], self.now)
+            .unwrap();
     }
 
     /// A branch with one more file, and its pull request.

@@ -185,9 +185,7 @@ impl Bot {
                 now,
                 waiting: Waiting::new(),
             };
-            for pull in pulls {
-                evaluator.take_freeze_commands(pull)?;
-            }
+            evaluator.take_freeze_commands(pulls)?;
             let Some(publication) = publication(draft, (base, now), Vec::new())? else {
                 return Ok(());
             };

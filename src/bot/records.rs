@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::said::{freeze_commands, without_heard};
 use super::{Bot, BotError, MOST_TRIES};
-use crate::domain::documents::{AccountRecord, ExecutorKind, Feedback, Freeze, Outcome, Role};
+use crate::domain::documents::{
+    AccountRecord, ExecutorKind, Feedback, Freeze, Outcome, Role, SaidIn,
+};
 use crate::domain::ids::{CaseId, Login, Sha};
 use crate::domain::value::Value;
 use crate::forge::{Publication, Published};
@@ -124,15 +127,19 @@ impl Bot {
                 by: person.name.login().clone(),
                 reason: reason.to_owned(),
                 at: now,
+                said_in: None,
             })?)
         })
     }
 
-    /// Lets everything go on.
+    /// Lets everything go on. Every `/freeze` that was said by now has had its effect.
     ///
     /// # Errors
-    /// When nothing is stopped, or the person is no admin.
+    /// When nothing is stopped, or the person is no admin; also when the forge cannot be asked what was said.
     pub fn unfreeze(&mut self, by: &Login) -> Result<Sha, BotError> {
+        let pulls = self.open_pulls()?;
+        self.learn_teams()?;
+        let repo = self.repo.reopen()?;
         self.record(|draft, version, now| {
             let person = person(version, by)?;
             if person.role < Role::Admin {
@@ -145,7 +152,15 @@ impl Bot {
                     "it is not frozen: there is nothing to lift".to_owned(),
                 ));
             }
-            Ok(draft.unfreeze(person.name.as_str(), now)?)
+            let mut commands = freeze_commands(&pulls, &version.rules);
+            if let Some(base) = draft.base() {
+                commands = without_heard(&repo, base, commands)?;
+            }
+            let said_in: Vec<SaidIn> = commands
+                .into_iter()
+                .map(|command| command.said_in)
+                .collect();
+            Ok(draft.unfreeze(person.name.login(), &said_in, now)?)
         })
     }
 

@@ -10,8 +10,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{BOT_EMAIL, BOT_NAME, LedgerError, entry};
-use crate::domain::documents::{Claim, Decision, Feedback, Freeze, Outcome, Recommendation};
-use crate::domain::ids::Sha;
+use crate::domain::documents::{
+    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, SaidIn,
+};
+use crate::domain::ids::{Login, Sha};
 use crate::domain::mode::Mode;
 use crate::domain::yaml;
 use crate::gate::permit::MergePermit;
@@ -310,21 +312,17 @@ impl<'r> Draft<'r> {
     /// When it is stopped already.
     pub fn freeze(&mut self, freeze: &Freeze) -> Result<Sha> {
         self.put_document(Freeze::PATH, freeze)?;
-        self.commit(
-            entry::freeze_message(Some(freeze), freeze.by.as_str()),
-            &[],
-            freeze.at,
-        )
+        self.commit(entry::freeze_message(freeze), &[], freeze.at)
     }
 
-    /// Lets everything go on.
+    /// Lets everything go on. What was said in these reviews and comments has had its effect.
     ///
     /// # Errors
     /// When the tree cannot be written.
-    pub fn unfreeze(&mut self, by: &str, at: DateTime<Utc>) -> Result<Sha> {
+    pub fn unfreeze(&mut self, by: &Login, said_in: &[SaidIn], at: DateTime<Utc>) -> Result<Sha> {
         self.tree
             .remove(self.repo.with(&self.buffer), Freeze::PATH)?;
-        self.commit(entry::freeze_message(None, by), &[], at)
+        self.commit(entry::unfreeze_message(by, said_in), &[], at)
     }
 
     /// The objects of the draft, for the forge to store and publish.

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::trailers::Trailers;
 use crate::domain::documents::{
-    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Status, time,
+    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, SaidIn, Status, time,
 };
-use crate::domain::ids::{CaseId, Sha, TargetName};
+use crate::domain::ids::{CaseId, Login, Sha, TargetName};
 use crate::git::Commit;
 use crate::risk::code_span;
 
@@ -30,13 +30,15 @@ pub enum Event {
     Feedback,
     /// A governance change was decided.
     Governance,
-    /// Everything was stopped, or goes on.
+    /// Everything was stopped.
     Freeze,
+    /// Everything goes on.
+    Unfreeze,
 }
 
 impl Event {
     /// All events.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Genesis,
         Self::Decision,
         Self::Claim,
@@ -44,6 +46,7 @@ impl Event {
         Self::Feedback,
         Self::Governance,
         Self::Freeze,
+        Self::Unfreeze,
     ];
     /// The value of the trailer `Event`.
     pub const fn as_str(self) -> &'static str {
@@ -55,6 +58,7 @@ impl Event {
             Self::Feedback => "feedback",
             Self::Governance => "governance",
             Self::Freeze => "freeze",
+            Self::Unfreeze => "unfreeze",
         }
     }
 }
@@ -85,12 +89,35 @@ impl Entry {
         let trailers = Trailers::parse(&commit.message);
         Self {
             commit: commit.id,
-            event: trailers.event(),
+            event: match trailers.event() {
+                Some(Event::Freeze) if is_old_unfreeze(&commit.message) => Some(Event::Unfreeze),
+                event => event,
+            },
             case: trailers.case(),
             at: commit.committer.time,
             trailers,
         }
     }
+
+    /// Whether it is the end of a freeze as it was written before that was an event of its own. It does not tell
+    /// which commands had their effect by then.
+    pub fn is_old_unfreeze(&self) -> bool {
+        self.event == Some(Event::Unfreeze) && self.trailers.event() == Some(Event::Freeze)
+    }
+
+    /// The reviews and comments whose `/freeze` has had its effect.
+    pub fn said_in(&self) -> impl Iterator<Item = SaidIn> {
+        let all = self.trailers.find_all("Said-in");
+        all.filter_map(|text| text.parse().ok())
+    }
+}
+
+/// How the subject of the end of a freeze ended before that was an event of its own.
+const OLD_UNFREEZE: &str = " lets everything go on";
+
+fn is_old_unfreeze(message: &str) -> bool {
+    let subject = message.lines().next();
+    subject.is_some_and(|subject| subject.ends_with(OLD_UNFREEZE))
 }
 
 /// The message of the first commit.
@@ -217,14 +244,32 @@ pub fn feedback_message(feedback: &Feedback, about: &Recommendation) -> String {
     trailers.message(&format!("feedback: {} on {}", feedback.by, what(about)))
 }
 
-/// The message of a freeze, or of its end.
-pub fn freeze_message(freeze: Option<&Freeze>, by: &str) -> String {
+/// The message of a freeze.
+pub fn freeze_message(freeze: &Freeze) -> String {
+    let mut trailers = Trailers::default();
+    let by = &freeze.by;
+    trailers.push("Event", Event::Freeze).push("By", by);
+    if let Some(said_in) = &freeze.said_in {
+        trailers.push("Said-in", said_in);
+    }
+    trailers.message(&format!("freeze: {by} stops everything"))
+}
+
+/// The message of the end of a freeze, with every `/freeze` that has had its effect by then.
+pub fn unfreeze_message(by: &Login, said_in: &[SaidIn]) -> String {
+    let mut trailers = Trailers::default();
+    trailers.push("Event", Event::Unfreeze).push("By", by);
+    for said_in in said_in {
+        trailers.push("Said-in", said_in);
+    }
+    trailers.message(&format!("unfreeze: by {by}"))
+}
+
+/// The same as it was written before it was an event of its own.
+pub fn old_unfreeze_message(by: &Login) -> String {
     let mut trailers = Trailers::default();
     trailers.push("Event", Event::Freeze).push("By", by);
-    trailers.message(&match freeze {
-        Some(_) => format!("freeze: {by} stops everything"),
-        None => format!("freeze: {by} lets everything go on"),
-    })
+    trailers.message(&format!("freeze: {by}{OLD_UNFREEZE}"))
 }
 
 fn identify(trailers: &mut Trailers, about: &Recommendation) {
@@ -275,5 +320,58 @@ fn and_more(first: &str, count: usize) -> String {
     match count.saturating_sub(1) {
         0 => first.to_owned(),
         more => format!("{first} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn event_of(message: String) -> Entry {
+        let nobody = crate::git::Signature {
+            name: String::new(),
+            email: String::new(),
+            time: DateTime::<Utc>::UNIX_EPOCH,
+        };
+        Entry::of(&Commit {
+            id: Sha::from_bytes([1; 20]),
+            tree: Sha::from_bytes([2; 20]),
+            parents: Vec::new(),
+            author: nobody.clone(),
+            committer: nobody,
+            message,
+            valid_utf8: true,
+        })
+    }
+
+    #[test]
+    fn the_end_of_a_freeze_is_told_from_a_freeze_in_old_trails_too() {
+        let by: Login = "carol".parse().unwrap();
+        let said_in: SaidIn = "#12 review r3".parse().unwrap();
+        let new = event_of(unfreeze_message(&by, std::slice::from_ref(&said_in)));
+        assert_eq!(
+            (new.event, new.is_old_unfreeze()),
+            (Some(Event::Unfreeze), false)
+        );
+        assert_eq!(new.said_in().collect::<Vec<_>>(), [said_in]);
+        let old = event_of(old_unfreeze_message(&by));
+        assert_eq!(
+            (old.event, old.is_old_unfreeze()),
+            (Some(Event::Unfreeze), true)
+        );
+        let freeze =
+            event_of("freeze: carol stops everything\n\nEvent: freeze\nBy: carol\n".to_owned());
+        assert_eq!(freeze.event, Some(Event::Freeze));
+        for wrong in [
+            "",
+            "#12",
+            "#12 review",
+            "12 review r3",
+            "#12 note r3",
+            "#x comment 4",
+        ] {
+            assert!(wrong.parse::<SaidIn>().is_err(), "{wrong}");
+        }
     }
 }

@@ -173,7 +173,7 @@ fn try_understand(entry: &Entry, words: &mut Words) -> Result<Added, &'static st
     let id = || entry.case.ok_or("it does not say which case it is about");
     let trailers = &entry.trailers;
     Ok(match event {
-        Event::Genesis | Event::Freeze => Added::Nothing,
+        Event::Genesis | Event::Freeze | Event::Unfreeze => Added::Nothing,
         Event::Claim => Added::Claimed(id()?, entry.at),
         Event::Feedback => Added::Feedback(id()?),
         Event::Outcome => Added::Executed(

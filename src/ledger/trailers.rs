@@ -10,7 +10,7 @@ use crate::domain::ids::CaseId;
 const MOST_OF_OURS: usize = 16;
 
 /// The keys that only the bot writes. A proposal whose commit messages carry one is refused.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 23] = [
     "Event",
     "Recommendation",
     "Governance",
@@ -33,6 +33,7 @@ const RESERVED: [&str; 22] = [
     "Trigger",
     "Confidence",
     "Opened",
+    "Said-in",
 ];
 
 /// The trailers of one commit, in their order. One text holds them all: a trail has millions, and each would be

@@ -112,7 +112,7 @@ fn the_command_proves_an_ordinary_clone_and_keeps_a_checkpoint() {
     assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
     assert_eq!(
         stdout,
-        "27 commits: 1 claim, 11 decisions, 1 feedback, 2 freezes, 1 genesis, 2 governance, 9 outcomes; 13 recomputed; no findings\n\
+        "27 commits: 1 claim, 11 decisions, 1 feedback, 1 freeze, 1 genesis, 2 governance, 9 outcomes, 1 unfreeze; 13 recomputed; no findings\n\
          4 cases closed without a merge, whose branches are not in this clone: who wrote their commits is taken from the record\n"
     );
     let seen = std::fs::read_to_string(world.folder().join("seen.json")).unwrap();

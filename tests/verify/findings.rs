@@ -371,7 +371,10 @@ fn what_the_bot_did_itself_is_done_again() {
 #[test]
 fn a_freeze_is_made_and_lifted_but_never_edited() {
     let world = every_event();
-    let (stops, lets) = (world.place("freeze: alice"), world.place("freeze: carol"));
+    let (stops, lets) = (
+        world.place("freeze: alice"),
+        world.place("unfreeze: by carol"),
+    );
     let text = world.git(
         &[],
         "",

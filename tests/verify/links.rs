@@ -20,7 +20,7 @@ fn only_an_admin_lifts_a_freeze() {
     let world = every_event();
     let found = forging(
         &world,
-        world.place("freeze: carol lets"),
+        world.place("unfreeze: by carol"),
         &saying("carol", "alice"),
         FindingKind::NotEntitled,
     );
@@ -44,7 +44,7 @@ fn only_an_admin_lifts_a_freeze() {
         files: vec![("freeze.yaml".to_owned(), Edit::Remove)],
         ..Forgery::default()
     };
-    let place = world.place("freeze: carol lets");
+    let place = world.place("unfreeze: by carol");
     forging(&world, place - 1, &thawed, FindingKind::MissingChange);
 }
 

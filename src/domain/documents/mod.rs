@@ -14,7 +14,7 @@ pub use decision::{
     FiredTrigger, IgnoredReview, PullRecord, Rejection, RejectionCategory, Requirement, Role,
     RulesRecord, Status,
 };
-pub use freeze::Freeze;
+pub use freeze::{Freeze, SaidIn, SaidInKind};
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};
 pub use recommendation::{Citation, Recommendation, RecommendationSchema};
 pub use target::Target;

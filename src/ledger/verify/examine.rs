@@ -197,14 +197,14 @@ impl<'v> Examiner<'v> {
                 );
                 Answer::default()
             }
-            (Some(Event::Freeze), _) => freeze::check(step)?,
+            (Some(Event::Freeze | Event::Unfreeze), _) => freeze::check(step)?,
             (Some(event), Some(case)) => match event {
                 Event::Decision => decision::check(self, step, case)?,
                 Event::Governance => governance::check(self, step, case)?,
                 Event::Claim => execution::check_claim(self, step, case)?,
                 Event::Outcome => execution::check_outcome(self, step, case)?,
                 Event::Feedback => remarks::check(self, step, case)?,
-                Event::Genesis | Event::Freeze => Answer::default(),
+                Event::Genesis | Event::Freeze | Event::Unfreeze => Answer::default(),
             },
             (Some(event), None) => {
                 step.say(

@@ -4,7 +4,7 @@ use super::document::Written;
 use super::examine::Answer;
 use super::finding::FindingKind;
 use super::step::Step;
-use crate::domain::documents::{AccountRecord, Freeze, Role};
+use crate::domain::documents::{AccountRecord, Freeze, Role, SaidIn};
 use crate::domain::ids::Login;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::git::GitError;
@@ -23,7 +23,7 @@ pub fn check(step: &mut Step) -> Result<Answer, GitError> {
             ..
         } = written;
         step.check_time(&path, "at", freeze.at);
-        step.check_message(&entry::freeze_message(Some(&freeze), freeze.by.as_str()));
+        step.check_message(&entry::freeze_message(&freeze));
         step.check_role(&freeze.by, Role::Reviewer, "freezes");
         return Ok(Answer::default());
     }
@@ -58,7 +58,11 @@ fn unfreeze(step: &mut Step) {
         );
         return;
     };
-    step.check_message(&entry::freeze_message(None, by.as_str()));
+    let said_in: Vec<SaidIn> = step.entry.said_in().collect();
+    step.check_message(&match step.entry.is_old_unfreeze() {
+        true => entry::old_unfreeze_message(&by),
+        false => entry::unfreeze_message(&by, &said_in),
+    });
     step.check_role(&by, Role::Admin, "lifts the freeze");
 }
 
