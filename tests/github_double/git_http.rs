@@ -118,6 +118,9 @@ impl World {
     /// A push that contains a pull request's head merges it.
     fn base_moved(&mut self, repo: &str, branch: &str, tip: &str, pusher: &str) {
         let path = self.repo_path(repo);
+        if self.overlooks_merges {
+            return;
+        }
         for (_, number) in
             self.open_pulls_where(|name, pull| name == repo && pull.base_ref == branch)
         {

@@ -48,6 +48,6 @@ pub use faults::Fault;
 #[allow(unused_imports)]
 pub use people::{Person, Response, ask};
 #[allow(unused_imports)]
-pub use stage::{APP_ID, GithubStage, INSTALLATION, ORG, REPO, SECRET};
+pub use stage::{APP_ID, GithubStage, INSTALLATION, ORG, REPO, SECRET, StoryClock};
 #[allow(unused_imports)]
 pub use webhooks::{Delivered, Delivery, Weather};

@@ -374,11 +374,24 @@ impl Person<'_> {
             &json!({"labels": [label]}),
         );
     }
+    /// Asks these for a review.
+    #[track_caller]
+    pub fn requests_review(&self, number: u64, of: &[&str]) {
+        let path = format!("/pulls/{number}/requested_reviewers");
+        self.does("POST", &path, &json!({"reviewers": of}));
+    }
     /// Presses `Re-run` on the check of a pull request.
     #[track_caller]
     pub fn reruns_check(&self, number: u64) {
         let id = self.stage.check_run(number).id;
         self.does("POST", &format!("/check-runs/{id}/rerequest"), &json!({}));
+    }
+    /// Presses `Re-run all checks` of a pull request.
+    #[track_caller]
+    pub fn reruns_all_checks(&self, number: u64) {
+        let id = self.stage.check_run(number).id + super::routes::SUITE;
+        let path = format!("/check-suites/{id}/rerequest");
+        self.does("POST", &path, &json!({}));
     }
     /// Presses one of the buttons that the check of a pull request offers.
     #[track_caller]

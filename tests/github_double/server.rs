@@ -170,7 +170,13 @@ fn answer_git(shared: &Shared, incoming: &Incoming, repo: &str, service: &'stati
         .cloned();
     let refused = match &known {
         Some(name) => world.git_refusal(name, &actor, writes),
-        None => Some(Reply::plain(404, b"Repository not found.".to_vec())),
+        None => Some(match world.renamed.get(repo) {
+            Some(new) => {
+                let to = format!("{}/{new}.git/{service}?{}", world.api, incoming.query);
+                faults::reply(301, &[("location", to)], "Moved Permanently")
+            }
+            None => Reply::plain(404, b"Repository not found.".to_vec()),
+        }),
     };
     if let Some(reply) = refused {
         // Who did not say who they are is asked first.
@@ -217,6 +223,7 @@ fn answer_git(shared: &Shared, incoming: &Incoming, repo: &str, service: &'stati
 
 fn answer_api(shared: &Shared, incoming: &Incoming, path: &str) -> Reply {
     let mut world = shared.lock();
+    let path = &world.by_number(path);
     let Some((route, params)) = routes::find(&incoming.method, path) else {
         let (method, whole) = (&incoming.method, &incoming.path);
         world.violations.push(format!(
@@ -239,6 +246,14 @@ fn answer_api(shared: &Shared, incoming: &Incoming, path: &str) -> Reply {
             return faults::reply(401, &[], &message);
         }
     };
+    if let Some(reply) = world.redirect(incoming, path) {
+        world.note(&actor, incoming, route.path, false, reply.status);
+        return reply;
+    }
+    if let Some(reply) = world.mind_pace(incoming, &actor) {
+        world.note(&actor, incoming, route.path, false, reply.status);
+        return reply;
+    }
     let body = (!incoming.body.is_empty())
         .then(|| serde_json::from_slice(&incoming.body).unwrap_or(Value::Null));
     let query = routes::query(&incoming.query);
@@ -286,6 +301,65 @@ fn answer_api(shared: &Shared, incoming: &Incoming, path: &str) -> Reply {
 }
 
 impl World {
+    /// A repository is also reached by its number.
+    fn by_number(&self, path: &str) -> String {
+        let found = path.strip_prefix("/repositories/").and_then(|rest| {
+            let (number, tail) = rest.split_once('/').unwrap_or((rest, ""));
+            let number: u64 = number.parse().ok()?;
+            let (name, _) = self.repos.iter().find(|(_, repo)| repo.id == number)?;
+            Some(format!("/repos/{name}/{tail}"))
+        });
+        let found = found.unwrap_or_else(|| path.to_owned());
+        found.trim_end_matches('/').to_owned()
+    }
+
+    /// A renamed repository is redirected to by its number: for good if nothing is to be written, otherwise
+    /// once, to be repeated as it was.
+    fn redirect(&self, incoming: &Incoming, path: &str) -> Option<Reply> {
+        let rest = path.strip_prefix("/repos/")?;
+        let mut parts = rest.splitn(3, '/');
+        let old = format!("{}/{}", parts.next()?, parts.next()?);
+        let new = self.renamed.get(&old)?;
+        let tail = parts
+            .next()
+            .map_or_else(String::new, |tail| format!("/{tail}"));
+        let query = match incoming.query.as_str() {
+            "" => String::new(),
+            query => format!("?{query}"),
+        };
+        let to = format!(
+            "{}/repositories/{}{tail}{query}",
+            self.api, self.repos[new].id
+        );
+        let status = if incoming.method == "GET" { 301 } else { 307 };
+        let words = if status == 301 {
+            "Moved Permanently"
+        } else {
+            "Temporary Redirect"
+        };
+        Some(faults::reply(status, &[("location", to)], words))
+    }
+
+    /// Beyond eighty writes a minute GitHub answers with its secondary limit.
+    fn mind_pace(&mut self, incoming: &Incoming, actor: &Actor) -> Option<Reply> {
+        let is_token = incoming.path.ends_with("/access_tokens");
+        if !self.minds_pace || !actor.under_test || incoming.method == "GET" || is_token {
+            return None;
+        }
+        let since = self.now - chrono::TimeDelta::minutes(1);
+        self.writes.retain(|at| *at > since);
+        if self.writes.len() >= 80 {
+            let message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+            return Some(faults::reply(
+                403,
+                &[("retry-after", "60".to_owned())],
+                message,
+            ));
+        }
+        self.writes.push(self.now);
+        None
+    }
+
     /// Who a token belongs to; the words of the refusal if to nobody.
     fn actor_of(&self, token: &str) -> Result<Actor, String> {
         if let Some(known) = self.tokens.get(token) {

@@ -86,6 +86,18 @@ fn empty_world(url: &str, root: PathBuf) -> World {
         said: Vec::new(),
         manifests: BTreeMap::new(),
         dispatches: Vec::new(),
+        job_permissions: [
+            ("contents", "write"),
+            ("pull_requests", "write"),
+            ("checks", "write"),
+            ("issues", "write"),
+        ]
+        .map(|(name, level)| (name.to_owned(), level.to_owned()))
+        .into(),
+        overlooks_merges: false,
+        renamed: BTreeMap::new(),
+        minds_pace: false,
+        writes: Vec::new(),
     }
 }
 
@@ -202,6 +214,11 @@ impl GithubStage {
 
     // Time.
 
+    /// The story's clock, for who has to wait by it.
+    pub fn clock(&self) -> StoryClock {
+        StoryClock(Arc::clone(&self.shared))
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         self.world(|world| world.now)
     }
@@ -220,6 +237,19 @@ impl GithubStage {
             let waited = self.shared.changed.wait_timeout(world, left);
             world = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
+    }
+}
+
+/// The clock of a story: it goes only when somebody waits by it.
+#[derive(Clone)]
+pub struct StoryClock(Arc<Shared>);
+
+impl StoryClock {
+    pub fn now(&self) -> DateTime<Utc> {
+        self.0.lock().now
+    }
+    pub fn wait(&self, time: TimeDelta) {
+        self.0.lock().now += time;
     }
 }
 

@@ -41,6 +41,15 @@ pub struct World {
     /// Manifests that were confirmed in a browser, by the code that it was given.
     pub manifests: BTreeMap<String, Value>,
     pub dispatches: Vec<Value>,
+    /// What the token of a workflow's job may do, as the workflow says.
+    pub job_permissions: BTreeMap<String, String>,
+    /// Pushes merge nothing for a while: GitHub was seen to overlook them.
+    pub overlooks_merges: bool,
+    /// Old names of repositories, and the new ones.
+    pub renamed: BTreeMap<String, String>,
+    /// Whether writes are refused beyond what GitHub takes of them in a minute, and when the last ones came.
+    pub minds_pace: bool,
+    pub writes: Vec<DateTime<Utc>>,
 }
 
 /// An account. Organisations are accounts as well.
@@ -218,6 +227,7 @@ pub struct Comment {
     pub body: String,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// Whether an App wrote it: the one under test, or a workflow's.
     pub by_app: bool,
 }
 
@@ -251,6 +261,8 @@ pub struct CheckRun {
     pub completed_at: Option<DateTime<Utc>>,
     /// The login of the App that made it.
     pub app: String,
+    /// Whether it is a job's own: GitHub keeps it, and nobody changes it by the API.
+    pub is_job: bool,
 }
 
 impl World {

@@ -12,6 +12,8 @@ use super::{
 
 /// What GitHub takes as summary or text of a check.
 const MAX_OUTPUT_CHARS: usize = 65535;
+/// A check suite's number follows from its check run's: each has its own here.
+pub const SUITE: u64 = 2_000_000;
 /// How many statuses GitHub takes for one commit and context.
 const MAX_STATUSES: usize = 1000;
 
@@ -84,6 +86,7 @@ pub fn create(world: &mut World, request: &Request) -> Handled {
         started_at: world.now,
         completed_at: None,
         app: request.actor.login.clone(),
+        is_job: false,
     };
     fill(world, &mut run, request)?;
     world.repos.get_mut(&name).unwrap().checks.push(run.clone());
@@ -150,13 +153,13 @@ fn told(world: &World, name: &str, run: &CheckRun, action: &str) -> Value {
     let mut shown = world.check_run(name, run);
     let app = shown["app"].clone();
     shown["check_suite"] = json!({
-        "id": run.id + 2_000_000,
+        "id": run.id + SUITE,
         "node_id": format!("CS_{}", run.id),
         "head_branch": null,
         "head_sha": run.head_sha,
         "status": run.status,
         "conclusion": run.conclusion,
-        "url": format!("{}/repos/{name}/check-suites/{}", world.api, run.id + 2_000_000),
+        "url": format!("{}/repos/{name}/check-suites/{}", world.api, run.id + SUITE),
         "before": null,
         "after": null,
         "pull_requests": shown["pull_requests"],
@@ -192,6 +195,10 @@ pub fn update(world: &mut World, request: &Request) -> Handled {
             "Invalid app_id - check run can only be modified by the GitHub App that created it.";
         return Err(refused(403, words));
     }
+    if run.is_job {
+        let words = "Check runs that GitHub Actions makes for its jobs cannot be changed.";
+        return Err(refused(403, words));
+    }
     let before = run.status.clone();
     fill(world, &mut run, request)?;
     let checks = &mut world.repos.get_mut(&name).unwrap().checks;
@@ -212,8 +219,40 @@ pub fn rerequest(world: &mut World, request: &Request) -> Handled {
     created(json!({}))
 }
 
+/// Somebody presses `Re-run all checks`: GitHub tells of the suite, and of no check run.
+pub fn rerequest_suite(world: &mut World, request: &Request) -> Handled {
+    let name = repo(world, request, 1)?;
+    let run_id = request.number("check_suite_id").saturating_sub(SUITE);
+    let mut checks = world.repos[&name].checks.iter();
+    let run = checks.find(|run| run.id == run_id).cloned();
+    let run = run.ok_or_else(not_found)?;
+    if world.power(&request.actor, &name) < 2 {
+        return Err(refused(403, "Must have admin rights to Repository."));
+    }
+    let mut suite = told(world, &name, &run, "rerequested")["check_run"]["check_suite"].take();
+    let path = world.repo_path(&name);
+    let commit = world.commit(&name, &git_room::commits(&path, &["-1", &run.head_sha])[0]);
+    let who = |key: &str| json!({"name": commit["commit"][key]["name"], "email": commit["commit"][key]["email"]});
+    suite["head_commit"] = json!({
+        "id": run.head_sha,
+        "tree_id": commit["commit"]["tree"]["sha"],
+        "message": commit["commit"]["message"],
+        "timestamp": commit["commit"]["author"]["date"],
+        "author": who("author"),
+        "committer": who("committer"),
+    });
+    suite["latest_check_runs_count"] = json!(1);
+    suite["check_runs_url"] = json!(format!("{}/check-runs", suite["url"].as_str().unwrap()));
+    suite["rerequestable"] = json!(true);
+    suite["runs_rerequestable"] = json!(true);
+    let payload = json!({"action": "rerequested", "check_suite": suite});
+    world.tell(&name, &request.actor.login.clone(), "check_suite", payload);
+    created(json!({}))
+}
+
 pub fn of_commit(world: &mut World, request: &Request) -> Handled {
     let name = repo(world, request, 1)?;
+    allowed(world, request, "checks", "read")?;
     let sha = find_commit(world, &name, request.param("ref")).ok_or_else(not_found)?;
     let ask = |key: &str| request.query.get(key);
     let wanted = |run: &&CheckRun| {

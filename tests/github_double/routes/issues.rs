@@ -69,7 +69,7 @@ pub fn comment(world: &mut World, request: &Request) -> Handled {
         body: body.clone(),
         created_at: world.now,
         updated_at: world.now,
-        by_app: request.actor.kind == Kind::Installation,
+        by_app: is_app(request.actor.kind),
     };
     world.pull_mut(&name, number).comments.push(made.clone());
     if request.actor.under_test {
@@ -217,7 +217,7 @@ pub fn remove_label(world: &mut World, request: &Request) -> Handled {
     })
 }
 
-/// Brings the labels to what is wanted; an unknown one is made, as GitHub does for whoever may write.
+/// Brings the labels to what is wanted; an unknown one is made, for whoever may write issues.
 fn change_labels(
     world: &mut World,
     request: &Request,
@@ -230,6 +230,7 @@ fn change_labels(
     let wanted = wanted(&held);
     for label in &wanted {
         if !world.repos[&name].labels.contains_key(label) {
+            allowed(world, request, "issues", "write")?;
             let made = Label {
                 id: world.fresh_id(),
                 name: label.clone(),
@@ -279,7 +280,7 @@ pub fn known_label(world: &mut World, request: &Request) -> Handled {
 
 pub fn make_label(world: &mut World, request: &Request) -> Handled {
     let name = repo(world, request, 2)?;
-    may_write(world, request)?;
+    allowed(world, request, "issues", "write")?;
     let label = request.text("name").unwrap_or_default().to_owned();
     if world.repos[&name].labels.contains_key(&label) {
         let mut refusal = refused(422, "Validation Failed");

@@ -8,7 +8,7 @@ mod pulls;
 mod repos;
 mod reviews;
 
-pub use checks::press;
+pub use checks::{SUITE, press};
 
 use std::collections::BTreeMap;
 
@@ -133,6 +133,7 @@ const ROUTES: &[Route] = &[
     on("GET",    "/repos/{owner}/{repo}/check-runs/{check_run_id}", checks::one),
     on("PATCH",  "/repos/{owner}/{repo}/check-runs/{check_run_id}", checks::update),
     on("POST",   "/repos/{owner}/{repo}/check-runs/{check_run_id}/rerequest", checks::rerequest),
+    on("POST",   "/repos/{owner}/{repo}/check-suites/{check_suite_id}/rerequest", checks::rerequest_suite),
     on("GET",    "/repos/{owner}/{repo}/commits/{ref}/check-runs", checks::of_commit),
     on("POST",   "/repos/{owner}/{repo}/statuses/{sha}", checks::set_status),
     on("GET",    "/repos/{owner}/{repo}/commits/{ref}/statuses", checks::statuses),
@@ -363,6 +364,14 @@ impl World {
     }
 }
 
+impl World {
+    /// Whether the workflow gives its job a permission.
+    pub fn job_may(&self, permission: &str, level: &str) -> bool {
+        let held = self.job_permissions.get(permission);
+        held.is_some_and(|held| held == level || held == "write")
+    }
+}
+
 /// Refuses what the App was not allowed when it was installed, and what no workflow's token may do.
 pub fn allowed(
     world: &World,
@@ -373,7 +382,7 @@ pub fn allowed(
     let may = match request.actor.kind {
         Kind::Installation => world.app_may(permission, level),
         // A workflow's token reaches its repository, never the organisation.
-        Kind::Actions => permission != "members",
+        Kind::Actions => world.job_may(permission, level),
         _ => true,
     };
     may.then_some(())

@@ -97,7 +97,7 @@ impl World {
         })
     }
 
-    fn app_of(&self, login: &str) -> Value {
+    pub fn app_of(&self, login: &str) -> Value {
         let mut made = self.integration();
         if login != self.app.login() {
             let id = self.users[login].id;

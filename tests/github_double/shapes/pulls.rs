@@ -187,7 +187,7 @@ impl World {
             "updated_at": stamp(comment.updated_at),
             "body": comment.body,
             "author_association": self.association(repo, &comment.author),
-            "performed_via_github_app": comment.by_app.then(|| self.integration()),
+            "performed_via_github_app": comment.by_app.then(|| self.app_of(&comment.author)),
             "reactions": reactions(&url),
         })
     }

@@ -229,6 +229,26 @@ impl GithubStage {
             world.tell_installation("installation", action, "carol", more);
         });
     }
+    /// The repository takes another name. GitHub redirects from the old one.
+    pub fn renames_repository(&self, new: &str) {
+        self.world(|world| {
+            let full = format!("{ORG}/{new}");
+            let mut repo = world.repos.remove(REPO).unwrap();
+            new.clone_into(&mut repo.name);
+            std::fs::rename(world.repo_path(REPO), world.repo_path(&full)).unwrap();
+            world.repos.insert(full.clone(), repo);
+            world.app.repos.remove(REPO);
+            world.app.repos.insert(full.clone());
+            for token in world.tokens.values_mut() {
+                if let Some(repos) = &mut token.repos
+                    && repos.remove(REPO)
+                {
+                    repos.insert(full.clone());
+                }
+            }
+            world.renamed.insert(REPO.to_owned(), full);
+        });
+    }
     /// An account takes another name. Its number stays; the old name is free for anybody.
     pub fn renames(&self, old: &str, new: &str) {
         self.world(|world| world.rename_user(old, new));

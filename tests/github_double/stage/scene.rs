@@ -94,7 +94,7 @@ impl GithubStage {
     pub fn all_comments(&self, number: u64) -> Vec<Comment> {
         self.pull(number).comments
     }
-    /// The last check run of a pull request's head.
+    /// The last check run of a pull request's head, leaving out those of jobs.
     pub fn find_check_run(&self, number: u64) -> Option<CheckRun> {
         self.world(|world| {
             let repo = &world.repos[REPO];
@@ -102,7 +102,7 @@ impl GithubStage {
             repo.checks
                 .iter()
                 .rev()
-                .find(|run| run.head_sha == *head)
+                .find(|run| run.head_sha == *head && !run.is_job)
                 .cloned()
         })
     }
