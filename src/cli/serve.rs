@@ -124,8 +124,10 @@ impl Serve {
         served.begin(options, &office)?;
         output::note(&format!("listening on http://{address}; Ctrl-C stops"));
         if let Some(path) = office.setup().and_then(Setup::find_address) {
+            let public = self.public_url.as_ref().map(ToString::to_string);
+            let base = public.unwrap_or_else(|| format!("http://{address}"));
             output::note(&format!(
-                "nothing says who we are on GitHub; register an App at http://{address}{path}"
+                "nothing says who we are on GitHub; register an App at {base}{path}"
             ));
         }
         self.say_who_reads(&office);

@@ -205,10 +205,13 @@ async fn ask(
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let public_url = host.map(|host| format!("http://{host}"));
+    let named = office.front().doorway().public_url.as_ref();
+    let public_url = named
+        .map(ToString::to_string)
+        .or_else(|| host.map(|host| format!("http://{host}")));
     let page = AskPage {
         token: &asked.token,
-        server: web_base(&setup.api_url),
+        server: &web_base(&setup.api_url),
         public_url: public_url.as_deref().unwrap_or_default(),
         problem: "",
     };
@@ -232,7 +235,7 @@ async fn prepare(State(office): State<Office>, Form(chosen): Form<Chosen>) -> Re
     if let Some(problem) = find_problem(name, organisation, public_url) {
         let page = AskPage {
             token: &chosen.token,
-            server,
+            server: &server,
             public_url,
             problem,
         };
@@ -252,9 +255,9 @@ async fn prepare(State(office): State<Office>, Form(chosen): Form<Chosen>) -> Re
     let page = PostPage {
         address: &manifest.address(&setup.api_url, state.expose_secret()),
         manifest: &manifest.json().to_string(),
-        server,
+        server: &server,
     };
-    shown(StatusCode::OK, &page, server)
+    shown(StatusCode::OK, &page, &server)
 }
 
 fn find_problem(name: &str, organisation: &str, public_url: &str) -> Option<&'static str> {
@@ -302,7 +305,7 @@ async fn receive(State(office): State<Office>, Query(returned): Query<Returned>)
     let page = DonePage {
         slug: &app.slug,
         install: format!("{}/installations/new", app.html_url),
-        server: web_base(&setup.api_url),
+        server: &web_base(&setup.api_url),
     };
     shown(StatusCode::OK, &page, "'none'")
 }

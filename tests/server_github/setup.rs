@@ -115,6 +115,29 @@ fn an_app_is_registered_and_serves_at_once() {
 }
 
 #[test]
+fn behind_tls_everything_is_under_the_public_name() {
+    let (github, _example) = stage(|_| {});
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--public-url",
+        "https://gov.example.org/",
+    ];
+    let serving = Serving::start(&mut command(&github, &arguments));
+    let line = serving.find_line("/setup?token=").unwrap();
+    has(
+        &line,
+        "register an App at https://gov.example.org/setup?token=",
+    );
+    let token = line.split("token=").nth(1).unwrap().trim();
+    // What stands in front speaks plain HTTP to the server, under the name that browsers know.
+    let asked = format!("/setup?token={token}");
+    let page = serving.at(&asked).gives(200);
+    has(&page.body, "value=\"https://gov.example.org\"");
+}
+
+#[test]
 fn a_code_that_github_does_not_know_registers_nothing() {
     let (github, _example) = stage(|_| {});
     let serving = serve(&github);

@@ -5,6 +5,7 @@
 //! - A form must come from one of our own pages, by what the browser says of it.
 //! - Whether reading needs somebody to sign in follows from where the server listens ([`Doorway`]).
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
@@ -81,6 +82,13 @@ impl FromStr for PublicUrl {
         } else {
             Err(wrong())
         }
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
