@@ -37,6 +37,8 @@ struct Kept {
     ready: bool,
     /// Why it is not.
     reason: Option<&'static str>,
+    /// What somebody has to look at, although the work goes on.
+    alarm: Option<&'static str>,
     last_success: Option<String>,
 }
 
@@ -76,6 +78,9 @@ fn kept(keeper: &Keeper, oldest: TimeDelta) -> Kept {
         name: keeper.name().to_owned(),
         ready: reason.is_none(),
         reason,
+        alarm: (!standing.foreign.is_empty()).then_some(
+            "`main` holds commits that the bot did not make: the log and the dashboard name them",
+        ),
         last_success: standing.last_success.map(|at| at.to_rfc3339()),
     }
 }

@@ -22,6 +22,7 @@ use super::tokens::Tokens;
 use crate::bot::Bot;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::github::GithubForge;
+use crate::ledger::ForeignCommit;
 
 /// Makes the bot, at the start and again after a panic.
 pub type Hire = Box<dyn FnMut() -> anyhow::Result<Bot> + Send>;
@@ -69,6 +70,8 @@ pub struct Standing {
     pub open: BTreeSet<PullNumber>,
     /// Why the last run failed; none if it did not.
     pub failure: Option<String>,
+    /// Commits on `main` that the bot did not make, the newest first.
+    pub foreign: Vec<ForeignCommit>,
 }
 
 /// Why a keeper did not do what it was asked.

@@ -34,6 +34,7 @@ struct Counted {
     decisions: Family<Labels, Counter>,
     last_success: Family<Labels, Gauge>,
     queue: Family<Labels, Gauge>,
+    foreign: Family<Labels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -48,6 +49,7 @@ impl Default for Metrics {
             decisions: Family::default(),
             last_success: Family::default(),
             queue: Family::default(),
+            foreign: Family::default(),
         };
         counted.register();
         Self {
@@ -95,6 +97,11 @@ impl Counted {
             "Work that waits for the bot, or is in its hands",
             self.queue.clone(),
         );
+        all.register(
+            "foreign_commits",
+            "Commits on main that the bot did not make",
+            self.foreign.clone(),
+        );
     }
 }
 
@@ -119,6 +126,13 @@ impl Metrics {
     pub(super) fn called(&self, repository: &str, calls: u64) {
         let counter = self.counted.calls.get_or_create(&of(repository)).clone();
         counter.inc_by(calls);
+    }
+
+    /// So many commits on `main` are not the bot's.
+    pub(super) fn found_foreign(&self, repository: &str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let gauge = self.counted.foreign.get_or_create(&of(repository)).clone();
+        gauge.set(count);
     }
 
     /// So much work waits, or is being done.

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 
 use super::keeper::{Hire, Pace, Room, Turn, guarded};
 use super::library::News;
-use crate::bot::{Bot, Summary};
-use crate::domain::ids::PullNumber;
+use crate::bot::{Bot, BotError, Summary};
+use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::local::LocalForge;
+use crate::ledger::{LookBack, foreign_commits};
 
 /// The first wait after a failure; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// How far back a server that starts looks for commits that the bot did not make.
+const LOOK_BACK: TimeDelta = TimeDelta::days(30);
 /// The longest one.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -37,6 +40,8 @@ pub(super) struct Shift {
     seen: Option<u64>,
     open: BTreeSet<PullNumber>,
     counted_calls: u64,
+    /// The tip of `main` up to which every commit is known to be the bot's, or was told not to be.
+    looked_at: Option<Sha>,
 }
 
 impl Shift {
@@ -55,6 +60,7 @@ impl Shift {
             seen: None,
             open: BTreeSet::new(),
             counted_calls: 0,
+            looked_at: None,
         }
     }
 
@@ -156,10 +162,20 @@ impl Shift {
         });
         let ended = Instant::now();
         self.count_calls();
-        let summary = done.as_ref().ok().and_then(|done| done.as_ref().ok());
-        self.tell_librarian(summary.and_then(|summary| summary.as_ref().ok()));
+        self.look_for_foreign_commits();
+        let ran = done.as_ref().ok().and_then(|done| done.as_ref().ok());
+        self.tell_librarian(ran.and_then(|ran| match ran {
+            Ok(summary) => Some(summary),
+            Err(BotError::Untold(run)) => Some(&run.summary),
+            Err(_) => None,
+        }));
         match done {
             Ok(Ok(Ok(summary))) => self.on_success(&summary, ended),
+            // Everything was decided: only who was to be told has to wait.
+            Ok(Ok(Err(BotError::Untold(run)))) => {
+                self.learn(&run.summary);
+                self.on_failure(&run.to_string(), ended);
+            }
             Ok(Ok(Err(error))) => self.on_failure(&error.to_string(), ended),
             Ok(Err(panic)) => {
                 // What it held in its hands may be half done.
@@ -194,6 +210,37 @@ impl Shift {
         }
     }
 
+    /// Raises the alarm when somebody else has moved `main`, by the merge button or by a push.
+    fn look_for_foreign_commits(&mut self) {
+        let Some(bot) = &self.bot else { return };
+        let Ok(tip) = bot.main() else { return };
+        if self.looked_at == Some(tip) {
+            return;
+        }
+        let look_back = self
+            .looked_at
+            .map_or_else(|| LookBack::Until(Utc::now() - LOOK_BACK), LookBack::To);
+        let found = match foreign_commits(bot.repository(), tip, look_back) {
+            Ok(found) => found,
+            Err(error) => return tracing::error!("`main` cannot be looked at: {error}"),
+        };
+        self.looked_at = Some(tip);
+        for foreign in &found {
+            tracing::error!(
+                "alarm: {} on `main` of `{}` was not made by the bot: {:?} by {:?}; `countersign verify` says what is wrong with it",
+                foreign.commit.short(),
+                self.room.name,
+                foreign.subject,
+                foreign.by,
+            );
+        }
+        self.room.standing.send_modify(|standing| {
+            standing.foreign.splice(0..0, found);
+        });
+        let count = self.room.standing.borrow().foreign.len();
+        self.room.metrics.found_foreign(&self.room.name, count);
+    }
+
     /// Has the next run read everything from GitHub.
     fn read_anew(&self) {
         if let Some(github) = &self.room.github {
@@ -202,19 +249,26 @@ impl Shift {
     }
 
     fn on_success(&mut self, summary: &Summary, now: Instant) {
-        let waiting = summary.handled.iter().filter(|one| one.status.is_none());
-        self.open = waiting.map(|one| one.number).collect();
+        self.learn(summary);
         self.failures = 0;
         self.rests_until = now;
+        self.room.standing.send_modify(|standing| {
+            standing.runs += 1;
+            standing.failure = None;
+        });
+    }
+
+    /// Everything was read and decided.
+    fn learn(&mut self, summary: &Summary) {
+        let waiting = summary.handled.iter().filter(|one| one.status.is_none());
+        self.open = waiting.map(|one| one.number).collect();
         let at = Utc::now();
         self.room.metrics.learn(&self.room.name, summary, at);
         let main = self.bot.as_ref().and_then(|bot| bot.main().ok());
         self.room.standing.send_modify(|standing| {
             standing.main = main;
-            standing.runs += 1;
             standing.last_success = Some(at);
             standing.open.clone_from(&self.open);
-            standing.failure = None;
         });
     }
 

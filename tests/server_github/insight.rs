@@ -129,3 +129,32 @@ fn an_agent_proposes_by_mcp_under_its_own_account() {
     client.ends();
     host.github.read_all();
 }
+
+#[test]
+fn a_merge_by_the_button_raises_the_alarm_at_once() {
+    let host = Host::new();
+    let number = host.proposes(MEDIUM);
+    host.rests();
+    let before = host.serving.at("/readyz").gives(200).json();
+    assert_eq!(before["repositories"][0]["alarm"], serde_json::Value::Null);
+    host.github.user("carol").merges(number);
+    host.rests();
+    let ready = host.serving.at("/readyz").gives(200).json();
+    assert_eq!(
+        ready["repositories"][0]["alarm"],
+        "`main` holds commits that the bot did not make: the log and the dashboard name them"
+    );
+    has(
+        &host.serving.find_line("alarm: ").unwrap(),
+        "on `main` of `acme/governance` was not made by the bot: \"Merge pull request #1",
+    );
+    assert_eq!(host.serving.counts("countersign_foreign_commits", &[]), 1.0);
+    let alice = Guest::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
+    let page = alice.gets("/").gives(200).body;
+    has(
+        &page,
+        "The bot did not make everything on <code>main</code>.",
+    );
+    has(&page, "Merge pull request #1");
+    host.github.read_all();
+}

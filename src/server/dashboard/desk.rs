@@ -25,6 +25,7 @@ use super::text::Moment;
 use crate::domain::documents::{Freeze, Role};
 use crate::domain::ids::Login;
 use crate::domain::yaml;
+use crate::ledger::ForeignCommit;
 use crate::ledger::{LedgerError, MAIN};
 
 /// The cookie of a session, where TLS is not certain.
@@ -74,7 +75,18 @@ pub struct Frame {
     pub frozen: Option<Frozen>,
     /// Why the bot's last run failed.
     pub failure: Option<String>,
+    /// Commits on `main` that the bot did not make.
+    pub foreign: Vec<Foreign>,
     pub notice: Option<Notice>,
+}
+
+/// A commit on `main` that the bot did not make.
+#[derive(Debug)]
+pub struct Foreign {
+    pub commit: String,
+    pub by: String,
+    pub subject: String,
+    pub at: Moment,
 }
 
 /// Who is signed in.
@@ -91,6 +103,18 @@ pub struct Frozen {
     pub by: String,
     pub reason: String,
     pub at: Moment,
+}
+
+/// So many foreign commits are shown.
+const MOST_FOREIGN: usize = 5;
+
+fn foreign(found: &ForeignCommit) -> Foreign {
+    Foreign {
+        commit: found.commit.short(),
+        by: found.by.clone(),
+        subject: found.subject.clone(),
+        at: Moment::of(found.at),
+    }
 }
 
 impl FromRequestParts<Office> for Desk {
@@ -327,6 +351,7 @@ impl Desk {
     fn frame(&self, here: &'static str) -> Frame {
         let front = self.office.front();
         let viewer = self.viewer.as_ref();
+        let standing = self.keeper.standing();
         // A page that fetches itself anew may still throw the answer away.
         let notice = viewer.filter(|_| !self.is_by_itself);
         Frame {
@@ -349,7 +374,13 @@ impl Desk {
             path: self.path.clone(),
             can_sign_in: self.keeper.tokens().is_some(),
             frozen: None,
-            failure: self.keeper.standing().failure,
+            failure: standing.failure,
+            foreign: standing
+                .foreign
+                .iter()
+                .take(MOST_FOREIGN)
+                .map(foreign)
+                .collect(),
             notice: notice.and_then(|viewer| front.sessions().take_notice(&viewer.key)),
         }
     }
