@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use countersign::forge::github::CHECK_NAME;
 use serde_yaml::Value as Yaml;
 use support::{Ran, Stage, has};
 
@@ -117,6 +118,7 @@ fn the_workflow_hears_every_event_as_main_and_asks_for_little() {
         BTreeSet::from([
             "checks: write".to_owned(),
             "contents: write".to_owned(),
+            "issues: write".to_owned(),
             "pull-requests: write".to_owned()
         ])
     );
@@ -138,6 +140,33 @@ fn the_workflow_hears_every_event_as_main_and_asks_for_little() {
     let heard = jobs(review)[0];
     assert!(heard["permissions"].is_null());
     assert_eq!(steps(heard)[0]["run"].as_str(), Some("true"));
+}
+
+/// GitHub shows each job as a check run of the job's name, and lets nobody change it by the API.
+#[test]
+fn no_job_has_the_name_of_the_check_run() {
+    let (_folder, workflows) = made(&["--action", PINNED]);
+    for (path, workflow) in &workflows {
+        for (id, job) in workflow["jobs"].as_mapping().unwrap() {
+            assert!(job["name"].is_null(), "{path}");
+            assert_ne!(id.as_str(), Some(CHECK_NAME), "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_clone_is_kept_only_after_a_timer_that_found_something() {
+    let action = own_action();
+    let all = steps(&action["runs"]);
+    let keep = all
+        .iter()
+        .find(|step| step["name"].as_str() == Some("Keep the clone"));
+    assert_eq!(
+        keep.unwrap()["if"].as_str(),
+        Some("github.event_name == 'schedule' && steps.run.outputs.changed == 'true'")
+    );
+    let run = all.iter().find(|step| step["id"].as_str() == Some("run"));
+    assert!(run.unwrap()["run"].as_str().is_some());
 }
 
 #[test]
