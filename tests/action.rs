@@ -13,6 +13,8 @@ mod support;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use chrono::TimeDelta;
+use github_double::world::CheckRun;
 use github_double::{Delivery, GithubStage, REPO};
 use support::{Ran, Stage, has};
 
@@ -23,6 +25,16 @@ const MEDIUM: &str =
 const HIGH: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
 const WHY: &str = "Thirty clean days on paper, and the desk has agreed to watch it.";
+
+/// The name and the text of the job that `countersign init` writes.
+fn job_of_workflow() -> (String, serde_yaml::Value) {
+    let text = include_str!("../src/cli/templates/workflows/countersign.yml");
+    let text = text.replace("{{action}}", "      - run: \"true\"");
+    let workflow: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+    let jobs = workflow["jobs"].as_mapping().unwrap();
+    let (name, job) = jobs.iter().next().unwrap();
+    (name.as_str().unwrap().to_owned(), job.clone())
+}
 
 /// The example's repository on GitHub, and runners for its jobs.
 struct Actions {
@@ -37,6 +49,14 @@ impl Actions {
     fn new() -> Self {
         let (github, example) = (GithubStage::new(), Stage::example());
         github.starts_as(&example.repo);
+        let (_, job) = job_of_workflow();
+        github.world(|world| {
+            let held = job["permissions"].as_mapping().unwrap().iter();
+            world.job_permissions = held
+                .map(|(name, level)| (name.as_str().unwrap(), level.as_str().unwrap()))
+                .map(|(name, level)| (name.replace('-', "_"), level.to_owned()))
+                .collect();
+        });
         Self {
             github,
             example,
@@ -45,14 +65,61 @@ impl Actions {
         }
     }
 
+    fn output(&self) -> PathBuf {
+        self.github.folder().join("output")
+    }
+
+    /// What the last job hands to the steps after it.
+    fn take_output(&self) -> String {
+        let said = std::fs::read_to_string(self.output()).unwrap();
+        std::fs::remove_file(self.output()).unwrap();
+        said
+    }
+
     fn summary(&self) -> PathBuf {
         self.github.folder().join("summary.md")
+    }
+
+    /// GitHub shows a job for a pull request as a check run of its head, under the job's name.
+    fn shows_job(&self, payload: &str) {
+        let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
+        let Some(head_sha) = payload["pull_request"]["head"]["sha"].as_str() else {
+            return;
+        };
+        let (name, _) = job_of_workflow();
+        self.github.world(|world| {
+            let (id, started_at) = (world.fresh_id(), world.now);
+            let run = CheckRun {
+                id,
+                head_sha: head_sha.to_owned(),
+                name,
+                status: "in_progress".to_owned(),
+                conclusion: None,
+                external_id: Some("ca395085-040a-526b-2ce8-bdc85f692774".to_owned()),
+                details_url: None,
+                title: None,
+                summary: None,
+                text: None,
+                annotations: 0,
+                actions: Vec::new(),
+                started_at,
+                completed_at: None,
+                app: "github-actions[bot]".to_owned(),
+                is_job: true,
+            };
+            world.repos.get_mut(REPO).unwrap().checks.push(run);
+        });
     }
 
     /// One job, as GitHub starts it for an event.
     fn job(&mut self, event: &str, payload: Option<&str>) -> Ran {
         if !self.keeps_clone {
             self.jobs += 1;
+        }
+        if let Some(payload) = payload
+            && event == "pull_request_target"
+        {
+            self.shows_job(payload);
         }
         let payload_path = self.github.folder().join("event.json");
         std::fs::write(
@@ -72,6 +139,7 @@ impl Actions {
             .env("GITHUB_API_URL", self.github.url())
             .env("GITHUB_TOKEN", self.github.actions_token())
             .env("GITHUB_STEP_SUMMARY", self.summary())
+            .env("GITHUB_OUTPUT", self.output())
             .env(
                 "COUNTERSIGN_STATE",
                 self.github.folder().join(format!("state-{}", self.jobs)),
@@ -186,23 +254,38 @@ fn the_timer_makes_good_what_no_job_heard() {
     let ran = actions.job("schedule", None).succeeds();
     has(&ran.stdout, "#1 success: LOW 0.00: merged by the bot");
     assert!(actions.github.pull(number).merged_at.is_some());
-    // Two lists, and whether the end of what was merged today was told.
+    // One list, and at most whether the end of what was merged today was told.
     actions.github.forget_calls();
     let ran = actions.job("schedule", None).succeeds();
     has(&ran.stdout, "nothing to do: no pull request is open");
-    actions.github.calls().under_test().api().at_most(3);
+    actions.github.calls().under_test().api().at_most(2);
     actions.github.read_all();
 }
 
 #[test]
-fn a_job_costs_two_calls_and_three_for_each_open_pull_request() {
+fn a_timer_that_finds_nothing_costs_two_calls_and_no_entry_in_the_cache() {
     let mut actions = Actions::new();
     for _ in 0..4 {
         actions.proposes(MEDIUM);
     }
     actions.jobs();
+    actions.github.wait(TimeDelta::minutes(15));
+    // What the jobs themselves wrote is read once more.
+    actions.take_output();
+    actions.job("schedule", None).succeeds();
+    assert_eq!(actions.take_output(), "changed=true\n");
+    for _ in 0..2 {
+        actions.github.wait(TimeDelta::minutes(15));
+        actions.github.forget_calls();
+        actions.job("schedule", None).succeeds();
+        assert_eq!(actions.take_output(), "changed=false\n");
+        actions.github.calls().under_test().api().at_most(2);
+    }
+    // A runner without the cache reads everything, and says so.
+    actions.keeps_clone = false;
     actions.github.forget_calls();
     actions.job("schedule", None).succeeds();
+    assert_eq!(actions.take_output(), "changed=true\n");
     actions.github.calls().under_test().api().at_most(2 + 3 * 4);
     for number in 1..=4 {
         actions.github.read_comment(number);

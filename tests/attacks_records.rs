@@ -115,7 +115,7 @@ fn a_change_of_the_rules_is_judged_by_the_rules_on_main() {
             "waiting: governance change, HIGH: needs 1 approval by an admin, with a justification",
         );
         has(&said, "judged by the rules on `main` and not by its own");
-        has(&said, "Asked: carol.");
+        has(&said, "Who may give it: carol.");
         has_not(&said, "dana");
     }
     has(
@@ -152,7 +152,7 @@ fn a_change_of_the_rules_is_judged_by_the_rules_on_main() {
     // An admin by now, dana is still not asked about what dana opened: there is nothing new to say.
     let said = stage.said_on(2).pop().unwrap();
     has(&said, "needs 1 approval by an admin");
-    has(&said, "Asked: carol.");
+    has(&said, "Who may give it: carol.");
     has(
         &said,
         "not counted: the review of `dana`: `dana` opened the pull request",

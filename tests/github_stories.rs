@@ -16,6 +16,10 @@ mod elsewhere;
 mod entitled;
 #[path = "github_stories/faults.rs"]
 mod faults;
+#[path = "github_stories/reconciling.rs"]
+mod reconciling;
+#[path = "github_stories/refusals.rs"]
+mod refusals;
 #[path = "github_stories/ways.rs"]
 mod ways;
 #[path = "github_stories/world.rs"]

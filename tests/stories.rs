@@ -65,7 +65,7 @@ fn medium_risk_waits_for_a_reviewer() {
         "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
     );
     has(&asked, "\n  stop_loss_pct: 3.0 → 4\n");
-    has(&asked, "Asked: alice, bob, carol.");
+    has(&asked, "Who may give it: alice, bob, carol.");
     assert_eq!(stage.log().len(), 1, "nothing is merged while it waits");
     stage
         .countersign(&[
@@ -252,7 +252,7 @@ fn what_nobody_decides_is_escalated_and_then_expires() {
     stage.run();
     let late = stage.report(1);
     let said = "It has waited too long for its reviewers, so the admins are asked too.";
-    let still = "Still needed: 1 approval by a reviewer. Asked: alice, bob, carol.";
+    let still = "Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.";
     has(&late, &format!("{said} {still}"));
     has(
         &stage.countersign(&["show", "1"]).succeeds().stdout,

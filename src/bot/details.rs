@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::report;
 use crate::domain::documents::{Role, Status};
-use crate::forge::{Ask, Report};
+use crate::forge::{Ask, CommentText, Report};
 use crate::gate::eligibility::shown;
 use crate::gate::needs;
 use crate::gate::verdict::{Ruling, Verdict};
@@ -50,18 +50,23 @@ pub fn comment(
     (what, case): (&str, &str),
     ruling: &Ruling,
     rules: &Rules,
-) -> Option<String> {
+) -> Option<Box<CommentText>> {
     let wait = match &ruling.verdict {
         Verdict::Wait(wait) => wait,
         Verdict::Approve(Status::AutoApproved)
         | Verdict::Reject(_)
         | Verdict::Withdraw
-        | Verdict::Expire => return Some(format!("**{}**\n\n{}", report.title, report.body)),
+        | Verdict::Expire => {
+            return Some(Box::new(CommentText {
+                lead: format!("**{}**", report.title),
+                rest: format!("\n\n{}", report.body),
+            }));
+        }
         Verdict::Approve(_) => return None,
     };
     let needed = needs::approvals(ruling.required, ruling.required.approvals);
-    let mut text = format!("**{what}** needs {needed}.");
-    text.push_str(&report::whom(ruling, rules));
+    let lead = format!("**{what}** needs {needed}.");
+    let mut text = report::unasked_teams(rules);
     if let Some(late) = ruling.escalation() {
         let _ = write!(text, " {late}");
     }
@@ -85,5 +90,5 @@ pub fn comment(
             "- {who} requested changes: it waits until they approve"
         );
     }
-    Some(text)
+    Some(Box::new(CommentText { lead, rest: text }))
 }

@@ -38,7 +38,7 @@ use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
 use decide::{Answer, Evaluator, Waiting};
 
-pub use error::BotError;
+pub use error::{BotError, UntoldRun};
 pub use hearing::{Hearing, Pending, find_objection, hear};
 pub use preview::Preview;
 pub use records::{NewFeedback, NewOutcome};
@@ -165,7 +165,11 @@ impl Bot {
                 tracing::warn!("{error}; the repository only becomes slower until that works")
             }
         }
-        Ok(summary)
+        let untold = self.forge.end_run();
+        if untold.is_empty() {
+            return Ok(summary);
+        }
+        Err(BotError::Untold(Box::new(UntoldRun { summary, untold })))
     }
 
     /// Stops everything before anything is merged or executed, if somebody asks for that on any of

@@ -355,14 +355,21 @@ pub(super) fn unheard(body: &mut String, ruling: &Ruling) {
     }
 }
 
-/// Who may give it, and whom it was not possible to ask.
+/// Who may give it, and which teams nobody knows the members of.
 pub(super) fn whom(ruling: &Ruling, rules: &Rules) -> String {
     let people = ruling.may_approve().take(MOST_LINES);
     let people: Vec<&str> = people.map(PersonName::as_str).collect();
     let mut text = match people.as_slice() {
         [] => String::new(),
-        names => format!(" Asked: {}.", names.join(", ")),
+        names => format!(" Who may give it: {}.", names.join(", ")),
     };
+    text.push_str(&unasked_teams(rules));
+    text
+}
+
+/// The teams that nobody knows the members of, and why.
+pub(super) fn unasked_teams(rules: &Rules) -> String {
+    let mut text = String::new();
     for (team, reason) in rules.people.missed() {
         let _ = write!(
             text,

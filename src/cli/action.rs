@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::Options;
 use super::place::Place;
-use super::run::{as_json, lines, pass, totals};
+use super::run::{pass, print, show, totals};
 use super::{Answer, Result, failure, output};
 use crate::bot::Summary;
 use crate::forge::github::webhook::{self, WebhookEvent};
@@ -48,19 +48,23 @@ impl Action {
     fn work(&self, options: &Options) -> Result {
         let event = self.read_event()?;
         let place = place(options)?;
+        let before = kept(&place);
         if let (Place::Github(forge), Some(event)) = (&place, event) {
             forge.on_event(event);
         }
         let mut bot = options.hiring().bot(&place)?;
-        let summary = pass(&mut bot)?;
-        if let Some(path) = named("GITHUB_STEP_SUMMARY") {
-            tell_job(Path::new(&path), &summary)?;
+        let passed = pass(&mut bot);
+        if let Some(path) = named("GITHUB_OUTPUT") {
+            // The next job finds it in the cache, if it is worth an entry there.
+            let changed = kept(&place) != before;
+            append(Path::new(&path), &format!("changed={changed}\n"))?;
         }
-        if options.is_json() {
-            output::json(&as_json(&summary))?;
-        } else {
-            output::text(&format!("{}{}\n", lines(&summary), totals(&summary)))?;
-        }
+        show(passed, |summary| {
+            if let Some(path) = named("GITHUB_STEP_SUMMARY") {
+                tell_job(Path::new(&path), summary)?;
+            }
+            print(options, summary)
+        })?;
         Ok(Answer::Done)
     }
 
@@ -136,9 +140,21 @@ fn tell_job(path: &Path, summary: &Summary) -> Result<()> {
     for (id, outcome) in &summary.executed {
         text.push_str(&format!("- `{id}` executed: {outcome}\n"));
     }
+    append(path, &text)
+}
+
+fn append(path: &Path, text: &str) -> Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(text.as_bytes())?;
     Ok(())
+}
+
+/// What the next job would find of this one.
+fn kept(place: &Place) -> Option<String> {
+    match place {
+        Place::Github(forge) => Some(forge.kept()),
+        Place::Local(_) => None,
+    }
 }
 
 #[cfg(test)]

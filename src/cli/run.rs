@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::options::Options;
 use super::{Answer, Result, output, watch};
-use crate::bot::{Bot, Handled, Summary};
+use crate::bot::{Bot, BotError, Handled, Summary};
 
 /// Work off all open pull requests, and repair what a crash left
 ///
@@ -30,13 +30,39 @@ impl Run {
         if self.watch {
             return watch::watch(options, bot, std::time::Duration::from_secs(self.interval));
         }
-        let summary = pass(&mut bot)?;
-        if options.is_json() {
-            output::json(&as_json(&summary))?;
-        } else {
-            output::text(&format!("{}{}\n", lines(&summary), totals(&summary)))?;
-        }
+        show(pass(&mut bot), |summary| print(options, summary))?;
         Ok(Answer::Done)
+    }
+}
+
+/// Prints what a pass did.
+///
+/// # Errors
+/// When it cannot be printed.
+pub fn print(options: &Options, summary: &Summary) -> Result<()> {
+    if options.is_json() {
+        output::json(&as_json(summary))?;
+    } else {
+        output::text(&format!("{}{}\n", lines(summary), totals(summary)))?;
+    }
+    Ok(())
+}
+
+/// Shows what a pass did, also when not everybody could be told of it; that is said after it.
+///
+/// # Errors
+/// When the pass failed in any way, or what it did cannot be shown.
+pub fn show(
+    passed: std::result::Result<Summary, BotError>,
+    show: impl FnOnce(&Summary) -> Result<()>,
+) -> Result<()> {
+    match passed {
+        Ok(summary) => show(&summary),
+        Err(BotError::Untold(run)) => {
+            show(&run.summary)?;
+            Err(BotError::Untold(run).into())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -44,7 +70,7 @@ impl Run {
 ///
 /// # Errors
 /// When the repository or the forge fails.
-pub fn pass(bot: &mut Bot) -> Result<Summary> {
+pub fn pass(bot: &mut Bot) -> std::result::Result<Summary, BotError> {
     let bar = ProgressBar::no_length();
     if let Ok(style) =
         ProgressStyle::with_template("{bar:40} {pos}/{len} pull requests, {eta} left")
@@ -56,7 +82,7 @@ pub fn pass(bot: &mut Bot) -> Result<Summary> {
         bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
     });
     bar.finish_and_clear();
-    Ok(result?)
+    result
 }
 
 /// What is new, a line each.

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::place::Place;
 use super::run::{as_json, has_news, lines, pass};
 use super::{Answer, Result, failure, output};
-use crate::bot::{Bot, Summary};
+use crate::bot::{Bot, BotError, Summary};
 use crate::server::signalled;
 
 /// After a failure it waits twice as long as before, but never longer than this.
@@ -38,7 +38,10 @@ pub fn watch(options: &Options, mut bot: Bot, interval: Duration) -> Result {
                 wait = interval;
             }
             Err(error) => {
-                failure::report(&error);
+                if let BotError::Untold(run) = &error {
+                    tell(options, &run.summary)?;
+                }
+                failure::report(&error.into());
                 output::note(&format!("trying again in {} s", wait.as_secs()));
             }
         }

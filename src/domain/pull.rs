@@ -1,13 +1,14 @@
 //! A pull request, as every forge can show it.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::documents::AccountRecord;
 use super::ids::{PullNumber, Sha};
 use super::review::{Comment, Review};
 
 /// A pull request and everything that people said on it, as it stands now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pull {
     /// Its number on the forge.
     pub number: PullNumber,
@@ -34,7 +35,7 @@ pub struct Pull {
 }
 
 /// Whether a pull request is still to be decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PullState {
     /// Still to be decided.
     Open,

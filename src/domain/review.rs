@@ -10,7 +10,7 @@ use super::documents::AccountRecord;
 use super::ids::Sha;
 
 /// A review as the forge holds it now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// Its id on the forge.
     pub id: String,
@@ -47,7 +47,7 @@ pub enum Opinion {
 }
 
 /// A comment on a pull request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comment {
     /// Its id on the forge.
     pub id: String,

@@ -39,7 +39,8 @@ pub trait Forge: Send {
     ) -> Result<Option<Pull>, ForgeError>;
 
     /// Stores the objects, moves `main` from `base` to `tip` if it is still at `base`, and only then
-    /// carries out the conclusions. With `tip == base` only the conclusions are (again) carried out.
+    /// carries out the conclusions. With `tip == base` only the conclusions are (again) carried out. One of
+    /// them that fails keeps back no other: see [`Forge::end_run`].
     ///
     /// # Errors
     /// When something fails; what was published stays published, and the rest is done by the next run.
@@ -49,16 +50,22 @@ pub trait Forge: Send {
         publication: Publication,
     ) -> Result<Published, ForgeError>;
 
-    /// Tells the people of open pull requests what the bot thinks of them.
+    /// Tells the people of open pull requests what the bot thinks of them. One that fails keeps back no
+    /// other: see [`Forge::end_run`].
     ///
     /// # Errors
-    /// When the forge cannot be told.
+    /// When nobody can be told.
     fn report(
         &mut self,
         repo: &Repository,
         reports: Vec<(PullNumber, Report)>,
         now: DateTime<Utc>,
     ) -> Result<(), ForgeError>;
+
+    /// A run has ended: gives the pull requests that could not be told everything in it. The next run tells them.
+    fn end_run(&mut self) -> Vec<Untold> {
+        Vec::new()
+    }
 
     /// Who is in a team, as `ORGANISATION/SLUG`; nobody where the forge knows no teams.
     ///
@@ -76,6 +83,17 @@ pub trait Forge: Send {
     fn start_workflow(&mut self, _order: &WorkflowOrder) -> Result<(), ForgeError> {
         Err(ForgeError::NoWorkflows)
     }
+}
+
+/// A pull request whose people could not be told everything.
+#[derive(Debug, thiserror::Error)]
+#[error("{number}: {error}")]
+pub struct Untold {
+    /// Which.
+    pub number: PullNumber,
+    /// Why not.
+    #[source]
+    pub error: ForgeError,
 }
 
 /// A workflow to start.
@@ -149,9 +167,25 @@ pub struct Details {
     /// Whose approval is still needed.
     pub ask: Option<Ask>,
     /// What is worth a comment; none for what needs nobody.
-    pub comment: Option<String>,
+    pub comment: Option<Box<CommentText>>,
     /// What is wrong with its files.
     pub problems: Vec<Problem>,
+}
+
+/// A comment. Between its two parts the forge says whom it has asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentText {
+    /// What is needed.
+    pub lead: String,
+    /// Everything else.
+    pub rest: String,
+}
+
+impl CommentText {
+    /// The whole, with what the forge has to say about whom it has asked.
+    pub fn text(&self, asked: &str) -> String {
+        format!("{}{asked}{}", self.lead, self.rest)
+    }
 }
 
 /// Whose approval is asked for.

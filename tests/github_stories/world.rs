@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::bot::{Bot, BotError, NewOutcome, Summary};
-use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, webhook};
+use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, Timer, webhook};
 
 use crate::github_double::{APP_ID, GithubStage, REPO};
 use crate::support::Stage;
@@ -17,6 +17,8 @@ pub struct Duty {
     pub forge: GithubForge,
     bot: Bot,
     auth: Auth,
+    /// The time that limits are kept by, if not the machine's own.
+    timer: Option<Arc<dyn Timer>>,
     clones: u32,
     clock: Arc<AtomicI64>,
 }
@@ -36,18 +38,37 @@ impl Duty {
 
     /// Another way to sign in, and changes of the example before it is taken over.
     pub fn with(auth: impl Fn(&GithubStage) -> Auth, prepare: impl Fn(&Stage)) -> Self {
+        Self::made(None::<fn(&GithubStage) -> Arc<dyn Timer>>, auth, prepare)
+    }
+
+    /// The same, with a time of its own for the limits that GitHub sets.
+    pub fn by(
+        timer: impl Fn(&GithubStage) -> Arc<dyn Timer>,
+        auth: impl Fn(&GithubStage) -> Auth,
+        prepare: impl Fn(&Stage),
+    ) -> Self {
+        Self::made(Some(timer), auth, prepare)
+    }
+
+    fn made(
+        timer: Option<impl Fn(&GithubStage) -> Arc<dyn Timer>>,
+        auth: impl Fn(&GithubStage) -> Auth,
+        prepare: impl Fn(&Stage),
+    ) -> Self {
         let (github, example) = (GithubStage::new(), Stage::example());
         prepare(&example);
         github.starts_as(&example.repo);
         let auth = auth(&github);
         let clock = Arc::new(AtomicI64::new(github.now().timestamp()));
-        let (forge, bot) = hire(&github, &auth, 0, &clock);
+        let timer = timer.map(|timer| timer(&github));
+        let (forge, bot) = hire(forge(&github, &auth, timer.as_ref(), 0), &clock);
         let mut duty = Self {
             github,
             example,
             forge,
             bot,
             auth,
+            timer,
             clones: 0,
             clock,
         };
@@ -62,13 +83,13 @@ impl Duty {
         if !keeps_clone {
             self.clones += 1;
         }
-        (self.forge, self.bot) = hire(&self.github, &self.auth, self.clones, &self.clock);
+        (self.forge, self.bot) = hire(self.another_forge(self.clones), &self.clock);
         self.github.forget_webhooks();
     }
 
     /// Another forge on a connection of its own.
     pub fn another_forge(&self, clone: u32) -> GithubForge {
-        forge(&self.github, &self.auth, clone)
+        forge(&self.github, &self.auth, self.timer.as_ref(), clone)
     }
 
     pub fn tries_to_run(&mut self) -> Result<Summary, BotError> {
@@ -153,8 +174,17 @@ impl Duty {
     }
 }
 
-fn forge(github: &GithubStage, auth: &Auth, clone: u32) -> GithubForge {
-    let connection = Arc::new(Connection::new(github.url(), auth.clone()).unwrap());
+fn forge(
+    github: &GithubStage,
+    auth: &Auth,
+    timer: Option<&Arc<dyn Timer>>,
+    clone: u32,
+) -> GithubForge {
+    let connection = match timer {
+        Some(timer) => Connection::with_timer(github.url(), auth.clone(), Arc::clone(timer)),
+        None => Connection::new(github.url(), auth.clone()),
+    };
+    let connection = Arc::new(connection.unwrap());
     let config = GithubConfig {
         repository: REPO.to_owned(),
         clone_path: github.folder().join(format!("clone-{clone}.git")),
@@ -163,13 +193,7 @@ fn forge(github: &GithubStage, auth: &Auth, clone: u32) -> GithubForge {
     GithubForge::new(connection, config).unwrap()
 }
 
-fn hire(
-    github: &GithubStage,
-    auth: &Auth,
-    clone: u32,
-    clock: &Arc<AtomicI64>,
-) -> (GithubForge, Bot) {
-    let forge = forge(github, auth, clone);
+fn hire(forge: GithubForge, clock: &Arc<AtomicI64>) -> (GithubForge, Bot) {
     let repo = forge.open_clone().unwrap();
     let clock = Arc::clone(clock);
     let now = move || -> DateTime<Utc> {

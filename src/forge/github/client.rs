@@ -15,7 +15,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::connection::{Connection, lock, words};
+use super::desk::We;
 use super::error::ApiError;
+use super::pace::Effect;
+use super::wire::WireApp;
 use crate::git::Credentials;
 
 /// The longest time that a run waits because GitHub says so; beyond it the run ends and says until when.
@@ -49,6 +52,15 @@ impl Method {
             Self::Delete => "DELETE",
         }
     }
+
+    /// What GitHub counts a request as.
+    fn effect(self, path: &str) -> Effect {
+        match self {
+            Self::Get => Effect::Read,
+            _ if path.contains("/check-runs") || path.contains("/statuses/") => Effect::Check,
+            _ => Effect::Content,
+        }
+    }
 }
 
 /// The API of one repository.
@@ -73,11 +85,26 @@ struct Refusal {
     status: u16,
     message: String,
     wait: Option<DateTime<Utc>>,
+    /// Where it is instead.
+    location: Option<String>,
+}
+
+/// What is sent, and on whose account.
+struct Request<'r> {
+    method: Method,
+    path: &'r str,
+    body: Option<&'r Value>,
+    installation: Option<u64>,
 }
 
 #[derive(Deserialize)]
 struct WireId {
     id: u64,
+}
+
+#[derive(Deserialize)]
+struct WireName {
+    full_name: String,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +131,22 @@ impl Client {
     /// Whether we act as an App.
     pub(super) fn is_app(&self) -> bool {
         self.connection.is_app()
+    }
+
+    /// Whether our token shows the teams of the organisation.
+    pub(super) fn sees_teams(&self) -> bool {
+        self.connection.sees_teams()
+    }
+
+    /// Our account; a person's token is asked once whose it is.
+    pub(super) fn we(&self) -> Result<We> {
+        let we = self.connection.we();
+        if we != We::Person(None) {
+            return Ok(we);
+        }
+        let WireId { id } = self.read("/user")?;
+        self.connection.learn_account(id);
+        Ok(self.connection.we())
     }
 
     /// The installation that a webhook names saves asking for it.
@@ -171,7 +214,13 @@ impl Client {
 
     async fn call_as_app(&self, method: Method, path: &str) -> Result<Answer> {
         let itself = || async { Ok((self.connection.app().clone(), None)) };
-        self.try_to(method, path, None, |_| itself()).await
+        let request = Request {
+            method,
+            path,
+            body: None,
+            installation: None,
+        };
+        self.try_to(&request, |_| itself()).await
     }
 
     /// Writes, once.
@@ -216,7 +265,13 @@ impl Client {
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
         let installation = self.installation().await?;
-        self.try_to(method, path, body, |refused| async move {
+        let request = Request {
+            method,
+            path,
+            body,
+            installation,
+        };
+        self.try_to(&request, |refused| async move {
             let (crab, secret) = self
                 .connection
                 .client(installation, refused.as_ref())
@@ -229,30 +284,27 @@ impl Client {
     /// Sends until there is an answer, as often as is harmless.
     async fn try_to<F>(
         &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
+        request: &Request<'_>,
         sign: impl Fn(Option<SecretString>) -> F,
     ) -> Result<Answer>
     where
         F: Future<Output = Result<(Octocrab, Option<SecretString>)>>,
     {
-        let request = || format!("{} {path}", method.as_str());
+        let method = request.method;
+        let shown = || format!("{} {}", method.as_str(), request.path);
         let mut refused = None;
         let mut tries = 0;
         loop {
             tries += 1;
-            if let Some(until) = self.connection.find_quiet(Utc::now()) {
-                wait_until(until).await?;
-            }
+            self.wait_for_turn(request).await?;
             let (crab, secret) = sign(refused.clone()).await?;
             self.calls.fetch_add(1, Ordering::Relaxed);
             let again = method == Method::Get && tries < MOST_TRIES;
-            match send(&crab, method, path, body).await {
-                Err(_) if again => pause(tries).await,
+            match send(&crab, request, self.connection.timer().now()).await {
+                Err(_) if again => self.pause(tries).await,
                 Err(reason) => {
                     return Err(ApiError::Unreachable {
-                        request: request(),
+                        request: shown(),
                         reason,
                     });
                 }
@@ -264,7 +316,7 @@ impl Client {
                 }
                 Ok(Err(refusal)) => {
                     if let Some(until) = refusal.wait {
-                        self.connection.keep_quiet(until);
+                        self.connection.keep_quiet(request.installation, until);
                         if tries < MOST_TRIES {
                             continue;
                         }
@@ -274,10 +326,16 @@ impl Client {
                     if is_stale && self.connection.is_app() {
                         refused = secret;
                     } else if refusal.status >= 500 && again {
-                        pause(tries).await;
+                        self.pause(tries).await;
+                    } else if matches!(refusal.status, 301 | 302 | 307 | 308) {
+                        let to = self.find_new_name(request, refusal.location).await;
+                        return Err(ApiError::Moved {
+                            repository: self.repository.clone(),
+                            to,
+                        });
                     } else {
                         return Err(ApiError::Status {
-                            request: request(),
+                            request: shown(),
                             status: refusal.status,
                             message: refusal.message,
                         });
@@ -285,6 +343,68 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Waits until this request may be sent.
+    async fn wait_for_turn(&self, request: &Request<'_>) -> Result<()> {
+        let effect = request.method.effect(request.path);
+        while let Err(until) = self.connection.admit(request.installation, effect) {
+            let wait = until - self.connection.timer().now();
+            if wait > LONGEST_WAIT {
+                return Err(ApiError::Limited { until });
+            }
+            if let Ok(wait) = wait.to_std() {
+                tracing::info!("waiting {} s, as GitHub asks", wait.as_secs());
+                self.connection.timer().sleep(wait).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, tries: u32) {
+        let wait = Duration::from_millis(250 * u64::from(tries));
+        self.connection.timer().sleep(wait).await;
+    }
+
+    /// What a repository is called that GitHub redirects us to: it does so by number.
+    async fn find_new_name(
+        &self,
+        request: &Request<'_>,
+        location: Option<String>,
+    ) -> Option<String> {
+        let path = self.relative(&location?);
+        let number = path.strip_prefix("/repositories/")?;
+        let number: u64 = number.split(['/', '?']).next()?.parse().ok()?;
+        let mut installation = request.installation;
+        if self.connection.is_app() && installation.is_none() {
+            let path = format!("/repositories/{number}/installation");
+            let found: WireId = self.read_once(self.connection.app(), &path).await?;
+            installation = Some(found.id);
+        }
+        let signed = self.connection.client(installation, None).await;
+        let path = format!("/repositories/{number}");
+        let found: WireName = self.read_once(&signed.ok()?.0, &path).await?;
+        Some(found.full_name)
+    }
+
+    /// Reads something that is only good to know.
+    async fn read_once<T: DeserializeOwned>(&self, crab: &Octocrab, path: &str) -> Option<T> {
+        let request = Request {
+            method: Method::Get,
+            path,
+            body: None,
+            installation: None,
+        };
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        match send(crab, &request, self.connection.timer().now()).await {
+            Ok(Ok(answer)) => parse(path, &answer.body).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether something was made through this App of ours.
+    pub(super) fn is_own_app(&self, app: Option<&WireApp>) -> bool {
+        self.connection.is_own_app(app)
     }
 
     /// A link as a path below the API's address: to any other host our token would not be sent, and
@@ -321,30 +441,14 @@ impl Credentials for Client {
     }
 }
 
-async fn pause(tries: u32) {
-    tokio::time::sleep(Duration::from_millis(250 * u64::from(tries))).await;
-}
-
-async fn wait_until(until: DateTime<Utc>) -> Result<()> {
-    let wait = until - Utc::now();
-    if wait > LONGEST_WAIT {
-        return Err(ApiError::Limited { until });
-    }
-    if let Ok(wait) = wait.to_std() {
-        tracing::info!("GitHub asks to wait {} s", wait.as_secs());
-        tokio::time::sleep(wait).await;
-    }
-    Ok(())
-}
-
 /// Sends once. The outer error says that nobody answered.
 async fn send(
     crab: &Octocrab,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
+    request: &Request<'_>,
+    now: DateTime<Utc>,
 ) -> std::result::Result<std::result::Result<Answer, Refusal>, String> {
-    let sent = match method {
+    let Request { path, body, .. } = *request;
+    let sent = match request.method {
         Method::Get => crab._get(path).await,
         Method::Post => crab._post(path, body).await,
         Method::Patch => crab._patch(path, body).await,
@@ -362,6 +466,7 @@ async fn send(
         header("x-ratelimit-remaining"),
         header("x-ratelimit-reset"),
     );
+    let location = header("location");
     let body = crab
         .body_to_string(response)
         .await
@@ -372,7 +477,7 @@ async fn send(
     let message = message_of(&body);
     let is_limit = matches!(status, 403 | 429);
     let wait = if is_limit {
-        limit(retry_after, remaining, reset, &message)
+        limit(retry_after, remaining, reset, &message, now)
     } else {
         None
     };
@@ -380,6 +485,7 @@ async fn send(
         status,
         message,
         wait,
+        location,
     }))
 }
 
@@ -389,17 +495,18 @@ fn limit(
     remaining: Option<String>,
     reset: Option<String>,
     message: &str,
+    now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     let number = |text: Option<String>| text.and_then(|text| text.trim().parse::<i64>().ok());
     if let Some(seconds) = number(retry_after) {
-        return Some(Utc::now() + TimeDelta::seconds(seconds.clamp(0, 86_400)));
+        return Some(now + TimeDelta::seconds(seconds.clamp(0, 86_400)));
     }
     if number(remaining) == Some(0) {
         return DateTime::from_timestamp(number(reset)?, 0);
     }
     let message = message.to_ascii_lowercase();
     let is_abuse = message.contains("secondary rate limit") || message.contains("abuse detection");
-    is_abuse.then(|| Utc::now() + LONGEST_WAIT)
+    is_abuse.then(|| now + LONGEST_WAIT)
 }
 
 fn message_of(body: &str) -> String {
@@ -453,18 +560,29 @@ mod tests {
 
     #[test]
     fn a_limit_is_told_from_a_refusal() {
+        let now = Utc::now();
         let some = |text: &str| Some(text.to_owned());
-        assert!(limit(some("2"), None, None, "").is_some());
-        assert!(limit(None, some("0"), some("4102444800"), "").is_some());
+        assert!(limit(some("2"), None, None, "", now).is_some());
+        assert!(limit(None, some("0"), some("4102444800"), "", now).is_some());
         assert!(
             limit(
                 None,
                 some("12"),
                 None,
-                "Resource not accessible by integration"
+                "Resource not accessible by integration",
+                now,
             )
             .is_none()
         );
-        assert!(limit(None, None, None, "You have exceeded a secondary rate limit").is_some());
+        assert!(
+            limit(
+                None,
+                None,
+                None,
+                "You have exceeded a secondary rate limit",
+                now
+            )
+            .is_some()
+        );
     }
 }

@@ -16,30 +16,24 @@ impl GithubForge {
             .collect()
     }
 
-    /// Ends pull requests on GitHub. Everything is tried; what fails is owed. `known` is what was known of
-    /// them before they were merged: by now their webhooks may have taken them from the desk.
-    pub(super) fn conclude(&self, conclusions: Vec<Conclusion>, known: &[Held]) -> Result<()> {
-        let mut first = Ok(());
+    /// Ends pull requests on GitHub. Everything is tried; what fails is owed, and said at the end of the run.
+    /// `known` is what was known of them before they were merged: by now their webhooks may have taken them
+    /// from the desk.
+    pub(super) fn conclude(&self, conclusions: Vec<Conclusion>, known: &[Held]) {
         for conclusion in conclusions {
-            let before = known
-                .iter()
-                .find(|held| held.pull.number == conclusion.number);
-            let done = self.conclude_one(&conclusion, before);
+            let number = conclusion.number;
+            let before = known.iter().find(|held| held.pull.number == number);
+            let Err(error) = self.conclude_one(&conclusion, before) else {
+                self.desk().end(number);
+                continue;
+            };
+            self.note_untold(number, error);
             let mut desk = self.desk();
-            match done {
-                Ok(()) => desk.end(conclusion.number),
-                Err(error) => {
-                    if let Some(held) = desk.pulls.get_mut(&conclusion.number) {
-                        held.pull.state = PullState::Done;
-                    }
-                    desk.owed.push(conclusion);
-                    if first.is_ok() {
-                        first = Err(error);
-                    }
-                }
+            if let Some(held) = desk.pulls.get_mut(&number) {
+                held.pull.state = PullState::Done;
             }
+            desk.owed.push(conclusion);
         }
-        first
     }
 
     fn conclude_one(&self, conclusion: &Conclusion, before: Option<&Held>) -> Result<()> {
@@ -55,7 +49,8 @@ impl GithubForge {
         let told = self.room.teller.tell(client, &mut held, report);
         self.keep_said(&held);
         told?;
-        if !conclusion.status.is_approval() && held.pull.state == PullState::Open {
+        let is_left_open = !conclusion.status.is_approval() || held.is_overlooked;
+        if is_left_open && held.pull.state == PullState::Open {
             let path = client.path(&format!("/pulls/{}", number.0));
             client.write(
                 Method::Patch,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use octocrab::Octocrab;
@@ -15,7 +15,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
+use super::address::api_of_web;
+use super::desk::We;
 use super::error::ApiError;
+use super::pace::{Effect, Limits, SystemTimer, Timer};
+use super::wire::WireApp;
 
 /// Where the API of github.com is. A GitHub Enterprise Server has it at `https://HOST/api/v3`.
 pub const GITHUB_API: &str = "https://api.github.com";
@@ -48,12 +52,15 @@ pub struct Connection {
     who: Who,
     base: String,
     tokens: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<Option<Token>>>>>,
-    quiet_until: Mutex<Option<DateTime<Utc>>>,
+    limits: Mutex<HashMap<Option<u64>, Limits>>,
+    timer: Arc<dyn Timer>,
+    /// The number of the account whose token we use.
+    account: OnceLock<u64>,
 }
 
 #[derive(Debug)]
 enum Who {
-    App,
+    App(u64),
     Token(Octocrab, SecretString),
     Actions(Octocrab, SecretString),
 }
@@ -92,6 +99,14 @@ impl Connection {
     /// # Errors
     /// When the address or the key cannot be read.
     pub fn new(api_url: &str, auth: Auth) -> Result<Self> {
+        Self::with_timer(api_url, auth, Arc::new(SystemTimer))
+    }
+
+    /// The same, with a time of its own for the limits that GitHub sets.
+    ///
+    /// # Errors
+    /// As [`Connection::new`].
+    pub fn with_timer(api_url: &str, auth: Auth, timer: Arc<dyn Timer>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("github")
@@ -99,6 +114,11 @@ impl Connection {
             .build()
             .map_err(|error| ApiError::SignIn(error.to_string()))?;
         let base = api_url.trim_end_matches('/').to_owned();
+        if let Some(api) = api_of_web(&base) {
+            return Err(ApiError::SignIn(format!(
+                "`{base}` is for people, its API is elsewhere: `--api-url {api}`"
+            )));
+        }
         let (plain, who) = {
             let _guard = runtime.enter();
             Self::sign_in(&base, auth)?
@@ -109,7 +129,9 @@ impl Connection {
             who,
             base,
             tokens: Mutex::default(),
-            quiet_until: Mutex::default(),
+            limits: Mutex::default(),
+            timer,
+            account: OnceLock::new(),
         })
     }
 
@@ -129,7 +151,7 @@ impl Connection {
                 })?;
                 (
                     builder.app(AppId(id), key).build().map_err(failed)?,
-                    Who::App,
+                    Who::App(id),
                 )
             }
             Auth::Token(token) => {
@@ -161,17 +183,36 @@ impl Connection {
 
     /// Whether we are an App, with a JWT of our own.
     pub const fn is_app(&self) -> bool {
-        matches!(self.who, Who::App)
-    }
-
-    /// Whether our comments carry a bot's account.
-    pub(super) const fn is_bot(&self) -> bool {
-        !matches!(self.who, Who::Token(..))
+        matches!(self.who, Who::App(_))
     }
 
     /// Whether check runs can be written at all.
     pub(super) const fn may_check(&self) -> bool {
-        self.is_bot()
+        !matches!(self.who, Who::Token(..))
+    }
+
+    /// Whether teams can be seen and asked: a job's token reaches its repository, never the organisation.
+    pub(super) const fn sees_teams(&self) -> bool {
+        !matches!(self.who, Who::Actions(..))
+    }
+
+    /// Our account, as far as it is known without asking.
+    pub(super) fn we(&self) -> We {
+        match self.who {
+            Who::App(id) => We::App(id),
+            Who::Actions(..) => We::Actions,
+            Who::Token(..) => We::Person(self.account.get().copied()),
+        }
+    }
+
+    /// The account whose token we use.
+    pub(super) fn learn_account(&self, id: u64) {
+        self.account.get_or_init(|| id);
+    }
+
+    /// Whether something was made through this App of ours.
+    pub(super) fn is_own_app(&self, app: Option<&WireApp>) -> bool {
+        app.is_some_and(|app| self.we().is_app(app))
     }
 
     /// The client that signs with the App's own key.
@@ -190,8 +231,8 @@ impl Connection {
             (Who::Token(crab, secret) | Who::Actions(crab, secret), _) => {
                 return Ok((crab.clone(), secret.clone()));
             }
-            (Who::App, Some(installation)) => installation,
-            (Who::App, None) => {
+            (Who::App(_), Some(installation)) => installation,
+            (Who::App(_), None) => {
                 return Err(ApiError::SignIn(
                     "the App is not installed on this repository".to_owned(),
                 ));
@@ -251,15 +292,25 @@ impl Connection {
         })
     }
 
-    /// Until when nothing may be asked.
-    pub(super) fn find_quiet(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        lock(&self.quiet_until).filter(|until| *until > now)
+    /// Counts a request of an installation that is sent now; or says when it may be tried again.
+    pub(super) fn admit(
+        &self,
+        installation: Option<u64>,
+        effect: Effect,
+    ) -> std::result::Result<(), DateTime<Utc>> {
+        let now = self.timer.now();
+        let mut limits = lock(&self.limits);
+        limits.entry(installation).or_default().admit(effect, now)
     }
 
-    /// GitHub wants to be left alone until then.
-    pub(super) fn keep_quiet(&self, until: DateTime<Utc>) {
-        let mut quiet = lock(&self.quiet_until);
-        *quiet = Some(quiet.map_or(until, |before| before.max(until)));
+    /// GitHub wants to hear nothing of this installation until then.
+    pub(super) fn keep_quiet(&self, installation: Option<u64>, until: DateTime<Utc>) {
+        let mut limits = lock(&self.limits);
+        limits.entry(installation).or_default().keep_quiet(until);
+    }
+
+    pub(super) fn timer(&self) -> &dyn Timer {
+        self.timer.as_ref()
     }
 }
 

@@ -6,25 +6,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
-use super::MARKER;
+use super::BASE;
+use super::ask::Requested;
+use super::external_id::ExternalId;
 use super::glance::{labels, says_command};
 use super::webhook::{Happened, WebhookEvent};
-use super::wire::{User, WireComment, WirePull, WireReview};
+use super::wire::{User, WireApp, WireComment, WirePull, WireReview};
+use super::words;
 use crate::domain::documents::Role;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
 use crate::forge::Conclusion;
 
-/// The branch that pull requests must be for.
-const BASE: &str = "main";
+/// GitHub's times have no more than seconds, and its clock and ours differ a little.
+const SAME_MOMENT: TimeDelta = TimeDelta::minutes(1);
 /// How many events are kept while the pull requests are being read; beyond it they are read again.
 const MOST_QUEUED: usize = 1_000;
 
 /// Something that we may have said already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) enum Said<T> {
     /// We do not know: it has to be looked up before we say it again.
     #[default]
@@ -39,17 +43,17 @@ pub(super) enum Said<T> {
 pub(super) type Words = (u64, Option<Sha>);
 
 /// A pull request, with what we said on it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) pull: Pull,
     pub(super) is_draft: bool,
     pub(super) changed_at: DateTime<Utc>,
     /// Labels that say a level.
     pub(super) labels: BTreeSet<String>,
-    /// Whom a review was requested from.
+    /// The roles that we asked for a review of this commit.
     pub(super) asked: BTreeSet<Role>,
-    /// Whether somebody is asked already whom this process does not know of.
-    pub(super) is_asked: bool,
+    /// Who is asked for one at the moment, by whomever.
+    pub(super) requested: Requested,
     /// The check run, or the commit status, of the newest commit.
     pub(super) check: Said<Words>,
     pub(super) comment: Said<Words>,
@@ -57,6 +61,10 @@ pub(super) struct Held {
     pub(super) is_whole: bool,
     /// Whether it is merged, and only its check may lack the news.
     pub(super) is_merged: bool,
+    /// Whether GitHub still shows it as open, although its commit is on `main`.
+    pub(super) is_overlooked: bool,
+    /// When it was read as a whole, if it was and not only told by webhooks.
+    pub(super) read_at: Option<DateTime<Utc>>,
 }
 
 /// Everything said on a pull request, as it was read.
@@ -77,6 +85,8 @@ pub(super) struct Heard {
     pub(super) report: Option<String>,
     /// Whether it says how it ended.
     pub(super) is_concluded: bool,
+    /// What we kept in it.
+    pub(super) id: ExternalId,
 }
 
 impl Held {
@@ -104,12 +114,24 @@ impl Held {
             changed_at: wire.updated_at.unwrap_or(wire.created_at),
             labels: labels(wire),
             asked: BTreeSet::new(),
-            is_asked: !wire.requested_teams.is_empty() || !wire.requested_reviewers.is_empty(),
+            requested: Requested::of(wire),
             check: nothing,
             comment: nothing,
             is_whole: is_new,
             is_merged: false,
+            is_overlooked: false,
+            read_at: None,
         }
+    }
+
+    /// Whether this says no more than what is known: nothing has changed since it was read, nor within the
+    /// same moment.
+    pub(super) fn is_known(&self, wire: &WirePull) -> bool {
+        let changed_at = wire.updated_at.unwrap_or(wire.created_at);
+        let is_settled = self
+            .read_at
+            .is_some_and(|read_at| changed_at + SAME_MOMENT < read_at);
+        self.is_whole && changed_at <= self.changed_at && is_settled
     }
 
     /// Takes over what the pull request itself says now, unless that is older than what we know.
@@ -121,6 +143,7 @@ impl Held {
         self.changed_at = changed_at;
         self.is_draft = wire.draft;
         self.labels = labels(wire);
+        self.requested = Requested::of(wire);
         self.pull.branch.clone_from(&wire.head.branch);
         if wire.state == "open" {
             self.pull.state = PullState::Open;
@@ -136,6 +159,7 @@ impl Held {
         self.pull.head = head;
         self.pull.last_report = None;
         self.check = Said::Nothing;
+        self.asked.clear();
     }
 
     /// Whoever pushed to it had a hand in it, also when later commits came.
@@ -169,17 +193,12 @@ impl Held {
             None => reviews.push(review),
         }
         reviews.sort_by_key(|review| (review.at, review.id.parse::<u64>().unwrap_or(u64::MAX)));
-        // Who reviews is no longer among the requested, and was asked all the same.
-        self.is_asked |= !self.asked.is_empty();
     }
 
     /// Whether that may change a decision.
     pub(super) fn hear_comment(&mut self, wire: &WireComment, was_edited: bool, we: We) -> bool {
-        if let Some(words) = we.find_own_words(wire) {
-            if self.comment == Said::Unknown {
-                self.comment = Said::This(words);
-            }
-            return false;
+        if self.is_own_comment(wire, we) {
+            return self.hear_own_comment(wire);
         }
         let mut comment = wire.comment();
         if comment.is_bot {
@@ -203,8 +222,40 @@ impl Held {
         }
     }
 
+    /// By its author and its id; before we know its id, by its author and the mark.
+    fn is_own_comment(&self, wire: &WireComment, we: We) -> bool {
+        match self.comment {
+            Said::This((id, _)) => id == wire.id && we.wrote(wire),
+            Said::Unknown | Said::Nothing => we.find_own_words(wire).is_some(),
+        }
+    }
+
+    /// Whether it has to be put right: somebody else has changed what we wrote.
+    fn hear_own_comment(&mut self, wire: &WireComment) -> bool {
+        let print = words::print_of_comment(wire.body.as_deref().unwrap_or_default());
+        if print.is_some() && matches!(self.comment, Said::This((_, Some(_)))) {
+            return false;
+        }
+        self.comment = Said::This((wire.id, print));
+        if print.is_none() {
+            self.pull.last_report = None;
+        }
+        print.is_none()
+    }
+
     /// Takes in everything that was read.
     pub(super) fn hear_all(&mut self, talk: &Talk, we: We) {
+        if let Some((head, heard)) = &talk.check
+            && *head == self.pull.head
+            && self.check == Said::Unknown
+        {
+            self.check = heard.words.map_or(Said::Nothing, Said::This);
+            self.pull.last_report.clone_from(&heard.report);
+            self.asked.clone_from(&heard.id.asked);
+            if let (Said::Unknown, Some(id)) = (self.comment, heard.id.comment) {
+                self.comment = Said::This((id, None));
+            }
+        }
         for review in &talk.reviews {
             self.hear_review(review, false, None);
         }
@@ -214,22 +265,16 @@ impl Held {
         if self.comment == Said::Unknown {
             self.comment = Said::Nothing;
         }
-        if let Some((head, heard)) = &talk.check
-            && *head == self.pull.head
-            && self.check == Said::Unknown
-        {
-            self.check = heard.words.map_or(Said::Nothing, Said::This);
-            self.pull.last_report.clone_from(&heard.report);
-        }
         self.is_whole = true;
     }
 
     /// What we said since this was copied, kept unless a new commit has come.
     pub(super) fn keep_said(&mut self, told: &Self) {
         self.labels.clone_from(&told.labels);
-        self.asked.clone_from(&told.asked);
+        self.requested.clone_from(&told.requested);
         self.comment = told.comment;
         if self.pull.head == told.pull.head {
+            self.asked.clone_from(&told.asked);
             self.check = told.check;
             self.pull.last_report.clone_from(&told.pull.last_report);
         }
@@ -265,27 +310,60 @@ fn merged(known: &Review, new: Review) -> Review {
     }
 }
 
-/// What our account looks like to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The App that a job's own token acts as; its number differs from server to server.
+const ACTIONS_APP: &str = "github-actions";
+
+/// Our account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) enum We {
-    /// A bot's: an App, or a job in GitHub Actions.
+    /// The bot of the App with this number.
+    App(u64),
+    /// A job in GitHub Actions.
     #[default]
-    Bot,
-    /// A person's, whose token we use.
-    Person,
+    Actions,
+    /// The account of the person whose token we use; none before it was asked for.
+    Person(Option<u64>),
 }
 
 impl We {
-    /// Our own comment, known by its mark and by the kind of account that wrote it.
-    pub(super) fn find_own_words(self, wire: &WireComment) -> Option<Words> {
-        let is_bot = wire.user.as_ref().is_some_and(User::is_bot);
-        if is_bot != (self == Self::Bot) {
-            return None;
+    /// Whether this is the App that we are.
+    pub(super) fn is_app(self, app: &WireApp) -> bool {
+        match self {
+            Self::App(id) => app.id == id,
+            Self::Actions => app.slug == ACTIONS_APP,
+            Self::Person(_) => false,
         }
-        let body = wire.body.as_deref()?;
-        let (mark, _) = body.strip_prefix(MARKER)?.split_once(" -->")?;
-        Some((wire.id, mark.trim().parse().ok()))
     }
+
+    /// Whether we wrote this comment. An App's user may write through it too, under a name of their own.
+    pub(super) fn wrote(self, wire: &WireComment) -> bool {
+        match (self, &wire.user, &wire.app) {
+            (Self::Person(id), Some(user), None) => !user.is_bot() && id == Some(user.id),
+            (_, Some(user), Some(app)) => user.is_bot() && self.is_app(app),
+            _ => false,
+        }
+    }
+
+    /// Our own comment: by its author and its mark, with the fingerprint of its text if that is what we wrote.
+    pub(super) fn find_own_words(self, wire: &WireComment) -> Option<Words> {
+        let body = wire.body.as_deref()?;
+        let is_own = self.wrote(wire) && body.starts_with(super::MARKER);
+        is_own.then(|| (wire.id, words::print_of_comment(body)))
+    }
+}
+
+fn is_own_edit(comment: &WireComment, by: &User, we: We) -> bool {
+    let author = comment.user.as_ref();
+    we.wrote(comment) && author.is_some_and(|author| author.id == by.id)
+}
+
+/// What a look at what changed has found.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It is no longer ours: merged, or for another branch.
+    Gone(PullNumber),
+    /// How it is now.
+    Read(Box<Held>),
 }
 
 /// Every open pull request that we know of.
@@ -302,6 +380,8 @@ pub(super) struct Desk {
     pub(super) owed: Vec<Conclusion>,
     /// Where `main` was last.
     pub(super) main: Option<Sha>,
+    /// Nothing that changed before this is unknown; none before everything was read once.
+    pub(super) seen_until: Option<DateTime<Utc>>,
     pub(super) we: We,
     queue: Vec<WebhookEvent>,
 }
@@ -338,6 +418,31 @@ impl Desk {
         // Closed by hand, and not recorded yet.
         known.retain(|_, held| matches!(held.pull.state, PullState::Closed { .. }));
         self.pulls.append(&mut known);
+        self.hear_queued();
+    }
+
+    /// Takes over those that have changed since we looked last: the others are as they were.
+    pub(super) fn sync_changed(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Gone(number) => {
+                    self.pulls.remove(&number);
+                }
+                Change::Read(mut held) => {
+                    let number = held.pull.number;
+                    self.ended.remove(&number);
+                    if let Some(known) = self.pulls.remove(&number) {
+                        held.inherit(known);
+                    }
+                    self.pulls.insert(number, *held);
+                }
+            }
+        }
+        self.hear_queued();
+    }
+
+    /// Hears what happened while everything was read.
+    fn hear_queued(&mut self) {
         self.is_synced = self.queue.len() < MOST_QUEUED;
         for event in std::mem::take(&mut self.queue) {
             self.apply(event.what);
@@ -367,13 +472,18 @@ impl Desk {
             Happened::Comment {
                 number,
                 comment,
+                by,
                 was_edited,
                 was_deleted,
             } => {
                 let (number, we) = (PullNumber(number), self.we);
                 match self.pulls.get_mut(&number) {
                     Some(held) if was_deleted => held.forget_comment(&comment),
-                    Some(held) => held.hear_comment(&comment, was_edited, we),
+                    Some(held) => {
+                        // Our own edits are no news, whatever GitHub made of the text.
+                        let is_news = held.hear_comment(&comment, was_edited, we);
+                        is_news && !by.is_some_and(|by| is_own_edit(&comment, &by, we))
+                    }
                     None if self.ended.contains(&number)
                         || we.find_own_words(&comment).is_some() =>
                     {
@@ -384,15 +494,14 @@ impl Desk {
             }
             Happened::Push { after, .. } => after.is_none() || after != self.main,
             Happened::CheckAgain { head } => {
-                let mut all = self.pulls.values_mut();
-                match all.find(|held| Some(held.pull.head) == head) {
-                    Some(held) => {
-                        held.check = Said::Nothing;
-                        held.pull.last_report = None;
-                        true
-                    }
-                    None => false,
+                let all = self.pulls.values_mut();
+                let mut is_known = false;
+                for held in all.filter(|held| Some(held.pull.head) == head) {
+                    held.check = Said::Nothing;
+                    held.pull.last_report = None;
+                    is_known = true;
                 }
+                is_known
             }
             Happened::Installation => false,
             Happened::Team => true,
@@ -476,7 +585,9 @@ impl Held {
             self.pull.last_report = known.pull.last_report;
         }
         self.comment = known.comment;
-        self.asked = known.asked;
+        if self.pull.head == known.pull.head {
+            self.asked = known.asked;
+        }
         self.pull.pushers = known.pull.pushers;
     }
 }

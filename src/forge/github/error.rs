@@ -39,6 +39,19 @@ pub enum ApiError {
         /// Why not.
         reason: String,
     },
+    /// The repository was renamed or given to somebody else.
+    #[error(
+        "`{repository}` {}", .to.as_ref().map_or_else(
+            || "has another name now: look it up on GitHub, and serve it under that".to_owned(),
+            |to| format!("is called `{to}` now: name it so, with `--repo {to}`"),
+        )
+    )]
+    Moved {
+        /// What it was called.
+        repository: String,
+        /// What it is called, if GitHub says so.
+        to: Option<String>,
+    },
     /// The App or the token does not work.
     #[error("cannot sign in to GitHub: {0}")]
     SignIn(String),
@@ -58,7 +71,7 @@ impl ApiError {
         match self {
             Self::Unreachable { .. } | Self::Unreadable { .. } => true,
             Self::Status { status, .. } => *status >= 500,
-            Self::Limited { .. } | Self::SignIn(_) => false,
+            Self::Limited { .. } | Self::Moved { .. } | Self::SignIn(_) => false,
         }
     }
 }

@@ -6,17 +6,22 @@
 //! a request for review, and the check run's end).
 
 mod address;
+mod ask;
 mod client;
 mod conclude;
 mod connection;
 mod content;
 mod desk;
 mod error;
+mod external_id;
 mod glance;
 pub mod manifest;
+mod pace;
 mod propose;
 mod read;
+mod reconcile;
 mod scout;
+mod stored;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -35,25 +40,28 @@ use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
-use crate::forge::{Forge, ForgeError, Publication, Published, Report, WorkflowOrder};
-use crate::git::{Credentials, Remote, Repository};
+use crate::forge::{Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder};
+use crate::git::{Credentials, Remote, RemoteError, Repository};
 use crate::ledger::MAIN;
 use address::git_url;
 use client::{Client, Method};
 use connection::lock;
 use content::Content;
-use desk::{Desk, Held, Said, Talk, We};
+use desk::{Desk, Held, Said, Talk};
 use tell::Teller;
 use webhook::{Happened, WebhookEvent};
 
 pub use address::{is_login, is_repository, web_base};
 pub use connection::{Auth, Connection, GITHUB_API};
 pub use error::ApiError;
+pub use pace::Timer;
 pub use propose::NewPull;
 pub use scout::Scout;
 
 /// The name of the check run, and the context of the commit status.
 pub const CHECK_NAME: &str = "countersign";
+/// The branch that pull requests must be for.
+const BASE: &str = "main";
 /// What the labels begin with.
 const LABEL_PREFIX: &str = "risk: ";
 /// What our comment begins with; the fingerprint of its text follows.
@@ -88,6 +96,10 @@ struct Room {
     teller: Teller,
     desk: Mutex<Desk>,
     teams: Mutex<HashMap<String, Known>>,
+    /// Whom something could not be told, and why.
+    untold: Mutex<BTreeMap<PullNumber, ForgeError>>,
+    /// What is written beside the clone of what we know; none before it was looked for.
+    stored: Mutex<Option<String>>,
     clone_path: PathBuf,
 }
 
@@ -111,15 +123,11 @@ impl GithubForge {
                 repository.escape_default()
             ))));
         }
-        let we = if connection.is_bot() {
-            We::Bot
-        } else {
-            We::Person
-        };
+        let we = connection.we();
         let url = config
             .git_url
             .unwrap_or_else(|| git_url(connection.base(), &repository));
-        let teller = Teller::new(connection.may_check(), we);
+        let teller = Teller::new(connection.may_check());
         let client = Arc::new(Client::new(connection, &repository));
         let credentials: Arc<dyn Credentials> = Arc::<Client>::clone(&client);
         let room = Room {
@@ -131,6 +139,8 @@ impl GithubForge {
             teller,
             desk: Mutex::new(Desk::of(we)),
             teams: Mutex::default(),
+            untold: Mutex::default(),
+            stored: Mutex::default(),
             clone_path: config.clone_path,
         };
         Ok(Self {
@@ -159,7 +169,7 @@ impl GithubForge {
         } else {
             Repository::init_bare(path)?
         };
-        let (main, _) = self.room.content.fetch(&repo, &[])?;
+        let (main, _) = self.fetch(&repo, &[])?;
         self.desk().main = main;
         Ok(repo)
     }
@@ -192,6 +202,23 @@ impl GithubForge {
         self.desk().is_synced = false;
     }
 
+    /// Brings `main` and these heads into the clone. Where git says no more than that the repository is
+    /// elsewhere, the API says where.
+    fn fetch(
+        &self,
+        repo: &Repository,
+        pulls: &[PullNumber],
+    ) -> Result<(Option<Sha>, BTreeMap<PullNumber, Sha>)> {
+        let fetched = self.room.content.fetch(repo, pulls);
+        if let Err(ForgeError::Remote(RemoteError::Status { status, .. })) = &fetched
+            && (300..400).contains(status)
+        {
+            let client = &self.room.client;
+            client.read::<serde::de::IgnoredAny>(&client.path(""))?;
+        }
+        fetched
+    }
+
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
         lock(&self.room.desk)
     }
@@ -199,16 +226,10 @@ impl GithubForge {
     /// Reads what events alone did not tell.
     fn catch_up(&self, repo: &Repository, now: DateTime<Utc>) -> Result<()> {
         let client = &self.room.client;
+        self.desk().we = client.we()?;
+        self.restore();
         if !self.desk().is_synced {
-            let recorded = read::recorded(repo, now)?;
-            let read = read::all(client, &recorded, now)?;
-            let mut desk = self.desk();
-            // A late event about one of these says nothing new: to tell its end again would only overwrite it.
-            let ended = recorded.iter().filter(|number| !read.contains_key(number));
-            desk.ended.extend(ended);
-            desk.sync(read);
-            drop(desk);
-            self.leave_what_was_told()?;
+            self.read_lists(repo, now)?;
         }
         let unread: Vec<PullNumber> = self.desk().unread.iter().copied().collect();
         for number in unread {
@@ -231,6 +252,7 @@ impl GithubForge {
             let we = desk.we;
             if let Some(held) = desk.pulls.get_mut(&number) {
                 held.hear_all(&talk, we);
+                held.read_at = Some(now);
             }
         }
         Ok(())
@@ -293,6 +315,11 @@ impl GithubForge {
         Ok(unclear)
     }
 
+    /// Goes on without this one, and has the run say so at its end.
+    fn note_untold(&self, number: PullNumber, error: ForgeError) {
+        lock(&self.room.untold).insert(number, error);
+    }
+
     fn keep_said(&self, told: &Held) {
         if let Some(held) = self.desk().pulls.get_mut(&told.pull.number) {
             held.keep_said(told);
@@ -304,19 +331,17 @@ impl Forge for GithubForge {
     fn open_pulls(&mut self, repo: &Repository, now: DateTime<Utc>) -> Result<Vec<Pull>> {
         let numbers = |desk: &Desk| -> Vec<PullNumber> { desk.pulls.keys().copied().collect() };
         let asked = numbers(&self.desk());
-        let (main, mut heads) = self.room.content.fetch(repo, &asked)?;
+        let (main, mut heads) = self.fetch(repo, &asked)?;
         self.desk().main = main;
         self.catch_up(repo, now)?;
         let mut more = numbers(&self.desk());
         more.retain(|number| !asked.contains(number));
         if !more.is_empty() {
-            heads.append(&mut self.room.content.fetch(repo, &more)?.1);
+            heads.append(&mut self.fetch(repo, &more)?.1);
         }
         let unclear = self.settle_heads(&heads)?;
         let owed = std::mem::take(&mut self.desk().owed);
-        if let Err(error) = self.conclude(owed, &[]) {
-            tracing::warn!("{error}; the next run tells it again");
-        }
+        self.conclude(owed, &[]);
         let desk = self.desk();
         let ready = desk.ready().map(|held| held.pull.clone());
         let mut pulls: Vec<Pull> = ready
@@ -330,11 +355,9 @@ impl Forge for GithubForge {
     }
 
     fn find_pull(&mut self, repo: &Repository, number: PullNumber) -> Result<Option<Pull>> {
-        let (known, we) = {
-            let desk = self.desk();
-            (desk.pulls.get(&number).cloned(), desk.we)
-        };
+        let known = self.desk().pulls.get(&number).cloned();
         let client = &self.room.client;
+        let we = client.we()?;
         let held = known.map_or_else(|| read::one(client, number), |held| Ok(Some(held)))?;
         let Some(mut held) = held else {
             return Ok(None);
@@ -343,10 +366,11 @@ impl Forge for GithubForge {
             held.hear_all(&self.read_talk(&held)?, we);
         }
         let mut pull = held.pull;
-        if pull.state != PullState::Open && read::recorded(repo, Utc::now())?.contains(&number) {
+        if pull.state != PullState::Open && read::recorded(repo, Utc::now())?.contains_key(&number)
+        {
             pull.state = PullState::Done;
         }
-        let shown = self.room.content.fetch(repo, &[number])?.1;
+        let shown = self.fetch(repo, &[number])?.1;
         if shown.get(&number) != Some(&pull.head) {
             tracing::warn!("the head of {number} is not clear yet");
         }
@@ -373,7 +397,7 @@ impl Forge for GithubForge {
             }
             self.desk().main = Some(tip);
         }
-        self.conclude(conclusions, &known)?;
+        self.conclude(conclusions, &known);
         Ok(Published::Done)
     }
 
@@ -383,18 +407,26 @@ impl Forge for GithubForge {
         reports: Vec<(PullNumber, Report)>,
         _now: DateTime<Utc>,
     ) -> Result<()> {
-        let mut first = Ok(());
         for (number, report) in reports {
             let Some(mut held) = self.desk().pulls.get(&number).cloned() else {
                 continue;
             };
             let told = self.room.teller.tell(&self.room.client, &mut held, &report);
             self.keep_said(&held);
-            if first.is_ok() {
-                first = told.map_err(ForgeError::from);
+            if let Err(error) = told {
+                self.note_untold(number, error.into());
             }
         }
-        first
+        Ok(())
+    }
+
+    fn end_run(&mut self) -> Vec<Untold> {
+        self.store();
+        let untold = std::mem::take(&mut *lock(&self.room.untold));
+        let untold = untold.into_iter();
+        untold
+            .map(|(number, error)| Untold { number, error })
+            .collect()
     }
 
     fn team_members(&mut self, team: &str) -> Result<Vec<AccountRecord>> {

@@ -1,15 +1,16 @@
 //! Reads pull requests from the API: all of them when we start and on a timer, single ones when an
 //! event named them and no more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::BASE;
 use super::client::Client;
 use super::desk::{Held, Talk};
 use super::error::ApiError;
 use super::wire::{User, WireComment, WireIssue, WirePull, WireReview};
-use crate::domain::documents::AccountRecord;
+use crate::domain::documents::{AccountRecord, Status};
 use crate::domain::ids::PullNumber;
 use crate::domain::pull::PullState;
 use crate::git::{GitError, Repository};
@@ -21,41 +22,45 @@ const LOOK_BACK: TimeDelta = TimeDelta::days(30);
 const LOOK_BACK_MERGED: TimeDelta = TimeDelta::days(1);
 const MOST_MERGED: usize = 10;
 
+/// What `main` says of the end of a pull request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recorded {
+    pub(super) at: DateTime<Utc>,
+    /// Whether its commit is merged.
+    pub(super) is_approval: bool,
+}
+
 /// Every pull request that is open, and those that were closed by hand and not recorded.
 pub(super) fn all(
     client: &Client,
-    recorded: &BTreeSet<PullNumber>,
+    recorded: &BTreeMap<PullNumber, Recorded>,
     now: DateTime<Utc>,
 ) -> Result<BTreeMap<PullNumber, Held>, ApiError> {
     let mut pulls = BTreeMap::new();
-    let path = client.path("/pulls?state=open&base=main&per_page=100");
+    let path = client.path(&format!("/pulls?state=open&base={BASE}&per_page=100"));
     for wire in client.list::<WirePull>(&path, None, |_| false)? {
         pulls.insert(PullNumber(wire.number), Held::new(&wire, false));
     }
-    let path =
-        client.path("/pulls?state=closed&base=main&sort=updated&direction=desc&per_page=100");
+    let path = client.path(&format!(
+        "/pulls?state=closed&base={BASE}&sort=updated&direction=desc&per_page=100"
+    ));
     let since = now - LOOK_BACK;
     let is_old = |wire: &WirePull| wire.updated_at.is_none_or(|at| at < since);
     let closed = client.list::<WirePull>(&path, None, |all| all.last().is_none_or(is_old))?;
-    let mut merged = 0;
+    let mut count = 0;
     for wire in &closed {
         let number = PullNumber(wire.number);
         match wire.merged_at {
             Some(at)
-                if recorded.contains(&number)
+                if recorded.contains_key(&number)
                     && at > now - LOOK_BACK_MERGED
-                    && merged < MOST_MERGED =>
+                    && count < MOST_MERGED =>
             {
-                merged += 1;
-                let mut held = Held::new(wire, false);
-                // Its check run tells whether its end was told.
-                held.pull.state = PullState::Open;
-                held.is_merged = true;
-                held.is_whole = true;
-                pulls.insert(number, held);
+                count += 1;
+                pulls.insert(number, merged(wire));
             }
             Some(_) => {}
-            None if is_old(wire) || recorded.contains(&number) => {}
+            None if is_old(wire) || recorded.contains_key(&number) => {}
             None => {
                 pulls.insert(number, closed_by_hand(client, wire)?);
             }
@@ -64,13 +69,32 @@ pub(super) fn all(
     Ok(pulls)
 }
 
+/// Every pull request that has changed since, whatever its state and wherever to: the newest first, so that one
+/// page is enough where little has.
+pub(super) fn changed(client: &Client, since: DateTime<Utc>) -> Result<Vec<WirePull>, ApiError> {
+    let path = client.path("/pulls?state=all&sort=updated&direction=desc&per_page=100");
+    let is_older = |wire: &WirePull| wire.updated_at.is_some_and(|at| at < since);
+    let mut pulls = client.list::<WirePull>(&path, None, |all| all.last().is_none_or(is_older))?;
+    pulls.retain(|wire| !is_older(wire));
+    Ok(pulls)
+}
+
+/// One that we merged: its check run tells whether that was told.
+pub(super) fn merged(wire: &WirePull) -> Held {
+    let mut held = Held::new(wire, false);
+    held.pull.state = PullState::Open;
+    held.is_merged = true;
+    held.is_whole = true;
+    held
+}
+
 /// One pull request; none if there is no such, or if it is for another branch.
 pub(super) fn one(client: &Client, number: PullNumber) -> Result<Option<Held>, ApiError> {
     let path = client.path(&format!("/pulls/{}", number.0));
     let Some(wire) = client.find::<WirePull>(&path)? else {
         return Ok(None);
     };
-    if wire.base.branch != "main" {
+    if wire.base.branch != BASE {
         return Ok(None);
     }
     if wire.state == "open" || wire.merged_at.is_some() {
@@ -79,7 +103,7 @@ pub(super) fn one(client: &Client, number: PullNumber) -> Result<Option<Held>, A
     closed_by_hand(client, &wire).map(Some)
 }
 
-fn closed_by_hand(client: &Client, wire: &WirePull) -> Result<Held, ApiError> {
+pub(super) fn closed_by_hand(client: &Client, wire: &WirePull) -> Result<Held, ApiError> {
     let path = client.path(&format!("/issues/{}", wire.number));
     let issue: WireIssue = client.read(&path)?;
     let mut held = Held::new(wire, false);
@@ -119,8 +143,8 @@ pub(super) fn team(client: &Client, team: &str) -> Result<Vec<AccountRecord>, Ap
 pub(super) fn recorded(
     repo: &Repository,
     now: DateTime<Utc>,
-) -> Result<BTreeSet<PullNumber>, GitError> {
-    let mut numbers = BTreeSet::new();
+) -> Result<BTreeMap<PullNumber, Recorded>, GitError> {
+    let mut numbers = BTreeMap::new();
     let Some(main) = repo.find_ref(MAIN)? else {
         return Ok(numbers);
     };
@@ -132,7 +156,15 @@ pub(super) fn recorded(
         let entry = Entry::of(&commit);
         let number = entry.trailers.find("Pull-request");
         let number = number.and_then(|text| text.strip_prefix('#')?.parse().ok());
-        numbers.extend(number.map(PullNumber));
+        let status: Option<Status> = entry
+            .trailers
+            .find("Decision")
+            .and_then(|status| status.parse().ok());
+        let recorded = Recorded {
+            at: commit.committer.time,
+            is_approval: status.is_some_and(Status::is_approval),
+        };
+        numbers.extend(number.map(|number| (PullNumber(number), recorded)));
     }
     Ok(numbers)
 }

@@ -1,37 +1,33 @@
-//! Tells people on GitHub: a check run (or a commit status), a label, a comment, a request for review.
+//! Tells people on GitHub: a request for review, a comment, a check run (or a commit status), a label.
 //!
 //! Each is written only when it says something new, and never twice: a write of which it is not known
 //! whether it was carried out is looked up before it is repeated.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde_json::{Value, json};
 
+use super::ask::{ask, whom};
 use super::client::{Client, Method};
-use super::desk::{Heard, Held, Said, We};
+use super::desk::{Heard, Held, Said, Words};
 use super::error::ApiError;
+use super::external_id::ExternalId;
 use super::wire::{WireCheckRun, WireNumbered, WireStatus};
-use super::{CHECK_NAME, LABEL_PREFIX, MARKER, read, words};
-use crate::domain::ids::{Login, Sha};
+use super::{CHECK_NAME, LABEL_PREFIX, read, words};
+use crate::domain::ids::Sha;
 use crate::domain::level::Level;
-use crate::forge::{Ask, Report, ReportState};
+use crate::forge::{Report, ReportState};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
 /// Tells people.
 #[derive(Debug)]
 pub(super) struct Teller {
-    /// Whether check runs are to be had; a personal token, and an App without that permission, cannot.
-    may_check: AtomicBool,
-    we: We,
+    /// Whether check runs can be had at all: a personal token cannot write them.
+    may_check: bool,
 }
 
 impl Teller {
-    pub(super) const fn new(may_check: bool, we: We) -> Self {
-        Self {
-            may_check: AtomicBool::new(may_check),
-            we,
-        }
+    pub(super) const fn new(may_check: bool) -> Self {
+        Self { may_check }
     }
 
     /// Tells a report. Everything is tried; the first failure is reported.
@@ -40,11 +36,12 @@ impl Teller {
         if held.pull.last_report.as_ref() == Some(&text) {
             return Ok(());
         }
+        // Whoever was asked is named in the comment, and both are kept in the check run.
         let told = [
+            ask(client, held, report.details.ask.as_ref()),
+            comment(client, held, report),
             self.check(client, held, report),
             label(client, held, report.details.level),
-            self.comment(client, held, report),
-            ask(client, held, report.details.ask.as_ref()),
         ];
         told.into_iter().collect::<Result<()>>()?;
         held.pull.last_report = Some(text);
@@ -53,81 +50,103 @@ impl Teller {
 
     /// What our check of this commit says.
     pub(super) fn hear(&self, client: &Client, head: Sha) -> Result<Heard> {
-        if !self.may_check.load(Ordering::Relaxed) {
-            let found = find_status(client, head)?;
-            return Ok(found.map_or_else(Heard::default, |status| words::of_status(&status)));
+        if self.may_check {
+            match find_check(client, head) {
+                Ok(Some(run)) => return Ok(words::of_check_run(&run)),
+                Ok(None) => {}
+                // Without the permission for check runs a status may stand in.
+                Err(error) if error.status() == Some(403) => {}
+                Err(error) => return Err(error),
+            }
+            // The App that may write check runs need not be allowed to read statuses, and has none then.
+            return Ok(Heard::default());
         }
-        let found = find_check(client, head)?;
-        Ok(found.map_or_else(Heard::default, |run| words::of_check_run(&run)))
+        let found = find_status(client, head)?;
+        Ok(found.map_or_else(Heard::default, |status| words::of_status(&status)))
     }
 
+    /// A check run; for this pull request and this time a commit status, where check runs are not permitted.
     fn check(&self, client: &Client, held: &mut Held, report: &Report) -> Result<()> {
-        if self.may_check.load(Ordering::Relaxed) {
-            match check_run(client, held, report) {
-                // The token may not; nothing was written.
-                Err(error) if error.status() == Some(403) => {
+        if !self.may_check {
+            return commit_status(client, held, report);
+        }
+        match check_run(client, held, report) {
+            // Nothing was written.
+            Err(error) if error.status() == Some(403) => {
+                held.check = Said::Nothing;
+                let Err(second) = commit_status(client, held, report) else {
                     tracing::warn!("{error}; a commit status stands in for the check run");
-                    self.may_check.store(false, Ordering::Relaxed);
-                    held.check = Said::Unknown;
-                }
-                other => return other,
+                    return Ok(());
+                };
+                held.check = Said::Nothing;
+                // Of two permissions that are missing, the one that we ask for is named.
+                Err(if second.status() == Some(403) {
+                    error
+                } else {
+                    second
+                })
             }
+            other => other,
         }
-        commit_status(client, held, report)
     }
+}
 
-    /// One comment, kept up to date. What needs nobody gets none.
-    fn comment(&self, client: &Client, held: &mut Held, report: &Report) -> Result<()> {
-        let text = match (&report.details.comment, held.comment, report.state) {
-            (Some(text), ..) => text.clone(),
-            // It says something that is no longer so.
-            (None, Said::This(_), ReportState::Failure) => {
-                format!("**{}**\n\n{}", report.title, report.body)
-            }
-            _ => return Ok(()),
-        };
-        let print = words::print(&text);
-        if held.comment == Said::Unknown {
-            let comments = read::comments(client, held.pull.number)?;
-            let own = comments
-                .iter()
-                .find_map(|comment| self.we.find_own_words(comment));
-            held.comment = own.map_or(Said::Nothing, Said::This);
+/// One comment, kept up to date. What needs nobody gets none.
+fn comment(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
+    let text = match (&report.details.comment, held.comment, report.state) {
+        (Some(comment), ..) => comment.text(&whom(client, held, report.details.ask.as_ref())),
+        // It says something that is no longer so.
+        (None, Said::This(_), ReportState::Failure) => {
+            format!("**{}**\n\n{}", report.title, report.body)
         }
-        let body = json!({ "body": format!("{MARKER}{print} -->\n{}", words::cut(&text)) });
-        match held.comment {
-            Said::This((_, Some(before))) if before == print => Ok(()),
-            Said::This((id, _)) => {
-                let path = client.path(&format!("/issues/comments/{id}"));
-                match client.write(Method::Patch, &path, &body) {
-                    Ok(_) => held.comment = Said::This((id, Some(print))),
-                    // Somebody removed it: they want no comment.
-                    Err(error) if error.status() == Some(404) => {}
-                    Err(error) => return Err(error),
-                }
-                Ok(())
+        _ => return Ok(()),
+    };
+    if held.comment == Said::Unknown {
+        let comments = read::comments(client, held.pull.number)?;
+        let we = client.we()?;
+        let own = comments
+            .iter()
+            .find_map(|comment| we.find_own_words(comment));
+        held.comment = own.map_or(Said::Nothing, Said::This);
+    }
+    let body = words::comment(&text);
+    let print = words::print_of_comment(&body);
+    let body = json!({ "body": body });
+    match held.comment {
+        Said::This((_, before)) if before == print => Ok(()),
+        Said::This((id, _)) => {
+            let path = client.path(&format!("/issues/comments/{id}"));
+            match client.write(Method::Patch, &path, &body) {
+                Ok(_) => held.comment = Said::This((id, print)),
+                // Somebody removed it: they want no comment.
+                Err(error) if error.status() == Some(404) => {}
+                Err(error) => return Err(error),
             }
-            Said::Nothing | Said::Unknown => {
-                let path = client.path(&format!("/issues/{}/comments", held.pull.number.0));
-                let sent = client.write(Method::Post, &path, &body);
-                held.comment = note(&sent, print);
-                sent.map(|_| ())
-            }
+            Ok(())
+        }
+        Said::Nothing | Said::Unknown => {
+            let path = client.path(&format!("/issues/{}/comments", held.pull.number.0));
+            let sent = client.write(Method::Post, &path, &body);
+            held.comment = note(&sent, print);
+            sent.map(|_| ())
         }
     }
 }
 
 /// What we know after a write: its id, or nothing certain.
-fn note(sent: &Result<Value>, print: Sha) -> Said<(u64, Option<Sha>)> {
+fn note(sent: &Result<Value>, print: Option<Sha>) -> Said<Words> {
     match sent {
         Ok(answer) => match serde_json::from_value::<WireNumbered>(answer.clone()) {
-            Ok(WireNumbered { id }) => Said::This((id, Some(print))),
+            Ok(WireNumbered { id }) => Said::This((id, print)),
             Err(_) => Said::Unknown,
         },
         Err(error) if error.is_uncertain() => Said::Unknown,
         Err(_) => Said::Nothing,
     }
 }
+
+/// The number under which a commit status is remembered: it has none.
+const STATUS: u64 = 0;
 
 fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
     let print = words::print(&report.text());
@@ -137,11 +156,19 @@ fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
             .and_then(|heard| heard.words)
             .map_or(Said::Nothing, Said::This);
     }
-    let mut body = words::check_run(report, print);
+    let external_id = ExternalId {
+        report: Some(print),
+        asked: held.asked.clone(),
+        comment: match held.comment {
+            Said::This((id, _)) => Some(id),
+            Said::Nothing | Said::Unknown => None,
+        },
+    };
+    let mut body = words::check_run(report, &external_id);
     match held.check {
-        Said::This((_, Some(before))) if before == print => Ok(()),
+        Said::This((id, Some(before))) if id != STATUS && before == print => Ok(()),
         // GitHub adds annotations to those that are there: new ones need a new run.
-        Said::This((id, _)) if report.details.problems.is_empty() => {
+        Said::This((id, _)) if id != STATUS && report.details.problems.is_empty() => {
             let path = client.path(&format!("/check-runs/{id}"));
             let sent = client.write(Method::Patch, &path, &body);
             held.check = match &sent {
@@ -157,20 +184,23 @@ fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
             }
             let path = client.path("/check-runs");
             let sent = client.write(Method::Post, &path, &body);
-            held.check = note(&sent, print);
+            held.check = note(&sent, Some(print));
             sent.map(|_| ())
         }
     }
 }
 
+/// Our own check run of a commit: made by our App, and holding what only we write. Others may use its name,
+/// the job that we are among them.
 fn find_check(client: &Client, head: Sha) -> Result<Option<WireCheckRun>> {
     let path = client.path(&format!(
-        "/commits/{head}/check-runs?check_name={CHECK_NAME}&per_page=100"
+        "/commits/{head}/check-runs?check_name={CHECK_NAME}&filter=all&per_page=100"
     ));
     let runs = client.list::<WireCheckRun>(&path, Some("check_runs"), |_| false)?;
     Ok(runs
         .into_iter()
-        .filter(|run| run.name == CHECK_NAME)
+        .filter(|run| run.name == CHECK_NAME && client.is_own_app(run.app.as_ref()))
+        .filter(|run| ExternalId::of(run).is_some())
         .max_by_key(|run| run.id))
 }
 
@@ -185,7 +215,7 @@ fn commit_status(client: &Client, held: &mut Held, report: &Report) -> Result<()
             .and_then(|heard| heard.words)
             .map_or(Said::Nothing, Said::This);
     }
-    if held.check == Said::This((0, Some(print))) {
+    if held.check == Said::This((STATUS, Some(print))) {
         return Ok(());
     }
     let body = json!({ "state": state, "context": CHECK_NAME, "description": description });
@@ -195,7 +225,7 @@ fn commit_status(client: &Client, held: &mut Held, report: &Report) -> Result<()
         &body,
     );
     held.check = match &sent {
-        Ok(_) => Said::This((0, Some(print))),
+        Ok(_) => Said::This((STATUS, Some(print))),
         Err(_) => Said::Unknown,
     };
     sent.map(|_| ())
@@ -236,57 +266,5 @@ fn label(client: &Client, held: &mut Held, level: Option<Level>) -> Result<()> {
     let path = client.path(&format!("/issues/{number}/labels"));
     client.write(Method::Post, &path, &json!({ "labels": [wanted] }))?;
     held.labels.insert(wanted);
-    Ok(())
-}
-
-/// Requests a review, once a role. What GitHub refuses (a team that does not exist, people without
-/// access) is left: the report names them all the same.
-fn ask(client: &Client, held: &mut Held, ask: Option<&Ask>) -> Result<()> {
-    let Some(ask) = ask else { return Ok(()) };
-    if held.asked.contains(&ask.role) {
-        return Ok(());
-    }
-    // Asked by another process of ours, before we started.
-    let was_asked = held.is_asked && held.asked.is_empty();
-    held.asked.insert(ask.role);
-    if was_asked {
-        return Ok(());
-    }
-    let owner = client.repository.split('/').next().unwrap_or_default();
-    let team = ask.team.as_deref().and_then(|team| team.split_once('/'));
-    let team = team.filter(|(organisation, _)| organisation.eq_ignore_ascii_case(owner));
-    let is_author = |login: &&Login| held.pull.author.login.as_ref() == Some(*login);
-    let people: Vec<&str> = ask
-        .people
-        .iter()
-        .filter(|login| !is_author(login))
-        .map(Login::as_str)
-        .collect();
-    let mut wanted = Vec::new();
-    wanted.extend(team.map(|(_, slug)| json!({ "team_reviewers": [slug] })));
-    if !people.is_empty() {
-        wanted.push(json!({ "reviewers": people }));
-    }
-    let path = client.path(&format!(
-        "/pulls/{}/requested_reviewers",
-        held.pull.number.0
-    ));
-    for body in wanted {
-        match client.write(Method::Post, &path, &body) {
-            Ok(_) => return Ok(()),
-            Err(error) if matches!(error.status(), Some(403 | 404 | 422)) => {
-                tracing::warn!(
-                    "nobody was requested to review {}: {error}",
-                    held.pull.number
-                );
-            }
-            Err(error) => {
-                if !error.is_uncertain() {
-                    held.asked.remove(&ask.role);
-                }
-                return Err(error);
-            }
-        }
-    }
     Ok(())
 }

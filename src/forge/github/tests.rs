@@ -58,13 +58,18 @@ fn review_event(action: &str, state: &str, head: &str, body: &str) -> WebhookEve
 }
 
 fn comment_event(action: &str, who: Value, body: &str) -> WebhookEvent {
-    let comment = json!({ "id": 600, "user": who, "body": body, "created_at": "2026-11-23T10:06:00Z", "updated_at": "2026-11-23T10:06:00Z" });
-    let body = json!({ "action": action, "issue": { "number": 7, "pull_request": {} }, "comment": comment });
+    let app = match who["login"].as_str() {
+        Some("us[bot]") => json!({ "id": 4711, "slug": "us" }),
+        Some("others[bot]") => json!({ "id": 1, "slug": "others" }),
+        _ => Value::Null,
+    };
+    let comment = json!({ "id": 600, "user": who, "body": body, "created_at": "2026-11-23T10:06:00Z", "updated_at": "2026-11-23T10:06:00Z", "performed_via_github_app": app });
+    let body = json!({ "action": action, "issue": { "number": 7, "pull_request": {} }, "comment": comment, "sender": user("mallory", 6) });
     event("issue_comment", &body).unwrap()
 }
 
 fn desk() -> Desk {
-    let mut desk = Desk::of(We::Bot);
+    let mut desk = Desk::of(We::App(4711));
     desk.sync(Default::default());
     desk
 }
@@ -171,14 +176,40 @@ fn a_comment_is_news_only_with_a_command() {
 }
 
 #[test]
-fn only_a_bots_comment_can_be_ours() {
+fn only_what_our_own_app_wrote_is_ours() {
+    let text = super::words::comment("/reject other: mine");
     let mut desk = opened();
-    let text = format!("<!-- countersign {A} -->\n/reject other: mine");
     desk.take(comment_event("created", user("mallory", 6), &text));
     assert_eq!(desk.pulls[&SEVEN].pull.comments.len(), 1);
-    let mut desk = opened();
+    assert!(!desk.take(comment_event("created", user("others[bot]", 8), &text)));
+    assert_eq!(desk.pulls[&SEVEN].comment, Said::Nothing);
     assert!(!desk.take(comment_event("created", user("us[bot]", 7), &text)));
-    assert!(desk.pulls[&SEVEN].pull.comments.is_empty());
+    let print = super::words::print_of_comment(&text);
+    assert!(print.is_some());
+    assert_eq!(desk.pulls[&SEVEN].comment, Said::This((600, print)));
+}
+
+#[test]
+fn what_somebody_made_of_our_comment_is_news_until_it_is_put_right() {
+    let mut desk = opened();
+    let us = || user("us[bot]", 7);
+    let text = super::words::comment("**MEDIUM 55.00** needs 1 approval.");
+    desk.take(comment_event("created", us(), &text));
+    for edited in [
+        text.replace("MEDIUM", "LOW"),
+        "Approved.".to_owned(),
+        String::new(),
+    ] {
+        assert!(
+            desk.take(comment_event("edited", us(), &edited)),
+            "{edited}"
+        );
+        assert_eq!(desk.pulls[&SEVEN].comment, Said::This((600, None)));
+        assert!(!desk.take(comment_event("edited", us(), &text)));
+    }
+    // GitHub's own line ends are no edit.
+    let returned = text.replace('\n', "\r\n");
+    assert!(!desk.take(comment_event("edited", us(), &returned)));
 }
 
 #[test]
@@ -220,7 +251,7 @@ fn another_base_and_a_draft_are_not_decided() {
 
 #[test]
 fn events_before_the_first_reading_are_heard_after_it() {
-    let mut desk = Desk::of(We::Bot);
+    let mut desk = Desk::of(We::App(4711));
     assert!(desk.take(review_event("submitted", "approved", B, "fine")));
     assert!(desk.pulls.is_empty());
     desk.sync(Default::default());
@@ -243,8 +274,16 @@ fn a_check_that_is_asked_for_again_is_written_anew() {
     let mut desk = opened();
     let held = desk.pulls.get_mut(&SEVEN).unwrap();
     held.check = Said::This((1, Some(sha(A))));
-    let again = json!({ "action": "rerequested", "check_run": { "id": 1, "name": "countersign", "head_sha": B } });
+    let again = json!({ "action": "rerequested", "check_run": { "id": 1, "name": "countersign", "external_id": "countersign:v1:", "head_sha": B } });
     assert!(desk.take(event("check_run", &again).unwrap()));
+    assert_eq!(desk.pulls[&SEVEN].check, Said::Nothing);
+    // The job's own check run may have the same name; to run it again is its own business.
+    let job = json!({ "action": "rerequested", "check_run": { "id": 2, "name": "countersign", "external_id": "ca395085-040a", "head_sha": B } });
+    assert_eq!(event("check_run", &job), None);
+    let held = desk.pulls.get_mut(&SEVEN).unwrap();
+    held.check = Said::This((1, Some(sha(A))));
+    let suite = json!({ "action": "rerequested", "check_suite": { "id": 3, "head_sha": B } });
+    assert!(desk.take(event("check_suite", &suite).unwrap()));
     assert_eq!(desk.pulls[&SEVEN].check, Said::Nothing);
     let installed = json!({ "action": "created", "sender": user("dana", 4) });
     assert_eq!(

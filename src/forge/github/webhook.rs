@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::external_id::ExternalId;
 use super::wire::{User, WireCheckRun, WireComment, WirePull, WireReview};
 use crate::domain::ids::Sha;
 
@@ -49,6 +50,8 @@ pub enum Happened {
         number: u64,
         /// The comment as it is, or was.
         comment: Box<WireComment>,
+        /// Who did it.
+        by: Option<User>,
         /// Whether its text was changed.
         was_edited: bool,
         /// Whether it is gone.
@@ -61,7 +64,7 @@ pub enum Happened {
         /// Where to.
         after: Option<Sha>,
     },
-    /// Somebody asked for our check run again.
+    /// Somebody asked for our check run again, or for all of our App's.
     CheckAgain {
         /// The commit.
         head: Option<Sha>,
@@ -142,6 +145,17 @@ struct OfCheckRun {
     check_run: WireCheckRun,
 }
 
+#[derive(Deserialize)]
+struct OfCheckSuite {
+    check_suite: CheckSuite,
+}
+
+#[derive(Deserialize)]
+struct CheckSuite {
+    #[serde(default)]
+    head_sha: Option<Sha>,
+}
+
 /// Reads a webhook by its event (`X-GitHub-Event`) and body; none if it is nothing to us.
 ///
 /// # Errors
@@ -154,6 +168,7 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
             | "issue_comment"
             | "push"
             | "check_run"
+            | "check_suite"
             | "installation"
             | "installation_repositories"
             | "membership"
@@ -166,17 +181,23 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
     let what = match event {
         "pull_request" => pull(action, read(event, body)?, envelope.sender),
         "pull_request_review" => review(action, read(event, body)?),
-        "issue_comment" => comment(action, read(event, body)?),
+        "issue_comment" => comment(action, read(event, body)?, envelope.sender),
         "push" => {
             let OfPush { name, after } = read(event, body)?;
             (name == "refs/heads/main").then_some(Happened::Push { name, after })
         }
         "check_run" => {
             let OfCheckRun { check_run } = read(event, body)?;
-            let is_ours = check_run.name == super::CHECK_NAME;
+            let is_ours = ExternalId::of(&check_run).is_some();
             let is_asked = matches!(action, "rerequested" | "requested_action");
             (is_ours && is_asked).then_some(Happened::CheckAgain {
                 head: check_run.head_sha,
+            })
+        }
+        "check_suite" => {
+            let OfCheckSuite { check_suite } = read(event, body)?;
+            (action == "rerequested").then_some(Happened::CheckAgain {
+                head: check_suite.head_sha,
             })
         }
         "membership" | "team" => Some(Happened::Team),
@@ -212,11 +233,12 @@ fn review(action: &str, of: OfReview) -> Option<Happened> {
     })
 }
 
-fn comment(action: &str, of: OfComment) -> Option<Happened> {
+fn comment(action: &str, of: OfComment, by: Option<User>) -> Option<Happened> {
     let is_news = matches!(action, "created" | "edited" | "deleted");
     (is_news && of.issue.pull_request.is_some()).then(|| Happened::Comment {
         number: of.issue.number,
         comment: Box::new(of.comment),
+        by,
         was_edited: action == "edited",
         was_deleted: action == "deleted",
     })

@@ -173,6 +173,9 @@ pub struct WireComment {
     /// When it was changed.
     #[serde(default)]
     pub updated_at: Option<DateTime<Utc>>,
+    /// The App by which it was written.
+    #[serde(default, rename = "performed_via_github_app")]
+    pub app: Option<WireApp>,
 }
 
 impl WireComment {
@@ -199,6 +202,16 @@ pub struct WireIssue {
     pub closed_by: Option<User>,
 }
 
+/// An App.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireApp {
+    /// Its number.
+    pub id: u64,
+    /// Its name in addresses.
+    #[serde(default)]
+    pub slug: String,
+}
+
 /// A check run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireCheckRun {
@@ -222,6 +235,9 @@ pub struct WireCheckRun {
     /// What it says.
     #[serde(default)]
     pub output: WireOutput,
+    /// The App that made it.
+    #[serde(default)]
+    pub app: Option<WireApp>,
 }
 
 /// What a check run says.

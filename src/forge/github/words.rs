@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::MARKER;
 use super::desk::Heard;
+use super::external_id::ExternalId;
 use super::wire::{WireCheckRun, WireStatus};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
@@ -45,6 +47,24 @@ pub(super) fn cut(text: &str) -> String {
     format!("{kept}\n\n[…]")
 }
 
+/// Our comment, with the mark that tells it from others of ours and holds the fingerprint of its text.
+pub(super) fn comment(text: &str) -> String {
+    let text = cut(text);
+    format!("{MARKER}{} -->\n{text}", print(settled(&text).as_str()))
+}
+
+/// The fingerprint that our comment carries; none if its text is not the one that it is of.
+pub(super) fn print_of_comment(body: &str) -> Option<Sha> {
+    let (mark, text) = body.strip_prefix(MARKER)?.split_once(" -->")?;
+    let mark: Sha = mark.trim().parse().ok()?;
+    (print(settled(text).as_str()) == mark).then_some(mark)
+}
+
+/// What GitHub leaves of a text: it may end its lines otherwise, and drop what is blank around it.
+fn settled(text: &str) -> String {
+    text.replace('\r', "").trim().to_owned()
+}
+
 fn first(text: &str, most: usize) -> String {
     let mut cut: String = text.chars().take(most).collect();
     if text.chars().nth(most).is_some() {
@@ -55,7 +75,7 @@ fn first(text: &str, most: usize) -> String {
 }
 
 /// A check run without its name and commit.
-pub(super) fn check_run(report: &Report, print: Sha) -> Value {
+pub(super) fn check_run(report: &Report, external_id: &ExternalId) -> Value {
     let annotations: Vec<Value> = report
         .details
         .problems
@@ -70,7 +90,7 @@ pub(super) fn check_run(report: &Report, print: Sha) -> Value {
     if let (Some(output), false) = (output.as_object_mut(), annotations.is_empty()) {
         output.insert("annotations".to_owned(), Value::Array(annotations));
     }
-    let mut run = json!({ "external_id": print.to_string(), "output": output });
+    let mut run = json!({ "external_id": external_id.to_string(), "output": output });
     let conclusion = match report.state {
         ReportState::Success => Some("success"),
         ReportState::Failure => Some("failure"),
@@ -126,7 +146,8 @@ pub(super) fn status(report: &Report) -> (&'static str, String) {
 
 /// What a check run of ours says. Its text is taken for the report only if it is the one we sent.
 pub(super) fn of_check_run(run: &WireCheckRun) -> Heard {
-    let print: Option<Sha> = run.external_id.as_ref().and_then(|id| id.parse().ok());
+    let id = ExternalId::of(run).unwrap_or_default();
+    let print = id.report;
     let state = match run.conclusion.as_deref() {
         Some("success") => ReportState::Success,
         Some(_) => ReportState::Failure,
@@ -143,6 +164,7 @@ pub(super) fn of_check_run(run: &WireCheckRun) -> Heard {
         words: Some((run.id, print)),
         report: (print == Some(self::print(&text))).then_some(text),
         is_concluded: run.status == "completed",
+        id,
     }
 }
 
@@ -154,5 +176,6 @@ pub(super) fn of_status(status: &WireStatus) -> Heard {
         words: Some((0, Some(print))),
         report: None,
         is_concluded: status.state != "pending",
+        id: ExternalId::default(),
     }
 }

@@ -1,0 +1,167 @@
+//! Reads from GitHub what no webhook told: everything once, and after that only what has changed since, which
+//! one page of one list says.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::desk::{Change, Desk, Held};
+use super::read::{self, Recorded};
+use super::wire::WirePull;
+use super::{BASE, GithubForge, Result};
+use crate::domain::ids::PullNumber;
+use crate::git::Repository;
+
+/// GitHub marks what a push has merged within seconds, and forgets it at times. After so long it is not waited for.
+const NOTICES_WITHIN: TimeDelta = TimeDelta::minutes(5);
+
+/// Reading everything takes less, and clocks differ by less.
+const READING: TimeDelta = TimeDelta::minutes(2);
+
+impl GithubForge {
+    /// Brings the desk up to date with GitHub's lists.
+    pub(super) fn read_lists(&self, repo: &Repository, now: DateTime<Utc>) -> Result<()> {
+        let recorded = read::recorded(repo, now)?;
+        let since = self.desk().seen_until;
+        match since {
+            None => self.read_everything(&recorded, now)?,
+            Some(since) => self.read_changed(since, &recorded, now)?,
+        }
+        self.leave_what_was_told()
+    }
+
+    fn read_everything(
+        &self,
+        recorded: &BTreeMap<PullNumber, Recorded>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let mut held = read::all(&self.room.client, recorded, now)?;
+        let mut desk = self.desk();
+        // A late event about one of these says nothing new: to tell its end again would only overwrite it.
+        let ended = recorded.keys().filter(|number| !held.contains_key(number));
+        desk.ended.extend(ended);
+        let waits = wait_for_github(&mut held, recorded, now);
+        desk.sync(held);
+        // What changed while the lists were read is in none of them.
+        let begun = now - READING;
+        desk.seen_until = Some(waits.map_or(begun, |waits| waits.min(begun)));
+        Ok(())
+    }
+
+    fn read_changed(
+        &self,
+        since: DateTime<Utc>,
+        recorded: &BTreeMap<PullNumber, Recorded>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let client = &self.room.client;
+        let mut seen_until = since;
+        let mut waits = None;
+        let mut changes = Vec::new();
+        for wire in read::changed(client, since)? {
+            let number = PullNumber(wire.number);
+            let changed_at = wire.updated_at.unwrap_or(wire.created_at);
+            seen_until = seen_until.max(changed_at);
+            let record = recorded.get(&number);
+            match look(&self.desk(), &wire, record, now) {
+                Look::Nothing => {}
+                Look::Later => {
+                    waits = Some(waits.map_or(changed_at, |at: DateTime<Utc>| at.min(changed_at)))
+                }
+                Look::Gone => changes.push(Change::Gone(number)),
+                Look::Open => changes.push(Change::Read(Box::new(Held::new(&wire, false)))),
+                Look::Overlooked => changes.push(Change::Read(Box::new(overlooked(&wire)))),
+                Look::Merged => changes.push(Change::Read(Box::new(read::merged(&wire)))),
+                Look::Closed => {
+                    let held = read::closed_by_hand(client, &wire)?;
+                    changes.push(Change::Read(Box::new(held)));
+                }
+            }
+        }
+        let mut desk = self.desk();
+        desk.sync_changed(changes);
+        desk.seen_until = Some(waits.map_or(seen_until, |waits| waits.min(seen_until)));
+        Ok(())
+    }
+}
+
+/// What is to be done about a pull request of the list.
+enum Look {
+    /// It is as we know it, or ended.
+    Nothing,
+    /// GitHub has yet to notice that it is merged.
+    Later,
+    Gone,
+    Open,
+    Overlooked,
+    Merged,
+    Closed,
+}
+
+fn look(desk: &Desk, wire: &WirePull, record: Option<&Recorded>, now: DateTime<Utc>) -> Look {
+    let number = PullNumber(wire.number);
+    let known = desk.pulls.get(&number);
+    if wire.base.branch != BASE {
+        return if known.is_some() {
+            Look::Gone
+        } else {
+            Look::Nothing
+        };
+    }
+    let is_ended = desk.ended.contains(&number);
+    if desk.owed.iter().any(|owed| owed.number == number) {
+        return Look::Nothing;
+    }
+    if wire.state == "open" {
+        return match record {
+            Some(record) if record.is_approval && now - record.at < NOTICES_WITHIN => Look::Later,
+            Some(record) if record.is_approval => Look::Overlooked,
+            _ if known.is_some_and(|known| known.is_known(wire)) => Look::Nothing,
+            _ => Look::Open,
+        };
+    }
+    match (wire.merged_at, record, known) {
+        _ if is_ended => Look::Nothing,
+        // Merged by us, and we did not come to say so.
+        (Some(_), Some(_), _) => Look::Merged,
+        (Some(_), None, Some(_)) => Look::Gone,
+        (Some(_), None, None) | (None, Some(_), _) => Look::Nothing,
+        (None, None, Some(known)) if known.is_known(wire) => Look::Nothing,
+        (None, None, _) => Look::Closed,
+    }
+}
+
+/// Its commit is on `main`: there is nothing to read of it, and nothing to decide.
+fn overlooked(wire: &WirePull) -> Held {
+    let mut held = Held::new(wire, false);
+    held.is_overlooked = true;
+    held.is_whole = true;
+    held
+}
+
+/// Leaves out what GitHub has yet to notice as merged, and marks what it has overlooked; gives when the oldest of
+/// those that are waited for changed.
+fn wait_for_github(
+    held: &mut BTreeMap<PullNumber, Held>,
+    recorded: &BTreeMap<PullNumber, Recorded>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let mut waits = None;
+    held.retain(|number, held| {
+        let Some(record) = recorded.get(number).filter(|record| record.is_approval) else {
+            return true;
+        };
+        if held.is_merged {
+            return true;
+        }
+        if now - record.at < NOTICES_WITHIN {
+            let at = held.changed_at;
+            waits = Some(waits.map_or(at, |waits: DateTime<Utc>| waits.min(at)));
+            return false;
+        }
+        held.is_overlooked = true;
+        held.is_whole = true;
+        true
+    });
+    waits
+}

@@ -1,0 +1,110 @@
+//! What we know of the open pull requests, kept beside the clone for the next process: a job of GitHub Actions
+//! lives for seconds, and would read everything anew each time.
+//!
+//! It is as trustworthy as the clone that it lies beside, and only spares questions: what has changed on GitHub
+//! since is read there, and what cannot be read here is read there as well.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::GithubForge;
+use super::connection::lock;
+use super::desk::{Held, We};
+use crate::domain::ids::PullNumber;
+use crate::domain::pull::PullState;
+use crate::git::Repository;
+use crate::ledger::MAIN;
+
+/// The file in the clone.
+const FILE: &str = "countersign-pulls.json";
+/// Changes with the shapes that are kept; a file of another version is not read.
+const VERSION: u32 = 1;
+/// So many of the youngest pull requests that ended are remembered as such.
+const MOST_ENDED: usize = 1_000;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    repository: String,
+    /// Whose comments and check runs are taken for our own.
+    we: We,
+    seen_until: DateTime<Utc>,
+    ended: Vec<PullNumber>,
+    pulls: Vec<Held>,
+}
+
+impl GithubForge {
+    /// What a later process would find: `main` in our clone, and what is kept beside it.
+    pub fn kept(&self) -> String {
+        let clone = Repository::open(&self.room.clone_path);
+        let main = clone.and_then(|clone| clone.find_ref(MAIN)).ok().flatten();
+        let stored = std::fs::read_to_string(self.stored_path()).unwrap_or_default();
+        format!("{main:?} {stored}")
+    }
+
+    fn stored_path(&self) -> PathBuf {
+        self.room.clone_path.join(FILE)
+    }
+
+    /// Takes over what the last process knew, once.
+    pub(super) fn restore(&self) {
+        let mut text = lock(&self.room.stored);
+        if text.is_some() {
+            return;
+        }
+        let found = std::fs::read_to_string(self.stored_path()).unwrap_or_default();
+        let stored = serde_json::from_str::<Stored>(&found).ok();
+        *text = Some(found);
+        let is_ours = |stored: &Stored| {
+            stored.version == VERSION
+                && stored.we == self.desk().we
+                && stored.repository.eq_ignore_ascii_case(self.repository())
+        };
+        let Some(stored) = stored.filter(is_ours) else {
+            return;
+        };
+        let mut desk = self.desk();
+        desk.seen_until = Some(stored.seen_until);
+        desk.ended.extend(stored.ended);
+        let pulls = stored.pulls.into_iter();
+        desk.pulls
+            .extend(pulls.map(|held| (held.pull.number, held)));
+    }
+
+    /// Keeps what we know for the next process. Without it that one reads everything anew.
+    pub(super) fn store(&self) {
+        let mut before = lock(&self.room.stored);
+        let stored = {
+            let desk = self.desk();
+            let (Some(seen_until), true) = (desk.seen_until, desk.is_synced) else {
+                return;
+            };
+            // What is owed is found again by its record on `main`.
+            let pulls = desk.pulls.values();
+            let pulls = pulls.filter(|held| held.is_whole && held.pull.state != PullState::Done);
+            Stored {
+                version: VERSION,
+                repository: self.repository().to_owned(),
+                we: desk.we,
+                seen_until,
+                ended: desk.ended.iter().rev().take(MOST_ENDED).copied().collect(),
+                pulls: pulls.cloned().collect(),
+            }
+        };
+        let Ok(text) = serde_json::to_string(&stored) else {
+            return;
+        };
+        if before.as_ref() == Some(&text) {
+            return;
+        }
+        let path = self.stored_path();
+        let fresh = path.with_extension("new");
+        let written = std::fs::write(&fresh, &text).and_then(|()| std::fs::rename(&fresh, &path));
+        match written {
+            Ok(()) => *before = Some(text),
+            Err(error) => tracing::warn!("`{}` cannot be written: {error}", path.display()),
+        }
+    }
+}
