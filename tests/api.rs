@@ -454,6 +454,57 @@ fn whoever_guesses_is_stopped() {
     asking.serving.at("/healthz").gives(200);
 }
 
+/// An agent that waits hears of a request for changes, with its words, and of whatever comes after it.
+#[test]
+fn a_wait_ends_when_changes_are_requested() {
+    let mut stage = Stage::example();
+    let (agent, bob) = (token(&stage, &OPTIMIZER), token(&stage, &["--as", "bob"]));
+    let asking = Asking::start(&stage);
+    let opened = asking.post(&agent, "/recommendations", &medium());
+    let opened = opened.gives(201).json();
+    let get = |path: &str| asking.get(&agent, path).gives(200).json();
+    let path = "/recommendations/1";
+    let before = get(path);
+    assert!(before["news"].is_null());
+    let says = |opinion: &str, message: &str| {
+        let said = json!({"opinion": opinion, "head": opened["head"], "message": message});
+        asking
+            .post(&bob, "/recommendations/1/review", &said)
+            .gives(201);
+    };
+    let news = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let seen = before["state"].as_str().unwrap();
+            get(&format!("{path}?wait=50&seen={seen}"))
+        });
+        says("request_changes", "Halve it first.");
+        waiting.join().unwrap()
+    });
+    assert_eq!(news["status"], "pending");
+    assert_eq!(
+        news["news"],
+        json!({"kind": "changes_requested", "what": "bob requested changes: Halve it first."})
+    );
+    assert_eq!(news["blocked_by"], json!(["bob"]));
+    assert_eq!(news["opinions"][0]["words"], "Halve it first.");
+    // Whoever begins to wait afterwards is told at once; who has seen it waits for what comes next.
+    let again = get(&format!("{path}?wait=50"));
+    assert_eq!(again["news"], news["news"]);
+    let seen = again["state"].as_str().unwrap();
+    let quiet = get(&format!("{path}?wait=1&seen={seen}"));
+    assert!(quiet["news"].is_null());
+    says("approve", "");
+    let decided = get(&format!("{path}?wait=50&seen={seen}"));
+    assert_eq!(decided["id"], opened["id"]);
+    assert_eq!(
+        decided["news"],
+        json!({"kind": "decided", "what": "approved"})
+    );
+    assert_eq!(decided["decision"]["opinions"], decided["opinions"]);
+    asking.serving.stops();
+    stage.read_all();
+}
+
 #[test]
 fn a_wait_ends_with_the_time_and_with_the_server() {
     let mut stage = Stage::example();

@@ -26,7 +26,7 @@ fn is_harmless(report: &str) {
             continue;
         }
         if line.starts_with("```") {
-            fence = Some(line.trim_end_matches("text").to_owned());
+            fence = Some(line.trim_end_matches(char::is_alphabetic).to_owned());
             continue;
         }
         for text in line.split('`').step_by(2) {

@@ -136,12 +136,15 @@ fn what_is_irrelevant_costs_nothing() {
     let dana = duty.github.user("dana");
     dana.adds_label(number, "good first issue");
     dana.edits_description(number, "Now with more words.");
-    let id = dana.comments(number, "What is this about?");
-    dana.edits_comment(id, "What is all this about?");
     duty.github
         .user("dana")
         .pushes_branch("elsewhere", &[("notes.txt", "x")]);
     assert!(!duty.takes_events());
+    // A question decides nothing, but the agent may wait for it.
+    let dana = duty.github.user("dana");
+    let id = dana.comments(number, "What is this about?");
+    dana.edits_comment(id, "What is all this about?");
+    assert!(duty.takes_events());
     duty.runs();
     duty.costs_at_most(0);
     duty.github.read_all();

@@ -90,13 +90,16 @@ fn what_is_irrelevant_costs_nothing() {
     let dana = host.github.user("dana");
     dana.adds_label(number, "good first issue");
     dana.edits_description(number, "Now with more words.");
-    let id = dana.comments(number, "What is this about?");
-    dana.edits_comment(id, "What is all this about?");
     host.github
         .user("dana")
         .pushes_branch("elsewhere", &[("notes.txt", "x")]);
     host.rests();
     host.costs_at_most(0);
     assert_eq!(host.runs(), runs, "no run either");
+    // A question decides nothing, but the agent may wait for it: it is taken in, without asking GitHub anything.
+    let id = dana.comments(number, "What is this about?");
+    dana.edits_comment(id, "What is all this about?");
+    host.rests();
+    host.costs_at_most(0);
     host.github.read_all();
 }

@@ -10,7 +10,7 @@
 mod support;
 
 use chrono::TimeDelta;
-use support::Stage;
+use support::{Stage, has_not};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -283,6 +283,7 @@ fn an_escalated_proposal_still_needs_what_it_needed() {
     stage.approve(1, "alice");
     stage.run();
     has(&stage.report(1), "MEDIUM 55.00: approved and merged");
+    stage.read_all();
     stage.verifies();
 }
 
@@ -352,6 +353,7 @@ citations
     // Decided, it is shown against what it was decided on.
     let decided = stage.countersign(&["show", &id]).succeeds().stdout;
     has(&decided, told.replace('\n', "\n  ").trim_end());
+    stage.read_all();
     stage.verifies();
 }
 
@@ -377,6 +379,171 @@ fn what_is_too_long_to_be_shown_whole_is_invalid() {
         &said,
         "at most 40000 (`max_shown_bytes` in `rules/governance.yaml`)",
     );
+    stage.read_all();
+    stage.verifies();
+}
+
+/// A request for changes is somebody's words: they reach whoever looks at the case, and stay on record.
+#[test]
+fn what_people_say_is_shown_and_recorded_in_order() {
+    let mut stage = Stage::example();
+    let id = stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    let long = format!("Halve it first.\n{}", "x".repeat(5_000));
+    stage
+        .review(1, "bob", &["--request-changes", "--message", &long])
+        .succeeds();
+    stage.wait(TimeDelta::minutes(1));
+    stage
+        .review(1, "dana", &["--approve", "--message", "Fine."])
+        .succeeds();
+    let pending = stage.countersign(&["show", "1"]).succeeds().stdout;
+    has(
+        &pending,
+        "\nWhat was said\n  bob requested changes on 2026-11-2",
+    );
+    has(&pending, "\n  | Halve it first.\n  | xxx");
+    has(
+        &pending,
+        "\n  and 1016 more characters that are not kept\n  dana approved on",
+    );
+    let json = |stage: &Stage| {
+        stage
+            .countersign(&["show", "1", "--format", "json"])
+            .succeeds()
+            .json()
+    };
+    assert_eq!(json(&stage)["blocked_by"], serde_json::json!(["bob"]));
+    stage.wait(TimeDelta::minutes(1));
+    stage
+        .review(1, "bob", &["--approve", "--message", "I see why."])
+        .succeeds();
+    stage.run();
+    let shown = json(&stage);
+    assert_eq!(shown["decision"]["opinions"], shown["opinions"]);
+    let said: Vec<_> = shown["opinions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let words = one["words"].as_str().unwrap().lines().next().unwrap();
+            format!("{}: {}: {words}", one["account"]["login"], one["kind"])
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            r#""bob": "request_changes": Halve it first."#,
+            r#""dana": "approve": Fine."#,
+            r#""bob": "approve": I see why."#,
+        ]
+    );
+    assert_eq!(shown["opinions"][0]["omitted_characters"], 1016);
+    let decided = stage.countersign(&["show", &id]).succeeds().stdout;
+    has(&decided, "\n  | I see why.\n");
+    stage.read_all();
+    stage.verifies();
+}
+
+/// However much is said, the decision can be written: what is left out is said.
+#[test]
+fn what_people_say_never_keeps_a_decision_from_being_written() {
+    let mut stage = Stage::example();
+    let id = stage.propose("strategy-optimizer", "a", MEDIUM);
+    stage.run();
+    stage.read_all();
+    for index in 0..40 {
+        let words = format!("{index}: {}", "\u{1f600}\u{202e}".repeat(2_000));
+        stage
+            .review(1, "bob", &["--request-changes", "--message", &words])
+            .succeeds();
+    }
+    stage
+        .review(1, "bob", &["--approve", "--message", &"y".repeat(4_000)])
+        .succeeds();
+    stage.run();
+    has(&stage.report(1), "MEDIUM 55.00: approved and merged");
+    let shown = stage
+        .countersign(&["show", &id, "--format", "json"])
+        .succeeds()
+        .json();
+    let opinions = shown["decision"]["opinions"].as_array().unwrap();
+    assert_eq!(opinions.len(), 41);
+    let kept = opinions[0]["words"].as_str().unwrap().chars().count();
+    let omitted = opinions[0]["omitted_characters"].as_u64().unwrap();
+    assert!(
+        kept > 0 && kept as u64 + omitted == 4_003,
+        "{kept} {omitted}"
+    );
+    stage.read_all();
+    stage.verifies();
+}
+
+/// Whoever decides on a governance change sees its lines, before and after it is decided.
+#[test]
+fn a_governance_change_shows_its_diff() {
+    let mut stage = Stage::example();
+    let rules = stage.file("rules/governance.yaml");
+    let looser = rules.replace("pending_limit: 20", "pending_limit: 2000");
+    let long: String = (0..50).map(|line| format!("{line} ```\n")).collect();
+    stage.govern(
+        "alice",
+        "a",
+        &[("rules/governance.yaml", &looser), ("docs/x.md", "one\n")],
+    );
+    stage.govern("alice", "b", &[("docs/long.md", &long)]);
+    stage.run();
+    let at = rules.lines().position(|line| line == "pending_limit: 20");
+    let at = at.unwrap() + 1;
+    let lines: Vec<&str> = rules.lines().collect();
+    let context = |from: usize| {
+        let lines = lines[from - 1..from + 2].iter();
+        lines.map(|line| format!(" {line}\n")).collect::<String>()
+    };
+    let from = at - 3;
+    let patch = format!(
+        "--- a/rules/governance.yaml\n+++ b/rules/governance.yaml\n@@ -{from},7 +{from},7 @@\n{}-pending_limit: 20\n+pending_limit: 2000\n{}",
+        context(from),
+        context(at + 1)
+    );
+    let new = "--- /dev/null\n+++ b/docs/x.md\n@@ -0,0 +1 @@\n+one\n";
+    let block = format!("```diff\n{new}{patch}```\n");
+    let said = stage.report(1);
+    has(
+        &said,
+        &format!(
+            "- `docs/x.md`: new, 1 line\n- `rules/governance.yaml`: 1 line added, 1 removed\n\n{block}\nThe same in a clone: `git fetch origin refs/pull/1/head && git diff "
+        ),
+    );
+    let folded = stage.report(2);
+    has(
+        &folded,
+        "<details><summary>The diff, 53 lines</summary>\n\n````diff\n--- /dev/null\n+++ b/docs/long.md\n@@ -0,0 +1,50 @@\n+0 ```\n",
+    );
+    has(&folded, "+49 ```\n````\n\n</details>\n");
+    // A terminal folds nothing.
+    let plain = stage.countersign(&["show", "2"]).succeeds().stdout;
+    has(&plain, "The diff, 53 lines:\n\n````diff\n");
+    has_not(&plain, "<details>");
+    let json = |stage: &Stage| {
+        stage
+            .countersign(&["show", "1", "--format", "json"])
+            .succeeds()
+            .json()
+    };
+    let pending = json(&stage);
+    assert_eq!(pending["diff"]["files"][1]["patch"], patch);
+    stage.approve(1, "carol");
+    stage.run();
+    let decided = json(&stage);
+    assert_eq!(decided["status"], "approved");
+    assert_eq!(decided["diff"]["files"], pending["diff"]["files"]);
+    let command = decided["diff"]["command"].as_str().unwrap();
+    let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+    has(&stage.git(&arguments), "+pending_limit: 2000");
+    has(&stage.countersign(&["show", "1"]).succeeds().stdout, &block);
+    stage.read_all();
     stage.verifies();
 }
 

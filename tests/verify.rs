@@ -91,13 +91,18 @@ fn edited(
 /// That is all that is found, but for later branches that stand on the trail as it was.
 #[track_caller]
 fn only(verification: &Verification, kind: FindingKind) {
+    only_these(verification, &[kind]);
+}
+
+#[track_caller]
+fn only_these(verification: &Verification, kinds: &[FindingKind]) {
     let mut found: Vec<FindingKind> = verification
         .findings
         .iter()
         .map(|finding| finding.kind)
         .collect();
     found.retain(|found| *found != FindingKind::CutOrRewritten);
-    assert_eq!(found, [kind], "{}", told(verification));
+    assert_eq!(found, kinds, "{}", told(verification));
 }
 
 #[test]

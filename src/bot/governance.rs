@@ -9,10 +9,11 @@ use crate::gate::eligibility::{Interests, Principal, principal_of, shown};
 use crate::gate::permit::{Judgement, judge};
 use crate::gate::verdict::{Kind, Ruling};
 use crate::git::Change;
-use crate::ledger::{CaseFile, Landed, Version};
+use crate::ledger::{CaseFile, Landed, LedgerError, Version};
 use crate::risk;
 
 use super::decide::Evaluator;
+use super::diff::{self, Diff};
 use super::hearing::{Act, Hearing};
 use super::preview::Preview;
 use super::trial::Trial;
@@ -80,8 +81,9 @@ impl Evaluator<'_, '_> {
         let outdated = self.outdated_governance_reviews(pull, version)?;
         let heard = (Kind::GovernanceChange, assessment.level);
         let ruling = self.ask_gate(pull, heard, (interests, &outdated), version)?;
-        let mut report = report::governance(&paths, &trial, &assessment, &ruling, &version.rules);
-        let preview = Preview::of_governance_change(&paths, trial);
+        let diff = self.diff_of(pull, &changes)?;
+        let mut report = report::governance(&diff, &trial, &assessment, &ruling, &version.rules);
+        let preview = Preview::of_governance_change(diff, trial);
         let subject = self.subject(pull, (id, None), version, assessment.clone())?;
         let act = match judge(ruling.clone(), subject) {
             Judgement::Wait => {
@@ -105,6 +107,16 @@ impl Evaluator<'_, '_> {
             preview,
             act,
         })
+    }
+
+    fn diff_of(&self, pull: &Pull, changes: &[Change]) -> Result<Diff, BotError> {
+        let base = self.draft.base().ok_or(LedgerError::NoMain)?;
+        let range = diff::Range {
+            fork: self.repo.merge_base(base, pull.head)?.unwrap_or(base),
+            head: pull.head,
+            fetched_from: Some(pull.number),
+        };
+        Ok(Diff::of(self.draft.objects(), changes, range)?)
     }
 
     fn refuse(&self, about: (&Pull, &Version), id: CaseId, problems: &Problems) -> Hearing {

@@ -7,6 +7,7 @@
 pub mod check;
 mod decide;
 mod details;
+pub mod diff;
 mod error;
 mod executions;
 mod governance;

@@ -1,5 +1,6 @@
 //! What a person sees of a proposal beside its score: first what it would change, then what would lower its risk.
 
+use super::diff::Diff;
 use super::trial::Trial;
 use crate::domain::ids::TriggerId;
 use crate::risk::{Explanation, ProposedAction, Reduction};
@@ -9,8 +10,8 @@ use crate::risk::{Explanation, ProposedAction, Reduction};
 pub struct Preview {
     /// What is executed; none for a governance change.
     pub action: Option<ProposedAction>,
-    /// The files that a governance change touches.
-    pub paths: Vec<String>,
+    /// What a governance change changes, line by line.
+    pub diff: Option<Diff>,
     /// What came of trying a governance change.
     pub trial: Option<Trial>,
     /// The smallest edits that reach a lower level.
@@ -31,9 +32,9 @@ impl Preview {
     }
 
     /// What there is to see of a governance change.
-    pub(super) fn of_governance_change(paths: &[String], trial: Trial) -> Self {
+    pub(super) fn of_governance_change(diff: Diff, trial: Trial) -> Self {
         Self {
-            paths: paths.to_vec(),
+            diff: Some(diff),
             trial: Some(trial),
             ..Self::default()
         }

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use self::quote::{block, fenced, sentence};
 use super::details;
+use super::diff::Diff;
 use super::trial::Trial;
 use crate::domain::documents::{Assessment, Recommendation, Rejection, Status};
 use crate::domain::ids::{AgentName, Sha};
@@ -150,7 +151,7 @@ pub fn recommendation(
 
 /// A governance change, decided or waiting.
 pub fn governance(
-    paths: &[String],
+    diff: &Diff,
     trial: &Trial,
     assessment: &Assessment,
     ruling: &Ruling,
@@ -158,12 +159,7 @@ pub fn governance(
 ) -> Report {
     let mut body =
         "**A governance change**, judged by the rules on `main` and not by its own:\n\n".to_owned();
-    for path in paths.iter().take(MOST_LINES) {
-        let _ = writeln!(body, "- {}", code_span(path));
-    }
-    if paths.len() > MOST_LINES {
-        let _ = writeln!(body, "- and {} more", paths.len() - MOST_LINES);
-    }
+    body.push_str(&diff.markdown());
     let _ = writeln!(
         body,
         "\nThe rules that it would make are readable; {} policy tests pass.",

@@ -3,18 +3,25 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::diff::{self, Diff};
 use super::{Bot, BotError, Pending};
 use crate::domain::documents::{
-    Assessment, Claim, Decision, Feedback, Outcome, Recommendation, time,
+    Assessment, Claim, Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Recommendation,
+    time,
 };
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::yaml;
 use crate::forge::ReportState;
-use crate::git::Repository;
+use crate::gate::opinions;
+use crate::gate::verdict::Verdict;
+use crate::git::{Repository, blob_id};
 use crate::insight::Standing;
 use crate::ledger::{CaseFile, Entry, LedgerError, MAIN, facts};
 use crate::risk::{ProposedAction, Situation};
+
+/// More files than a valid pull request changes are not compared.
+const MOST_CHANGES: usize = 1_000;
 
 /// Everything about one case.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -28,6 +35,8 @@ pub struct Shown {
     /// Exactly what is executed, against the targets as they were when it was decided; while it is pending, as they
     /// are now.
     pub action: Option<ProposedAction>,
+    /// What a governance change changes, line by line; none where its commits are not here any more.
+    pub diff: Option<Diff>,
     /// As decided; while it is pending, as it is now.
     pub risk: Option<Assessment>,
     /// How it was decided; none while it is pending.
@@ -40,6 +49,10 @@ pub struct Shown {
     pub outcomes: Vec<Outcome>,
     /// What people had to say, oldest first.
     pub feedback: Vec<Feedback>,
+    /// What was said on the pull request, whether it counted or not, oldest first.
+    pub opinions: Vec<OpinionRecord>,
+    /// Who requested changes and has not approved since, while it is pending.
+    pub blocked_by: Vec<String>,
     /// Its pull request.
     pub pull: Option<ShownPull>,
     /// What the bot tells people, while it is pending.
@@ -48,6 +61,38 @@ pub struct Shown {
     pub commits: Vec<Sha>,
     /// The same commits, with what happened in each.
     pub events: Vec<ShownEvent>,
+    /// Another text whenever anything about the case has changed: whoever gives it back with the next wait is told
+    /// of everything since.
+    pub state: String,
+    /// Why a wait ended before its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub news: Option<News>,
+    /// Whether the next run ends it: that is news only when it has.
+    #[serde(skip)]
+    is_settled: bool,
+}
+
+/// Why a wait ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct News {
+    /// What happened.
+    pub kind: NewsKind,
+    /// The same in words, with those of the people who said it.
+    pub what: String,
+}
+
+/// What happened to a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NewsKind {
+    /// It was decided, or has ended.
+    Decided,
+    /// Somebody requests changes: it waits until they approve.
+    ChangesRequested,
+    /// Somebody asked or remarked something.
+    Comment,
+    /// It stands otherwise than before.
+    Changed,
 }
 
 /// A pull request.
@@ -113,6 +158,9 @@ impl Shown {
             commits: commits.to_vec(),
             ..Self::of_decision(id, decision)
         };
+        if let (None, Some(decision)) = (&file, &shown.decision) {
+            shown.diff = diff_as_decided(repo, decision);
+        }
         if let Some(file) = file {
             shown.action = Some(action_as_decided(
                 repo,
@@ -125,7 +173,7 @@ impl Shown {
             shown.outcomes = file.outcomes;
             shown.feedback = file.feedback;
         }
-        Ok(shown)
+        Ok(shown.stamped())
     }
 
     fn of_decision(id: CaseId, decision: Decision) -> Self {
@@ -140,6 +188,7 @@ impl Shown {
             id: Some(id),
             status: decision.status.to_string(),
             risk: Some(decision.risk.clone()),
+            opinions: decision.opinions.clone(),
             decision: Some(decision),
             ..Self::of_pull(pull)
         }
@@ -151,16 +200,22 @@ impl Shown {
             status: Standing::Pending.to_string(),
             recommendation: None,
             action: None,
+            diff: None,
             risk: None,
             decision: None,
             claim: None,
             outcome: None,
             outcomes: Vec::new(),
             feedback: Vec::new(),
+            opinions: Vec::new(),
+            blocked_by: Vec::new(),
             pull: Some(pull),
             report: None,
             commits: Vec::new(),
             events: Vec::new(),
+            state: String::new(),
+            news: None,
+            is_settled: false,
         }
     }
 
@@ -176,10 +231,26 @@ impl Shown {
             id: hearing.id,
             recommendation: hearing.document.clone(),
             action: hearing.preview.action.clone(),
+            diff: hearing.preview.diff.clone(),
             risk: hearing.assessment.clone(),
             report: Some(report),
+            opinions: match &hearing.ruling {
+                Some(ruling) => ruling.opinions.clone(),
+                None => opinions::of(pull, None),
+            },
+            is_settled: hearing
+                .ruling
+                .as_ref()
+                .is_some_and(|ruling| !matches!(ruling.verdict, Verdict::Wait(_))),
+            blocked_by: match hearing.ruling.as_ref().map(|ruling| &ruling.verdict) {
+                Some(Verdict::Wait(wait)) => {
+                    wait.blocked_by.iter().map(ToString::to_string).collect()
+                }
+                _ => Vec::new(),
+            },
             ..Self::without_case(pull)
         }
+        .stamped()
     }
 
     /// A pull request that is no case: not heard yet, or ended without becoming one.
@@ -200,6 +271,64 @@ impl Shown {
             report: pull.last_report.as_deref().map(read_report),
             ..shown
         }
+        .stamped()
+    }
+
+    /// The same with its state: how much was said, and a fingerprint of everything.
+    fn stamped(mut self) -> Self {
+        let report = self.report.as_ref();
+        let said: Vec<_> = self
+            .opinions
+            .iter()
+            .map(|one| (&one.review, one.kind, one.edited, &one.words))
+            .collect();
+        let all = format!(
+            "{:?}",
+            (
+                &self.status,
+                self.pull.as_ref().map(|pull| (pull.head, pull.state)),
+                report.map(|report| (report.state, &report.title, &report.body)),
+                said,
+                (self.outcomes.len(), self.feedback.len(), &self.commits),
+            )
+        );
+        let print = blob_id(all.as_bytes()).short();
+        self.state = format!("{}-{print}", self.opinions.len());
+        self
+    }
+
+    /// What is new since a state that somebody has seen. Who has seen none is told of what it waits for them to do.
+    pub fn news_since(&self, seen: Option<&str>) -> Option<News> {
+        let say = |kind, what: String| Some(News { kind, what });
+        if !self.is_pending() {
+            return say(NewsKind::Decided, self.status.clone());
+        }
+        let Some(seen) = seen else {
+            let mut last = self.opinions.iter().rev();
+            let request = last.find(|one| one.kind == OpinionKind::RequestChanges);
+            let request = request.filter(|_| !self.blocked_by.is_empty());
+            return request.and_then(|one| say(NewsKind::ChangesRequested, one.sentence()));
+        };
+        if seen == self.state || self.is_settled {
+            return None;
+        }
+        let known = seen.split('-').next().and_then(|count| count.parse().ok());
+        let new = self.opinions.iter().skip(known.unwrap_or(0));
+        let of = |kind| new.clone().filter(move |one| one.kind == kind);
+        for (kind, news) in [
+            (OpinionKind::RequestChanges, NewsKind::ChangesRequested),
+            (OpinionKind::Comment, NewsKind::Comment),
+        ] {
+            let said: Vec<String> = of(kind).map(OpinionRecord::sentence).collect();
+            if !said.is_empty() {
+                return say(news, said.join("\n"));
+            }
+        }
+        let title = self.report.as_ref().map(|report| report.title.clone());
+        say(
+            NewsKind::Changed,
+            title.unwrap_or_else(|| self.status.clone()),
+        )
     }
 
     /// Whether it still waits.
@@ -259,6 +388,20 @@ pub fn action_as_decided(
         ..Situation::default()
     });
     Ok(ProposedAction::against(document, situation.as_ref()))
+}
+
+/// What a decided governance change changes; none where its branch is not here: a rejected one is kept nowhere.
+pub fn diff_as_decided(repo: &Repository, decision: &Decision) -> Option<Diff> {
+    let (base, head) = (decision.pull.base, decision.pull.head);
+    let fork = repo.merge_base(base, head).ok()??;
+    let tree = |commit| Some(repo.read_commit(commit).ok()?.tree);
+    let changes = repo.diff_trees(Some(tree(fork)?), Some(tree(head)?), MOST_CHANGES);
+    let range = diff::Range {
+        fork,
+        head,
+        fetched_from: (!decision.status.is_approval()).then_some(decision.pull.number),
+    };
+    Diff::of(repo.objects(), &changes.ok()?, range).ok()
 }
 
 fn event(repo: &Repository, id: Sha) -> Result<ShownEvent, BotError> {

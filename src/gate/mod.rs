@@ -6,6 +6,7 @@
 
 pub mod eligibility;
 pub mod needs;
+pub mod opinions;
 pub mod permit;
 pub mod policy;
 pub mod requirement;

@@ -1,5 +1,6 @@
 //! The token without which nothing is merged. Only the gate can make one, and only for an approval.
 
+use super::opinions;
 use super::verdict::{Ruling, Verdict};
 use crate::domain::documents::{Assessment, Decision, PullRecord, RulesRecord, Status};
 use crate::domain::engine::ENGINE;
@@ -67,7 +68,7 @@ pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {
         Verdict::Expire => (Status::Expired, None),
         Verdict::Wait(_) => return Judgement::Wait,
     };
-    let decision = Decision {
+    let mut decision = Decision {
         schema: Default::default(),
         id: subject.id,
         status,
@@ -82,7 +83,10 @@ pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {
         approvals: ruling.approvals,
         ignored: ruling.ignored,
         rejection,
+        opinions: Vec::new(),
+        omitted_opinions: 0,
     };
+    opinions::record(&mut decision, ruling.opinions);
     if status.is_approval() {
         Judgement::Merge(Box::new(MergePermit { decision }))
     } else {

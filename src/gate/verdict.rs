@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::eligibility::{Interests, Principal, may_speak, principal_of, shown};
-use super::requirement;
+use super::{opinions, requirement};
 use crate::domain::command::Command;
 use crate::domain::documents::{
-    AccountRecord, CountedApproval, IgnoredReview, Rejection, RejectionCategory, Requirement, Role,
-    Status,
+    AccountRecord, CountedApproval, IgnoredReview, OpinionRecord, Rejection, RejectionCategory,
+    Requirement, Role, Status,
 };
 use crate::domain::ids::Login;
 use crate::domain::level::Level;
@@ -28,7 +28,7 @@ pub use answers::Unheard;
 /// How much of somebody's words goes into the record, in characters.
 const MOST_WORDS: usize = 4_000;
 /// How many reviews that did not count go into the record.
-const MOST_IGNORED: usize = 100;
+pub const MOST_IGNORED: usize = 100;
 
 /// How the reason of a request for changes begins that does not block, and of a rejection that ends nothing.
 pub const NO_BLOCK: &str = "the request for changes does not block: ";
@@ -77,6 +77,8 @@ pub struct Ruling {
     pub eligible: Vec<(PersonName, Role)>,
     /// The commands that were not taken, one for each account and command, and why.
     pub unheard: Vec<Unheard>,
+    /// Everything that was said, whether it counted or not.
+    pub opinions: Vec<OpinionRecord>,
 }
 
 /// What happens to the pull request.
@@ -132,6 +134,7 @@ pub fn rule(case: &Case, rules: &Rules) -> Ruling {
         verdict,
         eligible,
         unheard,
+        opinions: opinions::of(case.pull, Some(rules)),
     }
 }
 

@@ -26,6 +26,7 @@ mod ignored;
 mod line;
 mod links;
 mod message;
+mod opinions;
 mod outcome_files;
 mod record;
 mod remarks;

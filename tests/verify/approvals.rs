@@ -7,7 +7,7 @@ use countersign::ledger::verify::FindingKind;
 
 use crate::story::{MEDIUM, one_of_each};
 use crate::world::{World, point};
-use crate::{edited, finds, forging, only, told};
+use crate::{edited, finds, forging, only, only_these, told};
 
 #[test]
 fn an_edited_approver_has_another_account() {
@@ -210,9 +210,9 @@ fn an_approval_is_not_made_up_by_the_bot() {
             &format!("Decision: auto_approved\n{untold}"),
         )),
     );
-    only(
+    only_these(
         &forging(&world, 3, &forgery, FindingKind::NotEnoughApprovals),
-        FindingKind::NotEnoughApprovals,
+        &[FindingKind::WrongOpinions, FindingKind::NotEnoughApprovals],
     );
 }
 
@@ -305,4 +305,57 @@ fn a_review_is_not_left_out_under_a_pretext() {
         &forging(&world, place, &forgery, FindingKind::WrongIgnored),
         FindingKind::WrongIgnored,
     );
+}
+
+/// What people said is held against what was made of it: neither can be edited alone.
+#[test]
+fn what_was_said_agrees_with_what_was_made_of_it() {
+    for (from, to, why) in [
+        (
+            "kind: approve",
+            "kind: comment",
+            "`alice` did not say what was counted as an approval",
+        ),
+        (
+            "words: I read it.",
+            "words: I did not read it.",
+            "the justification of `alice` is in other words",
+        ),
+        (
+            "person: bob",
+            "person: carol",
+            "`carol` is not who `bob` is",
+        ),
+        (
+            "kind: comment",
+            "kind: request_changes",
+            "it was merged although `bob` requested changes, and nothing says why that did not block",
+        ),
+        (
+            "review: r2\n  words: I read it.",
+            "review: r9\n  words: I read it.",
+            "the approval of `alice` is not among them",
+        ),
+        (
+            "words: What for?\n",
+            "words: What for?\n  surprise: true\n",
+            "",
+        ),
+    ] {
+        let mut world = World::new(&[]);
+        world.propose("strategy-optimizer", MEDIUM);
+        world.review(1, "bob", Opinion::Comment, "What for?");
+        world.wait(TimeDelta::minutes(1));
+        world.review(1, "alice", Opinion::Approve, "I read it.");
+        world.run();
+        let place = world.place("decision: approve");
+        let kind = if why.is_empty() {
+            FindingKind::UnreadableDocument
+        } else {
+            FindingKind::WrongOpinions
+        };
+        let forgery = edited(&world, place, &[(from, to)], None);
+        let found = forging(&world, place, &forgery, kind);
+        assert!(told(&found).contains(why), "{}", told(&found));
+    }
 }

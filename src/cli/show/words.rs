@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bot::shown::{Shown, ShownPull};
 use crate::cli::output::{one_line, quoted_block};
 use crate::domain::documents::{
-    Assessment, Claim, Decision, Feedback, Outcome, Recommendation, time,
+    Assessment, Claim, Decision, Feedback, OpinionRecord, Outcome, Recommendation, time,
 };
 use crate::domain::review::Confidence;
 use crate::domain::value::Value;
@@ -20,8 +20,13 @@ pub fn said(shown: &Shown) -> String {
             if let Some(recommendation) = &shown.recommendation {
                 proposed(&mut text, recommendation, shown.action.as_ref());
             }
+            if let Some(diff) = &shown.diff {
+                text.push('\n');
+                text.push_str(&unfolded(&diff.markdown()));
+            }
             risk(&mut text, &decision.risk);
             decided(&mut text, decision);
+            said_by_people(&mut text, &shown.opinions, decision.omitted_opinions);
             carried_out(&mut text, shown.claim.as_ref(), &shown.outcomes);
             talked_about(&mut text, &shown.feedback);
         }
@@ -31,8 +36,9 @@ pub fn said(shown: &Shown) -> String {
                 "\n{}: {}\n\n{}",
                 report.state,
                 one_line(&report.title),
-                report.body
+                unfolded(&report.body)
             );
+            said_by_people(&mut text, &shown.opinions, 0);
         }
         (None, None) => {
             text.push_str("\nThe bot has said nothing yet: `countersign run` works it off.\n")
@@ -142,7 +148,7 @@ fn decided(text: &mut String, decision: &Decision) {
             approval.role,
             time::text(&approval.at)
         );
-        if let Some(words) = &approval.justification {
+        if let (Some(words), true) = (&approval.justification, decision.opinions.is_empty()) {
             text.push_str(&quoted_block(words));
         }
     }
@@ -154,7 +160,7 @@ fn decided(text: &mut String, decision: &Decision) {
             rejection.category,
             time::text(&rejection.at)
         );
-        if !rejection.reason.is_empty() {
+        if !rejection.reason.is_empty() && decision.opinions.is_empty() {
             text.push_str(&quoted_block(&rejection.reason));
         }
     }
@@ -172,6 +178,64 @@ fn decided(text: &mut String, decision: &Decision) {
     {
         text.push_str("  nobody had to approve\n");
     }
+}
+
+/// Everything that was said on the pull request, in order, whether it counted or not.
+fn said_by_people(text: &mut String, opinions: &[OpinionRecord], omitted: u64) {
+    if opinions.is_empty() {
+        return;
+    }
+    text.push_str("\nWhat was said\n");
+    for opinion in opinions {
+        let who = match &opinion.person {
+            Some(person) => person.to_string(),
+            None => one_line(&account(&opinion.account)),
+        };
+        let (what, at) = (opinion.kind.verb(), time::text(&opinion.at));
+        let head = opinion
+            .head
+            .map(|head| format!(", commit {}", head.short()));
+        let edited = if opinion.edited {
+            "; the text was edited and is not kept"
+        } else {
+            ""
+        };
+        let head = head.unwrap_or_default();
+        let _ = writeln!(text, "  {who} {what} on {at}{head}{edited}");
+        if !opinion.words.is_empty() {
+            text.push_str(&quoted_block(&opinion.words));
+        }
+        if opinion.omitted_characters > 0 {
+            let more = opinion.omitted_characters;
+            let _ = writeln!(text, "  and {more} more characters that are not kept");
+        }
+    }
+    if omitted > 0 {
+        let _ = writeln!(text, "  and {omitted} more that are not kept");
+    }
+}
+
+/// Our Markdown without the tags that fold a part of it, which a terminal does not know. What is inside of blocks
+/// is somebody else's and stays as it is.
+fn unfolded(markdown: &str) -> String {
+    let mut text = String::with_capacity(markdown.len());
+    let mut fence: Option<&str> = None;
+    for line in markdown.lines() {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        match fence {
+            Some(open) if line == open => fence = None,
+            None if ticks >= 3 => fence = line.get(..ticks),
+            None if line == "</details>" => continue,
+            _ => {}
+        }
+        let summary = line.strip_prefix("<details><summary>");
+        let summary = summary.and_then(|line| line.strip_suffix("</summary>"));
+        match summary.filter(|_| fence.is_none()) {
+            Some(summary) => _ = writeln!(text, "{summary}:"),
+            None => _ = writeln!(text, "{line}"),
+        }
+    }
+    text
 }
 
 fn sure(confidence: Confidence) -> String {

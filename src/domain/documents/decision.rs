@@ -58,6 +58,22 @@ pub struct Decision {
     /// Who rejected it, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Rejection>,
+    /// Everything that was said on the pull request, whether it counted or not, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opinions: Vec<OpinionRecord>,
+    /// So many more were said than this document holds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted_opinions: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Decision {
@@ -311,6 +327,94 @@ pub struct IgnoredReview {
     pub review: String,
     /// Why it did not count.
     pub reason: String,
+}
+
+/// What somebody said on the pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpinionRecord {
+    /// The account it was said with.
+    pub account: AccountRecord,
+    /// The person behind it, as `rules/people.yaml` names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Login>,
+    /// What it is.
+    pub kind: OpinionKind,
+    /// When.
+    #[serde(with = "super::time")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// The commit that a review is for; a comment is for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Sha>,
+    /// The id of the review or comment on the forge.
+    pub review: String,
+    /// Whether its text was changed afterwards: then nobody knows whose words they were, and none are kept.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub edited: bool,
+    /// The text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
+    /// So many more characters were said than are kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted_characters: u64,
+}
+
+/// What an opinion is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OpinionKind {
+    /// Yes, to exactly that commit.
+    Approve,
+    /// Not like this.
+    RequestChanges,
+    /// A question or a remark.
+    Comment,
+    /// Taken back, by its author or somebody entitled.
+    Dismissed,
+    /// No: it says `/reject`.
+    Reject,
+}
+
+impl OpinionRecord {
+    /// Who did what, and in which words.
+    pub fn sentence(&self) -> String {
+        let who = match (&self.person, &self.account) {
+            (Some(login), _)
+            | (
+                None,
+                AccountRecord {
+                    login: Some(login), ..
+                },
+            ) => login.as_str(),
+            (
+                None,
+                AccountRecord {
+                    email: Some(email), ..
+                },
+            ) => email,
+            _ => "somebody",
+        };
+        let what = self.kind.verb();
+        if self.words.is_empty() {
+            format!("{who} {what}")
+        } else {
+            format!("{who} {what}: {}", self.words)
+        }
+    }
+}
+
+impl OpinionKind {
+    /// What its author did, behind their name.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::RequestChanges => "requested changes",
+            Self::Comment => "commented",
+            Self::Dismissed => "gave a review that was dismissed",
+            Self::Reject => "rejected it",
+        }
+    }
 }
 
 /// A person's no.

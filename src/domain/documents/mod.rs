@@ -11,8 +11,8 @@ mod target;
 
 pub use decision::{
     AccountRecord, Assessment, CountedApproval, Decision, DecisionSchema, FactorScore,
-    FiredTrigger, IgnoredReview, PullRecord, Rejection, RejectionCategory, Requirement, Role,
-    RulesRecord, Status,
+    FiredTrigger, IgnoredReview, OpinionKind, OpinionRecord, PullRecord, Rejection,
+    RejectionCategory, Requirement, Role, RulesRecord, Status,
 };
 pub use freeze::{Freeze, SaidIn, SaidInKind};
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};

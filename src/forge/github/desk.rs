@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::BASE;
 use super::ask::Requested;
 use super::external_id::ExternalId;
-use super::glance::{labels, says_command};
+use super::glance::labels;
 use super::webhook::{Happened, WebhookEvent};
 use super::wire::{User, WireApp, WireComment, WirePull, WireReview};
 use super::words;
@@ -195,7 +195,7 @@ impl Held {
         reviews.sort_by_key(|review| (review.at, review.id.parse::<u64>().unwrap_or(u64::MAX)));
     }
 
-    /// Whether that may change a decision.
+    /// Whether that is anything new: a question decides nothing, but somebody may wait for it.
     pub(super) fn hear_comment(&mut self, wire: &WireComment, was_edited: bool, we: We) -> bool {
         if self.is_own_comment(wire, we) {
             return self.hear_own_comment(wire);
@@ -206,18 +206,17 @@ impl Held {
         }
         comment.edited |= was_edited;
         let comments = &mut self.pull.comments;
-        let is_news = says_command(&comment);
         match comments.iter_mut().find(|known| known.id == comment.id) {
             Some(known) => {
-                let is_news = is_news || says_command(known);
                 comment.edited |= known.edited;
+                let is_news = *known != comment;
                 *known = comment;
                 is_news
             }
             None => {
                 comments.push(comment);
                 comments.sort_by_key(|comment| comment.at);
-                is_news
+                true
             }
         }
     }

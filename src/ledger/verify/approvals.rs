@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use super::document::Written;
 use super::finding::FindingKind;
-use super::ignored;
 use super::step::Step;
+use super::{ignored, opinions};
 use crate::domain::documents::{
     CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
 };
@@ -62,6 +62,7 @@ pub fn check(
     super::assessment::compare_requirement(step, written, ruling.required);
     check_counted(step, written, &ruling);
     ignored::check(step, written, &ruling);
+    opinions::check(step, written, rules);
     match decision.status {
         Status::AutoApproved | Status::Approved => check_merged(step, written, &ruling),
         Status::Rejected => check_rejected(step, written, &ruling),

@@ -116,6 +116,8 @@ kinds! {
     WrongApproval = "wrong_approval",
     /// A review that was left out counts, or was left out for another reason.
     WrongIgnored = "wrong_ignored",
+    /// What people said does not agree with what was counted, left out or taken for a rejection.
+    WrongOpinions = "wrong_opinions",
     /// Merged with fewer approvals than the rules ask for.
     NotEnoughApprovals = "not_enough_approvals",
     /// The status is not the gate's answer.
@@ -169,6 +171,7 @@ impl FindingKind {
             | Self::WrongRequirement
             | Self::WrongApproval
             | Self::WrongIgnored
+            | Self::WrongOpinions
             | Self::NotEnoughApprovals
             | Self::WrongStatus
             | Self::WrongRejection

@@ -17,7 +17,7 @@ use crate::bot::review::Reviewed;
 use crate::bot::shown::Shown;
 use crate::domain::ids::PullNumber;
 use crate::insight::{Period, Query, When};
-use crate::server::counter::{CaseName, Kind, MOST_ROWS, MOST_SECONDS, Recorded, Refusal};
+use crate::server::counter::{CaseName, Kind, MOST_ROWS, MOST_SECONDS, Recorded, Refusal, Wait};
 use crate::server::office::Office;
 
 /// Rows of a page, where nothing is said.
@@ -216,16 +216,20 @@ fn wrong(name: &str, why: &str) -> Refusal {
 #[serde(deny_unknown_fields)]
 pub struct Waiting {
     wait: Option<String>,
+    seen: Option<String>,
 }
 
 /// Show one whole case: what was proposed, why this score, who decided and why, what came of it
 ///
-/// With `wait` the answer comes as soon as the case is decided, or with `status: pending` when the time is up.
+/// With `wait` the answer comes as soon as the case is decided, changes are requested, something is asked, or it
+/// stands otherwise, and `news` says what; or with `status: pending` when the time is up. With the `state` of the last
+/// answer as `seen` nothing is missed between two waits; without it, one for whom changes are requested is told at once.
 #[utoipa::path(
     get, path = "/recommendations/{case}", tag = "recommendations", security(("token" = [])),
     params(
         ("case" = String, Path, description = "The id of the case, or the number of its pull request"),
-        ("wait" = Option<u32>, Query, description = "Wait so many seconds for the decision, up to 60"),
+        ("wait" = Option<u32>, Query, description = "Wait so many seconds for news, up to 60"),
+        ("seen" = Option<String>, Query, description = "The `state` of the last answer: wait for what is new since"),
     ),
     responses(
         (status = 200, description = "The case as it stands", body = ref("#/components/schemas/Shown")),
@@ -240,7 +244,10 @@ pub async fn show(
     waiting: Asked<Waiting>,
 ) -> Result<Json<Shown>, Problem> {
     let case: CaseName = request::named(case)?.parse()?;
-    let wait = read("wait", request::asked(waiting)?.wait.as_ref())?.unwrap_or(0);
+    let waiting = request::asked(waiting)?;
+    let Some(wait) = read("wait", waiting.wait.as_ref())? else {
+        return Ok(Json(guest.visitor.show(case).await?));
+    };
     if wait > MOST_SECONDS {
         return Err(wrong("wait", &format!("expected at most {MOST_SECONDS} seconds")).into());
     }
@@ -250,10 +257,15 @@ pub async fn show(
         let _ = closing.wait_for(|is_closing| *is_closing).await;
     };
     tokio::select! {
-        shown = guest.visitor.show(case, Duration::from_secs(wait)) => Ok(Json(shown?)),
-        () = closed => {
-            Ok(Json(guest.visitor.show(case, Duration::ZERO).await?))
-        }
+        shown = guest.visitor.wait(case, wait_for(wait, waiting.seen)) => Ok(Json(shown?)),
+        () = closed => Ok(Json(guest.visitor.show(case).await?)),
+    }
+}
+
+const fn wait_for(seconds: u64, seen: Option<String>) -> Wait {
+    Wait {
+        longest: Duration::from_secs(seconds),
+        seen,
     }
 }
 

@@ -17,6 +17,15 @@ pub const MOST_ROWS: usize = 200;
 /// The longest wait for a decision.
 pub const MOST_SECONDS: u64 = 60;
 
+/// How somebody waits for news of a case.
+#[derive(Debug, Clone, Default)]
+pub struct Wait {
+    /// How long at most.
+    pub longest: Duration,
+    /// The `state` that they know; none: how it stands when they begin to wait.
+    pub seen: Option<String>,
+}
+
 /// One page of a list.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -74,20 +83,31 @@ impl Visitor {
         listed.await?.map_err(|error| Refusal::internal(&error))
     }
 
-    /// One whole case. With `wait` the answer comes when it is decided, or when the time is up.
+    /// One whole case, as it stands.
     ///
     /// # Errors
     /// When there is no such case, or it is another agent's.
-    pub async fn show(&self, case: CaseName, wait: Duration) -> Result<Shown> {
+    pub async fn show(&self, case: CaseName) -> Result<Shown> {
+        self.show_now(case).await
+    }
+
+    /// One whole case, as soon as there is news of it, or when the time is up.
+    ///
+    /// # Errors
+    /// When there is no such case, or it is another agent's.
+    pub async fn wait(&self, case: CaseName, wait: Wait) -> Result<Shown> {
         let mut editions = self.keeper.library().watch();
-        let until = Instant::now() + wait.min(Duration::from_secs(MOST_SECONDS));
+        let until = Instant::now() + wait.longest.min(Duration::from_secs(MOST_SECONDS));
+        let mut seen = wait.seen;
         loop {
             // What changes from here on is heard below.
             editions.mark_unchanged();
-            let shown = self.show_now(case).await?;
-            if !shown.is_pending() {
+            let mut shown = self.show_now(case).await?;
+            shown.news = shown.news_since(seen.as_deref());
+            if shown.news.is_some() {
                 return Ok(shown);
             }
+            seen.get_or_insert_with(|| shown.state.clone());
             match tokio::time::timeout_at(until, editions.changed()).await {
                 Ok(Ok(())) => {}
                 // The time is up, or the server stops: this is how it stands.

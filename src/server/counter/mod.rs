@@ -17,7 +17,7 @@ use crate::domain::documents::Role;
 use crate::domain::ids::{AgentName, CaseId, PullNumber, quoted};
 use crate::rules::people::PersonName;
 
-pub use answers::{MOST_ROWS, MOST_SECONDS};
+pub use answers::{MOST_ROWS, MOST_SECONDS, Wait};
 pub use proposal::{Document, Proposed, Sent, read_json};
 pub use refusal::{Kind, NEW_TOKEN, Refusal};
 pub use words::{NewOpinion, Recorded, Report, Said};

@@ -7,14 +7,17 @@ use chrono::{DateTime, Utc};
 use super::super::library::Reader;
 use super::desk::Viewer;
 use super::form::{Door, Typed, door};
+use super::history::{self, Happened};
 use super::row::{Risk, targets};
 use super::text::{self, Moment, counted, duration};
+use crate::bot::diff::Diff;
 use crate::bot::{Hearing, Pending, Trial};
 use crate::domain::documents::{Assessment, FactorScore, Recommendation};
 use crate::domain::ids::TriggerId;
 use crate::domain::level::Score;
 use crate::forge::ReportState;
 use crate::gate::eligibility::shown;
+use crate::gate::opinions;
 use crate::gate::verdict::{Ruling, Verdict};
 use crate::ledger::backtest::{Answer, Backtest, Changed};
 use crate::risk::proposed_action::{ParameterChange, compact};
@@ -78,6 +81,49 @@ pub struct Change {
     pub name: String,
     pub before: String,
     pub after: String,
+}
+
+/// What a governance change changes.
+#[derive(Debug)]
+pub struct Changes {
+    /// Each file, and how much of it changes.
+    pub files: Vec<(String, String)>,
+    pub more: usize,
+    pub lines: Vec<DiffLine>,
+    pub is_long: bool,
+    pub command: String,
+}
+
+/// A line of a unified diff.
+#[derive(Debug)]
+pub struct DiffLine {
+    pub class: &'static str,
+    pub text: String,
+}
+
+impl Changes {
+    pub fn of(diff: &Diff) -> Self {
+        let files = diff.files.iter().take(MOST_NAMED);
+        let patches = diff.files.iter().filter_map(|file| file.patch.as_deref());
+        let line = |text: &str| DiffLine {
+            class: match text.as_bytes().first() {
+                Some(b'+') => "added",
+                Some(b'-') => "removed",
+                Some(b'@') => "muted",
+                _ => "",
+            },
+            text: text.to_owned(),
+        };
+        Self {
+            files: files
+                .map(|file| (file.path.clone(), file.summary()))
+                .collect(),
+            more: diff.files.len().saturating_sub(MOST_NAMED),
+            lines: patches.flat_map(str::lines).map(line).collect(),
+            is_long: diff.is_long(),
+            command: diff.command.clone(),
+        }
+    }
 }
 
 /// What one factor adds.
@@ -166,8 +212,7 @@ pub struct Card {
     /// What is wrong with it, if nothing can be decided.
     pub problem: Option<String>,
     pub executed: Executed,
-    pub paths: Vec<String>,
-    pub more_paths: usize,
+    pub changed: Option<Changes>,
     pub tried: Option<Tried>,
     pub why: Option<Why>,
     pub reductions: Vec<String>,
@@ -178,6 +223,8 @@ pub struct Card {
     pub blocked_by: Vec<String>,
     pub approvals: Vec<Said>,
     pub ignored: Vec<Said>,
+    /// Everything that was said, in order.
+    pub said: Vec<Happened>,
     pub words: Words,
     pub door: Door,
     /// Another value whenever something about it has changed.
@@ -228,8 +275,7 @@ impl Card {
                 .as_ref()
                 .map(Executed::of)
                 .unwrap_or_default(),
-            paths: preview.paths.iter().take(MOST_NAMED).cloned().collect(),
-            more_paths: preview.paths.len().saturating_sub(MOST_NAMED),
+            changed: preview.diff.as_ref().map(Changes::of),
             tried: preview.trial.as_ref().map(tried),
             why: hearing
                 .assessment
@@ -247,6 +293,10 @@ impl Card {
             blocked_by: Vec::new(),
             approvals: Vec::new(),
             ignored: Vec::new(),
+            said: match &hearing.ruling {
+                Some(ruling) => history::said_before(&ruling.opinions),
+                None => history::said_before(&opinions::of(pull, None)),
+            },
             words: document.map(Words::of).unwrap_or_default(),
             door: door(pending, eyes, reader, typed)?,
             state: String::new(),
@@ -273,7 +323,7 @@ impl Card {
                     .map(|sure| text::confidence(sure).to_owned())
                     .unwrap_or_default(),
                 at: Moment::of(approval.at),
-                words: approval.justification.clone(),
+                words: None,
             })
             .collect();
         self.ignored = ruling

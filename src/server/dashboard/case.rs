@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::super::library::Reader;
 use super::super::secrets::random;
-use super::card::{Card, Executed, Eyes, Why, Words};
+use super::card::{Card, Changes, Executed, Eyes, Why, Words};
 use super::desk::{Desk, Frame, Viewer};
 use super::form::{Door, Typed};
 use super::history::{Happened, events, said};
@@ -20,7 +20,7 @@ use super::pages::{Refusal, page, refused};
 use super::records::{Records, Shelf};
 use super::row::{self, Row};
 use super::text::Moment;
-use crate::bot::shown::action_as_decided;
+use crate::bot::shown::{action_as_decided, diff_as_decided};
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::git::Repository;
 use crate::insight::Case;
@@ -56,6 +56,7 @@ struct CasePage {
     session: Option<String>,
     pull: Option<(String, Option<String>)>,
     executed: Executed,
+    changed: Option<Changes>,
     why: Option<Why>,
     rules: Option<String>,
     events: Vec<Happened>,
@@ -183,6 +184,10 @@ fn whole(
             )
         }),
         executed: executed(reader.repo, &records)?,
+        changed: decision
+            .filter(|_| !case.is_recommendation())
+            .and_then(|decision| diff_as_decided(reader.repo, decision))
+            .map(|diff| Changes::of(&diff)),
         why: decision.map(|decision| Why::of(&decision.risk, &[])),
         rules: decision.map(|decision| decision.rules.commit.short()),
         events: events(case, &records),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::records::Records;
 use super::text::{self, Moment};
-use crate::domain::documents::{Decision, Feedback, Outcome, Role};
+use crate::domain::documents::{Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Role};
 use crate::gate::eligibility::shown;
 use crate::insight::Case;
 
@@ -56,8 +56,44 @@ pub fn events(case: &Case, records: &Records) -> Vec<Happened> {
     events
 }
 
+/// Everything that was said on a pull request, in order, whether it counted or not.
+pub fn said_before(opinions: &[OpinionRecord]) -> Vec<Happened> {
+    opinions.iter().map(opinion).collect()
+}
+
+fn opinion(opinion: &OpinionRecord) -> Happened {
+    let who = match &opinion.person {
+        Some(person) => person.to_string(),
+        None => shown(&opinion.account),
+    };
+    let mut what = format!("{who} {}", opinion.kind.verb());
+    if opinion.edited {
+        what.push_str("; the text was edited and is not kept");
+    }
+    if opinion.omitted_characters > 0 {
+        let more = opinion.omitted_characters;
+        what.push_str(&format!("; {more} more characters are not kept"));
+    }
+    Happened {
+        what,
+        at: Some(Moment::of(opinion.at)),
+        words: Some(opinion.words.clone()).filter(|words| !words.is_empty()),
+        ..Happened::default()
+    }
+}
+
+/// Reviews with what was made of them; their words, and what nothing was made of, from the opinions.
 fn reviews(decision: &Decision) -> Vec<Happened> {
     let mut said = Vec::new();
+    let is_told = |opinion: &&OpinionRecord| {
+        let counted = decision.approvals.iter().map(|one| &one.review);
+        let is_rejection = decision.rejection.as_ref().is_some_and(|rejection| {
+            opinion.kind == OpinionKind::Reject && rejection.at == opinion.at
+        });
+        is_rejection || counted.into_iter().any(|review| *review == opinion.review)
+    };
+    let others = decision.opinions.iter().filter(|one| !is_told(one));
+    said.extend(others.map(|one| (one.at, opinion(one))));
     for approval in &decision.approvals {
         let sure = approval
             .confidence

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::domain::level::Level;
 use crate::insight::{Period, Query, Standing};
-use crate::server::counter::{CaseName, Document, Kind, Refusal, Report, Sent, Visitor};
+use crate::server::counter::{CaseName, Document, Kind, Refusal, Report, Sent, Visitor, Wait};
 
 /// Clients give up after a minute, so a wait ends before.
 const MOST_WAIT: u64 = 50;
@@ -36,12 +36,15 @@ struct Which {
 /// Which case, and how long to wait.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wait {
+struct Waited {
     /// The id of the case, as `propose_recommendation` answers it, or the number of its pull request.
     case: String,
     /// How many seconds to wait at most, up to 50; 30 if nothing is said.
     #[serde(default)]
     seconds: Option<u64>,
+    /// The `state` of the last answer: the wait ends as soon as anything is otherwise.
+    #[serde(default)]
+    seen: Option<String>,
 }
 
 /// Which cases.
@@ -101,11 +104,13 @@ pub fn all() -> Vec<Tool> {
              be able to repeat the call without harm. Do not take the action before it is approved.",
             ToolAnnotations::new().read_only(false).destructive(false),
         ),
-        tool::<Wait>(
+        tool::<Waited>(
             "wait_for_decision",
-            "Wait until a case is decided, and answer all of it. While `status` is `pending` when the time is up, `report` \
-             says whom it waits for: call this again, or come back later. When it is `approved` or `auto_approved`, \
-             `outcome` says what came of it; when it is `rejected`, `decision.rejection` says why.",
+            "Wait for news of a case, and answer all of it: until it is decided, somebody requests changes or asks \
+             something, or it stands otherwise; `news` says what. If changes are requested, propose what they ask for. \
+             To wait on, give the `state` of the last answer as `seen`. While `status` is `pending` when the time is up, \
+             `report` says whom it waits for. When it is `approved` or `auto_approved`, `outcome` says what came of it; \
+             when it is `rejected`, `decision.rejection` says why.",
             ToolAnnotations::new().read_only(true),
         ),
         tool::<Wanted>(
@@ -167,18 +172,18 @@ pub async fn call(visitor: &Visitor, name: &str, arguments: Value) -> Result<Val
             value(&visitor.propose(Sent::Json(document)).await?)
         }
         "wait_for_decision" => {
-            let wait: Wait = read(arguments)?;
-            let seconds = wait.seconds.unwrap_or(WAIT).min(MOST_WAIT);
-            value(
-                &visitor
-                    .show(wait.case.parse()?, Duration::from_secs(seconds))
-                    .await?,
-            )
+            let waited: Waited = read(arguments)?;
+            let seconds = waited.seconds.unwrap_or(WAIT).min(MOST_WAIT);
+            let wait = Wait {
+                longest: Duration::from_secs(seconds),
+                seen: waited.seen,
+            };
+            value(&visitor.wait(waited.case.parse()?, wait).await?)
         }
         "list_recommendations" => list(visitor, read(arguments)?).await,
         "show_recommendation" => {
             let case: CaseName = read::<Which>(arguments)?.case.parse()?;
-            value(&visitor.show(case, Duration::ZERO).await?)
+            value(&visitor.show(case).await?)
         }
         "read_lessons" => {
             let Nothing {} = read(arguments)?;
