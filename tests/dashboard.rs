@@ -12,6 +12,7 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use chrono::TimeDelta;
 use support::desk::{Guest, cookie, hidden};
 use support::serving::{Serving, about_tokens, persons_token, serve, token};
 use support::{Stage, has, has_not};
@@ -33,6 +34,56 @@ fn waiting(bodies: &[&str], more: &[&str]) -> (Stage, Serving) {
     let serving = Serving::start(&mut serve(&stage, more));
     serving.is_ready();
     (stage, serving)
+}
+
+/// Whoever decides sees all that is executed, the lines of a governance change, what was said and what is needed.
+#[test]
+fn a_card_shows_everything_that_a_decision_is_about() {
+    let mut stage = Stage::example();
+    stage.wait(-TimeDelta::days(2));
+    stage.propose(
+        "strategy-optimizer",
+        "a",
+        "action: modify_parameters\ntargets: [rsi-eurusd, rsi-eurusd-draft]\nchanges: {stop_loss_pct: 4}\ndetails: {command: <b>rm</b>}",
+    );
+    stage.govern("alice", "b", &[("docs/x.md", "<i>one</i>\ntwo\n")]);
+    stage
+        .review(
+            1,
+            "bob",
+            &["--request-changes", "--message", "Halve it first."],
+        )
+        .succeeds();
+    stage.wait(TimeDelta::days(2));
+    stage.run();
+    let serving = Serving::start(&mut serve(&stage, &[]));
+    serving.is_ready();
+    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
+    let page = carol.gets("/pending").gives(200).body;
+    for part in [
+        "target rsi-eurusd (live)\n  stop_loss_pct: 3.0 → 4\ntarget rsi-eurusd-draft (inactive)\n  stop_loss_pct: 3.0 → 4\ndetails\n",
+        "  &quot;command&quot;: &quot;&lt;b&gt;rm&lt;/b&gt;&quot;\n</pre>",
+        "<strong>1 approval by a reviewer.</strong>",
+        "It has waited too long for its reviewers, so the admins are asked too.",
+        "bob requested changes: it waits until they approve.",
+        "<blockquote>Halve it first.</blockquote>",
+        "<code>docs/x.md</code> <span class=\"under\">new, 2 lines</span>",
+        "<span class=\"added\">+&lt;i&gt;one&lt;/i&gt;\n</span><span class=\"added\">+two\n</span>",
+        "<code>git fetch origin refs/pull/2/head &amp;&amp; git diff ",
+    ] {
+        has(&page, part);
+    }
+    stage.approve(2, "carol");
+    stage.approve(1, "bob");
+    stage.run();
+    let decided = carol.gets("/cases/2").gives(200).body;
+    has(&decided, "<span class=\"added\">+two\n</span>");
+    let decided = carol.gets("/cases/1").gives(200).body;
+    has(&decided, "bob requested changes <span");
+    has(&decided, "<blockquote>Halve it first.</blockquote>");
+    serving.stops();
+    stage.read_all();
+    stage.verifies();
 }
 
 #[test]
