@@ -236,7 +236,7 @@ fn one_without_access_keeps_nobody_from_being_asked() {
     has(
         &duty.github.read_comment(number),
         "**MEDIUM 55.00** needs 1 approval by a reviewer. Asked: alice, carol. \
-         Not asked: bob (GitHub asks only people who have access to the repository).",
+         Not asked: bob (GitHub takes no request for people without access to the repository).",
     );
     has_not(&duty.check(number), "Asked:");
     has(&duty.check(number), "Who may give it: alice, bob, carol.");

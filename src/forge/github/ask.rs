@@ -132,7 +132,7 @@ pub(super) fn whom(client: &Client, held: &Held, ask: Option<&Ask>) -> String {
     }
     if !not_asked.is_empty() && held.asked.contains(&ask.role) {
         text.push_str(&format!(
-            " Not asked: {} (GitHub asks only people who have access to the repository).",
+            " Not asked: {} (GitHub takes no request for people without access to the repository).",
             names(&not_asked)
         ));
     }

@@ -62,7 +62,8 @@ impl Manifest<'_> {
             "pull_request_review",
             "issue_comment",
             "push",
-            "check_run"
+            "check_run",
+            "check_suite"
         ]);
         // Only an organisation has teams.
         if self.organisation.is_some() {
