@@ -329,3 +329,23 @@ fn trailers_are_not_believed_without_their_document() {
     has(&stage.report(3), "approved and merged");
     assert_eq!(seen(&stage, "runs").as_deref(), Some("run\n"));
 }
+
+#[test]
+fn nothing_carries_out_an_action_without_effect() {
+    let mut stage = Stage::example();
+    let before = stage.main();
+    let runs = "executor: command\n    command: {argv: [deploy], time_limit_seconds: 60}\n";
+    let actions = stage
+        .file("rules/actions.yaml")
+        .replacen("executor: none\n", runs, 1);
+    stage.govern("dana", "command", &[("rules/actions.yaml", &actions)]);
+    stage.run();
+    let said = stage.report(1);
+    has(&said, "failure: ");
+    has(&said, "rules/actions.yaml");
+    has(
+        &said,
+        "actions.analyze.executor: an action with `effect: none` is not carried out, so `command` cannot be its executor: expected `executor: none`, or the effect that it has (modify, create or delete)",
+    );
+    assert_eq!(stage.main(), before);
+}

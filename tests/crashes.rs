@@ -24,7 +24,7 @@ const MEDIUM: &str =
 const HIGH: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
 const ANALYZE: &str = "action: analyze\ntargets: [rsi-eurusd]";
-const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd]";
+const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2.5}";
 const REASON: &str = "Looked at it closely, and it is as it should be.";
 
 /// Runs a command that dies at a step; whether it did.

@@ -32,7 +32,7 @@ const LOW: &str =
 const MEDIUM: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 const ANALYZE: &str = "action: analyze\ntargets: [rsi-eurusd]";
-const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd]";
+const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2.5}";
 const REASON: &str = "Looked at it closely, and it is as it should be.";
 /// No story takes as long as this; one that does hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -415,7 +415,7 @@ fn a_command_that_runs_is_left_alone_by_the_other_bots() {
     );
     assert_eq!(
         stage.log().last().unwrap(),
-        "outcome: success of notify on rsi-eurusd"
+        "outcome: success of notify on rsi-eurusd-draft"
     );
     trail::assert_settled(&stage);
     stage.read_all();

@@ -82,7 +82,7 @@ fn act(chance: &mut Chance, desk: &mut Desk, number: usize) -> Act {
     match chance.below(100) {
         0..=24 => ("analyze", several(first, 1 + chance.below(4)), Vec::new()),
         25..=29 => ("query_documentation", one(chance), Vec::new()),
-        30..=34 => ("notify", one(chance), Vec::new()),
+        30..=34 => ("notify", one(chance), changes(chance)),
         35..=71 => ("modify_parameters", one(chance), changes(chance)),
         72..=81 => (
             "optimize",

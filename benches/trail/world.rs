@@ -21,7 +21,7 @@ pub const AGENTS: [&str; 8] = [
 ];
 pub const TARGETS: usize = 200;
 
-const NOTIFY: &str = "actions:\n  notify:\n    description: Tells a channel.\n    effect: none\n    reversibility: easy\n    executor: command\n    command: {argv: [\"true\"], time_limit_seconds: 5}\n\n";
+const NOTIFY: &str = "actions:\n  notify:\n    description: Tells a channel.\n    effect: modify\n    reversibility: easy\n    executor: command\n    command: {argv: [\"true\"], time_limit_seconds: 5}\n\n";
 const ACTIONS: &str = "analyze, query_documentation, notify, modify_parameters, optimize, promote_strategy, create_strategy, delete_strategy, rebalance_portfolio";
 
 pub fn email(person: &str) -> String {

@@ -120,11 +120,9 @@ pub fn read(files: &RuleFiles) -> Result<BTreeMap<ActionName, ActionType>, Probl
             Ok(action) => {
                 actions.insert(name, action);
             }
-            Err((key, message)) => problems.push(Problem::of_key(
-                PATH,
-                format!("actions.{name}.{key}"),
-                message,
-            )),
+            Err(found) => problems.extend(found.into_iter().map(|(key, message)| {
+                Problem::of_key(PATH, format!("actions.{name}.{key}"), message)
+            })),
         }
     }
     if problems.is_empty() {
@@ -134,20 +132,20 @@ pub fn read(files: &RuleFiles) -> Result<BTreeMap<ActionName, ActionType>, Probl
     }
 }
 
-fn validate(raw: RawAction) -> Result<ActionType, (&'static str, String)> {
+/// The key, and what is wrong with its value.
+type Wrong = (&'static str, String);
+
+fn validate(raw: RawAction) -> Result<ActionType, Vec<Wrong>> {
+    let contradictions = against_no_effect(&raw);
+    if !contradictions.is_empty() {
+        return Err(contradictions);
+    }
     let settings = RawSettings {
         command: raw.command,
         http: raw.http,
         dispatch: raw.dispatch,
     };
-    let executor = executor::read(raw.executor, settings)?;
-    if raw.effect == Effect::None && matches!(executor, Executor::Apply) {
-        return Err((
-            "executor",
-            "an action without effect has nothing to apply: expected any executor but `apply`"
-                .to_owned(),
-        ));
-    }
+    let executor = executor::read(raw.executor, settings).map_err(|wrong| vec![wrong])?;
     Ok(ActionType {
         description: raw.description,
         effect: raw.effect,
@@ -156,3 +154,40 @@ fn validate(raw: RawAction) -> Result<ActionType, (&'static str, String)> {
         executor,
     })
 }
+
+/// What an action type says of itself that one without effect cannot be. Such a type adds nothing to the
+/// score and needs no target, so nothing may carry it out.
+fn against_no_effect(raw: &RawAction) -> Vec<Wrong> {
+    let mut found = Vec::new();
+    if raw.effect != Effect::None {
+        return found;
+    }
+    if raw.executor != ExecutorKind::None {
+        found.push((
+            "executor",
+            format!(
+                "an action with `effect: none` is not carried out, so `{}` cannot be its executor: expected `executor: none`, or the effect that it has (modify, create or delete)",
+                raw.executor
+            ),
+        ));
+    }
+    if !raw.affects.is_empty() {
+        found.push((
+            "affects",
+            "an action with `effect: none` affects nothing: expected no `affects`, or the effect that it has (modify, create or delete)".to_owned(),
+        ));
+    }
+    if raw.reversibility != Reversibility::Easy {
+        found.push((
+            "reversibility",
+            format!(
+                "an action with `effect: none` leaves nothing to reverse, so it cannot be `{}`: expected `reversibility: easy`, or the effect that it has (modify, create or delete)",
+                raw.reversibility.as_str()
+            ),
+        ));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

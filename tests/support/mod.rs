@@ -433,7 +433,7 @@ impl Stage {
     #[track_caller]
     pub fn add_command(&self, name: &str, script: &str) {
         let actions = format!(
-            "{}\n  {name}:\n    effect: none\n    reversibility: easy\n    executor: command\n    command: {{argv: [sh, -c, {script:?}], time_limit_seconds: 60}}\n",
+            "{}\n  {name}:\n    effect: modify\n    reversibility: easy\n    executor: command\n    command: {{argv: [sh, -c, {script:?}], time_limit_seconds: 60}}\n",
             self.file("rules/actions.yaml").trim_end()
         );
         let agents = self.file("rules/agents.yaml").replace(

@@ -69,8 +69,11 @@ pub(crate) fn measure<'a>(subject: &Subject<'a>) -> Parameters<'a> {
         .iter()
         .map(|change| points_of(change.tier, governance.tiers));
     let points = match governance.aggregate {
-        Aggregate::Max => Score::points(points.max().unwrap_or(0)),
-        Aggregate::Mean => Score::mean(&points.map(Score::points).collect::<Vec<_>>()),
+        Aggregate::Mean if !subject.targets.is_empty() => {
+            Score::mean(&points.map(Score::points).collect::<Vec<_>>())
+        }
+        // Where no target is named, nobody knows what is harmless because it is so already.
+        Aggregate::Mean | Aggregate::Max => Score::points(points.max().unwrap_or(0)),
     };
     Parameters { points, changed }
 }

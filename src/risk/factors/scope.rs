@@ -2,13 +2,15 @@
 //!
 //! **Input** is the number of targets that the recommendation names. **Points** come from
 //! `points.scope` in `rules/governance.yaml`: one target 0, several 50, and 100 from `bulk_at`
-//! targets on (10 as shipped). **Weight** is `weights.scope` (20 as shipped).
+//! targets on (10 as shipped). An action with an effect that names no target may act on any number:
+//! it counts as bulk. **Weight** is `weights.scope` (20 as shipped).
 //! *Framework: "Scope".*
 
 use super::{RECOMMENDATION, Words};
 use crate::domain::documents::FactorScore;
 use crate::domain::level::Score;
 use crate::risk::subject::Subject;
+use crate::rules::actions::Effect;
 use crate::rules::governance::Governance;
 
 /// How many targets.
@@ -24,7 +26,9 @@ pub(crate) struct Scope {
 pub(crate) fn measure(subject: &Subject<'_>) -> Scope {
     let governance = &subject.rules.governance;
     let count = subject.targets.len();
-    let bulk = usize::try_from(governance.bulk_at).is_ok_and(|bulk_at| count >= bulk_at);
+    let is_unknown = count == 0 && subject.effect() != Some(Effect::None);
+    let bulk =
+        is_unknown || usize::try_from(governance.bulk_at).is_ok_and(|bulk_at| count >= bulk_at);
     let points = match count {
         _ if bulk => governance.scope.bulk,
         0 | 1 => governance.scope.single,
@@ -46,6 +50,7 @@ impl Scope {
             count => format!("{count} targets"),
         };
         let reason = match self.count {
+            0 if self.bulk => "no target is named, which counts as bulk".to_owned(),
             _ if self.bulk => format!("bulk operation, {} targets or more", governance.bulk_at),
             0 => "nothing is acted on".to_owned(),
             1 => "single entity".to_owned(),
@@ -64,7 +69,19 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use crate::risk::assess;
-    use crate::risk::fixtures::{many, recommend, rules, target};
+    use crate::risk::fixtures::{example, many, recommend, rules, target};
+
+    #[test]
+    fn what_acts_on_something_unnamed_counts_as_bulk() {
+        for action in ["modify_parameters", "create_strategy", "delete_strategy"] {
+            let assessment = assess(&recommend(action, "", &[]), &example(), rules());
+            let factor = assessment.factors.get(2).unwrap_or_else(|| unreachable!());
+            assert_eq!(
+                format!("{} {}: {}", factor.points, factor.input, factor.reason),
+                "100.00 no target: no target is named, which counts as bulk"
+            );
+        }
+    }
 
     #[test]
     fn it_counts_targets() {
