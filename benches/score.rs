@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use countersign::domain::documents::Recommendation;
 use countersign::domain::level::Level;
 use countersign::gate::requirement;
-use countersign::risk::{Explanation, KnownTarget, Situation, assess, reductions};
+use countersign::risk::{Explanation, KnownTarget, Situation, advise, assess};
 use countersign::rules::{RuleFiles, Rules};
 
 const MEASURED_FOR: Duration = Duration::from_millis(1_500);
@@ -45,9 +45,11 @@ fn main() {
         report("assess", cases, |case| {
             assess(&case.0, &case.1, &rules).score.as_hundredths() as usize
         });
-        report("assess + reductions", cases, |case| {
+        report("assess + advice", cases, |case| {
             let assessment = assess(&case.0, &case.1, &rules);
-            reductions(&case.0, &case.1, &rules, &assessment).len()
+            advise(&case.0, &case.1, &rules, &assessment)
+                .reductions
+                .len()
         });
         report("assess + requirement + reductions + text", cases, |case| {
             explained(case, &rules, false)

@@ -196,6 +196,73 @@ fn a_whole_case_in_json() {
 }
 
 #[test]
+fn the_first_proposal_of_the_readme_is_told_what_would_help() {
+    let stage = Stage::example();
+    let body = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
+    let (_, text) = stage.recommendation("strategy-optimizer", body);
+    let file = stage.folder("proposal.yaml");
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(
+        stage.countersign(&["check", file]).succeeds().stdout,
+        "\
+MEDIUM RISK (score 55.00)
+
+This is MEDIUM risk because:
+  +40.00 environment: live (targets/rsi-eurusd.yaml): production/live
+  +15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate
+  +0.00 scope: 1 target (recommendation.yaml): single entity
+  +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
+
+To make it less risky:
+  stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)
+
+It needs the approval of a reviewer.
+"
+    );
+    let json = stage.countersign(&["check", file, "--format", "json"]);
+    assert_eq!(
+        json.succeeds().json()["reduce"],
+        serde_json::json!([{
+            "edits": {"stop_loss_pct": 2, "targets": ["rsi-eurusd-paper"]},
+            "score": 20.0,
+            "level": "LOW",
+            "note": "on one rehearsal target first",
+        }])
+    );
+}
+
+#[test]
+fn a_trigger_to_medium_is_shown_as_one() {
+    let mut stage = Stage::example();
+    let body = "action: delete_strategy\ntargets: [rsi-eurusd-draft]";
+    let id = stage.propose("strategy-optimizer", "a", body);
+    stage.run();
+    let lifts = "lifts to at least MEDIUM 50.00, irreversible: delete_strategy cannot be undone";
+    let waiting = stage.report(1);
+    assert!(waiting.contains("waiting: MEDIUM 50.00"), "{waiting}");
+    assert!(
+        waiting.contains(&format!("- `{lifts} (no edit removes this)`")),
+        "{waiting}"
+    );
+    stage.approve(1, "bob");
+    stage.run();
+    let shown = stage.countersign(&["show", "1"]).succeeds().stdout;
+    assert!(shown.contains(&format!("\n  {lifts}\n")), "{shown}");
+    let json = stage.countersign(&["show", &id, "--format", "json"]);
+    assert_eq!(
+        json.succeeds().json()["decision"]["risk"]["triggers"],
+        serde_json::json!([{
+            "id": "irreversible",
+            "reason": "delete_strategy cannot be undone",
+            "then": {"level": "MEDIUM", "score": 50.0},
+        }])
+    );
+    stage.countersign(&["verify"]).succeeds();
+    stage.read_all();
+}
+
+#[test]
 fn check_answers_yes_and_no() {
     let stage = Stage::example();
     let (_, text) = stage.recommendation(
@@ -564,13 +631,17 @@ fn outcomes_are_reported_by_somebody() {
         "action: rebalance_portfolio\ntargets: [rsi-eurusd-draft]\nchanges: {position_size_pct: 1}",
     );
     stage.run();
+    let waiting = stage.report(1);
+    assert!(waiting.contains("waiting: MEDIUM 50.00"), "{waiting}");
+    stage.approve(1, "alice");
+    stage.run();
     let listed = stage
         .countersign(&["list", "--format", "json"])
         .succeeds()
         .json();
     assert_eq!(
         (&listed[0]["status"], &listed[0]["executed"]),
-        (&Json::from("auto_approved"), &Json::from(false))
+        (&Json::from("approved"), &Json::from(false))
     );
     let bot = stage.countersign(&["outcome", "1", "--success", "--as", "countersign"]);
     assert_eq!(bot.status, 1, "{}", bot.text());

@@ -948,3 +948,16 @@ fn a_page_hears_of_what_is_new() {
     serving.stops();
     stage.read_all();
 }
+
+#[test]
+fn a_trigger_to_medium_says_how_far_it_lifts() {
+    let delete = "action: delete_strategy\ntargets: [rsi-eurusd-draft]";
+    let (stage, serving) = waiting(&[delete], &[]);
+    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
+    let page = carol.gets("/pending").gives(200).body;
+    has(
+        &page,
+        "<li><strong>lifts to at least MEDIUM 50.00</strong>, irreversible: delete_strategy cannot be undone <span class=\"muted\">(no edit of the values removes this)</span></li>",
+    );
+    has(&page, "No edit that was tried makes it less risky.");
+}

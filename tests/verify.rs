@@ -204,6 +204,23 @@ fn a_trigger_that_was_taken_out_fires_again() {
 }
 
 #[test]
+fn a_trigger_that_lifts_less_is_computed_again() {
+    let world = one_of_each();
+    let reason = "    reason: switches from test to production (live)\n";
+    let then = format!("{reason}    then:\n      level: MEDIUM\n      score: 50.0\n");
+    let forgery = edited(&world, 5, &[(reason, &then)], None);
+    let found = forging(&world, 5, &forgery, FindingKind::WrongTrigger);
+    only(&found, FindingKind::WrongTrigger);
+    let message = &found.findings[0].message;
+    assert!(
+        message.ends_with(
+            "`to_production`: lifts to at least MEDIUM 50.00, but computed again: HIGH in any case"
+        ),
+        "{message}"
+    );
+}
+
+#[test]
 fn an_amended_message_differs_from_its_record() {
     for (from, to, line) in [
         ("Approved-by: alice", "Approved-by: carol", "line 11"),

@@ -26,7 +26,7 @@ pub struct Checked {
     pub risk: Option<Assessment>,
     /// What approval it would need.
     pub requires: Option<Requirement>,
-    /// The smallest edits that would make it less risky.
+    /// The smallest edits that reach a lower level; where none does, the one that lowers the score most.
     pub reduce: Vec<Reduction>,
     /// The same in words.
     pub explanation: Option<String>,

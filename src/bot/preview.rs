@@ -14,7 +14,7 @@ pub struct Preview {
     pub diff: Option<Diff>,
     /// What came of trying a governance change.
     pub trial: Option<Trial>,
-    /// The smallest edits that reach a lower level.
+    /// The smallest edits that reach a lower level, or the one that lowers the score most.
     pub reductions: Vec<Reduction>,
     /// The triggers that no edit removes.
     pub lasting: Vec<TriggerId>,

@@ -12,7 +12,7 @@ use crate::domain::pull::{Contribution, Part};
 use crate::domain::yaml;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::git::{Commit, GitError, Mode, Objects};
-use crate::risk::{KnownTarget, Situation};
+use crate::risk::{self, KnownTarget, Situation};
 use crate::rules::Rules;
 
 /// Targets as risk sees them.
@@ -21,7 +21,8 @@ pub type KnownTargets = BTreeMap<TargetName, Arc<KnownTarget>>;
 /// The targets that a proposal is about, as a tree of `main` holds them.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
-    /// Those of them that exist; beside them, where somebody may be advised, the rehearsals of those.
+    /// Those of them that exist; beside them, where somebody may be advised, their rehearsals and the
+    /// rehearsals of those.
     pub known: KnownTargets,
     /// The files of the named ones, byte for byte.
     pub files: BTreeMap<TargetName, Arc<[u8]>>,
@@ -78,15 +79,18 @@ pub fn targets_by<E>(
             Some((_, Err(problems))) => return Ok(Err(problems)),
         }
     }
-    let rehearsals = targets.known.values();
-    let rehearsals: Vec<TargetName> = rehearsals.filter_map(|t| t.rehearsal.clone()).collect();
-    for name in rehearsals {
-        if targets.known.contains_key(&name) {
-            continue;
-        }
-        // It only ever serves a suggestion, so an unreadable one is left out.
-        if let Some((_, Ok(file))) = find(&Target::path_of(&name))? {
-            targets.known.insert(name, file.known);
+    let rehearsal_of = |known: &Arc<KnownTarget>| known.rehearsal.clone();
+    let mut next: Vec<TargetName> = targets.known.values().filter_map(rehearsal_of).collect();
+    for _ in 0..risk::MOST_REHEARSALS {
+        for name in std::mem::take(&mut next) {
+            if targets.known.contains_key(&name) {
+                continue;
+            }
+            // It only ever serves a suggestion, so an unreadable one is left out.
+            if let Some((_, Ok(file))) = find(&Target::path_of(&name))? {
+                next.extend(rehearsal_of(&file.known));
+                targets.known.insert(name, file.known);
+            }
         }
     }
     Ok(Ok(targets))

@@ -3,7 +3,8 @@
 //! Nothing here is canned advice. Candidate edits (see `options`) are put in order - fewest edits,
 //! then the least distance from what was proposed - and scored one by one with the same code that
 //! scores proposals; for each lower level the first that reaches it is shown, the lowest score
-//! among equals. An edit that leaves nothing to change is shown only when nothing else helps.
+//! among equals. Where none reaches a lower level, the one that lowers the score most is shown. An
+//! edit that leaves nothing to change is shown only when nothing else helps.
 //!
 //! The work is bounded: see [`MOST_SCORINGS`].
 
@@ -23,47 +24,54 @@ use crate::risk::{triggers, validity};
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
 use crate::rules::triggers::Trigger;
+pub use options::MOST_REHEARSALS;
 use options::{Edit, TargetPlan};
 use reduction::RESERVED;
 pub use reduction::{DROP, Reduction, TARGETS};
 
-/// How many edits are scored for one proposal, at most.
+/// How many edits are scored for one proposal in either search, at most.
 pub const MOST_SCORINGS: usize = 40;
 
-/// For each lower level that some edit reaches, the smallest one, the nearer level first.
+/// What can be said to somebody who wants a proposal to be less risky.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Advice {
+    /// For each lower level that some edit reaches, the smallest one, the nearer level first; where none
+    /// reaches any, the one that lowers the score most.
+    pub reductions: Vec<Reduction>,
+    /// The triggers that no edit of a value or of the targets removes, such as that the agent is not
+    /// registered.
+    pub lasting: Vec<TriggerId>,
+}
+
+/// What would make a proposal less risky, and what cannot be helped.
 ///
 /// `assessment` is what [`super::assess`] says of the same three. Every reduction was scored:
 /// applied to the recommendation and assessed again it has exactly this score and level.
-pub fn reductions(
+pub fn advise(
     recommendation: &Recommendation,
     situation: &Situation,
     rules: &Rules,
     assessment: &Assessment,
-) -> Vec<Reduction> {
-    let hopeless = |trigger: &Trigger| triggers::is_lasting(trigger);
-    if assessment.level == Level::Low || fired(rules, assessment).any(hopeless) {
-        return Vec::new();
+) -> Advice {
+    if assessment.level == Level::Low {
+        return Advice::default();
     }
     searched(recommendation, situation, rules, |search| {
-        search.run(assessment.level)
-    })
-}
-
-/// The triggers that fired and that no edit of a value or of the targets removes, such as an
-/// agent that is not registered. Empty where [`reductions`] of a HIGH proposal is not.
-pub fn lasting_triggers(
-    recommendation: &Recommendation,
-    situation: &Situation,
-    rules: &Rules,
-    assessment: &Assessment,
-) -> Vec<TriggerId> {
-    if assessment.triggers.is_empty() {
-        return Vec::new();
-    }
-    searched(recommendation, situation, rules, |search| {
-        let lasting = fired(rules, assessment)
-            .filter(|trigger| triggers::is_lasting(trigger) || search.cannot_remove(trigger));
-        lasting.map(|trigger| trigger.id.clone()).collect()
+        let lasting = fired(rules, assessment).filter(|trigger| triggers::is_lasting(trigger));
+        let least = lasting.map(|trigger| triggers::lifted_to(trigger.then, &rules.governance));
+        let reductions = search.run(assessment, least.max().unwrap_or_default());
+        let reached = reductions.iter().map(|reduction| reduction.level).min();
+        let reached = reached.unwrap_or(assessment.level);
+        // An edit that was scored below a trigger's level has removed it.
+        let lasting = fired(rules, assessment).filter(|trigger| {
+            reached >= trigger.then.level()
+                && (triggers::is_lasting(trigger) || search.cannot_remove(trigger))
+        });
+        let lasting = lasting.map(|trigger| trigger.id.clone()).collect();
+        Advice {
+            reductions,
+            lasting,
+        }
     })
 }
 
@@ -117,7 +125,7 @@ struct Candidate {
     plan: usize,
 }
 
-/// A candidate that was scored and that no trigger lifts.
+/// A candidate that was scored.
 #[derive(Clone, Copy)]
 struct Scored {
     candidate: Candidate,
@@ -126,25 +134,56 @@ struct Scored {
     changes_nothing: bool,
 }
 
+/// The smallest candidates that reach a lower level.
+#[derive(Default)]
+struct Reached {
+    /// Any lower level.
+    lower: Option<Scored>,
+    low: Option<Scored>,
+    /// One that leaves the targets as they are.
+    by_doing_nothing: Option<Scored>,
+}
+
 impl<'v> Search<'v> {
-    fn run(&self, present: Level) -> Vec<Reduction> {
+    /// `least` is what the triggers that no edit removes make of any score.
+    fn run(&self, present: &Assessment, least: Score) -> Vec<Reduction> {
+        let reached = self.reach(present.level, least);
+        let found = match (reached.lower, reached.low) {
+            (None, None) => {
+                let lowest = self.lower_most(present.score, least);
+                [lowest.or(reached.by_doing_nothing), None]
+            }
+            (Some(lower), Some(_)) if lower.level == Level::Low => [Some(lower), None],
+            (lower, low) => [lower, low],
+        };
+        found
+            .into_iter()
+            .flatten()
+            .map(|scored| self.reduction(scored))
+            .collect()
+    }
+
+    /// Looks for lower levels, the smallest edits first.
+    fn reach(&self, present: Level, least: Score) -> Reached {
         let governance = &self.base.rules.governance;
-        let mut best: Option<Scored> = None;
-        let mut best_low: Option<Scored> = None;
-        let mut last_resort: Option<Scored> = None;
+        let may_be_medium = present == Level::High && least <= governance.medium_up_to;
+        let may_be_low = least <= governance.low_up_to;
+        let mut reached = Reached::default();
         let mut scorings = 0;
         let mut floors = vec![None; self.targets.len() * self.environments.len()];
         for candidate in self.candidates() {
             let size = (candidate.edits, candidate.cost);
             let tied = |scored: &Scored| (scored.candidate.edits, scored.candidate.cost) == size;
-            if best_low.is_some_and(|low| !tied(&low)) || scorings >= MOST_SCORINGS {
+            let wants_medium = may_be_medium && reached.lower.is_none_or(|scored| tied(&scored));
+            let wants_low = may_be_low && reached.low.is_none_or(|scored| tied(&scored));
+            let is_low_found = may_be_low && !wants_low;
+            if is_low_found || !(wants_medium || wants_low) || scorings >= MOST_SCORINGS {
                 break;
             }
-            let wants_low = present == Level::Medium || best.is_some_and(|best| !tied(&best));
-            let limit = if wants_low {
-                governance.low_up_to
-            } else {
+            let limit = if wants_medium {
                 governance.medium_up_to
+            } else {
+                governance.low_up_to
             };
             let floor = floors
                 .get_mut(candidate.target * self.environments.len() + candidate.environment)
@@ -159,29 +198,42 @@ impl<'v> Search<'v> {
             if scored.changes_nothing {
                 // Doing nothing elsewhere is no advice at all.
                 let in_place = candidate.target == 0;
-                last_resort = last_resort.or(Some(scored).filter(|_| in_place));
+                let scored = Some(scored).filter(|_| in_place);
+                reached.by_doing_nothing = reached.by_doing_nothing.or(scored);
                 continue;
             }
             let better = |than: &Option<Scored>| {
                 than.is_none_or(|than| tied(&than) && scored.score < than.score)
             };
-            if better(&best) && !wants_low {
-                best = Some(scored);
+            if wants_medium && better(&reached.lower) {
+                reached.lower = Some(scored);
             }
-            if scored.level == Level::Low && better(&best_low) {
-                best_low = Some(scored);
+            if scored.level == Level::Low && better(&reached.low) {
+                reached.low = Some(scored);
             }
         }
-        let found = match (best, best_low) {
-            (None, None) => vec![last_resort],
-            (Some(best), Some(_)) if best.level == Level::Low => vec![Some(best)],
-            (best, low) => vec![best, low],
-        };
-        found
+        reached
+    }
+
+    /// The candidate with the lowest score below `present`, the smallest of equals.
+    fn lower_most(&self, present: Score, least: Score) -> Option<Scored> {
+        let mut candidates: Vec<(Score, Candidate)> = self
+            .candidates()
             .into_iter()
-            .flatten()
-            .map(|scored| self.reduction(scored))
-            .collect()
+            .map(|candidate| (self.floor(candidate).max(least), candidate))
+            .collect();
+        candidates.sort_unstable();
+        let mut best: Option<Scored> = None;
+        for (floor, candidate) in candidates.into_iter().take(MOST_SCORINGS) {
+            let below = best.map_or(present, |best| best.score);
+            if floor >= below {
+                break;
+            }
+            let limit = Score::hundredths(below.as_hundredths().saturating_sub(1));
+            let scored = self.score(candidate, limit);
+            best = scored.filter(|scored| !scored.changes_nothing).or(best);
+        }
+        best
     }
 
     /// All candidates but the proposal itself, the smallest first.
@@ -256,7 +308,7 @@ impl<'v> Search<'v> {
         Measured::sum_without_parameters(&self.subject(candidate))
     }
 
-    /// Scores a candidate; none if it is above the limit, lifted by a trigger, or invalid.
+    /// Scores a candidate; none if it is above the limit or invalid.
     fn score(&self, candidate: Candidate, limit: Score) -> Option<Scored> {
         let governance = &self.base.rules.governance;
         let subject = self.subject(candidate);
@@ -266,8 +318,12 @@ impl<'v> Search<'v> {
             return None;
         }
         let measured = Measured::of(&subject);
-        let score = measured.sum(governance);
-        if score > limit || triggers::any_fires(&subject, &measured) {
+        let sum = measured.sum(governance);
+        if sum > limit {
+            return None;
+        }
+        let score = sum.max(triggers::least_score(&subject, &measured));
+        if score > limit {
             return None;
         }
         let targets = subject.targets.iter().map(|(name, _)| *name);

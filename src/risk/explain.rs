@@ -23,7 +23,7 @@ pub struct Explanation<'a> {
     pub assessment: &'a Assessment,
     /// What the gate asks for.
     pub requirement: Requirement,
-    /// The smallest edits that reach a lower level.
+    /// The smallest edits that reach a lower level, or the one that lowers the score most.
     pub reductions: Vec<Reduction>,
     /// The triggers that no edit removes.
     pub lasting: Vec<TriggerId>,
@@ -38,18 +38,12 @@ impl<'a> Explanation<'a> {
         assessment: &'a Assessment,
         requirement: Requirement,
     ) -> Self {
-        let reductions = counterfactual::reductions(recommendation, situation, rules, assessment);
-        // An edit that was scored below HIGH has no trigger left.
-        let lasting = if reductions.is_empty() {
-            counterfactual::lasting_triggers(recommendation, situation, rules, assessment)
-        } else {
-            Vec::new()
-        };
+        let advice = counterfactual::advise(recommendation, situation, rules, assessment);
         Self {
             assessment,
             requirement,
-            reductions,
-            lasting,
+            reductions: advice.reductions,
+            lasting: advice.lasting,
         }
     }
 
@@ -91,7 +85,8 @@ impl<'a> Explanation<'a> {
         for trigger in &self.assessment.triggers {
             let lasting = self.lasting.contains(&trigger.id);
             page.item(|line| {
-                line.push_str("HIGH in any case, ");
+                line.push_str(&trigger.effect_in_words());
+                line.push_str(", ");
                 line.push_str(trigger.id.as_str());
                 line.push_str(": ");
                 line.push_str(&trigger.reason);
@@ -115,9 +110,16 @@ impl<'a> Explanation<'a> {
             ));
             return;
         }
-        page.raw(format_args!("\nTo make it less risky:{}", page.form.gap));
+        let present = self.assessment.level;
+        let reaches_lower = self.reductions.iter().any(|edit| edit.level < present);
+        let heading = if reaches_lower {
+            "To make it less risky:"
+        } else {
+            "No edit that was tried reaches a lower level. What lowers the score most:"
+        };
+        page.raw(format_args!("\n{heading}{}", page.form.gap));
         for reduction in &self.reductions {
-            page.item(|line| push_reduction(line, reduction));
+            page.item(|line| push_reduction(line, reduction, present));
         }
     }
 
@@ -165,15 +167,16 @@ fn push_factor(line: &mut String, factor: &FactorScore) {
     parts.into_iter().for_each(|part| line.push_str(part));
 }
 
-/// A set of edits in words, which may name what an agent named: to be shown as text only.
-pub fn in_words(reduction: &Reduction) -> String {
+/// A set of edits in words, which may name what an agent named: to be shown as text only. `present` is
+/// the level without them.
+pub fn in_words(reduction: &Reduction, present: Level) -> String {
     let mut line = String::new();
-    push_reduction(&mut line, reduction);
+    push_reduction(&mut line, reduction, present);
     line
 }
 
 /// `stop_loss_pct: 5, without leverage, only on draft reaches MEDIUM 55.00`.
-fn push_reduction(line: &mut String, reduction: &Reduction) {
+fn push_reduction(line: &mut String, reduction: &Reduction, present: Level) {
     let names = |key: &str| match reduction.edits.get(key) {
         Some(Value::List(names)) => names.as_slice(),
         _ => &[],
@@ -193,7 +196,12 @@ fn push_reduction(line: &mut String, reduction: &Reduction) {
             separator = ", ";
         }
     }
-    let _ = write!(line, " reaches {} {}", reduction.level, reduction.score);
+    let reaches = if reduction.level < present {
+        "reaches"
+    } else {
+        "lowers the score to"
+    };
+    let _ = write!(line, " {reaches} {} {}", reduction.level, reduction.score);
     if let Some(note) = reduction.note {
         let _ = write!(line, " ({note})");
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use chrono::DateTime;
+use proptest::prelude::*;
 
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::CaseId;
@@ -131,4 +132,60 @@ pub(crate) fn many(count: usize, like: &KnownTarget) -> (Situation, String) {
         .map(|name| (name.as_str(), like.clone()))
         .collect();
     (situation(&targets), names.join(" "))
+}
+
+/// Some changes, of known and unknown parameters, usual and not.
+pub(crate) fn changes() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    let number = prop_oneof![
+        Just("null".to_owned()),
+        Just("\"x\"".to_owned()),
+        (-20..500_i32).prop_map(|n| format!("{}.{}", n / 10, n.abs() % 10))
+    ];
+    let one = prop_oneof![
+        (
+            proptest::sample::select(vec![
+                "stop_loss_pct",
+                "take_profit_pct",
+                "position_size_pct",
+                "leverage",
+                "max_drawdown_pct",
+                "warp",
+                "targets",
+                "drop"
+            ]),
+            number
+        ),
+        (
+            proptest::sample::select(vec!["stop_loss_enabled", "circuit_breaker_enabled"]),
+            proptest::sample::select(vec!["true", "false", "null"]).prop_map(str::to_owned)
+        ),
+        (
+            Just("trading_mode"),
+            proptest::sample::select(vec!["live", "paper", "inactive", "moon", "null"])
+                .prop_map(str::to_owned)
+        ),
+    ];
+    proptest::collection::vec(one, 0..5)
+}
+
+/// Proposals of every effect, on targets of [`example`] and one that is not there.
+pub(crate) fn proposals() -> impl Strategy<Value = Recommendation> {
+    let action = proptest::sample::select(vec![
+        "modify_parameters",
+        "optimize",
+        "promote_strategy",
+        "create_strategy",
+        "delete_strategy",
+        "rebalance_portfolio",
+        "analyze",
+        "teleport",
+    ]);
+    let targets = proptest::sample::subsequence(vec!["live", "paper", "draft", "nowhere"], 0..=4);
+    (action, targets, changes()).prop_map(|(action, targets, changes)| {
+        let changes: Vec<(&str, &str)> = changes
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        recommend(action, &targets.join(" "), &changes)
+    })
 }

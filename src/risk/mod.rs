@@ -23,7 +23,7 @@ mod triggers;
 pub mod validity;
 mod words;
 
-pub use counterfactual::{Reduction, lasting_triggers, reductions};
+pub use counterfactual::{Advice, MOST_REHEARSALS, Reduction, advise};
 pub use explain::Explanation;
 pub use proposed_action::ProposedAction;
 pub use score::{assess, assess_governance_change, rate};

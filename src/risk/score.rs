@@ -58,28 +58,27 @@ impl<'a> Measured<'a> {
         contributions.into_iter().sum()
     }
 
-    /// The score, lifted if any trigger fires, and the level that it means.
-    fn score(&self, is_triggered: bool, governance: &Governance) -> (Score, Level) {
-        let sum = self.sum(governance);
-        let score = if is_triggered {
-            sum.max(governance.trigger_score)
-        } else {
-            sum
-        };
+    /// The score, lifted to what the triggers make it at least, and the level that it means.
+    fn score(&self, least: Score, governance: &Governance) -> (Score, Level) {
+        let score = self.sum(governance).max(least);
         (score, governance.level_of(score))
     }
 }
 
 /// How risky a recommendation is: a pure function, the same for ever from the same three inputs.
 ///
-/// The score is exactly the sum of the factors' contributions, or `trigger_score` where a trigger
-/// fired and the sum is lower.
+/// The score is exactly the sum of the factors' contributions, or what a trigger that fired lifts it
+/// to, where the sum is lower.
 pub fn assess(recommendation: &Recommendation, situation: &Situation, rules: &Rules) -> Assessment {
     let governance = &rules.governance;
     let subject = Subject::new(recommendation, situation, rules);
     let measured = Measured::of(&subject);
     let triggers = triggers::fired(&subject, &measured);
-    let (score, level) = measured.score(!triggers.is_empty(), governance);
+    let least = triggers.iter().map(|fired| match fired.then {
+        Some(lift) => lift.score,
+        None => governance.trigger_score,
+    });
+    let (score, level) = measured.score(least.max().unwrap_or_default(), governance);
     Assessment {
         score,
         level,
@@ -101,8 +100,8 @@ pub fn rate(
 ) -> (Score, Level) {
     let subject = Subject::new(recommendation, situation, rules);
     let measured = Measured::of(&subject);
-    let is_triggered = triggers::any_fires(&subject, &measured);
-    measured.score(is_triggered, &rules.governance)
+    let least = triggers::least_score(&subject, &measured);
+    measured.score(least, &rules.governance)
 }
 
 /// How risky a change of the rules, targets, agents or people is: always HIGH, by one trigger.
@@ -126,8 +125,15 @@ pub fn assess_governance_change(paths: &[String], rules: &Rules) -> Assessment {
         level: Level::High,
         factors: Vec::new(),
         triggers: id
-            .map(|id| FiredTrigger { id, reason })
+            .map(|id| FiredTrigger {
+                id,
+                reason,
+                then: None,
+            })
             .into_iter()
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,12 +63,20 @@ impl<'a> Subject<'a> {
 
     /// Whether a proposed value differs from the present one on any target. What is not known to
     /// be equal differs.
+    ///
+    /// A target's environment is present twice, in `environment` of its file and in the parameter that
+    /// names it; to propose it sets both, so it differs where either does.
     pub(crate) fn differs(&self, name: &ParameterName, value: &Value) -> bool {
         let creates = self.effect() == Some(Effect::Create);
         if self.targets.is_empty() {
             return true;
         }
+        let moves = |target: &KnownTarget| {
+            *name == self.rules.governance.environment_parameter
+                && value.text().is_some_and(|new| new != target.environment)
+        };
         self.targets.iter().any(|(_, known)| match known {
+            Some(target) if moves(target) => true,
             Some(target) => match target.parameters.get(name) {
                 Some(present) => present != value,
                 None => !value.is_null(),

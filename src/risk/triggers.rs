@@ -1,20 +1,26 @@
-//! The triggers: conditions that make a proposal HIGH whatever its score.
+//! The triggers: conditions that make a proposal at least MEDIUM or HIGH whatever its score.
 //!
 //! The conditions are the rules' (`rules/triggers.yaml`, CEL); here are the facts they ask for,
 //! derived from `main` and from the proposal. A condition that fails counts as fired, because a
 //! rule that cannot be evaluated must not let anything pass.
 
+use std::cmp::Ordering;
 use std::sync::OnceLock;
 
-use crate::domain::documents::FiredTrigger;
+use rust_decimal::Decimal;
+
+use crate::domain::documents::{FiredTrigger, Lift};
 use crate::domain::ids::ParameterName;
+use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
 use crate::risk::factors::parameters::Change;
 use crate::risk::score::Measured;
 use crate::risk::subject::Subject;
 use crate::rules::actions::Effect;
 use crate::rules::condition::{self, Fact, Facts};
-use crate::rules::triggers::Trigger;
+use crate::rules::governance::Governance;
+use crate::rules::parameters::Tier;
+use crate::rules::triggers::{Trigger, TriggerLevel};
 
 /// The facts that no edit of a proposal's values or targets changes.
 pub(crate) const LASTING_FACTS: [&str; 8] = [
@@ -145,21 +151,32 @@ pub(crate) fn is_deviant(change: &Change<'_>) -> bool {
 
 /// Whether a change switches a safety control off, or takes a limit away, on any target.
 ///
-/// A switch stays on only as `true`, a limit only as a number: an agent must not turn one off with
-/// a value that merely reads like something.
+/// A switch stays on only as `true`, or where it is a number now as one above zero; a limit only as a
+/// number that limits something. An agent must not turn one off with a value that merely reads like
+/// something.
 pub(crate) fn switches_off(subject: &Subject<'_>, change: &Change<'_>) -> bool {
     let Some(guidance) = change.guidance.filter(|guidance| guidance.safety_control) else {
         return false;
     };
     let value = change.value;
-    let stays_on = if guidance.is_numeric() {
-        value.number().is_some()
+    let is_numeric = guidance.is_numeric();
+    // 0 and -1 are how many systems write "no limit", unless the guidance says that they are usual.
+    let is_limit = value.number().is_some_and(|number| {
+        let tier = || guidance.tier_of(value);
+        match number.cmp(&Decimal::ZERO) {
+            Ordering::Greater => true,
+            Ordering::Equal => is_numeric && tier() == Tier::Conservative,
+            Ordering::Less => is_numeric && tier() != Tier::Beyond,
+        }
+    });
+    let stays_on = if is_numeric {
+        is_limit
     } else {
         *value == Value::Bool(true)
     };
     let off_from = |present: Option<&Value>| match present {
         Some(Value::Bool(true)) => *value != Value::Bool(true),
-        Some(Value::Number(_)) => value.number().is_none(),
+        Some(Value::Number(_)) => !stays_on && !is_limit,
         // Off already; only taking it away altogether goes further.
         Some(Value::Bool(false)) => value.is_null(),
         Some(Value::Null) | None if value.is_null() => false,
@@ -176,10 +193,27 @@ pub(crate) fn switches_off(subject: &Subject<'_>, change: &Change<'_>) -> bool {
     })
 }
 
-/// Whether any trigger fires; says no more, and so costs less than [`fired`].
-pub(crate) fn any_fires(subject: &Subject<'_>, measured: &Measured<'_>) -> bool {
-    let conditions = subject.rules.triggers.iter().map(|trigger| &trigger.when);
-    condition::any_fires(conditions, &ProposalFacts::of(subject, measured))
+/// What the triggers lift the score to, zero if none fires; says no more, and so costs less than [`fired`].
+pub(crate) fn least_score(subject: &Subject<'_>, measured: &Measured<'_>) -> Score {
+    let facts = ProposalFacts::of(subject, measured);
+    let fires = |level: TriggerLevel| {
+        let triggers = subject.rules.triggers.iter();
+        let conditions = triggers.filter(|trigger| trigger.then == level);
+        condition::any_fires(conditions.map(|trigger| &trigger.when), &facts)
+    };
+    let levels = [TriggerLevel::High, TriggerLevel::Medium];
+    let highest = levels.into_iter().find(|level| fires(*level));
+    highest.map_or(Score::ZERO, |level| {
+        lifted_to(level, &subject.rules.governance)
+    })
+}
+
+/// The score that a trigger of this level lifts to, at least.
+pub(crate) const fn lifted_to(level: TriggerLevel, governance: &Governance) -> Score {
+    match level {
+        TriggerLevel::Medium => governance.medium_trigger_score,
+        TriggerLevel::High => governance.trigger_score,
+    }
 }
 
 /// Whether this one trigger fires.
@@ -208,6 +242,13 @@ pub(crate) fn fired(subject: &Subject<'_>, measured: &Measured<'_>) -> Vec<Fired
             Some(FiredTrigger {
                 id: trigger.id.clone(),
                 reason,
+                then: match trigger.then {
+                    TriggerLevel::High => None,
+                    TriggerLevel::Medium => Some(Lift {
+                        level: Level::Medium,
+                        score: subject.rules.governance.medium_trigger_score,
+                    }),
+                },
             })
         });
     fired.collect()

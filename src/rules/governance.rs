@@ -160,6 +160,23 @@ struct RawThresholds {
     medium_up_to: Score,
     /// What a trigger lifts the score to, at least.
     trigger_score: Score,
+    /// What a trigger with `then: MEDIUM` lifts the score to, at least; absent: 50, or `medium_up_to` where
+    /// 50 is not MEDIUM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    medium_trigger_score: Option<Score>,
+}
+
+impl RawThresholds {
+    fn is_medium(&self, score: Score) -> bool {
+        self.low_up_to < score && score <= self.medium_up_to
+    }
+
+    fn medium_trigger_score(&self) -> Score {
+        let usual = Some(Score::points(50)).filter(|score| self.is_medium(*score));
+        self.medium_trigger_score
+            .or(usual)
+            .unwrap_or(self.medium_up_to)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
@@ -223,6 +240,8 @@ pub struct Governance {
     pub medium_up_to: Score,
     /// What a trigger lifts the score to, at least; HIGH by itself.
     pub trigger_score: Score,
+    /// What a trigger with `then: MEDIUM` lifts the score to, at least; MEDIUM by itself.
+    pub medium_trigger_score: Score,
     /// How many distinct people must approve MEDIUM.
     pub approvals_medium: u32,
     /// How many distinct people must approve HIGH.
@@ -307,6 +326,7 @@ pub fn read(files: &RuleFiles) -> Result<Governance, Problems> {
         low_up_to: raw.thresholds.low_up_to,
         medium_up_to: raw.thresholds.medium_up_to,
         trigger_score: raw.thresholds.trigger_score,
+        medium_trigger_score: raw.thresholds.medium_trigger_score(),
         approvals_medium: raw.approvals.MEDIUM,
         approvals_high: raw.approvals.HIGH,
         justification_min_length: raw.justification.min_length,
@@ -406,6 +426,15 @@ fn check_thresholds(raw: &RawGovernance, problems: &mut Vec<Problem>) {
         say(
             "thresholds.trigger_score",
             "must be above medium_up_to, so that a trigger always means HIGH",
+        );
+    }
+    if th
+        .medium_trigger_score
+        .is_some_and(|score| !th.is_medium(score))
+    {
+        say(
+            "thresholds.medium_trigger_score",
+            "must be above low_up_to and not above medium_up_to, so that `then: MEDIUM` means MEDIUM",
         );
     }
 }

@@ -37,7 +37,7 @@ pub struct Rules {
     pub parameters: BTreeMap<ParameterName, Guidance>,
     /// What each type of action does, and who carries it out.
     pub actions: BTreeMap<ActionName, ActionType>,
-    /// The conditions that make anything HIGH, in their order.
+    /// The conditions that make anything HIGH, or at least MEDIUM, in their order.
     pub triggers: Arc<Vec<Trigger>>,
     /// The agents that may propose.
     pub agents: BTreeMap<AgentName, Agent>,

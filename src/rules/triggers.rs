@@ -1,4 +1,4 @@
-//! `rules/triggers.yaml`: conditions that make a proposal HIGH whatever its score.
+//! `rules/triggers.yaml`: conditions that make a proposal at least MEDIUM or HIGH whatever its score.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use super::condition::{Condition, FACTS};
 use super::{RuleFiles, file};
 use crate::domain::documents::schema_tag;
 use crate::domain::ids::TriggerId;
+use crate::domain::level::Level;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 
@@ -36,8 +37,38 @@ struct RawTrigger {
     id: TriggerId,
     /// A CEL expression over the facts; one that fails counts as fired.
     when: String,
+    /// The level that it makes, at least.
+    #[serde(default, skip_serializing_if = "TriggerLevel::is_high")]
+    then: TriggerLevel,
     /// What people are told; `{fact}` is replaced by the fact's value.
     reason: String,
+}
+
+/// The level that a trigger makes, at least.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TriggerLevel {
+    /// Lifts the score to `medium_trigger_score`.
+    Medium,
+    /// Lifts the score to `trigger_score`.
+    #[default]
+    High,
+}
+
+impl TriggerLevel {
+    /// The level itself.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Medium => Level::Medium,
+            Self::High => Level::High,
+        }
+    }
+
+    fn is_high(&self) -> bool {
+        *self == Self::High
+    }
 }
 
 /// A validated trigger.
@@ -47,6 +78,8 @@ pub struct Trigger {
     pub id: TriggerId,
     /// When it fires.
     pub when: Condition,
+    /// The level that it makes, at least.
+    pub then: TriggerLevel,
     /// What people are told, with `{fact}` for a fact's value.
     pub reason: String,
 }
@@ -89,6 +122,7 @@ pub fn read(files: &RuleFiles) -> Result<Vec<Trigger>, Problems> {
             Ok(when) => triggers.push(Trigger {
                 id: raw.id,
                 when,
+                then: raw.then,
                 reason: raw.reason,
             }),
             Err(message) => say("when", message),

@@ -87,7 +87,7 @@ fn endings(world: &mut World) {
 /// A change of the rules by bob that carol approves, and one that she rejects; #7 and #8.
 fn governance(world: &mut World) {
     let rules = shipped_rules();
-    let notify = "actions:\n  notify:\n    effect: none\n    reversibility: easy\n    executor: command\n    command: {argv: [\"true\"], time_limit_seconds: 5}\n";
+    let notify = "actions:\n  notify:\n    effect: modify\n    reversibility: easy\n    executor: command\n    command: {argv: [\"true\"], time_limit_seconds: 5}\n";
     let actions = rules["rules/actions.yaml"].replacen("actions:\n", notify, 1);
     let agents =
         rules["rules/agents.yaml"].replacen("actions: [analyze,", "actions: [analyze, notify,", 1);
@@ -139,7 +139,10 @@ fn freezes(world: &mut World) {
 
 /// A command with its claim, a target made and removed, an outcome that is reported, and corrected; feedback.
 fn executions(world: &mut World) {
-    world.propose("market-analyst", "action: notify\ntargets: [rsi-eurusd]");
+    world.propose(
+        "market-analyst",
+        "action: notify\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2.5}",
+    );
     world.run();
     world.wait(TimeDelta::minutes(1));
     world.propose("strategy-optimizer", "action: create_strategy\ntargets: [fresh]\nchanges: {trading_mode: inactive, stop_loss_pct: 2}");
@@ -153,6 +156,9 @@ fn executions(world: &mut World) {
         "risk-manager",
         "action: rebalance_portfolio\ntargets: [rsi-eurusd-draft]\nchanges: {position_size_pct: 1}",
     );
+    world.run();
+    world.review(12, "alice", Opinion::Approve, "It is of no use.");
+    world.review(13, "alice", Opinion::Approve, "Sell.");
     world.run();
     world.wait(TimeDelta::minutes(1));
     for success in [false, true] {

@@ -121,7 +121,8 @@ fn risk(text: &mut String, risk: &Assessment) {
     for trigger in &risk.triggers {
         let _ = writeln!(
             text,
-            "  HIGH in any case, {}: {}",
+            "  {}, {}: {}",
+            trigger.effect_in_words(),
             trigger.id,
             one_line(&trigger.reason)
         );

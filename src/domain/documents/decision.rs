@@ -238,6 +238,29 @@ pub struct FiredTrigger {
     pub id: TriggerId,
     /// Why it fired, in words.
     pub reason: String,
+    /// What it lifts to, at least; absent: HIGH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Lift>,
+}
+
+/// The least that a trigger makes of score and level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lift {
+    /// The level that the score means.
+    pub level: Level,
+    /// The least score.
+    pub score: Score,
+}
+
+impl FiredTrigger {
+    /// `HIGH in any case`, or `lifts to at least MEDIUM 50.00`.
+    pub fn effect_in_words(&self) -> String {
+        match self.then {
+            None => "HIGH in any case".to_owned(),
+            Some(Lift { level, score }) => format!("lifts to at least {level} {score}"),
+        }
+    }
 }
 
 /// Who must approve.

@@ -11,7 +11,7 @@ mod target;
 
 pub use decision::{
     AccountRecord, Assessment, CountedApproval, Decision, DecisionSchema, FactorScore,
-    FiredTrigger, IgnoredReview, OpinionKind, OpinionRecord, PullRecord, Rejection,
+    FiredTrigger, IgnoredReview, Lift, OpinionKind, OpinionRecord, PullRecord, Rejection,
     RejectionCategory, Requirement, Role, RulesRecord, Status,
 };
 pub use freeze::{Freeze, SaidIn, SaidInKind};

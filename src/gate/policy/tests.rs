@@ -35,7 +35,8 @@ This is MEDIUM risk because:
   +15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate
   +0.00 scope: 1 target (recommendation.yaml): single entity
   +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
-No edit that was tried makes it less risky.
+No edit that was tried reaches a lower level. What lowers the score most:
+  stop_loss_pct: 3 lowers the score to MEDIUM 40.00
 It needs the approval of a reviewer."
     );
 }

@@ -129,8 +129,17 @@ fn find_wrong_trigger(recorded: &[FiredTrigger], computed: &[FiredTrigger]) -> O
     {
         return Some(format!("`{}` is recorded, but does not fire", extra.id));
     }
+    let paired = || recorded.iter().zip(computed);
+    if let Some((said, is)) = paired().find(|(a, b)| a.id == b.id && a.then != b.then) {
+        return Some(format!(
+            "`{}`: {}, but computed again: {}",
+            said.id,
+            said.effect_in_words(),
+            is.effect_in_words()
+        ));
+    }
     let differs = |(a, b): &(&FiredTrigger, &FiredTrigger)| a.id != b.id || a.reason != b.reason;
-    let (said, is) = recorded.iter().zip(computed).find(differs)?;
+    let (said, is) = paired().find(differs)?;
     Some(format!(
         "`{}` fired because {}, but computed again `{}` because {}",
         said.id,

@@ -26,24 +26,58 @@ pub(super) struct Edit<'v> {
 const COST_OF_LEAVING_OUT: u32 = 4;
 /// How many changes are tried to be left out, or lowered, one by one.
 const MOST_SINGLE: usize = 8;
+/// How far a chain of rehearsals is followed.
+pub const MOST_REHEARSALS: usize = 4;
 /// How many targets are tried alone: on the mildest the change may be none.
 const MOST_SINGLE_TARGETS: usize = 4;
-/// The caps that a change can be brought under, mildest demand first.
-const CAPS: [Tier; 4] = [
-    Tier::Beyond,
-    Tier::Aggressive,
-    Tier::Moderate,
-    Tier::Conservative,
-];
+
+/// Where in a tier a value is looked for. A bound may be what the targets have already, or what a
+/// condition of somebody's own still objects to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// As near to the proposed value as the tier reaches.
+    Nearest,
+    /// The nearest round number inside the tier.
+    Inside,
+    Middle,
+    /// The bound on the other side.
+    Farthest,
+}
+
+impl Place {
+    /// How much further from the proposal it is than the nearest value of the tier.
+    const fn cost(self) -> u32 {
+        match self {
+            Self::Nearest => 0,
+            Self::Inside => 2,
+            Self::Middle => 3,
+            Self::Farthest => 4,
+        }
+    }
+}
 
 /// One changed parameter and its milder values.
 pub(super) struct Row<'a> {
     change: Change<'a>,
     /// Whether a shipped kind of trigger looks at its value: extreme, deviant, safety control off.
     flagged: bool,
-    /// For each of the [`CAPS`], the nearest value of at most that tier, with its cost.
-    nearest: [Option<(Value, u32)>; 4],
+    /// Values of at most a tier, with their cost, as far as there are any.
+    milder: Vec<(Tier, Place, Value, u32)>,
 }
+
+/// The values that are looked for: under each cap the nearest and one inside, and of the mildest all.
+const LOOKED_FOR: [(Tier, Place); 10] = [
+    (Tier::Beyond, Place::Nearest),
+    (Tier::Aggressive, Place::Nearest),
+    (Tier::Moderate, Place::Nearest),
+    (Tier::Conservative, Place::Nearest),
+    (Tier::Beyond, Place::Inside),
+    (Tier::Aggressive, Place::Inside),
+    (Tier::Moderate, Place::Inside),
+    (Tier::Conservative, Place::Inside),
+    (Tier::Conservative, Place::Middle),
+    (Tier::Conservative, Place::Farthest),
+];
 
 /// The rows of everything that changes, except the environment.
 pub(super) fn rows<'a>(subject: &Subject<'a>, measured: &Measured<'a>) -> Vec<Row<'a>> {
@@ -56,7 +90,13 @@ pub(super) fn rows<'a>(subject: &Subject<'a>, measured: &Measured<'a>) -> Vec<Ro
             flagged: triggers::is_extreme(change)
                 || triggers::is_deviant(change)
                 || triggers::switches_off(subject, change),
-            nearest: CAPS.map(|cap| nearest(change, cap)),
+            milder: LOOKED_FOR
+                .into_iter()
+                .filter_map(|(cap, place)| {
+                    let (value, cost) = milder(change, cap, place)?;
+                    Some((cap, place, value, cost))
+                })
+                .collect(),
         })
         .collect()
 }
@@ -70,20 +110,26 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn at_most(&self, cap: usize) -> Edit<'_> {
-        match self.nearest.get(cap) {
-            Some(Some((value, cost))) => Edit {
+    /// A value of at most this tier: the one at this place where there is one, else the nearest.
+    fn at_most(&self, cap: Tier, place: Place) -> Edit<'_> {
+        let at = |wanted: Place| {
+            let mut found = self.milder.iter();
+            found.find(|(of, place, ..)| *of == cap && *place == wanted)
+        };
+        match at(place).or_else(|| at(Place::Nearest)) {
+            Some((.., value, cost)) => Edit {
                 name: self.change.name,
                 becomes: Some(value),
                 cost: *cost,
             },
-            _ => self.leave_out(),
+            None => self.leave_out(),
         }
     }
 }
 
-/// The nearest value of at most this tier that is neither extreme nor deviant.
-fn nearest(change: &Change<'_>, cap: Tier) -> Option<(Value, u32)> {
+/// The value of at most this tier at this place of it that is neither extreme nor deviant, and how far
+/// it is from what was proposed.
+fn milder(change: &Change<'_>, cap: Tier, place: Place) -> Option<(Value, u32)> {
     // These two names mean something else among the edits, so such a parameter is only left out.
     if super::RESERVED.contains(&change.name.as_str()) {
         return None;
@@ -104,9 +150,18 @@ fn nearest(change: &Change<'_>, cap: Tier) -> Option<(Value, u32)> {
         if low.zip(high).is_some_and(|(low, high)| low > high) {
             return;
         }
-        let value = low.map_or(number, |low| number.max(low));
-        let value = high.map_or(value, |high| value.min(high));
-        let Some(away) = value.checked_sub(number).map(|away| away.abs()) else {
+        let value = match (place, low.zip(high)) {
+            (Place::Nearest, _) => {
+                let value = low.map_or(number, |low| number.max(low));
+                Some(high.map_or(value, |high| value.min(high)))
+            }
+            (_, Some((low, high))) => within(number, low, high, place),
+            (_, None) => None,
+        };
+        let Some((value, away)) = value.and_then(|value| {
+            let away = value.checked_sub(number)?;
+            Some((value, away.abs()))
+        }) else {
             return;
         };
         if best.is_none_or(|(_, least)| away < least) {
@@ -125,7 +180,9 @@ fn nearest(change: &Change<'_>, cap: Tier) -> Option<(Value, u32)> {
                     let off = guidance.safety_control && **value == Value::Bool(false);
                     !value.is_null() && !off
                 };
-                named = named.or_else(|| values.iter().find(kept));
+                named = named
+                    .or_else(|| values.iter().find(kept))
+                    .filter(|_| place == Place::Nearest);
             }
         }
     }
@@ -137,8 +194,50 @@ fn nearest(change: &Change<'_>, cap: Tier) -> Option<(Value, u32)> {
     let fits =
         value != *change.value && !guidance.is_extreme(&value) && !guidance.is_deviant(&value);
     let tier = guidance.tier_of(&value);
-    let cost = (change.tier as u32).saturating_sub(tier as u32);
+    let cost = (change.tier as u32).saturating_sub(tier as u32) + place.cost();
     (fits && tier <= cap).then_some((value, cost))
+}
+
+/// The value at this place between two bounds, for a number outside of them.
+fn within(number: Decimal, low: Decimal, high: Decimal, place: Place) -> Option<Decimal> {
+    let span = high.checked_sub(low)?;
+    if span.is_zero() || (low < number && number < high) {
+        return None;
+    }
+    let is_above = number >= high;
+    match place {
+        Place::Nearest => Some(if is_above { high } else { low }),
+        Place::Farthest => Some(if is_above { low } else { high }),
+        Place::Middle => low.checked_add(span.checked_div(Decimal::TWO)?),
+        Place::Inside => {
+            let step = round_step(span.checked_div(Decimal::TWO)?)?;
+            let steps = if is_above {
+                high.checked_div(step)?.ceil().checked_sub(Decimal::ONE)?
+            } else {
+                low.checked_div(step)?.floor().checked_add(Decimal::ONE)?
+            };
+            let value = steps.checked_mul(step)?;
+            (low < value && value < high).then_some(value)
+        }
+    }
+}
+
+/// The largest power of ten that is not above this.
+fn round_step(most: Decimal) -> Option<Decimal> {
+    let mut step = Decimal::ONE;
+    while step > most {
+        step = step.checked_div(Decimal::TEN)?;
+        if step.is_zero() {
+            return None;
+        }
+    }
+    loop {
+        let larger = step.checked_mul(Decimal::TEN)?;
+        if larger > most {
+            return Some(step);
+        }
+        step = larger;
+    }
 }
 
 /// The bounds that neither the extreme thresholds nor the two standard deviations reach past.
@@ -179,22 +278,22 @@ pub(super) fn plans<'v>(rows: &'v [Row<'_>], aggregate: Aggregate) -> Vec<Vec<Ed
             plans.push(plan);
         }
     };
-    for (index, cap) in CAPS.into_iter().enumerate() {
+    for (cap, place) in LOOKED_FOR {
         for mend in [false, true] {
             let edited = rows
                 .iter()
                 .filter(|row| row.change.tier > cap || mend && row.flagged);
-            add(edited.map(|row| row.at_most(index)).collect());
+            add(edited.map(|row| row.at_most(cap, place)).collect());
         }
     }
     if aggregate == Aggregate::Mean {
         let mut riskiest: Vec<&Row<'_>> = rows.iter().collect();
         riskiest.sort_by_key(|row| std::cmp::Reverse((row.flagged, row.change.tier)));
         for count in 1..rows.len().min(MOST_SINGLE) {
-            for (index, cap) in CAPS.into_iter().enumerate().skip(1) {
+            for cap in [Tier::Aggressive, Tier::Moderate, Tier::Conservative] {
                 let edited = riskiest.iter().take(count);
                 let edited = edited.filter(|row| row.flagged || row.change.tier > cap);
-                add(edited.map(|row| row.at_most(index)).collect());
+                add(edited.map(|row| row.at_most(cap, Place::Nearest)).collect());
             }
         }
     }
@@ -287,7 +386,10 @@ pub(super) fn target_plans<'a>(subject: &Subject<'a>) -> Vec<TargetPlan<'a>> {
         let same = |known: &&'a TargetName| targets.contains(known);
         let kept = targets.len() == subject.targets.len()
             && subject.targets.iter().all(|(name, _)| same(name));
-        if !targets.is_empty() && !kept {
+        let is_known = plans
+            .iter()
+            .any(|plan| plan.targets.as_ref() == Some(&targets));
+        if !targets.is_empty() && !kept && !is_known {
             plans.push(TargetPlan {
                 targets: Some(targets),
                 note: Some(note),
@@ -325,25 +427,35 @@ pub(super) fn target_plans<'a>(subject: &Subject<'a>) -> Vec<TargetPlan<'a>> {
     }
     // Other targets are further from the proposal than the same targets with a change left out.
     if !matches!(effect, Some(Effect::None | Effect::Delete)) {
-        let rehearsals = rehearsals(subject);
-        add(
-            rehearsals.iter().take(1).copied().collect(),
-            "on one rehearsal target first",
-            6,
-        );
-        if rehearsals.len() > 1 {
-            add(rehearsals, "on the rehearsal targets first", 5);
+        let mut present: Vec<_> = subject.targets.iter().map(|(name, _)| *name).collect();
+        for further in (0..).step_by(2).take(MOST_REHEARSALS) {
+            let rehearsals = rehearsals(&present, subject);
+            if rehearsals == present {
+                break;
+            }
+            let is_named =
+                |name: &&&TargetName| subject.targets.iter().any(|(own, _)| own == *name);
+            let others = rehearsals.iter().filter(|name| !is_named(name));
+            for name in others.take(MOST_SINGLE_TARGETS) {
+                add(vec![*name], "on one rehearsal target first", 6 + further);
+            }
+            if rehearsals.len() > 1 {
+                let all = rehearsals.clone();
+                add(all, "on the rehearsal targets first", 5 + further);
+            }
+            present = rehearsals;
         }
     }
     plans
 }
 
-/// The targets with each replaced by its rehearsal, where that exists and is less risky.
-fn rehearsals<'a>(subject: &Subject<'a>) -> Vec<&'a TargetName> {
+/// These targets with each replaced by its rehearsal, where that exists and is less risky.
+fn rehearsals<'a>(of: &[&'a TargetName], subject: &Subject<'a>) -> Vec<&'a TargetName> {
     let governance = &subject.rules.governance;
     let mut found = Vec::new();
-    for (name, known) in &subject.targets {
-        let own = points_of(*known, governance);
+    for name in of {
+        let known = subject.situation.find_target(name);
+        let own = points_of(known, governance);
         let rehearsal = known.and_then(|known| known.rehearsal.as_ref());
         let rehearsal = rehearsal.filter(|rehearsal| {
             let known = subject.situation.find_target(rehearsal);

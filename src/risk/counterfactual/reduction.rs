@@ -18,7 +18,7 @@ pub const DROP: &str = "drop";
 /// meaning.
 pub(super) const RESERVED: [&str; 2] = [TARGETS, DROP];
 
-/// A set of edits that reaches a lower level.
+/// A set of edits that reaches a lower level, or at least a lower score.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Reduction {
     /// What to write instead: `{"stop_loss_pct": 5}` gives that entry of `changes` another value,

@@ -5,8 +5,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::risk::fixtures::{example, many, recommend, rules, rules_with, situation, target};
-use crate::risk::{assess, rate};
+use crate::risk::fixtures::{
+    changes, example, many, proposals, recommend, rules, rules_with, situation, target,
+};
+use crate::risk::{KnownTarget, assess, rate};
 
 /// What is offered, one line each, after every reduction was applied and assessed again.
 fn offered_by(
@@ -15,7 +17,7 @@ fn offered_by(
     situation: &Situation,
 ) -> Vec<String> {
     let assessment = assess(recommendation, situation, rules);
-    let found = reductions(recommendation, situation, rules, &assessment);
+    let found = advise(recommendation, situation, rules, &assessment).reductions;
     for reduction in &found {
         let again = assess(&reduction.apply(recommendation), situation, rules);
         assert_eq!(
@@ -23,7 +25,9 @@ fn offered_by(
             (reduction.score, reduction.level),
             "{reduction:?}"
         );
-        assert!(again.level < assessment.level && again.score <= assessment.score);
+        let is_lower = again.level < assessment.level;
+        assert!(is_lower || (found.len() == 1 && again.level == assessment.level));
+        assert!(again.score < assessment.score || (is_lower && again.score == assessment.score));
         let invalid = validity::problems("", &reduction.apply(recommendation), situation, rules);
         assert!(invalid.is_empty(), "{reduction:?} is invalid: {invalid:?}");
     }
@@ -52,7 +56,10 @@ fn a_value_is_brought_to_the_nearest_bound_that_is_enough() {
     );
     assert_eq!(
         offered("modify_parameters", "live", &[("stop_loss_pct", "15")]),
-        [r#"{"stop_loss_pct":7} MEDIUM 62.50"#]
+        [
+            r#"{"stop_loss_pct":7} MEDIUM 62.50"#,
+            r#"{"stop_loss_pct":7,"targets":["draft"]} LOW 22.50 (on one rehearsal target first)"#
+        ]
     );
     assert_eq!(
         offered("modify_parameters", "paper", &[("leverage", "12")]),
@@ -78,7 +85,21 @@ fn a_value_that_is_not_enough_by_itself_goes_with_the_rehearsal() {
         offered("modify_parameters", "paper", &[("stop_loss_pct", "13")]),
         [
             r#"{"stop_loss_pct":7} MEDIUM 42.50"#,
-            r#"{"stop_loss_pct":7,"targets":["draft"]} LOW 22.50 (on one rehearsal target first)"#
+            r#"{"stop_loss_pct":2} LOW 20.00"#
+        ]
+    );
+    assert_eq!(
+        offered("optimize", "paper", &[("leverage", "21")]),
+        [
+            r#"{"leverage":20} MEDIUM 55.00"#,
+            r#"{"leverage":2} LOW 25.00"#
+        ]
+    );
+    assert_eq!(
+        offered("optimize", "live", &[("leverage", "21")]),
+        [
+            r#"{"leverage":10} MEDIUM 67.50"#,
+            r#"{"leverage":2,"targets":["paper"]} LOW 25.00 (on one rehearsal target first)"#
         ]
     );
 }
@@ -162,7 +183,7 @@ fn fewer_targets() {
     ]);
     assert_eq!(
         offered_by(rules(), &recommend("delete_strategy", "a b c", &[]), &mixed),
-        [r#"{"targets":["b","c"]} LOW 20.00 (only the targets outside production)"#]
+        [r#"{"targets":["b","c"]} MEDIUM 50.00 (only the targets outside production)"#]
     );
 }
 
@@ -222,6 +243,117 @@ fn parameters_named_like_the_other_edits_are_only_dropped() {
 }
 
 #[test]
+fn a_bound_that_is_so_already_is_passed() {
+    // 3 is the conservative bound and the present value of every target.
+    let alone = situation(&[("live", target("live", "")), ("draft", target("paper", ""))]);
+    let with_rehearsal = |rehearsal: &str| {
+        let parameters = "stop_loss_pct=3.0 stop_loss_enabled=true";
+        let live = KnownTarget {
+            rehearsal: Some(rehearsal.parse().unwrap()),
+            ..target("live", parameters)
+        };
+        situation(&[("live", live), (rehearsal, target("paper", parameters))])
+    };
+    let proposal = recommend("modify_parameters", "live", &[("stop_loss_pct", "4")]);
+    assert_eq!(
+        offered_by(rules(), &proposal, &with_rehearsal("paper")),
+        [r#"{"stop_loss_pct":2,"targets":["paper"]} LOW 20.00 (on one rehearsal target first)"#]
+    );
+    assert_eq!(
+        offered_by(rules(), &proposal, &alone),
+        [r#"{"stop_loss_pct":3} MEDIUM 40.00"#]
+    );
+    // The example's paper target has a rehearsal itself.
+    assert_eq!(
+        offered("modify_parameters", "live", &[("stop_loss_pct", "4")]),
+        [r#"{"targets":["draft"]} LOW 15.00 (on one rehearsal target first)"#]
+    );
+}
+
+#[test]
+fn where_no_level_is_lower_the_lowest_score_is_offered() {
+    let alone = situation(&[("a", target("live", "stop_loss_pct=3"))]);
+    assert_eq!(
+        offered_by(
+            rules(),
+            &recommend("modify_parameters", "a", &[("stop_loss_pct", "4")]),
+            &alone
+        ),
+        [r#"{"stop_loss_pct":2} MEDIUM 40.00"#]
+    );
+    let mut proposal = recommend("rebalance_portfolio", "a", &[("leverage", "15")]);
+    proposal.agent = "risk-manager".parse().unwrap();
+    assert_eq!(
+        offered_by(rules(), &proposal, &alone),
+        [r#"{"leverage":10} HIGH 75.00"#]
+    );
+    let stranger = Situation {
+        agent_registered: false,
+        ..alone
+    };
+    let advice = advise(
+        &proposal,
+        &stranger,
+        rules(),
+        &assess(&proposal, &stranger, rules()),
+    );
+    assert_eq!(
+        advice
+            .lasting
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        [
+            "irreversible",
+            "real_money_or_production_data",
+            "unregistered_agent"
+        ]
+    );
+}
+
+#[test]
+fn a_condition_of_ones_own_may_object_to_a_bound() {
+    let own = rules_with(&[(
+        "  - id: unknown_action\n",
+        "  - id: bold\n    when: changes.exists(c, c.parameter == 'leverage' && c.value >= 1.5)\n    reason: bold\n\n  - id: unknown_action\n",
+    )]);
+    assert_eq!(
+        offered_by(
+            &own,
+            &recommend("modify_parameters", "draft", &[("leverage", "4")]),
+            &example()
+        ),
+        [r#"{"leverage":1} LOW 0.00"#]
+    );
+}
+
+#[test]
+fn a_trigger_to_medium_leaves_only_lower_scores_or_levels_below() {
+    let delete = |targets: &str, situation: &Situation| {
+        offered_by(
+            rules(),
+            &recommend("delete_strategy", targets, &[]),
+            situation,
+        )
+    };
+    assert_eq!(delete("draft", &example()), NOTHING);
+    let (bulk, names) = many(12, &target("inactive", ""));
+    let found = delete(&names, &bulk);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].ends_with("MEDIUM 50.00 (fewer targets than make it a bulk operation)"),
+        "{found:?}"
+    );
+    let proposal = recommend("modify_parameters", &names, &[("leverage", "1")]);
+    let found = offered_by(rules(), &proposal, &bulk);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].ends_with("LOW 10.00 (fewer targets than make it a bulk operation)"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn expectations_hold_on_the_other_targets_too() {
     let mut recommendation = recommend("modify_parameters", "live", &[("stop_loss_pct", "2")]);
     recommendation
@@ -256,9 +388,14 @@ fn what_no_edit_removes_is_named() {
      -> Vec<String> {
         let recommendation = recommend(action, targets, changes);
         let assessment = assess(&recommendation, situation, rules());
-        let found = lasting_triggers(&recommendation, situation, rules(), &assessment);
-        assert!(found.is_empty() || offered_by(rules(), &recommendation, situation).is_empty());
-        found.iter().map(ToString::to_string).collect()
+        let advice = advise(&recommendation, situation, rules(), &assessment);
+        let lasting = advice.lasting.iter();
+        for id in lasting.clone() {
+            let level = rules().triggers.iter().find(|trigger| trigger.id == *id);
+            let level = level.unwrap().then.level();
+            assert!(advice.reductions.iter().all(|edit| edit.level >= level));
+        }
+        lasting.map(ToString::to_string).collect()
     };
     let stranger = Situation {
         agent_registered: false,
@@ -294,7 +431,7 @@ fn what_no_edit_removes_is_named() {
     );
     assert_eq!(
         lasting("delete_strategy", "live", &[], &example()),
-        ["real_money_or_production_data"]
+        ["irreversible", "real_money_or_production_data"]
     );
     assert_eq!(
         lasting(
@@ -303,7 +440,7 @@ fn what_no_edit_removes_is_named() {
             &[("leverage", "1")],
             &example()
         ),
-        NOTHING
+        ["irreversible"]
     );
     assert_eq!(
         lasting(
@@ -314,60 +451,6 @@ fn what_no_edit_removes_is_named() {
         ),
         NOTHING
     );
-}
-
-fn changes() -> impl Strategy<Value = Vec<(&'static str, String)>> {
-    let number = prop_oneof![
-        Just("null".to_owned()),
-        Just("\"x\"".to_owned()),
-        (-20..500_i32).prop_map(|n| format!("{}.{}", n / 10, n.abs() % 10))
-    ];
-    let one = prop_oneof![
-        (
-            proptest::sample::select(vec![
-                "stop_loss_pct",
-                "take_profit_pct",
-                "position_size_pct",
-                "leverage",
-                "max_drawdown_pct",
-                "warp",
-                "targets",
-                "drop"
-            ]),
-            number
-        ),
-        (
-            proptest::sample::select(vec!["stop_loss_enabled", "circuit_breaker_enabled"]),
-            proptest::sample::select(vec!["true", "false", "null"]).prop_map(str::to_owned)
-        ),
-        (
-            Just("trading_mode"),
-            proptest::sample::select(vec!["live", "paper", "inactive", "moon", "null"])
-                .prop_map(str::to_owned)
-        ),
-    ];
-    proptest::collection::vec(one, 0..5)
-}
-
-fn proposals() -> impl Strategy<Value = Recommendation> {
-    let action = proptest::sample::select(vec![
-        "modify_parameters",
-        "optimize",
-        "promote_strategy",
-        "create_strategy",
-        "delete_strategy",
-        "rebalance_portfolio",
-        "analyze",
-        "teleport",
-    ]);
-    let targets = proptest::sample::subsequence(vec!["live", "paper", "draft", "nowhere"], 0..=4);
-    (action, targets, changes()).prop_map(|(action, targets, changes)| {
-        let changes: Vec<(&str, &str)> = changes
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        recommend(action, &targets.join(" "), &changes)
-    })
 }
 
 fn summed(assessment: &Assessment) -> Score {
@@ -425,7 +508,11 @@ proptest! {
     fn the_score_is_the_sum_of_the_contributions_unless_lifted(proposal in proposals()) {
         let assessment = assess(&proposal, &example(), rules());
         let sum = summed(&assessment);
-        let lifted = if assessment.triggers.is_empty() { sum } else { sum.max(Score::points(75)) };
+        let lifted = assessment.triggers.iter().map(|fired| match fired.then {
+            None => Score::points(75),
+            Some(lift) => lift.score,
+        });
+        let lifted = lifted.max().unwrap_or_default().max(sum);
         prop_assert_eq!(assessment.score, lifted);
         prop_assert_eq!(assessment.level == Level::High, lifted > Score::points(70));
         let rated = rate(&proposal, &example(), rules());
@@ -447,7 +534,7 @@ proptest! {
             return Ok(());
         }
         let assessment = assess(&proposal, &example(), rules());
-        let found = reductions(&proposal, &example(), rules(), &assessment);
+        let found = advise(&proposal, &example(), rules(), &assessment).reductions;
         for level in [Level::Low, Level::Medium].into_iter().filter(|level| *level < assessment.level) {
             let offered = found.iter().filter(|reduction| reduction.level <= level);
             let count = |reduction: &Reduction| match reduction.edits.get(DROP) {

@@ -114,21 +114,62 @@ fn a_trigger_that_no_edit_removes_is_marked() {
 }
 
 #[test]
+fn a_trigger_to_medium_says_how_far_it_lifts() {
+    let (plain, markdown) = explained(&recommend("delete_strategy", "draft", &[]), &example());
+    assert_eq!(
+        plain,
+        "\
+MEDIUM RISK (score 50.00)
+
+This is MEDIUM risk because:
+  +0.00 environment: inactive (targets/draft.yaml): development/inactive
+  +0.00 parameters: no change (recommendation.yaml): nothing changes
+  +0.00 scope: 1 target (recommendation.yaml): single entity
+  +10.00 reversibility: irreversible (rules/actions.yaml): delete_strategy is irreversible
+  lifts to at least MEDIUM 50.00, irreversible: delete_strategy cannot be undone (no edit removes this)
+
+No edit that was tried makes it less risky.
+
+It needs the approval of a reviewer.
+"
+    );
+    assert!(markdown.contains(
+        "\n- `lifts to at least MEDIUM 50.00, irreversible: delete_strategy cannot be undone (no edit removes this)`\n"
+    ));
+}
+
+#[test]
+fn an_edit_that_reaches_no_lower_level_says_so() {
+    let stranger = Situation {
+        agent_registered: false,
+        ..example()
+    };
+    let (plain, _) = explained(
+        &recommend("rebalance_portfolio", "live", &[("leverage", "15")]),
+        &stranger,
+    );
+    assert!(
+        plain.contains("\nNo edit that was tried reaches a lower level. What lowers the score most:\n  leverage: 10 lowers the score to HIGH 75.00\n"),
+        "{plain}"
+    );
+}
+
+#[test]
 fn edits_are_said_in_words() {
     let (plain, _) = explained(
         &recommend(
-            "modify_parameters",
+            "optimize",
             "live",
             &[("warp", "1"), ("stop_loss_pct", "15"), ("leverage", "1")],
         ),
         &example(),
     );
     assert!(
-        plain.contains("  stop_loss_pct: 7 reaches MEDIUM 70.00\n"),
+        plain.contains("  stop_loss_pct: 7, without warp reaches MEDIUM 67.50\n"),
         "{plain}"
     );
     assert!(
-        plain.contains("  stop_loss_pct: 3, without warp, only on paper reaches LOW 20.00 (on one rehearsal target first)\n"),
+        plain.contains("  stop_loss_pct: 3, without warp, only on paper reaches LOW 25.00 (on one rehearsal target first)\n"),
         "{plain}"
     );
 }

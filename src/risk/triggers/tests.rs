@@ -62,6 +62,18 @@ fn from_test_to_live() {
         ),
         moved
     );
+    // Live by its parameter only: to say so again writes it into the file as well.
+    let half_live = situation(&[("a", target("inactive", "trading_mode=live"))]);
+    let again = |value| {
+        fired(
+            "modify_parameters",
+            "a",
+            &[("trading_mode", value)],
+            &half_live,
+        )
+    };
+    assert_eq!(again("live"), moved);
+    assert_eq!(again("paper"), NONE);
     let create = |changes: &[(&str, &str)]| fired("create_strategy", "fresh", changes, &example());
     assert_eq!(create(&[("trading_mode", "live")]), moved);
     assert_eq!(create(&[("trading_mode", "paper")]), NONE);
@@ -74,7 +86,20 @@ fn from_test_to_live() {
 #[test]
 fn a_safety_control_switched_off() {
     let off = ["safety_off: disables a safety control: stop_loss_enabled"];
-    for value in ["false", "null", "0", "1", "off", "\"true\"", "[true]"] {
+    for value in [
+        "false",
+        "null",
+        "0",
+        "1",
+        "off",
+        "no",
+        "\"\"",
+        "\"false\"",
+        "disabled",
+        "\"true\"",
+        "[true]",
+        r#"{"on": true}"#,
+    ] {
         assert_eq!(
             modify("draft", &[("stop_loss_enabled", value)]),
             off,
@@ -112,6 +137,44 @@ fn a_safety_control_switched_off() {
 }
 
 #[test]
+fn a_switch_that_is_a_number_or_a_text() {
+    let off = ["safety_off: disables a safety control: circuit_breaker_enabled"];
+    let from = |present: &str, value: &str| {
+        let parameters = format!("circuit_breaker_enabled={present}");
+        let known = situation(&[("a", target("inactive", &parameters))]);
+        fired(
+            "modify_parameters",
+            "a",
+            &[("circuit_breaker_enabled", value)],
+            &known,
+        )
+    };
+    for present in ["1", "2.5", "on", "yes", "enabled"] {
+        for value in [
+            "0",
+            "0.0",
+            "-1",
+            "off",
+            "no",
+            "\"\"",
+            "\"0\"",
+            "false",
+            "\"false\"",
+            "disabled",
+            "none",
+            "null",
+            "[]",
+            "{}",
+        ] {
+            assert_eq!(from(present, value), off, "{present} to {value}");
+        }
+        assert_eq!(from(present, "true"), NONE, "{present}");
+    }
+    assert_eq!(from("1", "2"), NONE);
+    assert_eq!(from("0", "1"), NONE);
+}
+
+#[test]
 fn a_limit_removed() {
     let off = "safety_off: disables a safety control: stop_loss_pct";
     assert_eq!(modify("draft", &[("stop_loss_pct", "null")]), [off]);
@@ -126,6 +189,27 @@ fn a_limit_removed() {
     assert_eq!(modify("draft", &[("max_drawdown_pct", "null")]), NONE);
     assert_eq!(modify("nowhere", &[("max_drawdown_pct", "null")]).len(), 1);
     assert_eq!(modify("draft", &[("stop_loss_pct", "2")]), NONE);
+    // No limit, as many systems write it.
+    for value in ["0", "0.0", "-1", "off", "\"\"", "false", "none"] {
+        let found = modify("draft", &[("stop_loss_pct", value)]);
+        assert_eq!(found.first().map(String::as_str), Some(off), "{value}");
+        let unknown = modify("draft", &[("max_drawdown_pct", value)]);
+        assert!(
+            unknown.iter().any(|fired| fired.starts_with("safety_off")),
+            "{value}"
+        );
+    }
+    let usual = rules_with(&[("conservative: [1, 10]", "conservative: [0, 10]")]);
+    assert_eq!(
+        fired_by(
+            &usual,
+            "modify_parameters",
+            "draft",
+            &[("max_drawdown_pct", "0")],
+            &example()
+        ),
+        NONE
+    );
 }
 
 #[test]
@@ -157,12 +241,19 @@ fn extreme_and_deviant_values_on_either_side() {
     );
     let deviant = |value: &str| modify("draft", &[("stop_loss_pct", value)]);
     assert_eq!(deviant("7"), NONE);
-    assert_eq!(deviant("-1"), NONE);
+    assert_eq!(
+        modify("draft", &[("take_profit_pct", "-4")]),
+        NONE,
+        "two standard deviations are not more than two"
+    );
+    assert_eq!(
+        modify("draft", &[("take_profit_pct", "-4.0001")]),
+        ["deviant_value: more than 2 standard deviations from the mean: take_profit_pct"]
+    );
     assert_eq!(
         deviant("7.0001"),
         ["deviant_value: more than 2 standard deviations from the mean: stop_loss_pct"]
     );
-    assert_eq!(deviant("-1.0001").len(), 1);
     assert_eq!(deviant("13").len(), 2);
     // The extreme value that is there already is not proposed again.
     let extreme_now = situation(&[("a", target("inactive", "stop_loss_pct=13"))]);
@@ -186,7 +277,11 @@ fn extreme_and_deviant_values_on_either_side() {
 #[test]
 fn bulk_in_production() {
     let (live, names) = many(10, &target("live", ""));
-    let bulk = ["bulk_in_production: bulk operation in production (10 targets)"];
+    let anywhere = ["bulk: bulk operation (10 targets)"];
+    let bulk = [
+        "bulk_in_production: bulk operation in production (10 targets)",
+        anywhere[0],
+    ];
     assert_eq!(
         fired("modify_parameters", &names, &[("leverage", "1")], &live),
         bulk
@@ -195,7 +290,15 @@ fn bulk_in_production() {
     let (paper, names) = many(10, &target("paper", ""));
     assert_eq!(
         fired("modify_parameters", &names, &[("leverage", "1")], &paper),
-        NONE
+        anywhere
+    );
+    assert_eq!(
+        fired("delete_strategy", &names, &[], &paper),
+        [
+            anywhere[0],
+            "irreversible: delete_strategy cannot be undone",
+            "irreversible_bulk: delete_strategy cannot be undone, on 10 targets",
+        ]
     );
     let (few, names) = many(9, &target("live", ""));
     assert_eq!(
@@ -208,6 +311,7 @@ fn bulk_in_production() {
 fn real_money_and_production_data() {
     let money =
         "real_money_or_production_data: rebalance_portfolio affects real_money in production";
+    let final_money = "irreversible: rebalance_portfolio cannot be undone";
     assert_eq!(
         fired(
             "rebalance_portfolio",
@@ -215,7 +319,7 @@ fn real_money_and_production_data() {
             &[("position_size_pct", "1")],
             &example()
         ),
-        [money]
+        [final_money, money]
     );
     assert_eq!(
         fired(
@@ -224,10 +328,10 @@ fn real_money_and_production_data() {
             &[("position_size_pct", "1")],
             &example()
         ),
-        NONE
+        [final_money]
     );
-    assert_eq!(fired("delete_strategy", "live", &[], &example()).len(), 1);
-    assert_eq!(fired("delete_strategy", "draft", &[], &example()), NONE);
+    assert_eq!(fired("delete_strategy", "live", &[], &example()).len(), 2);
+    assert_eq!(fired("delete_strategy", "draft", &[], &example()).len(), 1);
 }
 
 #[test]
@@ -285,5 +389,35 @@ fn a_condition_of_ones_own_may_use_every_fact() {
             &example()
         ),
         NONE
+    );
+}
+
+#[test]
+fn a_trigger_to_medium_lifts_no_further() {
+    let delete = recommend("delete_strategy", "draft", &[]);
+    let assessment = assess(&delete, &example(), rules());
+    assert_eq!(assessment.score.to_string(), "50.00");
+    let json = serde_json::to_string(&assessment.triggers).unwrap();
+    assert_eq!(
+        json,
+        r#"[{"id":"irreversible","reason":"delete_strategy cannot be undone","then":{"level":"MEDIUM","score":50.0}}]"#
+    );
+    let lifted = |rules: &Rules| {
+        let assessment = assess(&delete, &example(), rules);
+        assessment.score.to_string()
+    };
+    let own = rules_with(&[(
+        "  # medium_trigger_score: 50",
+        "  medium_trigger_score: 31.5",
+    )]);
+    assert_eq!(lifted(&own), "31.50");
+    let narrow = rules_with(&[("medium_up_to: 70", "medium_up_to: 45")]);
+    assert_eq!(lifted(&narrow), "45.00");
+    let wide = rules_with(&[("low_up_to: 30", "low_up_to: 60")]);
+    assert_eq!(lifted(&wide), "70.00");
+    let live = recommend("delete_strategy", "live", &[]);
+    assert_eq!(
+        assess(&live, &example(), rules()).score.to_string(),
+        "75.00"
     );
 }

@@ -11,10 +11,10 @@ use super::history::{self, Happened};
 use super::row::{Risk, targets};
 use super::text::{self, Moment, counted, duration};
 use crate::bot::diff::Diff;
-use crate::bot::{Hearing, Pending, Trial};
+use crate::bot::{Hearing, Pending, Preview, Trial};
 use crate::domain::documents::{Assessment, FactorScore, Recommendation};
 use crate::domain::ids::TriggerId;
-use crate::domain::level::Score;
+use crate::domain::level::{Level, Score};
 use crate::forge::ReportState;
 use crate::gate::eligibility::shown;
 use crate::gate::opinions;
@@ -142,6 +142,8 @@ pub struct Factor {
 #[derive(Debug)]
 pub struct Trigger {
     pub id: String,
+    /// What it lifts to.
+    pub effect: String,
     pub reason: String,
     /// Whether no edit removes it.
     pub is_lasting: bool,
@@ -281,7 +283,7 @@ impl Card {
                 .assessment
                 .as_ref()
                 .map(|risk| Why::of(risk, &preview.lasting)),
-            reductions: preview.reductions.iter().map(explain::in_words).collect(),
+            reductions: reductions(preview, hearing.assessment.as_ref()),
             may_be_reduced: !hearing.is_governance
                 && hearing
                     .assessment
@@ -411,11 +413,18 @@ fn replayed(backtest: &Backtest) -> Replayed {
     }
 }
 
+fn reductions(preview: &Preview, assessment: Option<&Assessment>) -> Vec<String> {
+    let present = assessment.map_or(Level::High, |risk| risk.level);
+    let edits = preview.reductions.iter();
+    edits.map(|edit| explain::in_words(edit, present)).collect()
+}
+
 impl Why {
     /// Why an assessment came out as it did.
     pub fn of(risk: &Assessment, lasting: &[TriggerId]) -> Self {
         let triggers = risk.triggers.iter().map(|trigger| Trigger {
             id: trigger.id.to_string(),
+            effect: trigger.effect_in_words(),
             reason: text::unquoted(&trigger.reason),
             is_lasting: lasting.contains(&trigger.id),
         });
