@@ -11,7 +11,7 @@ use countersign::domain::documents::{
 };
 use countersign::domain::ids::{CaseId, PullNumber, Sha};
 use countersign::domain::mode::Mode as Deployment;
-use countersign::domain::pull::{Contribution, Pull, PullState};
+use countersign::domain::pull::{Contribution, Pull, PullState, Pushes};
 use countersign::domain::review::{Comment, Opinion, Review};
 use countersign::domain::value::Value;
 use countersign::execute::{Finished, apply};
@@ -388,6 +388,8 @@ impl Author<'_> {
             branch,
             author,
             pushers: Vec::new(),
+            pushes: Pushes::Known,
+            base_changed_at: None,
             head,
             opened_at,
             state: PullState::Open,
@@ -663,6 +665,7 @@ fn record(pull: &Pull, base: Sha) -> PullRecord {
         branch: pull.branch.clone(),
         author: pull.author.clone(),
         pushers: Vec::new(),
+        base_changed_at: None,
         head: pull.head,
         base,
         opened_at: pull.opened_at,

@@ -85,15 +85,6 @@ pub struct Evaluator<'e, 'r> {
 pub type Waiting = BTreeMap<Option<AgentName>, u32>;
 
 impl Evaluator<'_, '_> {
-    /// Decides one pull request, appending to the draft what is to be recorded.
-    ///
-    /// # Errors
-    /// When the repository fails.
-    pub fn decide(&mut self, pull: &Pull) -> Result<Answer, BotError> {
-        let hearing = self.hear(pull)?;
-        self.act(pull, hearing)
-    }
-
     /// Counts a proposal that waits, and says so where it is one too many: an agent must not flood its
     /// reviewers.
     pub(super) fn count_waiting(
@@ -114,7 +105,11 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn act(&mut self, pull: &Pull, hearing: Hearing) -> Result<Answer, BotError> {
+    /// Decides one pull request that was heard, appending to the draft what is to be recorded.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn act(&mut self, pull: &Pull, hearing: Hearing) -> Result<Answer, BotError> {
         let (id, report) = (hearing.id, hearing.report.clone());
         Ok(match hearing.act {
             Act::Wait => Answer::Waiting {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::domain::documents::{
-    AccountRecord, Assessment, Freeze, PullRecord, Recommendation, RulesRecord, Status,
+    AccountRecord, Assessment, Freeze, PullRecord, Recommendation, Role, RulesRecord, Status,
 };
 use crate::domain::ids::{CaseId, Login, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
-use crate::forge::{Report, ReportState};
+use crate::forge::{Basis, Report, ReportState};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::Subject;
 use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
@@ -86,6 +86,16 @@ impl Hearing {
             preview: Preview::default(),
             act,
         }
+    }
+
+    /// What it is about to be merged on; none if it is not.
+    pub(super) fn find_basis(&self) -> Option<Basis> {
+        let ruling = self.ruling.as_ref()?;
+        if !matches!(ruling.verdict, Verdict::Approve(_)) || matches!(self.act, Act::Wait) {
+            return None;
+        }
+        let nobody = ruling.required.role == Role::None && ruling.approvals.is_empty();
+        Some(if nobody { Basis::Risk } else { Basis::People })
     }
 
     /// A report says what was done. As long as it is not done, this one says what will be.
@@ -367,6 +377,7 @@ impl Evaluator<'_, '_> {
                 branch: pull.branch.clone(),
                 author: pull.author.clone(),
                 pushers: pull.pushers.clone(),
+                base_changed_at: pull.base_changed_at,
                 head: pull.head,
                 base,
                 opened_at: pull.opened_at,

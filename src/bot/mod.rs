@@ -33,7 +33,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::documents::Status;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::Pull;
-use crate::forge::{Conclusion, Forge, Publication, Published, Report};
+use crate::forge::{Conclusion, Forge, ForgeError, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
@@ -77,6 +77,16 @@ pub struct Handled {
     pub is_news: bool,
     /// Everything that the bot makes of it, while it waits.
     pub pending: Option<Arc<Pending>>,
+}
+
+/// A batch of pull requests that was worked off.
+#[derive(Default)]
+struct Worked {
+    handled: Vec<Handled>,
+    /// Those that may not be decided at the moment.
+    left: Vec<PullNumber>,
+    /// Why the first of those could not be asked about.
+    failure: Option<ForgeError>,
 }
 
 /// What a run did.
@@ -132,6 +142,7 @@ impl Bot {
         let mut done = BTreeSet::new();
         let mut waiting = Waiting::new();
         let mut lost = 0;
+        let mut failure = None;
         loop {
             // Read anew for every batch, so that a review or push in the meantime is heard.
             let mut pulls = self.open_pulls()?;
@@ -148,15 +159,20 @@ impl Bot {
                         return Err(BotError::Busy(lost));
                     }
                 }
-                Some(handled) => {
+                Some(worked) => {
                     lost = 0;
-                    done.extend(handled.iter().map(|handled| handled.number));
-                    summary.handled.extend(handled);
+                    done.extend(worked.left);
+                    done.extend(worked.handled.iter().map(|handled| handled.number));
+                    summary.handled.extend(worked.handled);
+                    failure = failure.or(worked.failure);
                     progress(done.len(), total.max(done.len()));
                 }
             }
         }
         self.settle_executions(&mut summary)?;
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
         match consolidate(&self.repo) {
             Ok(Maintenance::Consolidated { before, after }) => {
                 tracing::info!("consolidated {before} packs to {after}")
@@ -255,7 +271,7 @@ impl Bot {
         &mut self,
         pulls: &[Pull],
         waiting: &mut Waiting,
-    ) -> Result<Option<Vec<Handled>>, BotError> {
+    ) -> Result<Option<Worked>, BotError> {
         let now = (self.clock)();
         let base = self.main()?;
         newest_engine::check(&self.repo, base)?;
@@ -267,10 +283,32 @@ impl Bot {
             now,
             waiting: waiting.clone(),
         };
-        let mut handled = Vec::new();
+        let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
         for pull in pulls {
-            let answer = evaluator.decide(pull)?;
+            let mut hearing = evaluator.hear(pull)?;
+            let mut confirmed = None;
+            if let Some(basis) = hearing.find_basis() {
+                match self.forge.confirm(&self.repo, pull, basis, now) {
+                    Ok(Some(asked)) => {
+                        hearing = evaluator.hear(&asked)?;
+                        confirmed = Some(asked);
+                    }
+                    Ok(None) => {
+                        worked.left.push(pull.number);
+                        continue;
+                    }
+                    // What is true of one says nothing of the others.
+                    Err(error) => {
+                        tracing::warn!("{} is left for the next run: {error}", pull.number);
+                        worked.left.push(pull.number);
+                        worked.failure.get_or_insert(error);
+                        continue;
+                    }
+                }
+            }
+            let pull = confirmed.as_ref().unwrap_or(pull);
+            let answer = evaluator.act(pull, hearing)?;
             let conclude = |status, report: &Report| Conclusion {
                 number: pull.number,
                 branch: pull.branch.clone(),
@@ -286,7 +324,7 @@ impl Bot {
                 }
                 Answer::Waiting { .. } => {}
             }
-            handled.push(answer.handled(pull, is_news));
+            worked.handled.push(answer.handled(pull, is_news));
         }
         let counted = evaluator.waiting;
         if let Some(publication) = publication(draft, (base, now), conclusions)?
@@ -296,7 +334,7 @@ impl Bot {
         }
         self.forge.report(&self.repo, reports, now)?;
         *waiting = counted;
-        Ok(Some(handled))
+        Ok(Some(worked))
     }
 }
 

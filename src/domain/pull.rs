@@ -20,6 +20,11 @@ pub struct Pull {
     pub author: AccountRecord,
     /// Who is known to have pushed to its branch, where the forge says it.
     pub pushers: Vec<AccountRecord>,
+    /// Whether that is everybody who did.
+    pub pushes: Pushes,
+    /// When it was aimed at `main`, if it was aimed elsewhere before: what was said until then was said of another
+    /// difference.
+    pub base_changed_at: Option<DateTime<Utc>>,
     /// The newest commit of it.
     pub head: Sha,
     /// When it was opened.
@@ -32,6 +37,20 @@ pub struct Pull {
     pub comments: Vec<Comment>,
     /// What the bot last said on it, so that it speaks only when it has something new to say.
     pub last_report: Option<String>,
+}
+
+/// How much is known of who pushed to the branch of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pushes {
+    /// Everybody who pushed is known.
+    Known,
+    /// The forge was not asked yet: it is, before anything is merged because people approved it.
+    NotAsked,
+    /// The forge cannot say it, so no approval counts.
+    Unknown {
+        /// What people can do about it.
+        help: String,
+    },
 }
 
 /// Whether a pull request is still to be decided.

@@ -38,6 +38,21 @@ pub trait Forge: Send {
         number: PullNumber,
     ) -> Result<Option<Pull>, ForgeError>;
 
+    /// The same pull request as the forge says now that it is, asked because it is about to be merged; none if it may
+    /// not be decided at the moment. Events alone are believed when they stop something, not when they let it go on.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked. Then it is not merged.
+    fn confirm(
+        &mut self,
+        _repo: &Repository,
+        pull: &Pull,
+        _basis: Basis,
+        _now: DateTime<Utc>,
+    ) -> Result<Option<Pull>, ForgeError> {
+        Ok(Some(pull.clone()))
+    }
+
     /// Stores the objects, moves `main` from `base` to `tip` if it is still at `base`, and only then
     /// carries out the conclusions. With `tip == base` only the conclusions are (again) carried out. One of
     /// them that fails keeps back no other: see [`Forge::end_run`].
@@ -94,6 +109,15 @@ pub struct Untold {
     /// Why not.
     #[source]
     pub error: ForgeError,
+}
+
+/// What a merge rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Its risk is so low that nobody was asked.
+    Risk,
+    /// People approved it, or may merge their own.
+    People,
 }
 
 /// A workflow to start.

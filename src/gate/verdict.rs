@@ -18,7 +18,7 @@ use crate::domain::documents::{
 use crate::domain::ids::Login;
 use crate::domain::level::Level;
 use crate::domain::mode::Mode;
-use crate::domain::pull::{Pull, PullState};
+use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review::{Confidence, Opinion, Review};
 use crate::rules::Rules;
 use crate::rules::people::{Person, PersonName};
@@ -260,6 +260,18 @@ impl<'a> Hearing<'a> {
                 head.short()
             ));
         }
+        let base_changed_at = self.case.pull.base_changed_at;
+        if base_changed_at.is_some_and(|at| review.at <= at) {
+            return Err(
+                "it is older than the last change of the base branch: approve again".to_owned(),
+            );
+        }
+        if let Pushes::Unknown { help } = &self.case.pull.pushes {
+            return Err(format!(
+                "it is not known who pushed commit {}, and nobody approves what they pushed: {help}",
+                head.short()
+            ));
+        }
         if let Some(how) = self.case.outdated.get(&review.id) {
             return Err(format!("since it was given, {how}: approve again"));
         }
@@ -419,6 +431,7 @@ impl<'a> Hearing<'a> {
         let is_admin = |account: &AccountRecord| matches!(principal_of(account, self.rules), Principal::Person(person) if person.role == Role::Admin);
         self.case.kind == Kind::GovernanceChange
             && self.rules.governance.mode == Mode::AutoApprove
+            && !matches!(self.case.pull.pushes, Pushes::Unknown { .. })
             && is_admin(&self.case.pull.author)
             && self
                 .case

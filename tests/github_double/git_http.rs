@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::git_room;
 use super::server::Reply;
-use super::world::{Actor, World, stamp};
+use super::world::{Activity, Actor, World, stamp};
 
 /// One request of a git client.
 pub struct GitRequest<'a> {
@@ -91,14 +91,44 @@ impl World {
         moved.sort_by_key(|name| *name != default);
         for branch in moved {
             let before = old.get(branch);
+            self.note_push(repo, branch, before, Some(&new[branch]), pusher);
             self.tell_push(repo, branch, before, Some(&new[branch]), pusher);
             self.base_moved(repo, branch, &new[branch], pusher);
             self.head_moved(repo, branch, &new[branch], pusher);
         }
         for (branch, before) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+            self.note_push(repo, branch, Some(before), None, pusher);
             self.tell_push(repo, branch, Some(before), None, pusher);
             self.branch_gone(repo, branch, pusher);
         }
+    }
+
+    fn note_push(
+        &mut self,
+        repo: &str,
+        branch: &str,
+        before: Option<&String>,
+        after: Option<&String>,
+        pusher: &str,
+    ) {
+        let zeros = "0".repeat(40);
+        let path = self.repo_path(repo);
+        let kind = match (before, after) {
+            (None, _) => "branch_creation",
+            (_, None) => "branch_deletion",
+            (Some(before), Some(after)) if git_room::is_ancestor(&path, before, after) => "push",
+            _ => "force_push",
+        };
+        let made = Activity {
+            id: self.fresh_id(),
+            branch: branch.to_owned(),
+            before: before.unwrap_or(&zeros).clone(),
+            after: after.unwrap_or(&zeros).clone(),
+            kind,
+            actor: Some(pusher.to_owned()),
+            at: self.now,
+        };
+        self.repos.get_mut(repo).unwrap().activity.push(made);
     }
 
     fn open_pulls_where(

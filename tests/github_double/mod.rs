@@ -33,6 +33,7 @@ pub mod emulate;
 pub mod faults;
 pub mod git_http;
 pub mod git_room;
+pub mod graphql;
 pub mod openapi;
 pub mod people;
 pub mod routes;

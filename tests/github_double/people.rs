@@ -335,6 +335,13 @@ impl Person<'_> {
     pub fn requests_changes(&self, number: u64, text: &str) -> u64 {
         self.reviews(number, "REQUEST_CHANGES", text)
     }
+    /// Edits the text of a review on its page, which who may write can do to anybody's.
+    pub fn edits_review(&self, number: u64, review: u64, text: &str) {
+        let repo = self.repo.clone();
+        self.stage.world(|world| {
+            super::routes::edit_review(world, &repo, (number, review), &self.login, text);
+        });
+    }
     #[track_caller]
     pub fn dismisses(&self, number: u64, review: u64, why: &str) {
         let body = json!({"message": why});

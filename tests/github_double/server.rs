@@ -222,6 +222,10 @@ fn answer_git(shared: &Shared, incoming: &Incoming, repo: &str, service: &'stati
 }
 
 fn answer_api(shared: &Shared, incoming: &Incoming, path: &str) -> Reply {
+    // An Enterprise Server has it beside its REST, and nowhere else.
+    if matches!(incoming.path.as_str(), "/graphql" | "/api/graphql") {
+        return answer_graphql(shared, incoming);
+    }
     let mut world = shared.lock();
     let path = &world.by_number(path);
     let Some((route, params)) = routes::find(&incoming.method, path) else {
@@ -297,6 +301,47 @@ fn answer_api(shared: &Shared, incoming: &Incoming, path: &str) -> Reply {
         reply = faults::reply(status, &[], "Server Error");
     }
     world.note(&actor, incoming, route.path, false, reply.status);
+    reply
+}
+
+fn answer_graphql(shared: &Shared, incoming: &Incoming) -> Reply {
+    const ROUTE: &str = "/graphql";
+    let mut world = shared.lock();
+    let actor = match bearer(&incoming.headers) {
+        Some(token) => world.actor_of(&token),
+        None => Err("This endpoint requires you to be authenticated.".to_owned()),
+    };
+    let actor = match actor {
+        Ok(actor) => actor,
+        Err(message) => {
+            world.note(&Actor::nobody(), incoming, ROUTE, false, 401);
+            return faults::reply(401, &[], &message);
+        }
+    };
+    let asked = Asked {
+        actor: &actor,
+        method: &incoming.method,
+        route: ROUTE,
+        git: false,
+    };
+    let harm = world.befalls(&asked);
+    if let Some(reply) = world.suffer(harm.as_ref(), incoming, "", &actor) {
+        world.note(&actor, incoming, ROUTE, false, reply.status);
+        return reply;
+    }
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
+    let may = match actor.kind {
+        Kind::Installation => world.app_may("pull_requests", "read"),
+        Kind::App => false,
+        _ => true,
+    };
+    let answer = if may {
+        world.graphql(&body)
+    } else {
+        json!({"data": null, "errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]})
+    };
+    let reply = Reply::json(200, &answer);
+    world.note(&actor, incoming, ROUTE, false, 200);
     reply
 }
 

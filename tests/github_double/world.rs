@@ -162,7 +162,22 @@ pub struct Repo {
     pub branches: BTreeMap<String, String>,
     /// Branches that only these logins may move.
     pub protected: BTreeMap<String, Vec<String>>,
+    /// Every push, oldest first.
+    pub activity: Vec<Activity>,
     pub created_at: DateTime<Utc>,
+}
+
+/// What befell a branch, as `GET /activity` tells it.
+#[derive(Clone)]
+pub struct Activity {
+    pub id: u64,
+    pub branch: String,
+    pub before: String,
+    pub after: String,
+    pub kind: &'static str,
+    /// Nobody once the account is gone.
+    pub actor: Option<String>,
+    pub at: DateTime<Utc>,
 }
 
 impl Repo {
@@ -205,6 +220,10 @@ pub struct Pull {
     pub asked_teams: Vec<String>,
     pub reviews: Vec<Review>,
     pub comments: Vec<Comment>,
+    /// When it was aimed at another branch.
+    pub base_changes: Vec<DateTime<Utc>>,
+    /// Whether who may write to its base may push to its fork.
+    pub maintainers_edit: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -218,6 +237,8 @@ pub struct Review {
     pub state: String,
     pub commit: String,
     pub at: DateTime<Utc>,
+    /// When its text was changed, and by whom: REST does not tell.
+    pub edited: Option<(DateTime<Utc>, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -334,6 +355,7 @@ impl World {
             collaborators,
             branches,
             protected: BTreeMap::new(),
+            activity: Vec::new(),
             created_at: self.now,
         };
         self.repos.insert(full, repo);

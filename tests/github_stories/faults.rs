@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use chrono::TimeDelta;
 use countersign::forge::github::webhook;
 
 use crate::github_double::Fault;
 use crate::support::has;
-use crate::world::Duty;
+use crate::world::{Duty, decision};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
 const CHECKS: &str = "/repos/{owner}/{repo}/check-runs";
@@ -176,24 +177,39 @@ fn a_deleted_branch_withdraws() {
 }
 
 #[test]
-fn a_retargeted_pull_request_is_not_ours() {
-    let mut duty = Duty::new();
-    duty.github
-        .user("dana")
-        .pushes_branch("release", &[("x.txt", "x")]);
-    let number = duty.proposes(MEDIUM);
-    duty.hears();
-    let agent = duty.github.agent("strategy-optimizer");
-    agent.retargets(number, "release");
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).open);
-    duty.github
-        .agent("strategy-optimizer")
-        .retargets(number, "main");
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
-    duty.github.read_all();
+fn an_approval_of_another_difference_does_not_come_along() {
+    for hears_of_it in [true, false] {
+        let mut duty = Duty::new();
+        duty.github
+            .user("dana")
+            .pushes_branch("release", &[("x.txt", "x")]);
+        let number = duty.proposes(MEDIUM);
+        duty.hears();
+        let agent = duty.github.agent("strategy-optimizer");
+        agent.retargets(number, "release");
+        duty.github.user("alice").approves(number, "Fine.");
+        duty.wait(TimeDelta::seconds(5));
+        duty.github
+            .agent("strategy-optimizer")
+            .retargets(number, "main");
+        if hears_of_it {
+            duty.hears();
+        } else {
+            duty.restarts(true);
+            duty.runs();
+        }
+        assert!(duty.github.pull(number).open);
+        has(
+            &duty.check(number),
+            "not counted: the review of `alice`: it is older than the last change of the base branch: approve again",
+        );
+        duty.wait(TimeDelta::seconds(5));
+        duty.github.user("alice").approves(number, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(number).merged_at.is_some());
+        has(&duty.github.file(&decision(&duty)), "base_changed_at: ");
+        duty.github.read_all();
+    }
 }
 
 #[test]

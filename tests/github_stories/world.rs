@@ -202,3 +202,14 @@ fn hire(forge: GithubForge, clock: &Arc<AtomicI64>) -> (GithubForge, Bot) {
     let bot = Bot::new(repo, Box::new(forge.clone()), Box::new(now));
     (forge, bot)
 }
+
+/// Where the newest decision is recorded.
+pub fn decision(duty: &Duty) -> String {
+    let listed = duty
+        .github
+        .git(&["ls-tree", "-r", "--name-only", "main", "recommendations"]);
+    let mut found = listed
+        .lines()
+        .filter(|path| path.ends_with("decision.yaml"));
+    found.next_back().unwrap().to_owned()
+}

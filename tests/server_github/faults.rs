@@ -74,6 +74,15 @@ fn a_retargeted_pull_request_waits_until_it_is_ours_again() {
         .agent("strategy-optimizer")
         .retargets(number, "main");
     host.rests();
+    // What alice approved was another difference.
+    assert!(host.github.pull(number).open);
+    has(
+        &host.check(number),
+        "not counted: the review of `alice`: it is older than the last change of the base branch",
+    );
+    host.github.wait(chrono::TimeDelta::seconds(5));
+    host.approves("alice", number, "Fine.");
+    host.rests();
     host.is_merged(number);
     host.github.read_all();
 }

@@ -160,6 +160,9 @@ pub struct PullRecord {
     /// Who is known to have pushed to its branch, where the forge says it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pushers: Vec<AccountRecord>,
+    /// When it was aimed at `main`, if it was aimed at another branch before: no older approval counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_changed_at: Option<DateTime<Utc>>,
     /// The commit that was decided.
     pub head: Sha,
     /// The tip of `main` that it was decided against: the first parent of the decision's commit.

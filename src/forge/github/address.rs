@@ -25,6 +25,14 @@ pub(super) fn git_url(api: &str, repository: &str) -> String {
     format!("{}/{repository}.git", web_base(api))
 }
 
+/// Where GraphQL is served, without `/graphql`: a GitHub Enterprise Server has it beside its API, not below.
+pub(super) fn graphql_base(api: &str) -> String {
+    match api.strip_suffix("/api/v3") {
+        Some(server) => format!("{server}/api"),
+        None => api.to_owned(),
+    }
+}
+
 /// Where people look at the server with this API, without a slash at its end.
 pub fn web_base(api: &str) -> String {
     if api == GITHUB_API {

@@ -35,6 +35,8 @@ type Result<T> = std::result::Result<T, ApiError>;
 pub(super) enum Method {
     /// Reads.
     Get,
+    /// Reads as well: a query in GraphQL.
+    Query,
     /// Adds.
     Post,
     /// Changes.
@@ -47,7 +49,7 @@ impl Method {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
-            Self::Post => "POST",
+            Self::Post | Self::Query => "POST",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -108,6 +110,20 @@ struct WireName {
 }
 
 #[derive(Deserialize)]
+struct GraphqlAnswer<T> {
+    data: Option<T>,
+    #[serde(default = "Vec::new")]
+    errors: Vec<GraphqlError>,
+}
+
+#[derive(Deserialize)]
+struct GraphqlError {
+    #[serde(default, rename = "type")]
+    kind: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
 struct WireMessage {
     message: Option<String>,
     errors: Option<Value>,
@@ -158,6 +174,42 @@ impl Client {
     pub(super) fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let answer = self.connection.wait(self.call(Method::Get, path, None))??;
         parse(path, &answer.body)
+    }
+
+    /// Asks in GraphQL. An answer that names an error is one, whatever else it holds.
+    pub(super) fn query<T: DeserializeOwned>(&self, query: &str, variables: &Value) -> Result<T> {
+        const PATH: &str = "/graphql";
+        let body = serde_json::json!({ "query": query, "variables": variables });
+        let answer = self.connection.wait(async {
+            let installation = self.installation().await?;
+            let request = Request {
+                method: Method::Query,
+                path: PATH,
+                body: Some(&body),
+                installation,
+            };
+            self.try_to(&request, |refused| async move {
+                let (_, secret) = self
+                    .connection
+                    .client(installation, refused.as_ref())
+                    .await?;
+                Ok((self.connection.graphql(&secret)?, Some(secret)))
+            })
+            .await
+        })??;
+        let GraphqlAnswer { data, errors } = parse(PATH, &answer.body)?;
+        match (errors.first(), data) {
+            (None, Some(data)) => Ok(data),
+            // GitHub knows no such pull request: that is said beside an empty answer.
+            (Some(error), Some(data)) if error.kind == "NOT_FOUND" => Ok(data),
+            (error, _) => Err(ApiError::Unreadable {
+                request: format!("POST {PATH}"),
+                reason: error.map_or_else(
+                    || "there is nothing in it".to_owned(),
+                    |error| error.message.clone(),
+                ),
+            }),
+        }
     }
 
     /// Reads one thing that need not be there.
@@ -299,7 +351,7 @@ impl Client {
             self.wait_for_turn(request).await?;
             let (crab, secret) = sign(refused.clone()).await?;
             self.calls.fetch_add(1, Ordering::Relaxed);
-            let again = method == Method::Get && tries < MOST_TRIES;
+            let again = matches!(method, Method::Get | Method::Query) && tries < MOST_TRIES;
             match send(&crab, request, self.connection.timer().now()).await {
                 Err(_) if again => self.pause(tries).await,
                 Err(reason) => {
@@ -450,7 +502,7 @@ async fn send(
     let Request { path, body, .. } = *request;
     let sent = match request.method {
         Method::Get => crab._get(path).await,
-        Method::Post => crab._post(path, body).await,
+        Method::Post | Method::Query => crab._post(path, body).await,
         Method::Patch => crab._patch(path, body).await,
         Method::Delete => crab._delete(path, body).await,
     };

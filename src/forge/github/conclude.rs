@@ -1,6 +1,8 @@
 //! The end of a pull request on GitHub, told once `main` has moved: the check's last word, and for what was
 //! not approved the closing.
 
+use chrono::{DateTime, Utc};
+
 use super::client::Method;
 use super::desk::Held;
 use super::{GithubForge, Result, read};
@@ -19,12 +21,17 @@ impl GithubForge {
     /// Ends pull requests on GitHub. Everything is tried; what fails is owed, and said at the end of the run.
     /// `known` is what was known of them before they were merged: by now their webhooks may have taken them
     /// from the desk.
-    pub(super) fn conclude(&self, conclusions: Vec<Conclusion>, known: &[Held]) {
+    pub(super) fn conclude(
+        &self,
+        conclusions: Vec<Conclusion>,
+        known: &[Held],
+        now: DateTime<Utc>,
+    ) {
         for conclusion in conclusions {
             let number = conclusion.number;
             let before = known.iter().find(|held| held.pull.number == number);
             let Err(error) = self.conclude_one(&conclusion, before) else {
-                self.desk().end(number);
+                self.desk().end(number, now);
                 continue;
             };
             self.note_untold(number, error);

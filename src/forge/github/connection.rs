@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
-use super::address::api_of_web;
+use super::address::{api_of_web, graphql_base};
 use super::desk::We;
 use super::error::ApiError;
 use super::pace::{Effect, Limits, SystemTimer, Timer};
@@ -49,6 +49,8 @@ pub struct Connection {
     runtime: Option<Runtime>,
     /// Signs with the App's key, or with nothing.
     plain: Octocrab,
+    /// The same where GraphQL is asked.
+    graphql: Octocrab,
     who: Who,
     base: String,
     tokens: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<Option<Token>>>>>,
@@ -119,13 +121,16 @@ impl Connection {
                 "`{base}` is for people, its API is elsewhere: `--api-url {api}`"
             )));
         }
-        let (plain, who) = {
+        let (plain, graphql, who) = {
             let _guard = runtime.enter();
-            Self::sign_in(&base, auth)?
+            let graphql = unsigned(&graphql_base(&base))?;
+            let (plain, who) = Self::sign_in(&base, auth)?;
+            (plain, graphql, who)
         };
         Ok(Self {
             runtime: Some(runtime),
             plain,
+            graphql,
             who,
             base,
             tokens: Mutex::default(),
@@ -184,6 +189,12 @@ impl Connection {
     /// Whether we are an App, with a JWT of our own.
     pub const fn is_app(&self) -> bool {
         matches!(self.who, Who::App(_))
+    }
+
+    /// A client that asks in GraphQL with this token.
+    pub(super) fn graphql(&self, secret: &SecretString) -> Result<Octocrab> {
+        let signed = self.graphql.user_access_token(secret.clone());
+        signed.map_err(|error| ApiError::SignIn(words(&error)))
     }
 
     /// Whether check runs can be written at all.
@@ -312,6 +323,18 @@ impl Connection {
     pub(super) fn timer(&self) -> &dyn Timer {
         self.timer.as_ref()
     }
+}
+
+/// A client that signs with nothing.
+fn unsigned(base: &str) -> Result<Octocrab> {
+    let failed = |error: octocrab::Error| ApiError::SignIn(words(&error));
+    Octocrab::builder()
+        .base_uri(format!("{base}/"))
+        .map_err(failed)?
+        .set_connect_timeout(Some(std::time::Duration::from_secs(20)))
+        .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+        .build()
+        .map_err(failed)
 }
 
 /// What octocrab says, with its causes: its own text names only the kind of error.

@@ -11,14 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::BASE;
 use super::ask::Requested;
+use super::confirm::branch_of;
 use super::external_id::ExternalId;
 use super::glance::labels;
-use super::webhook::{Happened, WebhookEvent};
+use super::pushers::{Branch, Pushed, Pushers};
+use super::webhook::{Happened, PullChange, WebhookEvent};
 use super::wire::{User, WireApp, WireComment, WirePull, WireReview};
 use super::words;
 use crate::domain::documents::Role;
 use crate::domain::ids::{PullNumber, Sha};
-use crate::domain::pull::{Pull, PullState};
+use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review::{Opinion, Review};
 use crate::forge::Conclusion;
 
@@ -26,6 +28,8 @@ use crate::forge::Conclusion;
 const SAME_MOMENT: TimeDelta = TimeDelta::minutes(1);
 /// How many events are kept while the pull requests are being read; beyond it they are read again.
 const MOST_QUEUED: usize = 1_000;
+/// Of how many branches without a pull request it is remembered who pushed; beyond it GitHub is asked.
+const MOST_BRANCHES: usize = 1_000;
 
 /// Something that we may have said already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,6 +50,11 @@ pub(super) type Words = (u64, Option<Sha>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) pull: Pull,
+    /// What it proposes from; none once that repository is gone.
+    pub(super) branch: Option<Branch>,
+    pub(super) pushers: Pushers,
+    /// When we were last told that it is open.
+    pub(super) open_at: DateTime<Utc>,
     pub(super) is_draft: bool,
     pub(super) changed_at: DateTime<Utc>,
     /// Labels that say a level.
@@ -87,6 +96,8 @@ pub(super) struct Heard {
     pub(super) is_concluded: bool,
     /// What we kept in it.
     pub(super) id: ExternalId,
+    /// Who pushed, as far as our App wrote it there.
+    pub(super) pushers: Option<Pushers>,
 }
 
 impl Held {
@@ -103,6 +114,8 @@ impl Held {
                 branch: wire.head.branch.clone(),
                 author: User::record(wire.user.as_ref()),
                 pushers: Vec::new(),
+                pushes: Pushes::NotAsked,
+                base_changed_at: None,
                 head: wire.head.sha,
                 opened_at: wire.created_at,
                 state,
@@ -110,6 +123,9 @@ impl Held {
                 comments: Vec::new(),
                 last_report: None,
             },
+            branch: branch_of(&wire.head),
+            pushers: Pushers::default(),
+            open_at: wire.updated_at.unwrap_or(wire.created_at),
             is_draft: wire.draft,
             changed_at: wire.updated_at.unwrap_or(wire.created_at),
             labels: labels(wire),
@@ -145,8 +161,9 @@ impl Held {
         self.labels = labels(wire);
         self.requested = Requested::of(wire);
         self.pull.branch.clone_from(&wire.head.branch);
+        self.branch = branch_of(&wire.head);
         if wire.state == "open" {
-            self.pull.state = PullState::Open;
+            self.open_at = self.open_at.max(changed_at);
         }
         if self.pull.head != wire.head.sha {
             self.move_head(wire.head.sha);
@@ -162,13 +179,16 @@ impl Held {
         self.asked.clear();
     }
 
-    /// Whoever pushed to it had a hand in it, also when later commits came.
-    fn hear_push(&mut self, by: Option<&User>) {
-        let by = User::record(by);
-        let (author, pushers) = (&self.pull.author, &mut self.pull.pushers);
-        if by.id.is_some() && by != *author && !pushers.contains(&by) {
-            pushers.push(by);
+    /// As it is shown to others. Whoever pushed to it had a hand in it, also when later commits came.
+    pub(super) fn shown(&self) -> Pull {
+        let mut pull = self.pull.clone();
+        let known = self.pushers.known().iter();
+        let others = known.filter(|by| by.id != pull.author.id);
+        pull.pushers = others.cloned().collect();
+        if self.pushers.is_complete_for(pull.head) {
+            pull.pushes = Pushes::Known;
         }
+        pull
     }
 
     fn close(&mut self, by: Option<&User>, wire: &WirePull) {
@@ -251,6 +271,9 @@ impl Held {
             self.check = heard.words.map_or(Said::Nothing, Said::This);
             self.pull.last_report.clone_from(&heard.report);
             self.asked.clone_from(&heard.id.asked);
+            if let Some(pushers) = &heard.pushers {
+                self.pushers.learn(pushers.clone(), *head);
+            }
             if let (Said::Unknown, Some(id)) = (self.comment, heard.id.comment) {
                 self.comment = Said::This((id, None));
             }
@@ -371,8 +394,10 @@ pub(super) struct Desk {
     /// Whether the pull requests were read since we started.
     pub(super) is_synced: bool,
     pub(super) pulls: BTreeMap<PullNumber, Held>,
-    /// What we ended: a late webhook does not bring it back.
-    pub(super) ended: BTreeSet<PullNumber>,
+    /// What we ended, and when: a late webhook does not bring it back.
+    pub(super) ended: BTreeMap<PullNumber, DateTime<Utc>>,
+    /// Who pushed to branches of which no pull request is known.
+    branches: BTreeMap<Branch, Pushers>,
     /// Pull requests that have to be read because an event named them and no more.
     pub(super) unread: BTreeSet<PullNumber>,
     /// Conclusions that are on `main` and could not be told yet.
@@ -397,7 +422,7 @@ impl Desk {
     /// Takes in what happened; says whether there may be something to decide.
     pub(super) fn take(&mut self, event: WebhookEvent) -> bool {
         if self.is_synced {
-            return self.apply(event.what);
+            return self.apply(event);
         }
         if self.queue.len() < MOST_QUEUED {
             self.queue.push(event);
@@ -444,26 +469,29 @@ impl Desk {
     fn hear_queued(&mut self) {
         self.is_synced = self.queue.len() < MOST_QUEUED;
         for event in std::mem::take(&mut self.queue) {
-            self.apply(event.what);
+            self.apply(event);
         }
     }
 
-    fn apply(&mut self, what: Happened) -> bool {
+    fn apply(&mut self, event: WebhookEvent) -> bool {
+        let WebhookEvent {
+            repository, what, ..
+        } = event;
         match what {
-            Happened::Pull {
-                pull,
-                by,
-                is_new,
-                is_push,
-            } => self.hear_pull(&pull, by.as_ref(), (is_new, is_push)),
+            Happened::Pull { pull, by, change } => self.hear_pull(&pull, by.as_ref(), change),
             Happened::Review {
                 pull,
                 review,
                 was_edited,
             } => match (self.main, self.find_or_hold(&pull)) {
                 (main, Some(held)) => {
-                    held.update(&pull);
+                    let is_newest = held.update(&pull);
                     held.hear_review(&review, was_edited, main);
+                    // Closed, and we were not told by whom: it is not decided before that was asked.
+                    if is_newest && pull.state != "open" && held.pull.state == PullState::Open {
+                        held.pull.state = PullState::Done;
+                        self.unread.insert(PullNumber(pull.number));
+                    }
                     true
                 }
                 (_, None) => false,
@@ -483,7 +511,7 @@ impl Desk {
                         let is_news = held.hear_comment(&comment, was_edited, we);
                         is_news && !by.is_some_and(|by| is_own_edit(&comment, &by, we))
                     }
-                    None if self.ended.contains(&number)
+                    None if self.ended.contains_key(&number)
                         || we.find_own_words(&comment).is_some() =>
                     {
                         false
@@ -491,7 +519,24 @@ impl Desk {
                     None => self.unread.insert(number),
                 }
             }
-            Happened::Push { after, .. } => after.is_none() || after != self.main,
+            Happened::Push {
+                name,
+                before,
+                after,
+                by,
+            } => {
+                let name = name.strip_prefix("refs/heads/").unwrap_or(&name);
+                if name == BASE {
+                    return after.is_none() || after != self.main;
+                }
+                let branch = Branch::new(&repository.unwrap_or_default(), name);
+                let by = by.as_ref();
+                match after {
+                    Some(after) => self.hear_push(branch, &Pushed { before, after, by }),
+                    None => drop(self.branches.remove(&branch)),
+                }
+                false
+            }
             Happened::CheckAgain { head } => {
                 let all = self.pulls.values_mut();
                 let mut is_known = false;
@@ -507,35 +552,48 @@ impl Desk {
         }
     }
 
-    fn hear_pull(
-        &mut self,
-        wire: &WirePull,
-        by: Option<&User>,
-        (is_new, is_push): (bool, bool),
-    ) -> bool {
+    fn hear_pull(&mut self, wire: &WirePull, by: Option<&User>, change: PullChange) -> bool {
         let number = PullNumber(wire.number);
         let is_open = wire.state == "open";
         if wire.base.branch != BASE || wire.merged_at.is_some() {
             return self.pulls.remove(&number).is_some() && is_open;
         }
-        if is_open && self.ended.remove(&number) {
-            // Opened again by hand after we ended it: it is heard anew.
+        let changed_at = wire.updated_at.unwrap_or(wire.created_at);
+        if let Some(ended_at) = self.ended.get(&number) {
+            // Only who opens it again by hand, after we ended it, has it heard anew.
+            if change != PullChange::Reopened || !is_open || changed_at <= *ended_at {
+                return false;
+            }
+            self.ended.remove(&number);
             self.pulls.insert(number, Held::new(wire, false));
             return true;
         }
-        if self.ended.contains(&number) {
-            return false;
-        }
         let is_known = self.pulls.contains_key(&number);
-        let held = self
-            .pulls
-            .entry(number)
-            .or_insert_with(|| Held::new(wire, is_new));
-        if is_push {
-            held.hear_push(by);
+        if !is_known {
+            let mut held = Held::new(wire, change == PullChange::Opened);
+            if let Some(branch) = &held.branch {
+                held.pushers = self.branches.remove(branch).unwrap_or_default();
+            }
+            self.pulls.insert(number, held);
+        }
+        let Some(held) = self.pulls.get_mut(&number) else {
+            return false;
+        };
+        let after = wire.head.sha;
+        match change {
+            PullChange::Pushed { before } if before.is_some() => {
+                held.pushers.hear(&Pushed { before, after, by });
+            }
+            PullChange::Retargeted => {
+                held.pull.base_changed_at = held.pull.base_changed_at.max(Some(changed_at));
+            }
+            _ => {}
         }
         if is_known && !held.update(wire) {
             return false;
+        }
+        if is_open && change == PullChange::Reopened {
+            held.pull.state = PullState::Open;
         }
         if !is_open {
             held.close(by, wire);
@@ -543,12 +601,30 @@ impl Desk {
         !held.is_draft
     }
 
+    /// The same push may be told twice: as a push, and as something new on a pull request.
+    fn hear_push(&mut self, branch: Branch, push: &Pushed<'_>) {
+        let mut is_held = false;
+        for held in self.pulls.values_mut() {
+            if held.branch.as_ref() == Some(&branch) {
+                held.pushers.hear(push);
+                is_held = true;
+            }
+        }
+        if is_held {
+            return;
+        }
+        if self.branches.len() >= MOST_BRANCHES {
+            self.branches.clear();
+        }
+        self.branches.entry(branch).or_default().hear(push);
+    }
+
     /// The pull request of a review; one that we do not know yet is read before it is decided.
     fn find_or_hold(&mut self, wire: &WirePull) -> Option<&mut Held> {
         let number = PullNumber(wire.number);
         let is_ours = wire.base.branch == BASE && wire.state == "open";
         if !self.pulls.contains_key(&number) {
-            if !is_ours || self.ended.contains(&number) {
+            if !is_ours || self.ended.contains_key(&number) {
                 return None;
             }
             self.pulls.insert(number, Held::new(wire, false));
@@ -564,9 +640,9 @@ impl Desk {
     }
 
     /// It has ended: nothing more is to be done about it.
-    pub(super) fn end(&mut self, number: PullNumber) {
+    pub(super) fn end(&mut self, number: PullNumber, at: DateTime<Utc>) {
         self.pulls.remove(&number);
-        self.ended.insert(number);
+        self.ended.insert(number, at);
     }
 }
 
@@ -587,6 +663,7 @@ impl Held {
         if self.pull.head == known.pull.head {
             self.asked = known.asked;
         }
-        self.pull.pushers = known.pull.pushers;
+        self.pushers.learn(known.pushers, self.pull.head);
+        self.pull.base_changed_at = self.pull.base_changed_at.max(known.pull.base_changed_at);
     }
 }

@@ -1,13 +1,14 @@
 //! What we keep in the `external_id` of our own check run. Only the App that made a check run can change it, so
 //! it is the one text on a pull request that nobody else writes.
 //!
-//! `countersign:v1:report=<40 digits>;asked=reviewer,admin;comment=17`: the prefix tells our check run from
+//! `countersign:v1:report=<40 digits>;asked=reviewer,admin;comment=17;all=7:alice`: the prefix tells our check run from
 //! every other of the same name, the job's own among them. Each part may be missing; unknown ones are ignored.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use super::pushers::Carried;
 use super::wire::WireCheckRun;
 use crate::domain::documents::Role;
 use crate::domain::ids::Sha;
@@ -24,6 +25,8 @@ pub(super) struct ExternalId {
     pub(super) asked: BTreeSet<Role>,
     /// The id of our comment.
     pub(super) comment: Option<u64>,
+    /// Who pushed to the branch; none if that is too long to be kept.
+    pub(super) pushed: Option<Carried>,
 }
 
 impl ExternalId {
@@ -48,6 +51,7 @@ impl FromStr for ExternalId {
                 "report" => id.report = value.parse().ok(),
                 "asked" => id.asked = value.split(',').filter_map(role).collect(),
                 "comment" => id.comment = value.parse().ok(),
+                "all" | "some" => id.pushed = Carried::read(key == "all", value),
                 _ => {}
             }
         }
@@ -62,6 +66,7 @@ impl fmt::Display for ExternalId {
             self.report.map(|report| format!("report={report}")),
             (!asked.is_empty()).then(|| format!("asked={}", asked.join(","))),
             self.comment.map(|id| format!("comment={id}")),
+            self.pushed.as_ref().map(Carried::to_string),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         write!(f, "{PREFIX}{}", parts.join(";"))
@@ -83,8 +88,9 @@ mod tests {
             report: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
             asked: BTreeSet::from([Role::Reviewer, Role::Admin]),
             comment: Some(17),
+            pushed: Carried::read(true, "7:alice,99:agent[bot]"),
         };
-        let text = "countersign:v1:report=0123456789abcdef0123456789abcdef01234567;asked=reviewer,admin;comment=17";
+        let text = "countersign:v1:report=0123456789abcdef0123456789abcdef01234567;asked=reviewer,admin;comment=17;all=7:alice,99:agent[bot]";
         assert_eq!(full.to_string(), text);
         for id in [full, ExternalId::default()] {
             assert_eq!(id.to_string().parse(), Ok(id));

@@ -1,14 +1,15 @@
 //! Pull requests on GitHub, or on a GitHub Enterprise Server: the only room that names octocrab.
 //!
 //! What people propose and what is decided moves by git; the API is asked for what git does not hold and
-//! told what people are to read. Webhooks keep a `desk` up to date, so that a decision asks nothing:
-//! from opened to merged a LOW costs two calls (check run, label), a MEDIUM or HIGH five (and a comment,
-//! a request for review, and the check run's end).
+//! told what people are to read. Webhooks keep a `desk` up to date, so that only a merge that people approved asks
+//! (`confirm`): from opened to merged a LOW costs two calls (check run, label), a MEDIUM or HIGH six (and a comment,
+//! a request for review, the question, and the check run's end).
 
 mod address;
 mod ask;
 mod client;
 mod conclude;
+mod confirm;
 mod connection;
 mod content;
 mod desk;
@@ -18,6 +19,7 @@ mod glance;
 pub mod manifest;
 mod pace;
 mod propose;
+mod pushers;
 mod read;
 mod reconcile;
 mod scout;
@@ -40,7 +42,9 @@ use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
-use crate::forge::{Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder};
+use crate::forge::{
+    Basis, Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder,
+};
 use crate::git::{Credentials, Remote, RemoteError, Repository};
 use crate::ledger::MAIN;
 use address::git_url;
@@ -235,8 +239,19 @@ impl GithubForge {
         for number in unread {
             let held = read::one(client, number)?;
             let mut desk = self.desk();
-            if let Some(held) = held.filter(|held| !held.is_merged) {
-                desk.pulls.entry(number).or_insert(held);
+            match (
+                held.filter(|held| !held.is_merged),
+                desk.pulls.get_mut(&number),
+            ) {
+                (Some(held), Some(known)) => {
+                    known.pull.state = held.pull.state;
+                    known.open_at = known.open_at.max(now);
+                }
+                (Some(mut held), None) => {
+                    held.open_at = held.open_at.max(now);
+                    desk.pulls.insert(number, held);
+                }
+                (None, _) => drop(desk.pulls.remove(&number)),
             }
             desk.unread.remove(&number);
         }
@@ -259,7 +274,7 @@ impl GithubForge {
     }
 
     /// Of those that were merged lately, only the ones whose check lacks the news are still to be told.
-    fn leave_what_was_told(&self) -> Result<()> {
+    fn leave_what_was_told(&self, now: DateTime<Utc>) -> Result<()> {
         let merged: Vec<Held> = {
             let desk = self.desk();
             let merged = desk.pulls.values().filter(|held| held.is_merged);
@@ -268,7 +283,7 @@ impl GithubForge {
         for held in merged {
             let heard = self.room.teller.hear(&self.room.client, held.pull.head)?;
             if heard.is_concluded {
-                self.desk().end(held.pull.number);
+                self.desk().end(held.pull.number, now);
             }
         }
         Ok(())
@@ -341,9 +356,9 @@ impl Forge for GithubForge {
         }
         let unclear = self.settle_heads(&heads)?;
         let owed = std::mem::take(&mut self.desk().owed);
-        self.conclude(owed, &[]);
+        self.conclude(owed, &[], now);
         let desk = self.desk();
-        let ready = desk.ready().map(|held| held.pull.clone());
+        let ready = desk.ready().map(Held::shown);
         let mut pulls: Vec<Pull> = ready
             .filter(|pull| !unclear.contains(&pull.number))
             .collect();
@@ -365,7 +380,7 @@ impl Forge for GithubForge {
         if !held.is_whole {
             held.hear_all(&self.read_talk(&held)?, we);
         }
-        let mut pull = held.pull;
+        let mut pull = held.shown();
         if pull.state != PullState::Open && read::recorded(repo, Utc::now())?.contains_key(&number)
         {
             pull.state = PullState::Done;
@@ -378,13 +393,23 @@ impl Forge for GithubForge {
         Ok(Some(pull))
     }
 
+    fn confirm(
+        &mut self,
+        _repo: &Repository,
+        pull: &Pull,
+        basis: Basis,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Pull>> {
+        self.ask_again(pull, basis, now)
+    }
+
     fn publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {
         let Publication {
             base,
             tip,
             mut buffer,
             conclusions,
-            ..
+            now,
         } = publication;
         let known = self.held(&conclusions);
         if Some(tip) != base {
@@ -397,7 +422,7 @@ impl Forge for GithubForge {
             }
             self.desk().main = Some(tip);
         }
-        self.conclude(conclusions, &known);
+        self.conclude(conclusions, &known, now);
         Ok(Published::Done)
     }
 

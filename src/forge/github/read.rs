@@ -39,7 +39,9 @@ pub(super) fn all(
     let mut pulls = BTreeMap::new();
     let path = client.path(&format!("/pulls?state=open&base={BASE}&per_page=100"));
     for wire in client.list::<WirePull>(&path, None, |_| false)? {
-        pulls.insert(PullNumber(wire.number), Held::new(&wire, false));
+        let mut held = Held::new(&wire, false);
+        held.open_at = now;
+        pulls.insert(PullNumber(wire.number), held);
     }
     let path = client.path(&format!(
         "/pulls?state=closed&base={BASE}&sort=updated&direction=desc&per_page=100"
@@ -139,7 +141,7 @@ pub(super) fn team(client: &Client, team: &str) -> Result<Vec<AccountRecord>, Ap
     Ok(people.map(User::account).collect())
 }
 
-/// The pull requests whose end is on `main` already, as far back as anybody looks.
+/// The pull requests whose end is on `main` already, and since when, as far back as anybody looks.
 pub(super) fn recorded(
     repo: &Repository,
     now: DateTime<Utc>,

@@ -27,7 +27,7 @@ impl GithubForge {
             None => self.read_everything(&recorded, now)?,
             Some(since) => self.read_changed(since, &recorded, now)?,
         }
-        self.leave_what_was_told()
+        self.leave_what_was_told(now)
     }
 
     fn read_everything(
@@ -38,7 +38,8 @@ impl GithubForge {
         let mut held = read::all(&self.room.client, recorded, now)?;
         let mut desk = self.desk();
         // A late event about one of these says nothing new: to tell its end again would only overwrite it.
-        let ended = recorded.keys().filter(|number| !held.contains_key(number));
+        let ended = recorded.iter().map(|(number, record)| (*number, record.at));
+        let ended = ended.filter(|(number, _)| !held.contains_key(number));
         desk.ended.extend(ended);
         let waits = wait_for_github(&mut held, recorded, now);
         desk.sync(held);
@@ -69,7 +70,11 @@ impl GithubForge {
                     waits = Some(waits.map_or(changed_at, |at: DateTime<Utc>| at.min(changed_at)))
                 }
                 Look::Gone => changes.push(Change::Gone(number)),
-                Look::Open => changes.push(Change::Read(Box::new(Held::new(&wire, false)))),
+                Look::Open => {
+                    let mut held = Held::new(&wire, false);
+                    held.open_at = now;
+                    changes.push(Change::Read(Box::new(held)));
+                }
                 Look::Overlooked => changes.push(Change::Read(Box::new(overlooked(&wire)))),
                 Look::Merged => changes.push(Change::Read(Box::new(read::merged(&wire)))),
                 Look::Closed => {
@@ -108,7 +113,7 @@ fn look(desk: &Desk, wire: &WirePull, record: Option<&Recorded>, now: DateTime<U
             Look::Nothing
         };
     }
-    let is_ended = desk.ended.contains(&number);
+    let is_ended = desk.ended.contains_key(&number);
     if desk.owed.iter().any(|owed| owed.number == number) {
         return Look::Nothing;
     }

@@ -20,7 +20,7 @@ use crate::ledger::MAIN;
 /// The file in the clone.
 const FILE: &str = "countersign-pulls.json";
 /// Changes with the shapes that are kept; a file of another version is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// So many of the youngest pull requests that ended are remembered as such.
 const MOST_ENDED: usize = 1_000;
 
@@ -31,7 +31,7 @@ struct Stored {
     /// Whose comments and check runs are taken for our own.
     we: We,
     seen_until: DateTime<Utc>,
-    ended: Vec<PullNumber>,
+    ended: Vec<(PullNumber, DateTime<Utc>)>,
     pulls: Vec<Held>,
 }
 
@@ -89,7 +89,10 @@ impl GithubForge {
                 repository: self.repository().to_owned(),
                 we: desk.we,
                 seen_until,
-                ended: desk.ended.iter().rev().take(MOST_ENDED).copied().collect(),
+                ended: {
+                    let youngest = desk.ended.iter().rev().take(MOST_ENDED);
+                    youngest.map(|(number, at)| (*number, *at)).collect()
+                },
                 pulls: pulls.cloned().collect(),
             }
         };

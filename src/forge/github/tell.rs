@@ -52,7 +52,7 @@ impl Teller {
     pub(super) fn hear(&self, client: &Client, head: Sha) -> Result<Heard> {
         if self.may_check {
             match find_check(client, head) {
-                Ok(Some(run)) => return Ok(words::of_check_run(&run)),
+                Ok(Some(run)) => return Ok(words::of_check_run(&run, head, client.we()?)),
                 Ok(None) => {}
                 // Without the permission for check runs a status may stand in.
                 Err(error) if error.status() == Some(403) => {}
@@ -151,7 +151,9 @@ const STATUS: u64 = 0;
 fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
     let print = words::print(&report.text());
     if held.check == Said::Unknown {
-        let heard = find_check(client, held.pull.head)?.map(|run| words::of_check_run(&run));
+        let we = client.we()?;
+        let heard = find_check(client, held.pull.head)?
+            .map(|run| words::of_check_run(&run, held.pull.head, we));
         held.check = heard
             .and_then(|heard| heard.words)
             .map_or(Said::Nothing, Said::This);
@@ -163,6 +165,7 @@ fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
             Said::This((id, _)) => Some(id),
             Said::Nothing | Said::Unknown => None,
         },
+        pushed: held.pushers.carried(held.pull.head),
     };
     let mut body = words::check_run(report, &external_id);
     match held.check {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::desk::{Desk, Said, We};
 use super::webhook::{Happened, WebhookEvent, parse};
 use crate::domain::ids::{PullNumber, Sha};
-use crate::domain::pull::PullState;
+use crate::domain::pull::{PullState, Pushes};
 use crate::domain::review::Opinion;
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -101,10 +101,7 @@ fn what_is_nothing_to_us_is_no_event() {
             "issue_comment",
             json!({ "action": "created", "issue": { "number": 1 }, "comment": { "id": 1, "user": user("alice", 1), "created_at": "2026-11-23T10:06:00Z" } }),
         ),
-        (
-            "push",
-            json!({ "ref": "refs/heads/recommend/x", "after": A }),
-        ),
+        ("push", json!({ "ref": "refs/tags/v1", "after": A })),
         (
             "check_run",
             json!({ "action": "created", "check_run": { "id": 1, "name": "countersign" } }),
@@ -227,7 +224,7 @@ fn closed_by_hand_says_by_whom_and_opened_again_is_open() {
     assert!(desk.take(pull_event("reopened", pull(B, 5))));
     assert_eq!(desk.pulls[&SEVEN].pull.state, PullState::Open);
     // What we ended ourselves stays ended when the same news comes late.
-    desk.end(SEVEN);
+    desk.end(SEVEN, "2026-11-23T10:06:00Z".parse().unwrap());
     assert!(!desk.take(pull_event("closed", closed)));
     assert!(desk.pulls.is_empty());
 }
@@ -291,4 +288,36 @@ fn a_check_that_is_asked_for_again_is_written_anew() {
         event("installation", &installed).unwrap().what,
         Happened::Installation
     );
+}
+
+#[test]
+fn pushes_are_linked_from_the_one_that_made_the_branch() {
+    const NONE: &str = "0000000000000000000000000000000000000000";
+    let push = |before: &str, after: &str, who: Value| {
+        let body = json!({ "ref": "refs/heads/recommend/x", "before": before, "after": after, "sender": who });
+        event("push", &body).unwrap()
+    };
+    let pull = |head: &str, minute: u32| {
+        let mut made = pull(head, minute);
+        made["head"]["repo"] = json!({ "full_name": "Acme/Governance" });
+        made
+    };
+    let (agent, alice) = (user("agent[bot]", 99), user("alice", 1));
+    let mut desk = desk();
+    // No news: only remembered.
+    assert!(!desk.take(push(NONE, B, agent)));
+    desk.take(pull_event("opened", pull(B, 0)));
+    let shown = desk.pulls[&SEVEN].shown();
+    assert_eq!((shown.pushes, shown.pushers), (Pushes::Known, Vec::new()));
+    assert!(!desk.take(push(B, A, alice)));
+    desk.take(pull_event("synchronize", pull(A, 1)));
+    let shown = desk.pulls[&SEVEN].shown();
+    assert_eq!(shown.pushes, Pushes::Known);
+    assert_eq!(shown.pushers[0].id, Some(1));
+    // One that nobody told breaks the link.
+    let c = "cccccccccccccccccccccccccccccccccccccccc";
+    desk.take(push(c, B, user("dana", 4)));
+    desk.take(pull_event("ready_for_review", pull(B, 2)));
+    let shown = desk.pulls[&SEVEN].shown();
+    assert_eq!((shown.pushes, shown.pushers.len()), (Pushes::NotAsked, 2));
 }

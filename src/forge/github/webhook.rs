@@ -21,6 +21,24 @@ pub struct WebhookEvent {
     pub what: Happened,
 }
 
+/// What was done to a pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullChange {
+    /// It is new, so that nobody has said anything on it.
+    Opened,
+    /// It was closed, and is open again.
+    Reopened,
+    /// Somebody pushed to its branch.
+    Pushed {
+        /// Where the branch was.
+        before: Option<Sha>,
+    },
+    /// It was aimed at another branch.
+    Retargeted,
+    /// Closed, made a draft, or no draft any more.
+    Other,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
@@ -30,10 +48,8 @@ pub enum Happened {
         pull: Box<WirePull>,
         /// Who did it.
         by: Option<User>,
-        /// Whether it is new, so that nobody has said anything on it.
-        is_new: bool,
-        /// Whether they did it by pushing to its branch.
-        is_push: bool,
+        /// What they did.
+        change: PullChange,
     },
     /// A review was given, edited or dismissed.
     Review {
@@ -61,8 +77,12 @@ pub enum Happened {
     Push {
         /// Its full name.
         name: String,
-        /// Where to.
+        /// Where it was; none if it is new.
+        before: Option<Sha>,
+        /// Where to; none if it is gone.
         after: Option<Sha>,
+        /// Who moved it.
+        by: Option<User>,
     },
     /// Somebody asked for our check run again, or for all of our App's.
     CheckAgain {
@@ -107,6 +127,8 @@ struct OfPull {
     pull_request: WirePull,
     #[serde(default)]
     changes: Changes,
+    #[serde(default)]
+    before: Option<Sha>,
 }
 
 #[derive(Deserialize, Default)]
@@ -136,6 +158,8 @@ struct Issue {
 struct OfPush {
     #[serde(rename = "ref")]
     name: String,
+    #[serde(default)]
+    before: Option<Sha>,
     #[serde(default)]
     after: Option<Sha>,
 }
@@ -183,8 +207,19 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
         "pull_request_review" => review(action, read(event, body)?),
         "issue_comment" => comment(action, read(event, body)?, envelope.sender),
         "push" => {
-            let OfPush { name, after } = read(event, body)?;
-            (name == "refs/heads/main").then_some(Happened::Push { name, after })
+            let OfPush {
+                name,
+                before,
+                after,
+            } = read(event, body)?;
+            // Of what is not there GitHub writes zeros.
+            let there = |id: &Sha| id.as_bytes() != &[0; 20];
+            name.starts_with("refs/heads/").then(|| Happened::Push {
+                name,
+                before: before.filter(there),
+                after: after.filter(there),
+                by: envelope.sender,
+            })
         }
         "check_run" => {
             let OfCheckRun { check_run } = read(event, body)?;
@@ -211,17 +246,18 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
 }
 
 fn pull(action: &str, of: OfPull, by: Option<User>) -> Option<Happened> {
-    let is_news = match action {
-        "opened" | "reopened" | "synchronize" | "closed" | "ready_for_review"
-        | "converted_to_draft" => true,
-        "edited" => of.changes.base.is_some(),
-        _ => false,
+    let change = match action {
+        "opened" => PullChange::Opened,
+        "reopened" => PullChange::Reopened,
+        "synchronize" => PullChange::Pushed { before: of.before },
+        "closed" | "ready_for_review" | "converted_to_draft" => PullChange::Other,
+        "edited" if of.changes.base.is_some() => PullChange::Retargeted,
+        _ => return None,
     };
-    is_news.then(|| Happened::Pull {
+    Some(Happened::Pull {
         pull: Box::new(of.pull_request),
         by,
-        is_new: action == "opened",
-        is_push: matches!(action, "opened" | "synchronize"),
+        change,
     })
 }
 

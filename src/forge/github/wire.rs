@@ -50,6 +50,42 @@ pub struct End {
     pub branch: String,
     /// Its commit.
     pub sha: Sha,
+    /// Its repository; none once that is gone.
+    #[serde(default)]
+    pub repo: Option<WireRepository>,
+}
+
+/// A repository.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireRepository {
+    /// `OWNER/NAME`.
+    pub full_name: String,
+}
+
+/// One entry of GitHub's account of what befell a branch.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WireActivity {
+    /// Where the branch was.
+    pub before: Sha,
+    /// Where it went.
+    pub after: Sha,
+    /// When.
+    pub timestamp: DateTime<Utc>,
+    /// `push`, `force_push`, `branch_creation`, `branch_deletion`, `pr_merge` or `merge_queue_merge`.
+    pub activity_type: String,
+    /// Who did it; nobody once the account is gone.
+    pub actor: Option<User>,
+}
+
+impl WireActivity {
+    /// Whether it made the branch.
+    pub fn is_creation(&self) -> bool {
+        self.activity_type == "branch_creation"
+    }
+    /// Whether it put commits on the branch.
+    pub fn moves(&self) -> bool {
+        self.activity_type != "branch_deletion"
+    }
 }
 
 /// A label, a team or an App: something with a name.

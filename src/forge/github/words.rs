@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::MARKER;
-use super::desk::Heard;
+use super::desk::{Heard, We};
 use super::external_id::ExternalId;
+use super::pushers::Pushers;
 use super::wire::{WireCheckRun, WireStatus};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
@@ -145,9 +146,12 @@ pub(super) fn status(report: &Report) -> (&'static str, String) {
 }
 
 /// What a check run of ours says. Its text is taken for the report only if it is the one we sent.
-pub(super) fn of_check_run(run: &WireCheckRun) -> Heard {
+pub(super) fn of_check_run(run: &WireCheckRun, head: Sha, we: We) -> Heard {
     let id = ExternalId::of(run).unwrap_or_default();
     let print = id.report;
+    // In a job of GitHub Actions other workflows are the same App, and could write what they like.
+    let is_ours = matches!(we, We::App(_)) && run.app.as_ref().is_some_and(|app| we.is_app(app));
+    let pushers = id.pushed.clone().filter(|_| is_ours);
     let state = match run.conclusion.as_deref() {
         Some("success") => ReportState::Success,
         Some(_) => ReportState::Failure,
@@ -165,6 +169,7 @@ pub(super) fn of_check_run(run: &WireCheckRun) -> Heard {
         report: (print == Some(self::print(&text))).then_some(text),
         is_concluded: run.status == "completed",
         id,
+        pushers: pushers.map(|pushed| Pushers::of_check(pushed, head)),
     }
 }
 
@@ -177,5 +182,6 @@ pub(super) fn of_status(status: &WireStatus) -> Heard {
         report: None,
         is_concluded: status.state != "pending",
         id: ExternalId::default(),
+        pushers: None,
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::documents::{AccountRecord, Status};
 use crate::domain::ids::{PullNumber, Sha};
-use crate::domain::pull::{Pull, PullState};
+use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
 
 /// Something that happened to a pull request.
@@ -228,6 +228,9 @@ fn opened(
         branch,
         author,
         pushers: Vec::new(),
+        // A push has no account here: whoever made the commits is held to have pushed them.
+        pushes: Pushes::Known,
+        base_changed_at: None,
         head,
         opened_at,
         state: PullState::Open,

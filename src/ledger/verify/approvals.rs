@@ -12,7 +12,7 @@ use crate::domain::documents::{
     CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
 };
 use crate::domain::level::Level;
-use crate::domain::pull::{Contribution, Pull, PullState};
+use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
@@ -141,6 +141,8 @@ fn rebuild(decision: &Decision) -> Pull {
         branch: recorded.branch.clone(),
         author: recorded.author.clone(),
         pushers: recorded.pushers.clone(),
+        pushes: Pushes::Known,
+        base_changed_at: recorded.base_changed_at,
         head: recorded.head,
         opened_at: recorded.opened_at,
         state,

@@ -9,6 +9,7 @@ mod repos;
 mod reviews;
 
 pub use checks::{SUITE, press};
+pub use reviews::edit as edit_review;
 
 use std::collections::BTreeMap;
 
@@ -100,6 +101,7 @@ const ROUTES: &[Route] = &[
     on("GET",    "/repos/{owner}/{repo}/branches/{branch}", repos::branch),
     on("GET",    "/repos/{owner}/{repo}/git/ref/{ref}", repos::reference),
     on("DELETE", "/repos/{owner}/{repo}/git/refs/{ref}", repos::delete_reference),
+    on("GET",    "/repos/{owner}/{repo}/activity", repos::activity),
     on("GET",    "/repos/{owner}/{repo}/labels", issues::known_labels),
     on("POST",   "/repos/{owner}/{repo}/labels", issues::make_label),
     on("GET",    "/repos/{owner}/{repo}/labels/{name}", issues::known_label),

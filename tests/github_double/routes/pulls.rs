@@ -115,6 +115,8 @@ pub fn open(world: &mut World, request: &Request) -> Handled {
         asked_teams: Vec::new(),
         reviews: Vec::new(),
         comments: Vec::new(),
+        base_changes: Vec::new(),
+        maintainers_edit: false,
         created_at: world.now,
         updated_at: world.now,
     };
@@ -175,6 +177,7 @@ fn retarget(
 ) -> Result<(), Answer> {
     let sha = world.repos[name].branches.get(base).cloned();
     let sha = sha.ok_or_else(|| invalid("PullRequest", "base", "invalid"))?;
+    let now = world.now;
     let known = world.pull_mut(name, number);
     if !known.open {
         return Err(invalid(
@@ -185,6 +188,7 @@ fn retarget(
     }
     let from = std::mem::replace(&mut known.base_ref, base.to_owned());
     let old = std::mem::replace(&mut known.base_sha, sha);
+    known.base_changes.push(now);
     changes.insert(
         "base".to_owned(),
         json!({"ref": {"from": from}, "sha": {"from": old}}),

@@ -1,10 +1,12 @@
 //! Repositories: themselves, their branches and commits, who may do what, and dispatches.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::git_room;
-use super::super::world::{Kind, World};
-use super::{Answer, Handled, Request, allowed, done, invalid, not_found, ok, refused, repo};
+use super::super::world::{Kind, World, stamp};
+use super::{
+    Answer, Handled, Request, allowed, answer, done, invalid, not_found, ok, refused, repo,
+};
 
 pub fn one(world: &mut World, request: &Request) -> Handled {
     let name = repo(world, request, 1)?;
@@ -165,4 +167,62 @@ pub fn delete_reference(world: &mut World, request: &Request) -> Handled {
 pub fn may_move(world: &World, name: &str, branch: &str, login: &str, kind: Kind) -> bool {
     let held = world.repos[name].protected.get(branch);
     kind != Kind::Nobody && held.is_none_or(|who| who.iter().any(|one| one == login))
+}
+
+/// What befell a branch, newest first; pages follow a cursor.
+pub fn activity(world: &mut World, request: &Request) -> Handled {
+    let name = repo(world, request, 1)?;
+    allowed(world, request, "contents", "read")?;
+    let wanted = request
+        .query
+        .get("ref")
+        .map(|name| name.trim_start_matches("refs/heads/"));
+    let all: Vec<_> = world.repos[&name]
+        .activity
+        .iter()
+        .rev()
+        .filter(|one| wanted.is_none_or(|wanted| wanted == one.branch))
+        .cloned()
+        .collect();
+    let ask = |key: &str| {
+        request
+            .query
+            .get(key)
+            .and_then(|text| text.parse::<usize>().ok())
+    };
+    let per_page = ask("per_page")
+        .unwrap_or(30)
+        .clamp(1, 100)
+        .min(world.page_limit);
+    let start = ask("after").unwrap_or(0);
+    let items: Vec<Value> = all
+        .iter()
+        .skip(start)
+        .take(per_page)
+        .map(|one| {
+            json!({
+                "id": one.id,
+                "node_id": format!("PSH_{}", one.id),
+                "before": one.before,
+                "after": one.after,
+                "ref": format!("refs/heads/{}", one.branch),
+                "timestamp": stamp(one.at),
+                "activity_type": one.kind,
+                "actor": one.actor.as_ref().map(|login| world.user(login)),
+            })
+        })
+        .collect();
+    let mut made = answer(200, Some(json!(items)));
+    if start + per_page < all.len() {
+        let reference = wanted.map_or(String::new(), |name| format!("ref=refs/heads/{name}&"));
+        let next = format!(
+            "{}{}?{reference}per_page={per_page}&after={}",
+            world.api,
+            request.path,
+            start + per_page
+        );
+        made.headers
+            .push(("link".to_owned(), format!("<{next}>; rel=\"next\"")));
+    }
+    Ok(made)
 }

@@ -67,6 +67,7 @@ pub fn make(world: &mut World, request: &Request) -> Handled {
         state: state.to_owned(),
         commit,
         at: world.now,
+        edited: None,
     };
     let pull = world.pull_mut(&name, number);
     pull.reviews.push(made.clone());
@@ -77,6 +78,27 @@ pub fn make(world: &mut World, request: &Request) -> Handled {
     }
     tell(world, &name, number, &made, ("submitted", &by));
     ok(world.review(&name, number, &made))
+}
+
+/// Somebody edits the text of a review on its page.
+pub fn edit(world: &mut World, name: &str, (number, id): (u64, u64), by: &str, text: &str) {
+    let now = world.now;
+    let pull = world.pull_mut(name, number);
+    let found = pull
+        .reviews
+        .iter_mut()
+        .find(|review| review.id == id)
+        .unwrap();
+    let old = std::mem::replace(&mut found.body, text.to_owned());
+    found.edited = Some((now, by.to_owned()));
+    let made = found.clone();
+    let payload = json!({
+        "action": "edited",
+        "changes": {"body": {"from": old}},
+        "review": told(world, name, number, &made),
+        "pull_request": world.pull(name, number, false),
+    });
+    world.tell(name, by, "pull_request_review", payload);
 }
 
 pub fn dismiss(world: &mut World, request: &Request) -> Handled {
@@ -108,12 +130,17 @@ pub fn dismiss(world: &mut World, request: &Request) -> Handled {
 }
 
 /// In a webhook a review's state is written in small letters.
-fn tell(world: &mut World, name: &str, number: u64, review: &Review, how: (&str, &str)) {
+fn told(world: &World, name: &str, number: u64, review: &Review) -> Value {
     let mut shown = world.review(name, number, review);
     shown["state"] = json!(review.state.to_lowercase());
     if review.body.is_empty() {
         shown["body"] = Value::Null;
     }
+    shown
+}
+
+fn tell(world: &mut World, name: &str, number: u64, review: &Review, how: (&str, &str)) {
+    let shown = told(world, name, number, review);
     let payload =
         json!({"action": how.0, "review": shown, "pull_request": world.pull(name, number, false)});
     world.tell(name, how.1, "pull_request_review", payload);

@@ -110,7 +110,7 @@ impl World {
             "merged_by": pull.merged_by.as_ref().map(|login| self.user(login)),
             "comments": pull.comments.len(),
             "review_comments": 0,
-            "maintainer_can_modify": false,
+            "maintainer_can_modify": pull.maintainers_edit,
             "commits": size.commits,
             "additions": size.additions,
             "deletions": size.deletions,

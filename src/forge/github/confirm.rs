@@ -1,0 +1,382 @@
+//! Asks GitHub once more before something is merged: one GraphQL query says what webhooks may have told late and what
+//! REST does not tell at all (that a text was edited, and when the base was changed), and where it is not known who
+//! pushed, GitHub's account of the pushes says that.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::Client;
+use super::desk::Held;
+use super::error::ApiError;
+use super::pushers::{self, Branch, Pushers};
+use super::wire::{End, User, WireActivity, WireReview};
+use super::{BASE, GithubForge, Result, Said, read};
+use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::pull::{Pull, PullState, Pushes};
+use crate::forge::Basis;
+
+/// How long an event vouches for it that a pull request which nobody is asked about is open.
+const EVENT_LASTS: TimeDelta = TimeDelta::minutes(2);
+/// How many pages of reviews are read.
+const MOST_PAGES: usize = 100;
+
+/// The one query. The double of the tests holds it against GitHub's schema.
+const QUERY: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      state
+      isDraft
+      headRefOid
+      baseRefName
+      maintainerCanModify
+      timelineItems(itemTypes: [BASE_REF_CHANGED_EVENT, AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT], last: 1) {
+        nodes {
+          ... on BaseRefChangedEvent { createdAt }
+          ... on AutomaticBaseChangeSucceededEvent { createdAt }
+        }
+      }
+      reviews(first: 100, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes {
+          fullDatabaseId
+          state
+          body
+          submittedAt
+          lastEditedAt
+          editor { login }
+          commit { oid }
+          author {
+            __typename
+            login
+            ... on User { databaseId }
+            ... on Bot { databaseId }
+            ... on Mannequin { databaseId }
+          }
+        }
+      }
+    }
+  }
+}";
+
+#[derive(Deserialize)]
+struct Data {
+    repository: Option<Repository>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Repository {
+    pull_request: Option<Asked>,
+}
+
+/// A pull request as GraphQL shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Asked {
+    state: String,
+    is_draft: bool,
+    head_ref_oid: Sha,
+    base_ref_name: String,
+    maintainer_can_modify: bool,
+    timeline_items: Nodes<BaseChange>,
+    reviews: Nodes<Review>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Nodes<T> {
+    nodes: Vec<Option<T>>,
+    #[serde(default)]
+    page_info: Option<PageInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BaseChange {
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review {
+    full_database_id: String,
+    state: String,
+    body: String,
+    submitted_at: Option<DateTime<Utc>>,
+    last_edited_at: Option<DateTime<Utc>>,
+    editor: Option<Editor>,
+    commit: Option<Commit>,
+    author: Option<Author>,
+}
+
+#[derive(Deserialize)]
+struct Editor {}
+
+#[derive(Deserialize)]
+struct Commit {
+    oid: Sha,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Author {
+    #[serde(rename = "__typename")]
+    kind: String,
+    login: String,
+    #[serde(default)]
+    database_id: Option<u64>,
+}
+
+impl Author {
+    /// As REST shows the same account; one without a number is nobody that could be known again.
+    fn user(&self) -> Option<User> {
+        let is_bot = self.kind == "Bot";
+        let login = match is_bot && !self.login.ends_with("[bot]") {
+            true => format!("{}[bot]", self.login),
+            false => self.login.clone(),
+        };
+        Some(User {
+            login,
+            id: self.database_id?,
+            kind: self.kind.clone(),
+        })
+    }
+}
+
+impl Review {
+    /// As REST shows it, and whether its text was changed after it was given.
+    fn as_told(&self) -> Option<(WireReview, bool)> {
+        let given = self.submitted_at?;
+        let was_edited = match self.last_edited_at {
+            Some(at) => at > given,
+            None => self.editor.is_some(),
+        };
+        let wire = WireReview {
+            id: self.full_database_id.parse().ok()?,
+            user: self.author.as_ref().and_then(Author::user),
+            body: Some(self.body.clone()),
+            state: self.state.clone(),
+            commit_id: self.commit.as_ref().map(|commit| commit.oid),
+            submitted_at: self.submitted_at,
+            updated_at: None,
+        };
+        Some((wire, was_edited))
+    }
+}
+
+/// Asks for one pull request with all its reviews; none if there is no such.
+fn ask(client: &Client, number: PullNumber) -> std::result::Result<Option<Asked>, ApiError> {
+    let (owner, name) = client
+        .repository
+        .split_once('/')
+        .unwrap_or((&client.repository, ""));
+    let mut whole: Option<Asked> = None;
+    let mut after: Option<String> = None;
+    for _ in 0..MOST_PAGES {
+        let variables = json!({ "owner": owner, "name": name, "number": number.0, "after": after });
+        let data: Data = client.query(QUERY, &variables)?;
+        let Some(mut asked) = data.repository.and_then(|found| found.pull_request) else {
+            return Ok(None);
+        };
+        let next = asked.reviews.page_info.take();
+        let next = next.filter(|page| page.has_next_page);
+        match &mut whole {
+            None => whole = Some(asked),
+            // What is last said of it is what counts.
+            Some(whole) => {
+                let mut reviews = std::mem::take(&mut whole.reviews.nodes);
+                reviews.append(&mut asked.reviews.nodes);
+                *whole = asked;
+                whole.reviews.nodes = reviews;
+            }
+        }
+        match next.and_then(|page| page.end_cursor) {
+            Some(cursor) => after = Some(cursor),
+            None => break,
+        }
+    }
+    Ok(whole)
+}
+
+impl Held {
+    /// Takes in what was asked. What was given is never forgotten, even where GitHub no longer shows it.
+    fn take_in(&mut self, asked: &Asked) {
+        self.is_draft = asked.is_draft;
+        let changes = asked.timeline_items.nodes.iter().flatten();
+        let changed_at = changes.map(|change| change.created_at).max();
+        self.pull.base_changed_at = self.pull.base_changed_at.max(changed_at);
+        for review in asked.reviews.nodes.iter().flatten() {
+            if let Some((wire, was_edited)) = review.as_told() {
+                self.hear_review(&wire, was_edited, None);
+            }
+        }
+    }
+}
+
+impl GithubForge {
+    /// See [`crate::forge::Forge::confirm`].
+    pub(super) fn ask_again(
+        &self,
+        pull: &Pull,
+        basis: Basis,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Pull>> {
+        let number = pull.number;
+        let Some(held) = self.desk().pulls.get(&number).cloned() else {
+            return Ok(None);
+        };
+        if held.pull.head != pull.head || held.pull.state != pull.state {
+            return Ok(None);
+        }
+        if basis == Basis::Risk && now - held.open_at <= EVENT_LASTS {
+            return Ok(Some(pull.clone()));
+        }
+        let client = &self.room.client;
+        let asked = ask(client, number)?;
+        let Some(asked) = asked.filter(|asked| asked.base_ref_name == BASE) else {
+            self.desk().pulls.remove(&number);
+            return Ok(None);
+        };
+        match asked.state.as_str() {
+            "OPEN" => {}
+            "CLOSED" => {
+                // By whom it was closed decides how it ends.
+                let closed = read::one(client, number)?;
+                let mut desk = self.desk();
+                return Ok(match (closed, desk.pulls.get_mut(&number)) {
+                    (Some(closed), Some(held)) => {
+                        held.pull.state = closed.pull.state;
+                        let is_closed = matches!(held.pull.state, PullState::Closed { .. });
+                        is_closed.then(|| held.shown())
+                    }
+                    _ => None,
+                });
+            }
+            _ => {
+                self.desk().pulls.remove(&number);
+                return Ok(None);
+            }
+        }
+        let moved = asked.head_ref_oid != pull.head;
+        let pushers = match basis {
+            Basis::People if !moved => Some(self.pushers(&held, &asked)?),
+            _ => None,
+        };
+        let mut desk = self.desk();
+        let Some(held) = desk.pulls.get_mut(&number) else {
+            return Ok(None);
+        };
+        held.take_in(&asked);
+        held.open_at = held.open_at.max(now);
+        if moved || held.is_draft || held.pull.head != pull.head {
+            return Ok(None);
+        }
+        if let Some(pushers) = pushers {
+            held.pushers.learn(pushers, pull.head);
+        }
+        let mut shown = held.shown();
+        if basis == Basis::People && shown.pushes == Pushes::NotAsked {
+            shown.pushes = pushers::unknown(held.is_fork(client));
+        }
+        // Where `main` was at each review was found out for the one that was handed out.
+        for review in &mut shown.reviews {
+            let known = pull.reviews.iter().find(|known| known.id == review.id);
+            review.main = review.main.or_else(|| known.and_then(|known| known.main));
+        }
+        Ok(Some(shown))
+    }
+
+    /// Who pushed: as far as we were told, as our check run of this head says, or else as GitHub accounts for it.
+    fn pushers(&self, held: &Held, asked: &Asked) -> Result<Pushers> {
+        let head = held.pull.head;
+        let mut pushers = held.pushers.clone();
+        if pushers.is_complete_for(head) {
+            return Ok(pushers);
+        }
+        let client = &self.room.client;
+        if held.check == Said::Unknown {
+            let heard = self.room.teller.hear(client, head)?;
+            if let Some(carried) = heard.pushers {
+                pushers.learn(carried, head);
+            }
+        }
+        if pushers.is_complete_for(head) {
+            return Ok(pushers);
+        }
+        let account = match &held.branch {
+            Some(branch) => activity(client, branch, &held.pull)?,
+            None => None,
+        };
+        match account {
+            Some(account) => pushers.learn(account, head),
+            None => {
+                let is_closed_fork = held.is_fork(client) && !asked.maintainer_can_modify;
+                if is_closed_fork || pushers.is_last_of(&held.pull.author, head) {
+                    pushers.learn(Pushers::nobody_else(head), head);
+                }
+            }
+        }
+        Ok(pushers)
+    }
+}
+
+/// GitHub's account of the pushes to a branch; none if it gives none to us.
+fn activity(
+    client: &Client,
+    branch: &Branch,
+    pull: &Pull,
+) -> std::result::Result<Option<Pushers>, ApiError> {
+    let name: String = branch.name.bytes().map(encoded).collect();
+    let path = format!(
+        "/repos/{}/activity?ref=refs/heads/{name}&per_page=100",
+        branch.repository()
+    );
+    let is_made = |all: &[WireActivity]| {
+        let mut all = all.iter();
+        all.any(|one| one.is_creation() && one.timestamp <= pull.opened_at)
+    };
+    let mut all = match client.list::<WireActivity>(&path, None, is_made) {
+        Ok(all) => all,
+        // Of somebody's private fork, or of one that is gone, we are told nothing.
+        Err(error) if matches!(error.status(), Some(403 | 404)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let made = all
+        .iter()
+        .position(|one| one.is_creation() && one.timestamp <= pull.opened_at);
+    if let Some(made) = made {
+        all.truncate(made + 1);
+    }
+    all.retain(WireActivity::moves);
+    Ok(Some(Pushers::of_activity(&all, pull.head, &pull.author)))
+}
+
+fn encoded(byte: u8) -> String {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    }
+}
+
+impl Held {
+    pub(super) fn is_fork(&self, client: &Client) -> bool {
+        let branch = self.branch.as_ref();
+        branch.is_none_or(|branch| !branch.is_in(&client.repository))
+    }
+}
+
+/// The branch of one end of a pull request; none once its repository is gone.
+pub(super) fn branch_of(end: &End) -> Option<Branch> {
+    let repository = end.repo.as_ref()?;
+    Some(Branch::new(&repository.full_name, &end.branch))
+}
