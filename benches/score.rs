@@ -210,5 +210,6 @@ fn situation() -> Situation {
         targets,
         agent_registered: true,
         unattributed: false,
+        near: Default::default(),
     }
 }

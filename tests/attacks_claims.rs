@@ -171,17 +171,87 @@ fn what_is_unknown_counts_as_the_highest() {
             "action: modify_parameters\ntargets: [rsi-eurusd-draft, nowhere]\nchanges: {stop_loss_pct: 2}",
         ],
     );
-    has(&said[0], "waiting: MEDIUM 40.00");
-    has(
-        &said[0],
-        "the target does not exist on main, which counts as production",
-    );
+    // An action or target that does not exist is a typo and nobody's work; a parameter may be new.
+    for (index, typo) in [
+        (
+            0,
+            "there is no `targets/nowhere.yaml`: name a target that is there, or create it first",
+        ),
+        (
+            2,
+            "`teleport` is not listed in `rules/actions.yaml`: expected one of analyze, ",
+        ),
+        (
+            3,
+            "there is no `targets/nowhere.yaml`: name a target that is there, or create it first",
+        ),
+    ] {
+        has(&said[index], "failure: invalid: ");
+        has(&said[index], typo);
+    }
     has(&said[1], "waiting: MEDIUM 70.00");
     has(&said[1], "warp_factor");
-    has(&said[2], "waiting: HIGH 75.00");
-    has(&said[2], "teleport is not listed in rules/actions.yaml");
-    has(&said[3], "waiting: MEDIUM 50.00");
     stage.main_is_still(&before);
+}
+
+#[test]
+fn a_likely_typo_is_told_to_the_agent_with_its_place_and_what_was_probably_meant() {
+    let mut stage = Stage::example();
+    let before = stage.main();
+    let said = answers(
+        &mut stage,
+        "strategy-optimizer",
+        &[
+            "action: modify_paramters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 2}",
+            "action: modify_parameters\ntargets: [rsi-eursud]\nchanges: {stop_loss_pct: 2}",
+            "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges:\n  stop_loss_pct: 3,5",
+            "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4%}",
+            "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: }",
+            "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: \"\"}",
+        ],
+    );
+    for (said, typo) in said.iter().zip([
+        ": action: `modify_paramters` is not listed in `rules/actions.yaml`: did you mean `modify_parameters`? expected one of",
+        ": targets[0]: there is no `targets/rsi-eursud.yaml`: did you mean `rsi-eurusd`?",
+        ": changes.stop_loss_pct: expected a number, as in `targets/rsi-eurusd.yaml` (3.0), found the text `3,5`: did you mean `3.5`?",
+        ": changes.stop_loss_pct: expected a number, as in `targets/rsi-eurusd.yaml` (3.0), found the text `4%`: did you mean `4`?",
+        ": changes.stop_loss_pct: the value is empty: write it, or `null` if the parameter is to be removed",
+        ": changes.stop_loss_pct: expected a number, as in `targets/rsi-eurusd.yaml` (3.0), found an empty text",
+    ]) {
+        has(said, "failure: invalid: ");
+        has(said, typo);
+        let place = said.split("recommendation.yaml:").nth(1).unwrap();
+        assert!(place.starts_with(|c: char| c.is_ascii_digit()), "{said}");
+    }
+    stage.main_is_still(&before);
+}
+
+#[test]
+fn where_the_rules_say_so_people_are_asked_about_what_does_not_exist() {
+    let mut stage = Stage::example();
+    let rules = stage
+        .file("rules/governance.yaml")
+        .replace("likely_typos: refuse", "likely_typos: score");
+    stage.govern("dana", "score", &[("rules/governance.yaml", &rules)]);
+    stage.run();
+    stage.approve(1, "carol");
+    stage.run();
+    for (index, body) in [
+        "action: modify_parameters\ntargets: [nowhere]\nchanges: {stop_loss_pct: 2}".to_owned(),
+        format!("action: teleport\n{DRAFT}\nchanges: {{stop_loss_pct: 2}}"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        stage.propose("strategy-optimizer", &format!("a{index}"), body);
+    }
+    stage.run();
+    has(&stage.report(2), "waiting: MEDIUM 40.00");
+    has(
+        &stage.report(2),
+        "the target does not exist on main, which counts as production",
+    );
+    has(&stage.report(3), "which counts as irreversible");
 }
 
 #[test]

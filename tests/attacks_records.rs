@@ -213,7 +213,7 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
         (
             "rules/governance.yaml",
             governance.replace("environment: 40", "environment: 41"),
-            "rules/governance.yaml",
+            "rules/governance.yaml:14:1: weights: the four weights make 101: expected exactly 100",
         ),
         (
             "rules/governance.yaml",
@@ -228,7 +228,7 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
         (
             "rules/triggers.yaml",
             triggers.replace("when: to_production", "when: to_prod"),
-            "`to_prod` is not a fact",
+            "rules/triggers.yaml:32:11: triggers[0].when: `to_prod` is not a fact: expected one of action, effect,",
         ),
         (
             "rules/people.yaml",
@@ -307,7 +307,7 @@ fn a_change_that_breaks_a_policy_test_or_removes_the_rules_is_refused_even_when_
         .push("govern/d");
     stage.run();
     for (number, expected) in [
-        (1, "a policy test fails: rules/tests/"),
+        (1, "` fails: level: expected "),
         (2, "rules: there are no rules on `main`"),
         (3, "rules/people.yaml: this rule file is missing"),
         (

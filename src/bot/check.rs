@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::domain::documents::{Assessment, Recommendation, Requirement};
 use crate::domain::ids::CaseId;
 use crate::domain::problem::Problem;
+use crate::domain::yaml;
 use crate::gate::requirement;
 use crate::git::Repository;
 use crate::ledger::facts;
@@ -74,7 +75,7 @@ pub fn check_by(
     let version = rulebook
         .read(repo.objects(), root)?
         .map_err(LedgerError::from)?;
-    let document = match Recommendation::read(file, bytes) {
+    let document = match Recommendation::read_proposed(file, bytes) {
         Ok(document) => document,
         Err(problems) => return Ok(Checked::invalid(problems.0)),
     };
@@ -83,7 +84,8 @@ pub fn check_by(
         Err(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let rules = &version.rules;
-    let situation = facts::situation(&document, targets.known.clone(), &[], rules);
+    let mut situation = facts::situation(&document, targets.known.clone(), &[], rules);
+    situation.near = facts::find_near(repo.objects(), root, &document, &targets.known)?;
     let mut errors = risk::validity::problems(file, &document, &situation, rules);
     if repo
         .entry_at(root, &Recommendation::path_of(document.id))?
@@ -102,6 +104,7 @@ pub fn check_by(
             "this id is from the future: take a fresh one with `countersign new`",
         ));
     }
+    yaml::place(bytes, &mut errors);
     let assessment = risk::assess(&document, &situation, rules);
     let requires = requirement::for_recommendation(assessment.level, &rules.governance);
     let explanation = Explanation::of(&document, &situation, rules, &assessment, requires);

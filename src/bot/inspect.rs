@@ -9,6 +9,7 @@ use crate::domain::hidden::is_bidirectional;
 use crate::domain::ids::{CaseId, Sha, quoted};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Contribution, Pull};
+use crate::domain::yaml;
 use crate::git::{Change, Commit, Mode, Objects, Repository};
 use crate::ledger::{BOT_EMAIL, Draft, facts, find_forged};
 
@@ -306,7 +307,7 @@ fn recommendation(
     let Some(bytes) = objects.read_blob_up_to(new.id, crate::domain::yaml::MAX_BYTES)? else {
         return fail("the file is too large: at most 64 KiB");
     };
-    let document = match Recommendation::read(&path, &bytes) {
+    let document = match Recommendation::read_proposed(&path, &bytes) {
         Ok(document) => document,
         Err(problems) => return Ok(Err(problems)),
     };
@@ -318,12 +319,13 @@ fn recommendation(
     }
     let expected = Recommendation::path_of(document.id);
     if path != expected {
-        return Ok(Err(Problem::of_key(
+        let mut problem = Problem::of_key(
             path,
             "id",
             format!("this id belongs at `{expected}`: move the file or take a fresh id"),
-        )
-        .into()));
+        );
+        yaml::place(&bytes, [&mut problem]);
+        return Ok(Err(problem.into()));
     }
     Ok(Ok(Proposal::Recommendation {
         document: Box::new(document),

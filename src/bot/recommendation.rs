@@ -6,6 +6,7 @@ use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::ids::{Sha, quoted};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Contribution, Part, Pull};
+use crate::domain::yaml;
 use crate::execute;
 use crate::gate::eligibility::{Interests, Principal, principal_of, shown};
 use crate::gate::permit::{Judgement, judge};
@@ -57,19 +58,23 @@ impl Evaluator<'_, '_> {
                 Ok(targets) => targets,
                 Err(problems) => return Ok(self.invalid((pull, version), id, &problems)),
             };
-        let situation = facts::situation(
+        let mut situation = facts::situation(
             &proposed.document,
             targets.known.clone(),
             interests.contributions,
             &version.rules,
         );
-        let problems = risk::validity::problems(
+        let root = self.draft.root()?;
+        let objects = self.draft.objects();
+        situation.near = facts::find_near(objects, root, &proposed.document, &targets.known)?;
+        let mut problems = risk::validity::problems(
             &proposed.path,
             &proposed.document,
             &situation,
             &version.rules,
         );
         if !problems.is_empty() {
+            yaml::place(&objects.read_blob(proposed.blob)?, &mut problems);
             return Ok(self.invalid((pull, version), id, &Problems(problems)));
         }
         self.judge_recommendation(pull, proposed, (interests, targets), version)

@@ -2,13 +2,14 @@
 //! write, and which past decisions would have come out differently?
 
 use crate::domain::documents::Target;
+use crate::domain::ids::quoted;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 use crate::gate::policy;
 use crate::git::{Change, Repository, SigningKey};
 use crate::ledger::backtest::{Backtest, backtest};
 use crate::ledger::{Draft, Rulebook, Version, rule_files};
-use crate::rules::Rules;
+use crate::rules::{Rules, governance};
 
 use super::BotError;
 
@@ -23,7 +24,7 @@ pub struct Trial {
     /// How many policy tests ran.
     pub tests: usize,
     /// What each failing policy test says.
-    pub failures: Vec<String>,
+    pub failures: Vec<Problem>,
     /// The newest decisions under the new rules; none if the rules stay as they are.
     pub backtest: Option<Backtest>,
 }
@@ -55,23 +56,25 @@ impl Trial {
                 return Ok(trial);
             }
         };
-        match Rules::read_tests(&rule_files(objects, version.tree)?) {
+        let files = rule_files(objects, version.tree)?;
+        match Rules::read_tests(&files) {
             Err(Problems(problems)) => trial.problems.extend(problems),
             Ok(tests) => {
                 trial.tests = tests.len();
-                for (path, test) in tests {
-                    if let Err(failures) = policy::run(&test, &version.rules) {
+                for placed in tests {
+                    if let Err(failures) = policy::run(&placed.test, &version.rules) {
                         // The lines after the differences explain the whole assessment; `countersign test` shows them.
                         let differences: Vec<&str> = failures
                             .iter()
                             .map(String::as_str)
                             .take_while(|line| !line.contains(" RISK (score "))
                             .collect();
-                        trial.failures.push(format!(
-                            "{path}: {}: {}",
-                            test.name,
+                        let message = format!(
+                            "the policy test {} fails: {}",
+                            quoted(&placed.test.name),
                             differences.join("; ")
-                        ));
+                        );
+                        trial.failures.push(placed.problem(&files, message));
                     }
                 }
             }
@@ -81,9 +84,11 @@ impl Trial {
             .map(|entry| entry.id)
             != Some(version.tree);
         if changes_rules && trial.find_problems().is_none() {
-            trial
-                .problems
-                .extend(find_lockout(&version, draft.signer())?);
+            let mut lockout = find_lockout(&version, draft.signer())?;
+            if let Some(bytes) = files.get(governance::PATH) {
+                yaml::place(bytes, &mut lockout);
+            }
+            trial.problems.extend(lockout);
             trial.backtest = match draft.base() {
                 Some(tip) => {
                     let rules = &version.rules;
@@ -97,9 +102,7 @@ impl Trial {
 
     /// What keeps the change from being merged, whoever approves it.
     pub fn find_problems(&self) -> Option<Problems> {
-        let failures = self.failures.iter().map(|failure| {
-            Problem::of_file("rules/tests", format!("a policy test fails: {failure}"))
-        });
+        let failures = self.failures.iter().cloned();
         let all: Vec<Problem> = self.problems.iter().cloned().chain(failures).collect();
         (!all.is_empty()).then_some(Problems(all))
     }
@@ -129,7 +132,7 @@ fn find_lockout(
         }
     };
     Ok(Some(Problem::of_key(
-        "rules/governance.yaml",
+        governance::PATH,
         "signing.keys",
         message,
     )))

@@ -46,7 +46,7 @@ impl Propose {
             }
         };
         let checked = check(&repo, &name, &bytes, options.now())?;
-        let recommendation = match Recommendation::read(&name, &bytes) {
+        let recommendation = match Recommendation::read_proposed(&name, &bytes) {
             Ok(recommendation) if checked.valid => recommendation,
             _ => return refuse(options, &checked),
         };

@@ -38,6 +38,8 @@ pub struct Tested {
 pub struct Failed {
     /// Where it stands.
     pub file: String,
+    /// In which line of that file.
+    pub line: Option<u64>,
     /// What it shows.
     pub name: String,
     /// What was expected and what came out, then the explanation.
@@ -84,11 +86,13 @@ impl Tested {
             }
         };
         let mut failed = Vec::new();
-        for (file, test) in &tests {
-            if let Err(differences) = policy::run(test, &rules) {
+        for placed in &tests {
+            if let Err(differences) = policy::run(&placed.test, &rules) {
+                let place = placed.problem(files, "");
                 failed.push(Failed {
-                    file: file.clone(),
-                    name: test.name.clone(),
+                    file: place.file,
+                    line: place.line,
+                    name: placed.test.name.clone(),
                     differences,
                 });
             }
@@ -109,11 +113,16 @@ impl Tested {
         }
         for Failed {
             file,
+            line,
             name,
             differences,
         } in &self.failed
         {
-            text.push_str(&format!("FAILED {file}: {}\n", output::one_line(name)));
+            let line = line.map_or_else(String::new, |line| format!(":{line}"));
+            text.push_str(&format!(
+                "FAILED {file}{line}: {}\n",
+                output::one_line(name)
+            ));
             for line in differences {
                 text.push_str(&format!("    {line}\n"));
             }

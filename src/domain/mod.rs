@@ -13,6 +13,7 @@ pub mod problem;
 pub mod pull;
 pub mod review;
 pub mod signing;
+pub mod similar;
 pub mod value;
 pub mod yaml;
 pub mod yaml_edit;

@@ -10,6 +10,7 @@ mod canonical;
 mod chars;
 mod decode;
 mod error;
+mod place;
 mod scalar;
 pub(crate) mod tree;
 mod writer;
@@ -17,8 +18,7 @@ mod writer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::problem::Problems;
-pub(crate) use error::nearest;
+use crate::domain::problem::{Problem, Problems};
 pub(crate) use scalar::{NumberText, number_of};
 pub use writer::WriteError;
 pub(crate) use writer::inline;
@@ -67,10 +67,37 @@ pub(crate) fn read_node<T: DeserializeOwned>(
     Ok(decode::decode(node).map_err(|error| error.into_problem(file))?)
 }
 
+/// Gives the problems that name a key of this document, but were found after it was read, their line and column.
+pub fn place<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Problem>) {
+    let mut unplaced = problems
+        .into_iter()
+        .filter(|found| found.line.is_none() && found.key.is_some())
+        .peekable();
+    if unplaced.peek().is_none() {
+        return;
+    }
+    if let Ok(root) = parse("", bytes, &[]) {
+        unplaced.for_each(|problem| place::place(&root, problem));
+    }
+}
+
+/// The keys of the mapping under this key whose values are not written at all.
+pub fn empty_values(bytes: &[u8], key: &str) -> Vec<String> {
+    match parse("", bytes, &[]) {
+        Ok(root) => place::empty_values(&root, key),
+        Err(_) => Vec::new(),
+    }
+}
+
 /// Writes a document of our own: the same value always gives the same bytes, and [`read`] gives
 /// the same value back.
 pub fn write<T: Serialize>(value: &T) -> Result<String, WriteError> {
-    writer::write(value)
+    writer::write(value, writer::Moments::Plain)
+}
+
+/// As [`write`], for a document that has no moments of its own: a text that reads like one is quoted, too.
+pub fn write_without_moments<T: Serialize>(value: &T) -> Result<String, WriteError> {
+    writer::write(value, writer::Moments::None)
 }
 
 #[cfg(test)]

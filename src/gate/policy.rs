@@ -3,6 +3,7 @@
 //! A test is decided by the same code as a proposal, so that what a test shows is what will
 //! happen. A failure says what was expected, what came out, and why.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -39,6 +40,7 @@ pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
         agent_registered: test.recommend.agent.is_none()
             || rules.agents.contains_key(&recommendation.agent),
         unattributed: test.given.unattributed,
+        near: BTreeMap::new(),
     };
     let invalid = validity::problems("recommend", &recommendation, &situation, rules);
     if !invalid.is_empty() {

@@ -9,10 +9,11 @@ use crate::domain::documents::{AccountRecord, PullRecord, Recommendation, Target
 use crate::domain::ids::{Sha, TargetName};
 use crate::domain::problem::Problems;
 use crate::domain::pull::{Contribution, Part};
+use crate::domain::similar::nearest;
 use crate::domain::yaml;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::git::{Commit, GitError, Mode, Objects};
-use crate::risk::{self, KnownTarget, Situation};
+use crate::risk::{self, KnownTarget, Situation, validity};
 use crate::rules::Rules;
 
 /// Targets as risk sees them.
@@ -214,7 +215,40 @@ pub fn situation(
             .any(|c| {
                 c.part != Part::Pusher && principal_of(&c.account, rules) == Principal::Unknown
             }),
+        near: BTreeMap::new(),
     }
+}
+
+/// For the first targets that are named and do not exist, those that were probably meant: part of what their agent is
+/// told, never of a decision.
+///
+/// # Errors
+/// When the repository fails.
+pub fn find_near(
+    objects: Objects<'_>,
+    root: Sha,
+    about: &Recommendation,
+    known: &KnownTargets,
+) -> Result<BTreeMap<TargetName, TargetName>, GitError> {
+    let mut missing = about
+        .targets
+        .iter()
+        .filter(|name| !known.contains_key(*name))
+        .take(validity::MOST_UNKNOWN)
+        .peekable();
+    if missing.peek().is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let files = objects.list_dir(root, Target::FOLDER)?;
+    let names: Vec<&str> = files
+        .iter()
+        .filter_map(|entry| std::str::from_utf8(&entry.name).ok()?.strip_suffix(".yaml"))
+        .collect();
+    let near = missing.filter_map(|name| {
+        let meant = nearest(name.as_str(), names.iter().copied())?;
+        Some((name.clone(), meant.parse().ok()?))
+    });
+    Ok(near.collect())
 }
 
 /// Everyone who had a hand in the branch of a decision, as the record and its commits say.

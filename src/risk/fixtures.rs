@@ -105,6 +105,7 @@ pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> Situation {
             .collect(),
         agent_registered: true,
         unattributed: false,
+        near: BTreeMap::new(),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Situation {
     pub agent_registered: bool,
     /// Whether a commit of the branch is by nobody that the rules know.
     pub unattributed: bool,
+    /// For a named target that does not exist, the one that was probably meant. Only ever part of a message.
+    pub near: BTreeMap<TargetName, TargetName>,
 }
 
 impl Situation {

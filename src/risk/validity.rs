@@ -1,16 +1,22 @@
-//! What makes a recommendation invalid against the rules and `main`: contradictions, not risks.
+//! What makes a recommendation invalid against the rules and `main`: contradictions and likely typos, not risks.
 //!
-//! An unknown action, target, parameter or agent is not invalid: it is scored as the highest.
+//! An unknown parameter or agent is not invalid: it is scored as the highest. So are an unknown action or target, and
+//! a value of another type, where the rules say `likely_typos: score`.
 
 use crate::domain::documents::Recommendation;
 use crate::domain::hidden::is_hidden;
-use crate::domain::ids::{ActionName, TargetName};
+use crate::domain::ids::{ActionName, ParameterName, TargetName, quoted};
 use crate::domain::problem::Problem;
+use crate::domain::similar::expected_one_of;
 use crate::domain::value::Value;
 use crate::risk::proposed_action::ProposedAction;
 use crate::risk::situation::Situation;
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
+use crate::rules::governance::LikelyTypos;
+
+/// So many unknown targets are named; the rest is counted.
+pub(crate) const MOST_UNKNOWN: usize = 5;
 
 /// Everything that is wrong with the recommendation, each with its key and the mend.
 ///
@@ -30,6 +36,11 @@ pub fn problems(
         .actions
         .get(&recommendation.action)
         .map(|action| action.effect);
+    if rules.governance.likely_typos == LikelyTypos::Refuse {
+        for (key, message) in likely_typos(recommendation, situation, rules) {
+            say(&key, message);
+        }
+    }
     for (key, message) in against_effect(recommendation, situation, effect) {
         say(key, message);
     }
@@ -86,6 +97,122 @@ fn not_allowed(recommendation: &Recommendation, rules: &Rules) -> Option<String>
         "`{}` may not propose `{}`: it may propose {allowed}; an admin can change that in `rules/agents.yaml`",
         recommendation.agent, recommendation.action
     ))
+}
+
+/// What names nothing that exists, or gives a value of another type than the present one.
+fn likely_typos(
+    recommendation: &Recommendation,
+    situation: &Situation,
+    rules: &Rules,
+) -> Vec<(String, String)> {
+    let action = &recommendation.action;
+    let Some(action_type) = rules.actions.get(action) else {
+        let known: Vec<&str> = rules.actions.keys().map(ActionName::as_str).collect();
+        let message = expected_one_of(action.as_str(), &known);
+        return vec![(
+            "action".to_owned(),
+            format!("`{action}` is not listed in `rules/actions.yaml`{message}"),
+        )];
+    };
+    let mut found = Vec::new();
+    if action_type.effect != Effect::Create {
+        found.extend(unknown_targets(recommendation, situation));
+    }
+    for (name, value) in &recommendation.changes {
+        if let Some(message) = other_type(name, value, recommendation, situation) {
+            found.push((format!("changes.{name}"), message));
+        }
+    }
+    found
+}
+
+fn unknown_targets(
+    recommendation: &Recommendation,
+    situation: &Situation,
+) -> Vec<(String, String)> {
+    let unknown: Vec<(usize, &TargetName)> = recommendation
+        .targets
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !situation.targets.contains_key(*name))
+        .collect();
+    let named = unknown.iter().take(MOST_UNKNOWN).map(|(index, name)| {
+        let meant = situation.near.get(*name);
+        let meant = meant.map_or_else(
+            || ": name a target that is there, or create it first".to_owned(),
+            |meant| format!(": did you mean `{meant}`?"),
+        );
+        (
+            format!("targets[{index}]"),
+            format!("there is no `targets/{name}.yaml`{meant}"),
+        )
+    });
+    let mut found: Vec<(String, String)> = named.collect();
+    if unknown.len() > found.len() {
+        let more = unknown.len() - found.len();
+        found.push(("targets".to_owned(), format!("{more} more do not exist")));
+    }
+    found
+}
+
+/// Whether a new value is of another type than the present one of any target, and what was probably meant. Nothing
+/// stands for a removal, which is of no type.
+fn other_type(
+    name: &ParameterName,
+    value: &Value,
+    recommendation: &Recommendation,
+    situation: &Situation,
+) -> Option<String> {
+    let proposed = type_of(value)?;
+    recommendation.targets.iter().find_map(|target| {
+        let present = situation.find_target(target)?.parameters.get(name)?;
+        let expected = type_of(present)?;
+        if expected == proposed {
+            return None;
+        }
+        let meant = meant_by(value, present)
+            .map_or_else(String::new, |meant| format!(": did you mean `{meant}`?"));
+        let found = match value {
+            Value::Text(text) if text.trim().is_empty() => "an empty text".to_owned(),
+            Value::Text(text) => format!("the text {}", quoted(text)),
+            other => format!("{proposed}, {other}"),
+        };
+        Some(format!(
+            "expected {expected}, as in `targets/{target}.yaml` ({present}), found {found}{meant}"
+        ))
+    })
+}
+
+const fn type_of(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Null => None,
+        Value::Bool(_) => Some("`true` or `false`"),
+        Value::Number(_) => Some("a number"),
+        Value::Text(_) => Some("text"),
+        Value::List(_) => Some("a list"),
+        Value::Map(_) => Some("a mapping"),
+    }
+}
+
+/// The value of the type of the present one that reads like the proposed one.
+fn meant_by(value: &Value, present: &Value) -> Option<String> {
+    match (present, value) {
+        (Value::Number(_), Value::Text(text)) => {
+            let digits = text.trim().trim_end_matches('%').trim().replace(',', ".");
+            let number = Value::from_argument(&digits).ok()?;
+            number.number().map(|_| number.to_string())
+        }
+        (Value::Bool(_), Value::Text(text)) => {
+            let meant = match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "y" | "1" => "true",
+                "false" | "no" | "off" | "n" | "0" => "false",
+                _ => return None,
+            };
+            Some(meant.to_owned())
+        }
+        (Value::Text(_), Value::Number(number)) => Some(format!("\"{number}\"")),
+        _ => None,
+    }
 }
 
 /// What contradicts the effect of the action.
@@ -155,7 +282,7 @@ pub(crate) fn unmet<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::risk::fixtures::{example, recommend, rules};
+    use crate::risk::fixtures::{example, recommend, rules, rules_with};
 
     fn said(recommendation: &Recommendation) -> Vec<String> {
         let found = problems("r.yaml", recommendation, &example(), rules());
@@ -207,9 +334,84 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_scored_not_refused() {
-        assert_eq!(of("teleport", "nowhere", &[("warp", "1")]), NONE);
-        assert_eq!(of("modify_parameters", "nowhere", &[("warp", "1")]), NONE);
+    fn a_likely_typo_is_refused_with_what_was_probably_meant() {
+        assert_eq!(
+            of("modify_paramters", "live", &[("leverage", "1")]),
+            [
+                "r.yaml: action: `modify_paramters` is not listed in `rules/actions.yaml`: did you mean `modify_parameters`? expected one of analyze, create_strategy, delete_strategy, modify_parameters, optimize, promote_strategy, query_documentation, rebalance_portfolio"
+            ]
+        );
+        assert_eq!(
+            of("teleport", "nowhere", &[("warp", "1")]),
+            [
+                "r.yaml: action: `teleport` is not listed in `rules/actions.yaml`: expected one of analyze, create_strategy, delete_strategy, modify_parameters, optimize, promote_strategy, query_documentation, rebalance_portfolio"
+            ]
+        );
+        let mut near = example();
+        near.near = [("liev".parse().unwrap(), "live".parse().unwrap())].into();
+        let typo = recommend("delete_strategy", "live liev nowhere", &[]);
+        let found = problems("r.yaml", &typo, &near, rules());
+        assert_eq!(
+            found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "r.yaml: targets[1]: there is no `targets/liev.yaml`: did you mean `live`?",
+                "r.yaml: targets[2]: there is no `targets/nowhere.yaml`: name a target that is there, or create it first"
+            ]
+        );
+        let many: Vec<String> = (0..8).map(|index| format!("t{index}")).collect();
+        let said = of("delete_strategy", &many.join(" "), &[]);
+        assert_eq!(said.len(), 6);
+        assert_eq!(said[5], "r.yaml: targets: 3 more do not exist");
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_refused_with_what_was_probably_meant() {
+        let said = |change: (&str, &str)| of("modify_parameters", "live", &[change]).concat();
+        for (value, meant) in [
+            ("3,5", "the text `3,5`: did you mean `3.5`?"),
+            ("4%", "the text `4%`: did you mean `4`?"),
+            ("", "an empty text"),
+            ("\"4\"", "the text `4`: did you mean `4`?"),
+            ("wide", "the text `wide`"),
+            ("true", "`true` or `false`, true"),
+            ("[4]", "a list, [4]"),
+        ] {
+            assert_eq!(
+                said(("stop_loss_pct", value)),
+                format!(
+                    "r.yaml: changes.stop_loss_pct: expected a number, as in `targets/live.yaml` (3.0), found {meant}"
+                ),
+            );
+        }
+        assert_eq!(
+            said(("stop_loss_enabled", "off")),
+            "r.yaml: changes.stop_loss_enabled: expected `true` or `false`, as in `targets/live.yaml` (true), found the text `off`: did you mean `false`?"
+        );
+        assert_eq!(
+            said(("trading_mode", "3")),
+            "r.yaml: changes.trading_mode: expected text, as in `targets/live.yaml` (live), found a number, 3: did you mean `\"3\"`?"
+        );
+        // Removing a parameter is no typo, and one that was not there has no type yet.
+        assert_eq!(said(("stop_loss_pct", "null")), "");
+        assert_eq!(said(("leverage", "wide")), "");
+    }
+
+    #[test]
+    fn where_the_rules_say_so_what_is_unknown_is_scored() {
+        let score = rules_with(&[("likely_typos: refuse", "likely_typos: score")]);
+        for (action, targets, change) in [
+            ("teleport", "nowhere", ("warp", "1")),
+            ("modify_parameters", "nowhere", ("warp", "1")),
+            ("modify_parameters", "live", ("stop_loss_pct", "3,5")),
+        ] {
+            let asked = recommend(action, targets, &[change]);
+            assert_eq!(problems("r.yaml", &asked, &example(), &score), []);
+        }
+    }
+
+    #[test]
+    fn an_unknown_parameter_or_agent_is_scored_not_refused() {
+        assert_eq!(of("modify_parameters", "live", &[("warp", "1")]), NONE);
         let mut stranger = recommend("modify_parameters", "live", &[("leverage", "1")]);
         stranger.agent = "stranger".parse().unwrap_or_else(|_| unreachable!());
         assert_eq!(said(&stranger), NONE);
@@ -247,6 +449,7 @@ mod tests {
         assert_eq!(
             expecting("modify_parameters", "nowhere", 4.into()),
             [
+                "r.yaml: targets[0]: there is no `targets/nowhere.yaml`: name a target that is there, or create it first",
                 "r.yaml: expects.stop_loss_pct: expected 4, but it is (none) in `targets/nowhere.yaml`: look again and propose anew"
             ]
         );

@@ -10,6 +10,7 @@ use super::{RuleFiles, file};
 use crate::domain::documents::{AccountRecord, schema_tag};
 use crate::domain::ids::{ActionName, AgentName, Login};
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::similar::nearest;
 use crate::domain::yaml;
 
 /// Where this document is kept.
@@ -165,8 +166,8 @@ pub fn read(
 /// Nobody would be kept from approving by an owner whom the rules do not know. A team does not help: who is in it
 /// is known only at the moment of a decision.
 fn unknown_owner(owner: &Login, people: &People) -> String {
-    let logins: Vec<&str> = people.logins().map(Login::as_str).collect();
-    let meant = yaml::nearest(owner.as_str(), &logins).map_or_else(
+    let logins = people.logins().map(Login::as_str);
+    let meant = nearest(owner.as_str(), logins).map_or_else(
         || ";".to_owned(),
         |near| format!(": did you mean `{near}`?"),
     );

@@ -52,6 +52,9 @@ pub struct RawGovernance {
     max_shown_bytes: u32,
     /// The executors that an action type may name.
     executors: BTreeSet<ExecutorKind>,
+    /// What becomes of a proposal that looks mistyped; absent: `refuse`.
+    #[serde(default)]
+    likely_typos: LikelyTypos,
     /// Whose signatures the bot's commits carry; without it, nobody looks at signatures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signing: Option<Signing>,
@@ -203,6 +206,18 @@ struct RawWaiting {
     expire_after: String,
 }
 
+/// What becomes of a proposal that names an action or target that does not exist, or gives a value of another
+/// type than the present one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LikelyTypos {
+    /// It is invalid, and its agent is told what was probably meant.
+    #[default]
+    Refuse,
+    /// It is scored, and what is unknown counts as the highest.
+    Score,
+}
+
 /// How the points of several changed parameters become one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -258,6 +273,8 @@ pub struct Governance {
     pub max_shown_bytes: u32,
     /// The executors that an action type may name.
     pub executors: BTreeSet<ExecutorKind>,
+    /// What becomes of a proposal that looks mistyped.
+    pub likely_typos: LikelyTypos,
     /// Whose signatures the bot's commits carry, if anybody's.
     pub signing: Option<Signing>,
 }
@@ -335,6 +352,7 @@ pub fn read(files: &RuleFiles) -> Result<Governance, Problems> {
         pending_limit: raw.pending_limit,
         max_shown_bytes: raw.max_shown_bytes,
         executors: raw.executors,
+        likely_typos: raw.likely_typos,
         signing: raw.signing,
     })
 }

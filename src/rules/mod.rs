@@ -19,13 +19,15 @@ use std::sync::Arc;
 
 use crate::domain::ids::{ActionName, AgentName, ParameterName};
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::similar::did_you_mean;
+use crate::domain::yaml;
 
 use actions::ActionType;
 use agents::Agent;
 use governance::Governance;
 use parameters::Guidance;
 use people::People;
-use policy_test::PolicyTest;
+use policy_test::PlacedTest;
 use triggers::Trigger;
 
 /// Everything that the bot decides by, as one version of `rules/` says it.
@@ -94,10 +96,10 @@ impl Rules {
                 if across.is_empty() {
                     Ok(rules)
                 } else {
-                    Err(Problems(across))
+                    Err(placed(files, across))
                 }
             }
-            _ => Err(Problems(problems)),
+            _ => Err(placed(files, problems)),
         }
     }
 
@@ -105,7 +107,7 @@ impl Rules {
     ///
     /// # Errors
     /// Everything that is wrong in any of them.
-    pub fn read_tests(files: &RuleFiles) -> Result<Vec<(String, PolicyTest)>, Problems> {
+    pub fn read_tests(files: &RuleFiles) -> Result<Vec<PlacedTest>, Problems> {
         let mut problems = Vec::new();
         let mut tests = Vec::new();
         for (path, bytes) in files
@@ -113,13 +115,21 @@ impl Rules {
             .filter(|(path, _)| path.starts_with("rules/tests/") && path.ends_with(".yaml"))
         {
             if let Some(file) = keep(policy_test::read(path, bytes), &mut problems) {
-                tests.extend(file.into_iter().map(|test| (path.clone(), test)));
+                let placed = file
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, test)| PlacedTest {
+                        test,
+                        file: path.clone(),
+                        index,
+                    });
+                tests.extend(placed);
             }
         }
         if problems.is_empty() {
             Ok(tests)
         } else {
-            Err(Problems(problems))
+            Err(placed(files, problems))
         }
     }
 
@@ -141,10 +151,14 @@ impl Rules {
                 .iter()
                 .filter(|action| !self.actions.contains_key(*action))
             {
+                let known = self.actions.keys().map(ActionName::as_str);
                 found.push(Problem::of_key(
                     "rules/agents.yaml",
                     format!("agents.{name}.actions"),
-                    format!("`{action}` is not an action of `rules/actions.yaml`"),
+                    format!(
+                        "`{action}` is not an action of `rules/actions.yaml`{}",
+                        did_you_mean(action.as_str(), known)
+                    ),
                 ));
             }
             for account in agent.accounts() {
@@ -175,7 +189,19 @@ fn file<'f>(files: &'f RuleFiles, path: &str) -> Result<&'f [u8], Problems> {
     })
 }
 
+/// The problems with their lines and columns, those found after a file was read included.
+fn placed(files: &RuleFiles, mut problems: Vec<Problem>) -> Problems {
+    for (path, bytes) in files {
+        let of_file = problems.iter_mut().filter(|found| found.file == *path);
+        yaml::place(bytes, of_file);
+    }
+    Problems(problems)
+}
+
 /// Keeps what was read, or the problems.
 fn keep<T>(read: Result<T, Problems>, problems: &mut Vec<Problem>) -> Option<T> {
     read.map_err(|found| problems.extend(found.0)).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,12 @@
 //! `rules/parameters.yaml`: what is a usual value of each parameter, and what is a safety control.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::{RuleFiles, file};
@@ -62,14 +65,46 @@ struct RawGuidance {
     safety_control: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
 enum RawTier {
     Range([Number; 2]),
-    AnyOf {
-        /// The values of this tier.
-        any_of: Vec<Value>,
-    },
+    AnyOf(AnyOf),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AnyOf {
+    /// The values of this tier.
+    any_of: Vec<Value>,
+}
+
+/// By hand, because what serde makes of an untagged enum says neither what was expected nor where.
+impl<'de> Deserialize<'de> for RawTier {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TierVisitor)
+    }
+}
+
+struct TierVisitor;
+
+impl<'de> Visitor<'de> for TierVisitor {
+    type Value = RawTier;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`[from, to]` with two numbers, or `{any_of: [...]}`")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<RawTier, A::Error> {
+        let numbers = Vec::<Number>::deserialize(SeqAccessDeserializer::new(items))?;
+        <[Number; 2]>::try_from(numbers)
+            .map(RawTier::Range)
+            .map_err(|numbers| de::Error::invalid_length(numbers.len(), &self))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<RawTier, A::Error> {
+        AnyOf::deserialize(MapAccessDeserializer::new(entries)).map(RawTier::AnyOf)
+    }
 }
 
 /// How usual a value is. The order is from harmless to extreme.
@@ -247,7 +282,7 @@ fn validate(name: &ParameterName, raw: RawGuidance, problems: &mut Vec<Problem>)
             Some(RawTier::Range([from, to])) => {
                 tiers.push((tier, Values::Range(from.decimal(), to.decimal())))
             }
-            Some(RawTier::AnyOf { any_of }) => {
+            Some(RawTier::AnyOf(AnyOf { any_of })) => {
                 tiers.push((tier, Values::AnyOf(any_of.into_iter().collect())))
             }
         }

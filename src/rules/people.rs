@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{RuleFiles, file};
 use crate::domain::documents::{AccountRecord, Role, schema_tag};
-use crate::domain::ids::Login;
+use crate::domain::ids::{Login, quoted};
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::similar::did_you_mean;
 use crate::domain::yaml;
 
 /// Where this document is kept.
@@ -241,7 +242,11 @@ fn list(
     let mut listed = BTreeMap::new();
     for (name, person) in raw {
         match name.parse::<Login>() {
-            Err(error) => problems.push(Problem::of_key(PATH, "people", error.to_string())),
+            Err(error) => problems.push(Problem::of_key(
+                PATH,
+                format!("people.{}", quoted(&name)),
+                error.to_string(),
+            )),
             Ok(login) => {
                 if listed.insert(login, person).is_some() {
                     let message = "is listed twice: logins that differ by case only are the same";
@@ -259,14 +264,20 @@ fn check_group(
     listed: &BTreeMap<Login, RawPerson>,
     problems: &mut Vec<Problem>,
 ) {
-    for login in group
-        .members
-        .iter()
-        .filter(|login| !listed.contains_key(*login))
-    {
-        let message =
-            format!("`{login}` is not listed under `people`: add them there with their e-mail");
-        problems.push(Problem::of_key(PATH, format!("{key}.members"), message));
+    let unlisted = group.members.iter().enumerate();
+    for (index, login) in unlisted.filter(|(_, login)| !listed.contains_key(*login)) {
+        let meant = did_you_mean(login.as_str(), listed.keys().map(Login::as_str));
+        let mend = if meant.is_empty() {
+            ": add them there with their e-mail"
+        } else {
+            &meant
+        };
+        let message = format!("`{login}` is not listed under `people`{mend}");
+        problems.push(Problem::of_key(
+            PATH,
+            format!("{key}.members[{index}]"),
+            message,
+        ));
     }
     let is_team =
         |team: &str| team.matches('/').count() == 1 && team.split('/').all(|part| !part.is_empty());

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::RuleFiles;
 use crate::domain::documents::{Requirement, Role, schema_tag};
 use crate::domain::ids::{ActionName, AgentName, ParameterName, TargetName, TriggerId};
 use crate::domain::level::{Level, Score};
@@ -26,6 +27,29 @@ schema_tag! {
 pub struct RawPolicyTests {
     schema: PolicyTestSchema,
     tests: Vec<PolicyTest>,
+}
+
+/// A policy test and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedTest {
+    /// The test.
+    pub test: PolicyTest,
+    /// Its file.
+    pub file: String,
+    /// Its place among the tests of that file, from 0.
+    pub index: usize,
+}
+
+impl PlacedTest {
+    /// What is wrong with it, with its place in the file.
+    pub fn problem(&self, files: &RuleFiles, message: impl Into<String>) -> Problem {
+        let key = format!("tests[{}]", self.index);
+        let mut problem = Problem::of_key(&self.file, key, message);
+        if let Some(bytes) = files.get(&self.file) {
+            yaml::place(bytes, [&mut problem]);
+        }
+        problem
+    }
 }
 
 /// One policy test.
@@ -119,11 +143,12 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<PolicyTest>, Problems> {
     let twice = raw
         .tests
         .iter()
-        .find(|test| !seen.insert(test.name.as_str()));
-    if let Some(test) = twice {
+        .enumerate()
+        .find(|(_, test)| !seen.insert(test.name.as_str()));
+    if let Some((index, test)) = twice {
         return Err(Problem::of_key(
             path,
-            "tests",
+            format!("tests[{index}].name"),
             format!(
                 "two tests are named {}: give each its own name",
                 crate::domain::ids::quoted(&test.name)

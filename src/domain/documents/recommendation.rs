@@ -82,12 +82,41 @@ impl Recommendation {
     /// Everything that is wrong with it, each with its place in the file.
     pub fn read(file: &str, bytes: &[u8]) -> Result<Self, Problems> {
         let read: Self = yaml::read(file, bytes)?;
-        let problems = read.problems(file);
+        let mut problems = read.problems(file);
         if problems.is_empty() {
             Ok(read)
         } else {
+            yaml::place(bytes, &mut problems);
             Err(Problems(problems))
         }
+    }
+
+    /// As [`Recommendation::read`], for what is proposed now: a new value that is left empty was forgotten, and does
+    /// not remove the parameter. Records are read without this.
+    ///
+    /// # Errors
+    /// As [`Recommendation::read`].
+    pub fn read_proposed(file: &str, bytes: &[u8]) -> Result<Self, Problems> {
+        let read = Self::read(file, bytes)?;
+        if !read.changes.values().any(Value::is_null) {
+            return Ok(read);
+        }
+        let empty = yaml::empty_values(bytes, "changes");
+        let mut problems: Vec<Problem> = empty
+            .iter()
+            .map(|name| {
+                Problem::of_key(
+                    file,
+                    format!("changes.{name}"),
+                    "the value is empty: write it, or `null` if the parameter is to be removed",
+                )
+            })
+            .collect();
+        if problems.is_empty() {
+            return Ok(read);
+        }
+        yaml::place(bytes, &mut problems);
+        Err(Problems(problems))
     }
 
     /// Its name in the folder of its case.

@@ -6,6 +6,7 @@ use serde::de::{Expected, Unexpected};
 
 use crate::domain::ids::quoted;
 use crate::domain::problem::Problem;
+use crate::domain::similar::nearest;
 
 /// Where something stands, both counted from 1. A document is never so large that it takes more room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,45 +192,13 @@ fn unknown(what: &str, found: &str, allowed: &[&str]) -> String {
         [only] => format!("expected `{only}`"),
         several => format!("expected one of `{}`", several.join("`, `")),
     };
-    match nearest(found, allowed) {
+    match nearest(found, allowed.iter().copied()) {
         Some(near) => format!(
             "unknown {what} {}: did you mean `{near}`? {list}",
             quoted(found)
         ),
         None => format!("unknown {what} {}: {list}", quoted(found)),
     }
-}
-
-/// The allowed word that differs least, if it differs so little that it was probably meant.
-pub fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
-    if found.len() > 64 {
-        return None;
-    }
-    let found = found.to_lowercase();
-    allowed
-        .iter()
-        .map(|word| (edit_distance(&found, word), *word))
-        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
-}
-
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            *cell = replaced.min(left + 1).min(diagonal + 1);
-            left = *cell;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// What serde and its derives call things, said as this product's messages do.

@@ -98,7 +98,7 @@ pub(super) fn parse(text: &str) -> Result<Node<'_>, Error> {
     }
     builder
         .root
-        .ok_or_else(|| Error::new("the document is empty: expected a mapping"))
+        .ok_or_else(|| Error::new("the document is empty: expected a mapping").at(mark_of(1, 0)))
 }
 
 fn syntax_error(error: &ScanError) -> Error {

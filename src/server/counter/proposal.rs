@@ -261,7 +261,7 @@ fn propose(
     (agent, github): (&AgentName, Option<&GithubForge>),
     text: &Text,
 ) -> Result<Proposed> {
-    let recommendation = match Recommendation::read(text.file, &text.bytes) {
+    let recommendation = match Recommendation::read_proposed(text.file, &text.bytes) {
         Ok(recommendation) => recommendation,
         Err(problems) => return Err(Refusal::invalid(Checked::invalid(problems.0))),
     };
