@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use countersign::gate::policy;
-use countersign::rules::condition::FACTS;
+use countersign::rules::condition::described;
 use countersign::rules::{RuleFiles, Rules};
 
 fn shipped() -> RuleFiles {
@@ -36,9 +36,10 @@ fn all_shipped_policy_tests_hold() {
     );
     let failures: Vec<String> = tests
         .iter()
-        .filter_map(|(path, test)| {
-            let failures = policy::run(test, &rules).err()?;
-            Some(format!("{path}: {}\n{}", test.name, failures.join("\n")))
+        .filter_map(|placed| {
+            let failures = policy::run(&placed.test, &rules).err()?;
+            let problem = placed.problem(&files, placed.test.name.clone());
+            Some(format!("{problem}\n{}", failures.join("\n")))
         })
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
@@ -48,13 +49,15 @@ fn all_shipped_policy_tests_hold() {
 fn the_comment_in_the_triggers_names_every_fact_and_its_type() {
     let files = shipped();
     let triggers = String::from_utf8(files["rules/triggers.yaml"].clone()).unwrap();
-    for (name, of_type, _) in FACTS {
-        let described = triggers.lines().any(|line| {
-            let mut words = line.trim_start_matches('#').split_whitespace();
-            line.starts_with('#') && words.next() == Some(name) && words.next() == Some(of_type)
-        });
-        assert!(described, "`{name}` ({of_type}) is missing");
-    }
+    let described: Vec<String> = described()
+        .iter()
+        .map(|line| format!("#   {line}"))
+        .collect();
+    let described = described.join("\n");
+    assert!(
+        triggers.contains(&described),
+        "the comment of rules/triggers.yaml must hold:\n{described}"
+    );
 }
 
 #[test]
@@ -63,8 +66,9 @@ fn every_trigger_every_tier_and_every_mode_has_a_policy_test() {
     let rules = Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"));
     let tests = Rules::read_tests(&files).unwrap_or_else(|problems| panic!("{problems}"));
     for trigger in rules.triggers.iter() {
-        let expected = |test: &&(String, countersign::rules::policy_test::PolicyTest)| {
-            test.1
+        let expected = |placed: &&countersign::rules::policy_test::PlacedTest| {
+            placed
+                .test
                 .expect
                 .triggers
                 .as_ref()

@@ -1,13 +1,16 @@
 //! Conditions over the facts of a proposal, written in CEL; only this file and its parts
-//! `plain` and `depth` name the CEL crate.
+//! `plain`, `types` and `depth` name the CEL crate.
 //!
-//! An expression may use only the documented [`FACTS`], is bounded in length and in nested loops
-//! (the interpreter has no budget of its own), and is compiled once per version of the rules.
+//! An expression may use only the documented [`FACTS`] as what they are (`types`), is bounded in length and in
+//! nested loops (the interpreter has no budget of its own), and is compiled once per version of the rules.
 
 mod depth;
+mod facts;
 mod plain;
+mod types;
 
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString,
@@ -19,103 +22,9 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::domain::ids::ParameterName;
 use crate::domain::value::Value;
+use facts::CHANGE;
+pub use facts::{FACTS, Fact, FactInfo, FactType, Facts, described, find};
 use plain::Plain;
-
-/// The facts that a condition may use: name, type, meaning.
-pub const FACTS: [(&str, &str, &str); 19] = [
-    ("action", "string", "the action type"),
-    (
-        "effect",
-        "string",
-        "none, modify, create, delete or unknown",
-    ),
-    (
-        "reversibility",
-        "string",
-        "easy, effort, irreversible or unknown",
-    ),
-    (
-        "affects",
-        "list(string)",
-        "what else the action type touches, such as real_money",
-    ),
-    ("agent", "string", "the proposing agent"),
-    (
-        "agent_registered",
-        "bool",
-        "whether the agent is listed in rules/agents.yaml",
-    ),
-    (
-        "unattributed",
-        "bool",
-        "whether a commit of the branch is by nobody that the rules know",
-    ),
-    ("session", "string", "the agent's session"),
-    ("target_count", "int", "how many targets are acted on"),
-    ("bulk", "bool", "whether that is bulk"),
-    (
-        "environment",
-        "string",
-        "the riskiest environment of the targets now, and of those proposed",
-    ),
-    (
-        "production",
-        "bool",
-        "whether that environment is production (100 points)",
-    ),
-    (
-        "to_production",
-        "bool",
-        "whether a target is moved into production from elsewhere",
-    ),
-    ("parameters", "list(string)", "the parameters that change"),
-    (
-        "unknown_parameters",
-        "list(string)",
-        "those without guidance",
-    ),
-    (
-        "safety_off",
-        "list(string)",
-        "the safety controls that are switched off, and the limits removed",
-    ),
-    (
-        "extreme",
-        "list(string)",
-        "the parameters whose new value is past the extreme threshold",
-    ),
-    (
-        "deviant",
-        "list(string)",
-        "the parameters whose new value is more than 2 standard deviations from the mean",
-    ),
-    (
-        "changes",
-        "list(map)",
-        "each change: parameter, value, tier (conservative, moderate, aggressive, beyond all tiers)",
-    ),
-];
-
-/// The value of one fact.
-#[derive(Debug, Clone, Copy)]
-pub enum Fact<'a> {
-    /// True or false.
-    Bool(bool),
-    /// A count.
-    Count(usize),
-    /// A text.
-    Text(&'a str),
-    /// Several names.
-    Names(&'a [&'a str]),
-    /// What changes: parameter, new value, tier.
-    Changes(&'a [(&'a ParameterName, &'a Value, &'static str)]),
-}
-
-/// Something that can say the value of each of the [`FACTS`].
-pub trait Facts: Send + Sync {
-    /// The fact of this name.
-    fn find_fact(&self, name: &str) -> Option<Fact<'_>>;
-}
 
 /// A compiled condition.
 #[derive(Debug)]
@@ -132,6 +41,8 @@ impl Condition {
     pub const LONGEST: usize = 1_000;
     /// The most loops (`all`, `exists`, `exists_one`, `map`, `filter`) in one expression.
     pub const MOST_LOOPS: usize = 2;
+    /// The most values inside of lists and maps that the changes of one proposal show to a condition.
+    const MOST_PARTS: usize = 256;
     /// The most brackets: the parser's time grows with their nesting.
     const MOST_BRACKETS: usize = 100;
 
@@ -153,28 +64,7 @@ impl Condition {
             ));
         }
         let program = parse(expression)?;
-        let references = program.references();
-        let mut variables: Vec<&str> = references.variables();
-        variables.sort_unstable();
-        let fact = |name: &str| {
-            FACTS
-                .iter()
-                .map(|(fact, ..)| *fact)
-                .find(|fact| *fact == name)
-        };
-        // A loop's own variable is a reference like any other; it is known by being one short word.
-        let is_loop_variable = |name: &str| name.len() == 1 || name.starts_with('@');
-        if let Some(unknown) = variables
-            .iter()
-            .find(|name| !is_loop_variable(name) && fact(name).is_none())
-        {
-            let known: Vec<&str> = FACTS.iter().map(|(name, ..)| *name).collect();
-            return Err(format!(
-                "`{unknown}` is not a fact: expected one of {}",
-                known.join(", ")
-            ));
-        }
-        let facts = variables.into_iter().filter_map(fact).collect();
+        let facts = types::check(program.expression())?.into_iter().collect();
         let plain = Plain::of(program.expression());
         Ok(Self {
             program,
@@ -232,7 +122,7 @@ pub fn evaluate<'c>(
     conditions: impl IntoIterator<Item = &'c Condition>,
     facts: &dyn Facts,
 ) -> Vec<Result<bool, String>> {
-    let resolver = Resolver(facts);
+    let resolver = Resolver::of(facts);
     let mut context = None;
     conditions
         .into_iter()
@@ -245,7 +135,7 @@ pub fn any_fires<'c>(
     conditions: impl IntoIterator<Item = &'c Condition>,
     facts: &dyn Facts,
 ) -> bool {
-    let resolver = Resolver(facts);
+    let resolver = Resolver::of(facts);
     let mut context = None;
     conditions
         .into_iter()
@@ -253,17 +143,23 @@ pub fn any_fires<'c>(
 }
 
 /// The context is made when the first condition needs the interpreter: usually none does.
-fn answer<'r>(
+fn answer<'r, 'f>(
     condition: &Condition,
-    resolver: &'r Resolver<'r>,
+    resolver: &'r Resolver<'f>,
     context: &mut Option<Context<'r, 'r>>,
 ) -> Result<bool, String> {
     if let Some(answer) = condition
         .plain
         .as_ref()
-        .and_then(|plain| plain.holds(resolver.0))
+        .and_then(|plain| plain.holds(resolver.facts))
     {
         return Ok(answer);
+    }
+    if condition.facts.contains(&"changes") && resolver.has_too_many_parts() {
+        return Err(format!(
+            "the lists and mappings among the changes hold more than {} values",
+            Condition::MOST_PARTS
+        ));
     }
     let context = context.get_or_insert_with(|| {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
@@ -277,11 +173,32 @@ fn answer<'r>(
     }
 }
 
-struct Resolver<'f>(&'f dyn Facts);
+struct Resolver<'f> {
+    facts: &'f dyn Facts,
+    /// Made once, because loops ask for it again and again.
+    changes: OnceLock<CelList<'f>>,
+}
+
+impl<'f> Resolver<'f> {
+    const fn of(facts: &'f dyn Facts) -> Self {
+        Self {
+            facts,
+            changes: OnceLock::new(),
+        }
+    }
+
+    fn has_too_many_parts(&self) -> bool {
+        let Some(Fact::Changes(changes)) = self.facts.find_fact("changes") else {
+            return false;
+        };
+        let parts: usize = changes.iter().map(|(_, value, _)| parts(value)).sum();
+        parts > Condition::MOST_PARTS
+    }
+}
 
 impl VariableResolver for Resolver<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        Some(match self.0.find_fact(variable)? {
+        Some(match self.facts.find_fact(variable)? {
             Fact::Bool(value) => CowVal::owned(CelBool::from(value)),
             Fact::Count(value) => {
                 CowVal::owned(CelInt::from(i64::try_from(value).unwrap_or(i64::MAX)))
@@ -294,32 +211,31 @@ impl VariableResolver for Resolver<'_> {
                     .collect();
                 CowVal::owned(CelList::from(list))
             }
-            Fact::Changes(changes) => {
-                let list: Vec<Box<dyn Val + 'b>> = changes
+            Fact::Changes(changes) => CowVal::Borrowed(self.changes.get_or_init(|| {
+                let list: Vec<Box<dyn Val + '_>> = changes
                     .iter()
                     .map(|(name, value, tier)| change(name, value, tier))
                     .collect();
-                CowVal::owned(CelList::from(list))
-            }
+                CelList::from(list)
+            })),
         })
     }
 }
 
 fn change<'b>(name: &'b ParameterName, value: &'b Value, tier: &'static str) -> Box<dyn Val + 'b> {
-    let entries: [(&str, Box<dyn Val + 'b>); 3] = [
-        ("parameter", Box::new(CelString::from(name.as_str()))),
-        ("value", scalar(value)),
-        ("tier", Box::new(CelString::from(tier))),
-    ];
-    let map: std::collections::HashMap<CelMapKey, Box<dyn Val + 'b>> = entries
-        .into_iter()
-        .map(|(key, value)| (CelMapKey::from(key.to_owned()), value))
-        .collect();
-    Box::new(CelMap::from(map))
+    let keys = CHANGE.map(|key| {
+        let value: Box<dyn Val + 'b> = match key.name {
+            "parameter" => Box::new(CelString::from(name.as_str())),
+            "tier" => Box::new(CelString::from(tier)),
+            _ => shown(value),
+        };
+        (CelMapKey::from(key.name.to_owned()), value)
+    });
+    Box::new(CelMap::from(HashMap::from(keys)))
 }
 
-/// Lists and maps inside a change are shown to conditions as their JSON text.
-fn scalar(value: &Value) -> Box<dyn Val + '_> {
+/// A value as conditions see it.
+fn shown(value: &Value) -> Box<dyn Val + '_> {
     match value {
         Value::Null => Box::new(CelNull),
         Value::Bool(value) => Box::new(CelBool::from(*value)),
@@ -328,9 +244,26 @@ fn scalar(value: &Value) -> Box<dyn Val + '_> {
             None => Box::new(CelNull),
         },
         Value::Text(text) => Box::new(CelString::from(text.as_str())),
-        other => Box::new(CelString::from(
-            serde_json::to_string(other).unwrap_or_default(),
-        )),
+        Value::List(items) => {
+            let items: Vec<Box<dyn Val + '_>> = items.iter().map(shown).collect();
+            Box::new(CelList::from(items))
+        }
+        Value::Map(entries) => {
+            let entries = entries.iter();
+            let entries: HashMap<CelMapKey, Box<dyn Val + '_>> = entries
+                .map(|(key, value)| (CelMapKey::from(key.clone()), shown(value)))
+                .collect();
+            Box::new(CelMap::from(entries))
+        }
+    }
+}
+
+/// How many values are in a list or mapping.
+fn parts(value: &Value) -> usize {
+    match value {
+        Value::List(items) => items.iter().map(|item| parts(item) + 1).sum(),
+        Value::Map(entries) => entries.values().map(|item| parts(item) + 1).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => 0,
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::condition::{Condition, FACTS};
+use super::condition::{Condition, FACTS, find};
 use super::{RuleFiles, file};
 use crate::domain::documents::schema_tag;
 use crate::domain::ids::TriggerId;
 use crate::domain::level::Level;
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::similar::expected_one_of;
 use crate::domain::yaml;
 
 /// Where this document is kept.
@@ -114,8 +115,10 @@ pub fn read(files: &RuleFiles) -> Result<Vec<Trigger>, Problems> {
             .filter_map(|rest| rest.split_once('}'))
             .map(|(word, _)| word)
         {
-            if !FACTS.iter().any(|(fact, ..)| *fact == word) {
-                say("reason", format!("`{{{word}}}` is not a fact"));
+            if find(word).is_none() {
+                let known: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
+                let expected = expected_one_of(word, &known);
+                say("reason", format!("`{{{word}}}` is not a fact{expected}"));
             }
         }
         match Condition::compile(&raw.when) {

@@ -8,7 +8,7 @@
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
-use super::{FACTS, Fact, Facts};
+use super::{Fact, FactType, Facts, find};
 
 /// A condition in the subset that is answered here.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Plain {
     pub(super) fn of(expression: &IdedExpr) -> Option<Self> {
         match &expression.expr {
             Expr::Literal(LiteralValue::Boolean(value)) => Some(Self::Literal(*value.inner())),
-            Expr::Ident(name) => fact_of_type(name, "bool").map(Self::Truth),
+            Expr::Ident(name) => fact_of_type(name, |of| of == FactType::Bool).map(Self::Truth),
             Expr::Call(call) => Self::of_call(call),
             _ => None,
         }
@@ -56,7 +56,7 @@ impl Plain {
                 both(left, right).map(|(left, right)| Self::Either(left, right))
             }
             (operators::IN, None, [text, list]) => {
-                let list = fact_of_type(ident(list)?, "list(string)")?;
+                let list = fact_of_type(ident(list)?, |of| of == FactType::Names)?;
                 Some(Self::Holds(list, text_of(text)?.to_owned()))
             }
             (operator, None, [left, right]) => Self::of_comparison(operator, left, right),
@@ -77,8 +77,9 @@ impl Plain {
         if let (Some(counted), Some(constant)) = (counted(left), whole_number(right)) {
             return Some(Self::Compare(counted, comparison, constant));
         }
+        let is_text = |of| matches!(of, FactType::Text | FactType::Word(_));
         let is = Self::Is(
-            fact_of_type(ident(left)?, "string")?,
+            fact_of_type(ident(left)?, is_text)?,
             text_of(right)?.to_owned(),
         );
         match comparison {
@@ -139,10 +140,10 @@ fn count(fact: Fact<'_>) -> Option<i64> {
 
 /// The fact that `target_count`, `size(list)` or `list.size()` counts.
 fn counted(expression: &IdedExpr) -> Option<&'static str> {
-    let list =
-        |name: &str| fact_of_type(name, "list(string)").or_else(|| fact_of_type(name, "list(map)"));
+    let is_list = |of| matches!(of, FactType::Names | FactType::Changes);
+    let list = |name: &str| fact_of_type(name, is_list);
     match &expression.expr {
-        Expr::Ident(name) => fact_of_type(name, "int"),
+        Expr::Ident(name) => fact_of_type(name, |of| of == FactType::Int),
         Expr::Call(call) if call.func_name == "size" => {
             match (&call.target, call.args.as_slice()) {
                 (None, [of]) => list(ident(of)?),
@@ -154,11 +155,10 @@ fn counted(expression: &IdedExpr) -> Option<&'static str> {
     }
 }
 
-fn fact_of_type(name: &str, wanted: &str) -> Option<&'static str> {
-    let mut facts = FACTS.iter();
-    facts
-        .find(|(fact, of_type, _)| *fact == name && *of_type == wanted)
-        .map(|(fact, ..)| *fact)
+fn fact_of_type(name: &str, wanted: impl Fn(FactType) -> bool) -> Option<&'static str> {
+    find(name)
+        .filter(|fact| wanted(fact.of_type))
+        .map(|fact| fact.name)
 }
 
 fn ident(expression: &IdedExpr) -> Option<&str> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::collections::BTreeMap;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -25,12 +27,12 @@ impl Facts for Given {
         if let Some(index) = truths.iter().position(|truth| *truth == name) {
             return Some(Fact::Bool(self.truths[index]));
         }
-        let of_type = FACTS.iter().find(|(fact, ..)| *fact == name)?.1;
-        Some(match of_type {
-            "int" => Fact::Count(self.count),
-            "list(string)" => Fact::Names(&self.names),
-            "string" => Fact::Text(self.text),
-            _ => Fact::Changes(&[]),
+        Some(match find(name)?.of_type {
+            FactType::Bool => return None,
+            FactType::Int => Fact::Count(self.count),
+            FactType::Names => Fact::Names(&self.names),
+            FactType::Text | FactType::Word(_) => Fact::Text(self.text),
+            FactType::Changes => Fact::Changes(&[]),
         })
     }
 }
@@ -46,7 +48,7 @@ const EXPRESSIONS: [&str; 14] = [
     "!(bulk || unattributed) && target_count <= 1",
     "true && production",
     "size(changes) == 0",
-    "effect == 'b'",
+    "effect == 'modify'",
     "size(deviant) != 1 || false",
     "parameters.exists(p, p == 'b')",
     "size(environment) > 1",
@@ -54,7 +56,7 @@ const EXPRESSIONS: [&str; 14] = [
 
 fn facts() -> impl Strategy<Value = Given> {
     let names = proptest::sample::subsequence(vec!["a", "b", "real_money"], 0..=3);
-    let text = proptest::sample::select(vec!["none", "b", ""]);
+    let text = proptest::sample::select(vec!["none", "modify", ""]);
     (any::<[bool; 5]>(), 0..5_usize, names, text).prop_map(|(truths, count, names, text)| Given {
         truths,
         count,
@@ -107,7 +109,7 @@ fn a_condition_says_what_is_wrong_with_it() {
 fn a_failing_expression_is_not_false() {
     let conditions = [
         Condition::compile("affects[9] == 'a'").unwrap(),
-        Condition::compile("target_count").unwrap(),
+        Condition::compile("changes[0].value").unwrap(),
     ];
     for answer in evaluate(&conditions, &Given::default()) {
         assert!(answer.is_err());
@@ -118,34 +120,34 @@ fn a_failing_expression_is_not_false() {
 /// As deep as it goes: every stack here is the 2 MiB of a test thread.
 #[test]
 fn deep_nesting_is_refused_or_answered_but_never_overflows() {
-    const KINDS: [(&str, &str, &str); 15] = [
-        ("(", "bulk", ")"),
-        ("[", "1", "]"),
-        ("!", "bulk", ""),
-        ("-", "1", ""),
-        ("{1:", "1", "}"),
-        ("bulk?1:", "1", ""),
-        ("bulk&&", "bulk", ""),
-        ("a.", "a", ""),
-        ("a[", "1", "]"),
-        ("1+", "1", ""),
-        ("1<", "1", ""),
-        ("size([", "1", "])"),
-        ("(1+2*(3<", "1", "))"),
-        ("(bulk?", "1", ":2)"),
-        ("{'a':[", "1", "]}"),
+    const KINDS: [(&str, &str, &str, &str); 15] = [
+        ("(", "bulk", ")", ""),
+        ("[", "1", "]", " == []"),
+        ("!", "bulk", "", ""),
+        ("-", "1", "", " < 0"),
+        ("{1:", "1", "}", " == {}"),
+        ("bulk?1:", "1", "", " > 0"),
+        ("bulk&&", "bulk", "", ""),
+        ("", "changes[0].value", ".a", ""),
+        ("", "changes[0].value", "[1]", ""),
+        ("1+", "1", "", " > 0"),
+        ("bulk==", "bulk", "", ""),
+        ("size([", "1", "])", " > 0"),
+        ("(1+2*(3-", "1", "))", " > 0"),
+        ("(bulk?", "1", ":2)", " > 0"),
+        ("{'a':[", "1", "]}", " == {}"),
     ];
-    for (open, inner, close) in KINDS {
+    for (open, inner, close, end) in KINDS {
         let mut answered = 0;
-        let longest = Condition::LONGEST / (open.len() + close.len());
-        for depth in (1..30).chain([50, 95, 96, 97, 98, 99, longest - inner.len()]) {
-            let expression = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+        let longest = (Condition::LONGEST - inner.len() - end.len()) / (open.len() + close.len());
+        for depth in (1..30).chain([50, 95, 96, 97, 98, 99, longest]) {
+            let expression = format!("{}{inner}{}{end}", open.repeat(depth), close.repeat(depth));
             if let Ok(condition) = Condition::compile(&expression) {
                 let _ = evaluate([&condition], &Given::default());
                 answered = depth;
             }
         }
-        assert!(answered > 0, "{open}");
+        assert!(answered > 0, "{open}{close}");
     }
     let deep = format!("{}1{} > 0", "(1 + ".repeat(30), ")".repeat(30));
     assert!(
@@ -153,9 +155,202 @@ fn deep_nesting_is_refused_or_answered_but_never_overflows() {
             .unwrap_err()
             .contains("nests too deep")
     );
-    let loops = "changes.exists(c, changes.exists(d, c.value != d.value && (c.tier == 'x' || d.tier == c.tier)))";
+    let loops = "changes.exists(c, changes.exists(d, c.value != d.value && (c.tier == 'moderate' || d.tier == c.tier)))";
     assert_eq!(
         evaluate([&Condition::compile(loops).unwrap()], &Given::default()),
         [Ok(false)]
     );
+}
+
+/// What is refused, and what is said.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "changes.exists(c, c.tier == 'beyond')",
+        "what it is compared with is never `beyond`: expected one of aggressive, beyond all tiers, conservative, moderate",
+    ),
+    (
+        "changes.exists(c, c.tier in ['moderate', 'agressive'])",
+        "what it is compared with is never `agressive`: did you mean `aggressive`? expected one of aggressive, beyond all tiers, conservative, moderate",
+    ),
+    (
+        "'modfy' != effect",
+        "what it is compared with is never `modfy`: did you mean `modify`? expected one of create, delete, modify, none, unknown",
+    ),
+    (
+        "changes.filter(c, bulk).map(c, c.tier)[0] == (bulk ? 'moderate' : 'bold')",
+        "what it is compared with is never `bold`: expected one of aggressive, beyond all tiers, conservative, moderate",
+    ),
+    (
+        "'moderate' in changes.map(c, c.teir)",
+        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, tier",
+    ),
+    (
+        "changes.exists(c, has(c.valeu))",
+        "a change has no `valeu`: did you mean `value`? expected one of parameter, value, tier",
+    ),
+    (
+        "changes[0]['teir'] == 'moderate'",
+        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, tier",
+    ),
+    (
+        "agent.startWith('a')",
+        "`startWith` is not a function of conditions: did you mean `startsWith`? expected one of size, contains, startsWith, endsWith, string, int, double, has, all, exists, exists_one, map, filter",
+    ),
+    (
+        "action.matches('^del')",
+        "`matches` is not a function of conditions: expected one of size, contains, startsWith, endsWith, string, int, double, has, all, exists, exists_one, map, filter",
+    ),
+    (
+        "duration('1h') < duration('2h')",
+        "`duration` is not a function of conditions: expected one of size, contains, startsWith, endsWith, string, int, double, has, all, exists, exists_one, map, filter",
+    ),
+    (
+        "changes.exists(bulk)",
+        "`exists` is not called like this: write such as `changes.exists(c, c.tier == 'aggressive')`",
+    ),
+    (
+        "sise(affects) > 0",
+        "`sise` is not a function of conditions: did you mean `size`? expected one of size, contains, startsWith, endsWith, string, int, double, has, all, exists, exists_one, map, filter",
+    ),
+    (
+        "target_count == '3'",
+        "a whole number is never equal to text",
+    ),
+    ("bulk == null", "true or false is never equal to null"),
+    ("3 in affects", "a whole number is never equal to text"),
+    (
+        "affects.contains('real_money')",
+        "`contains` takes text, not a list: write `item in list`",
+    ),
+    ("affects == 'real_money'", "a list is never equal to text"),
+    (
+        "affects > 1",
+        "`<` and its like take numbers or texts, not a list",
+    ),
+    (
+        "target_count && bulk",
+        "`&&`, `||`, `!`, `? :` and loops take true or false, not a whole number",
+    ),
+    (
+        "target_count",
+        "the expression gives a whole number: expected one that is true or false, such as a comparison",
+    ),
+    (
+        "environment.name == 'live'",
+        "text has no keys, so no `name`",
+    ),
+    (
+        "bulk.exists(b, b)",
+        "a loop goes over a list, not over true or false: expected such as `changes.exists(c, c.tier == 'aggressive')`",
+    ),
+    (
+        "affects['real_money'] == 'a'",
+        "a list is indexed by a whole number from 0, not by text",
+    ),
+    (
+        "target_count + 0.5 > 1.0",
+        "`+` takes two numbers of one kind, not a whole number and a number with a fraction: write `double(…)` around the whole one",
+    ),
+    (
+        "changes.?value == 1",
+        "`_?._` is not a function of conditions: expected one of size, contains, startsWith, endsWith, string, int, double, has, all, exists, exists_one, map, filter",
+    ),
+    (
+        "pamareters.exists(p, q == 'a')",
+        "`pamareters` is not a fact: did you mean `parameters`? expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes",
+    ),
+];
+
+#[test]
+fn what_can_never_be_right_is_refused_with_what_was_expected() {
+    let differences = REFUSED.iter().filter_map(|(expression, expected)| {
+        let said = Condition::compile(expression).err().unwrap_or_default();
+        (said != *expected).then(|| format!("{expression}\nexpected {expected}\nfound    {said}"))
+    });
+    let differences: Vec<String> = differences.collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    // A loop's variable is known in its loop only.
+    assert!(Condition::compile("parameters.exists(p, p == 'a') || p == 'a'").is_err());
+}
+
+/// The changes of a proposal, as JSON.
+fn holds(changes: &str, expression: &str) -> Result<bool, String> {
+    struct Changed<'a>(Vec<(&'a ParameterName, &'a Value, &'static str)>);
+    impl Facts for Changed<'_> {
+        fn find_fact(&self, name: &str) -> Option<Fact<'_>> {
+            match find(name)?.of_type {
+                FactType::Changes => Some(Fact::Changes(&self.0)),
+                _ => None,
+            }
+        }
+    }
+    let changes: BTreeMap<ParameterName, Value> = serde_json::from_str(changes).unwrap();
+    let changed = changes
+        .iter()
+        .map(|(name, value)| (name, value, "moderate"));
+    let condition = Condition::compile(expression).unwrap();
+    evaluate([&condition], &Changed(changed.collect())).remove(0)
+}
+
+#[test]
+fn lists_and_mappings_are_lists_and_mappings() {
+    let changes = r#"{"legs": {"eur": 0.5, "usd": 2}, "pairs": ["eurusd", "usdjpy"], "size": 3}"#;
+    for expression in [
+        "changes.exists(c, c.parameter == 'pairs' && 'usdjpy' in c.value)",
+        "changes.exists(c, c.parameter == 'pairs' && c.value[0] == 'eurusd')",
+        "changes.exists(c, c.parameter == 'pairs' && size(c.value) == 2 && c.value.size() < 3)",
+        "changes.exists(c, c.parameter == 'pairs' && c.value.exists(p, p.startsWith('eur')))",
+        "changes.exists(c, c.parameter == 'pairs' && c.value == ['eurusd', 'usdjpy'])",
+        "changes.exists(c, c.parameter == 'legs' && has(c.value.eur) && !has(c.value.jpy))",
+        "changes.exists(c, c.parameter == 'legs' && 'usd' in c.value && c.value.usd > 1.5)",
+        "changes.exists(c, c.parameter == 'legs' && c.value['usd'] == 2 && size(c.value) == 2)",
+        "changes.exists(c, c.parameter == 'legs' && c.value.exists(k, k == 'eur'))",
+        "changes.exists(c, c.parameter == 'size' && c.value in [1, 2, 3] && c.value >= 3)",
+        "changes.exists(c, c.parameter == 'size' && int(c.value) % 2 == 1 && double(3) == c.value)",
+        "changes.map(c, c.parameter) == ['legs', 'pairs', 'size']",
+        "size(changes.filter(c, c.tier == 'moderate')) == 3 && changes.exists_one(c, c.parameter == 'size')",
+        "has(changes[0].tier) && 'tier' in changes[0] && changes[0]['tier'] == 'moderate'",
+        "string(size(changes)) == '3' && size(changes[0].parameter + 'x') == 5",
+    ] {
+        assert_eq!(holds(changes, expression), Ok(true), "{expression}");
+    }
+}
+
+/// Loops within loops over what an agent sends would otherwise take as long as it likes.
+#[test]
+fn more_than_a_condition_can_look_at_fails_it() {
+    let of = |count: usize| format!(r#"{{"pairs": [{}]}}"#, vec!["1"; count].join(","));
+    let expression = "changes[0].value.all(a, changes[0].value.all(b, a == b))";
+    assert_eq!(holds(&of(256), expression), Ok(true));
+    assert_eq!(
+        holds(&of(257), expression),
+        Err("the lists and mappings among the changes hold more than 256 values".to_owned())
+    );
+}
+
+#[test]
+fn the_words_of_a_closed_set_are_those_of_the_facts() {
+    use crate::rules::actions::Reversibility;
+    use crate::rules::parameters::Tier;
+    let compares = |fact: &str, word: &str| {
+        Condition::compile(&format!("changes.exists(c, {fact} == '{word}')")).unwrap();
+    };
+    for tier in [
+        Tier::Conservative,
+        Tier::Moderate,
+        Tier::Aggressive,
+        Tier::Beyond,
+    ] {
+        compares("c.tier", tier.as_str());
+    }
+    for how in [
+        Reversibility::Easy,
+        Reversibility::Effort,
+        Reversibility::Irreversible,
+    ] {
+        compares("reversibility", how.as_str());
+    }
+    for word in ["none", "modify", "create", "delete", "unknown"] {
+        compares("effect", word);
+    }
 }

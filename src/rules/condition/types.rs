@@ -1,0 +1,512 @@
+//! Holds an expression against the types of the facts before it is ever evaluated: a condition that can never be
+//! right (a function or fact that is not there, a word that a fact never is, a comparison of unlike things) is refused
+//! when the rules are read, because afterwards it would silently never fire, or always.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use cel::IdedExpr;
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators,
+};
+
+use super::facts::{CHANGE, FACTS, FactType, find};
+use crate::domain::ids::quoted;
+use crate::domain::similar::expected_one_of;
+
+/// What an expression may call, beside operators; the last six are loops and `has`.
+const FUNCTIONS: [&str; 13] = [
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "string",
+    "int",
+    "double",
+    "has",
+    "all",
+    "exists",
+    "exists_one",
+    "map",
+    "filter",
+];
+
+/// What an expression gives.
+#[derive(Debug, Clone, PartialEq)]
+enum Type {
+    /// What is in an empty list.
+    Nothing,
+    /// It depends on the proposal.
+    Any,
+    Null,
+    Bool,
+    Int,
+    Uint,
+    Double,
+    Text,
+    /// A text that is one of these.
+    Words(BTreeSet<String>, Source),
+    Bytes,
+    List(Box<Type>),
+    Map(Box<Type>),
+    /// One of the `changes`.
+    Change,
+}
+
+/// Where words come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// They are all that a fact can be.
+    Fact,
+    /// They are written in the expression.
+    Written,
+}
+
+impl From<FactType> for Type {
+    fn from(fact: FactType) -> Self {
+        match fact {
+            FactType::Bool => Self::Bool,
+            FactType::Int => Self::Int,
+            FactType::Text => Self::Text,
+            FactType::Word(words) => {
+                let words = words.iter().map(|word| (*word).to_owned());
+                Self::Words(words.collect(), Source::Fact)
+            }
+            FactType::Names => Self::List(Box::new(Self::Text)),
+            FactType::Changes => Self::List(Box::new(Self::Change)),
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing | Self::Any => "anything",
+            Self::Null => "null",
+            Self::Bool => "true or false",
+            Self::Int | Self::Uint => "a whole number",
+            Self::Double => "a number with a fraction",
+            Self::Text | Self::Words(..) => "text",
+            Self::Bytes => "bytes",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::Change => "a change",
+        })
+    }
+}
+
+impl Type {
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Any | Self::Nothing)
+    }
+
+    const fn is_number(&self) -> bool {
+        matches!(self, Self::Int | Self::Uint | Self::Double)
+    }
+
+    const fn is_text(&self) -> bool {
+        matches!(self, Self::Text | Self::Words(..))
+    }
+
+    /// What can be this or that.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, one) | (one, Self::Nothing) => one,
+            (Self::Words(mut words, source), Self::Words(more, of)) if source == of => {
+                words.extend(more);
+                Self::Words(words, source)
+            }
+            (Self::List(one), Self::List(other)) => Self::List(Box::new(one.or(*other))),
+            (Self::Map(one), Self::Map(other)) => Self::Map(Box::new(one.or(*other))),
+            (one, other) if one == other => one,
+            (one, other) if one.is_text() && other.is_text() => Self::Text,
+            _ => Self::Any,
+        }
+    }
+}
+
+type Result<T = Type> = std::result::Result<T, String>;
+
+/// The facts that an expression uses, if it can be right.
+///
+/// # Errors
+/// Says what can never be right, and what was expected.
+pub(super) fn check(expression: &IdedExpr) -> Result<BTreeSet<&'static str>> {
+    let mut checker = Checker::default();
+    match checker.expression(expression)? {
+        Type::Bool | Type::Any => Ok(checker.facts),
+        other => Err(format!(
+            "the expression gives {other}: expected one that is true or false, such as a comparison"
+        )),
+    }
+}
+
+#[derive(Default)]
+struct Checker {
+    /// The variables of the loops around, innermost last.
+    scope: Vec<Variable>,
+    facts: BTreeSet<&'static str>,
+}
+
+struct Variable {
+    name: String,
+    of_type: Type,
+}
+
+impl Checker {
+    fn expression(&mut self, expression: &IdedExpr) -> Result {
+        match &expression.expr {
+            Expr::Literal(literal) => Ok(literal_type(literal)),
+            Expr::Ident(name) => self.name(name),
+            Expr::Select(select) => self.select(select),
+            Expr::Call(call) => self.call(call),
+            Expr::Comprehension(looped) => self.comprehension(looped),
+            Expr::List(list) if list.optional_indices.is_empty() => {
+                let mut item = Type::Nothing;
+                for element in &list.elements {
+                    item = item.or(self.expression(element)?);
+                }
+                Ok(Type::List(Box::new(item)))
+            }
+            Expr::Map(map) => {
+                let mut value = Type::Nothing;
+                for entry in &map.entries {
+                    let EntryExpr::MapEntry(entry) = &entry.expr else {
+                        return Err(unavailable("messages"));
+                    };
+                    let key = self.expression(&entry.key)?;
+                    if entry.optional || !(key.is_open() || key.is_text() || is_key(&key)) {
+                        return Err(format!("{key} cannot be the key of a map: expected text"));
+                    }
+                    value = value.or(self.expression(&entry.value)?);
+                }
+                Ok(Type::Map(Box::new(value)))
+            }
+            Expr::List(_) => Err(unavailable("optional values")),
+            Expr::Struct(_) => Err(unavailable("messages")),
+            Expr::Unspecified => Err("a part of the expression is empty".to_owned()),
+        }
+    }
+
+    fn name(&mut self, name: &str) -> Result {
+        if let Some(variable) = self.scope.iter().rev().find(|known| known.name == name) {
+            return Ok(variable.of_type.clone());
+        }
+        let Some(fact) = find(name) else {
+            let known: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
+            return Err(format!(
+                "{} is not a fact{}",
+                quoted(name),
+                expected_one_of(name, &known)
+            ));
+        };
+        self.facts.insert(fact.name);
+        Ok(fact.of_type.into())
+    }
+
+    fn select(&mut self, select: &SelectExpr) -> Result {
+        let operand = self.expression(&select.operand)?;
+        let selected = field(operand, &select.field)?;
+        Ok(if select.test { Type::Bool } else { selected })
+    }
+
+    fn call(&mut self, call: &CallExpr) -> Result {
+        let target = match &call.target {
+            Some(target) => Some(self.expression(target)?),
+            None => None,
+        };
+        let mut arguments = Vec::new();
+        for argument in &call.args {
+            arguments.push(self.expression(argument)?);
+        }
+        let name = call.func_name.as_str();
+        match (name, target, arguments.as_slice()) {
+            (operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE, None, [inner]) => truth(inner),
+            (operators::LOGICAL_AND | operators::LOGICAL_OR, None, [left, right]) => {
+                truth(left).and(truth(right))
+            }
+            (operators::CONDITIONAL, None, [condition, yes, no]) => {
+                truth(condition)?;
+                Ok(yes.clone().or(no.clone()))
+            }
+            (operators::EQUALS | operators::NOT_EQUALS, None, [left, right]) => {
+                can_be_equal(left, right).map(|()| Type::Bool)
+            }
+            (
+                operators::LESS
+                | operators::LESS_EQUALS
+                | operators::GREATER
+                | operators::GREATER_EQUALS,
+                None,
+                [left, right],
+            ) => can_be_ordered(left, right),
+            (operators::IN, None, [item, list]) => is_in(item, list),
+            (operators::INDEX, None, [list, index]) => index_of(list, index, call.args.get(1)),
+            (operators::NEGATE, None, [number]) => match number {
+                Type::Int | Type::Double | Type::Any => Ok(number.clone()),
+                other => Err(format!("`-` takes a number, not {other}")),
+            },
+            (
+                operators::ADD
+                | operators::SUBSTRACT
+                | operators::MULTIPLY
+                | operators::DIVIDE
+                | operators::MODULO,
+                None,
+                [left, right],
+            ) => arithmetic(name, left, right),
+            ("size", Some(of), []) => size(&of),
+            ("size", None, [of]) => size(of),
+            ("contains" | "startsWith" | "endsWith", Some(text), [part]) => {
+                for text in [&text, part] {
+                    if !(text.is_open() || text.is_text()) {
+                        let hint = if name == "contains" && matches!(text, Type::List(_)) {
+                            ": write `item in list`"
+                        } else {
+                            ""
+                        };
+                        return Err(format!("`{name}` takes text, not {text}{hint}"));
+                    }
+                }
+                Ok(Type::Bool)
+            }
+            ("string", None, [of]) if of.is_open() || of.is_text() || is_key(of) => Ok(Type::Text),
+            ("string", None, [Type::Double]) => Ok(Type::Text),
+            ("int", None, [of]) if of.is_open() || of.is_text() || of.is_number() => Ok(Type::Int),
+            ("double", None, [of]) if of.is_open() || of.is_text() || of.is_number() => {
+                Ok(Type::Double)
+            }
+            (known, ..) if FUNCTIONS.contains(&known) => Err(format!(
+                "`{known}` is not called like this: {}",
+                usage_of(known)
+            )),
+            (unknown, ..) => Err(format!(
+                "{} is not a function of conditions{}",
+                quoted(unknown),
+                expected_one_of(unknown, &FUNCTIONS)
+            )),
+        }
+    }
+
+    /// A loop as the parser has written it out: the accumulator goes through the step once for each item.
+    fn comprehension(&mut self, looped: &ComprehensionExpr) -> Result {
+        let item = match self.expression(&looped.iter_range)? {
+            Type::List(item) => *item,
+            // The keys.
+            Type::Map(_) | Type::Change => Type::Text,
+            open if open.is_open() => Type::Any,
+            other => {
+                return Err(format!(
+                    "a loop goes over a list, not over {other}: expected such as `changes.exists(c, c.tier == 'aggressive')`"
+                ));
+            }
+        };
+        if looped.iter_var2.is_some() {
+            return Err("a loop has one variable".to_owned());
+        }
+        let start = self.expression(&looped.accu_init)?;
+        let around = self.scope.len();
+        self.scope.push(Variable {
+            name: looped.accu_var.clone(),
+            of_type: start.clone(),
+        });
+        self.scope.push(Variable {
+            name: looped.iter_var.clone(),
+            of_type: item,
+        });
+        let step = self
+            .expression(&looped.loop_cond)
+            .and_then(|condition| truth(&condition))
+            .and_then(|_| self.expression(&looped.loop_step));
+        self.scope.truncate(around);
+        self.scope.push(Variable {
+            name: looped.accu_var.clone(),
+            of_type: start.or(step?),
+        });
+        let result = self.expression(&looped.result);
+        self.scope.truncate(around);
+        result
+    }
+}
+
+fn literal_type(literal: &LiteralValue) -> Type {
+    match literal {
+        LiteralValue::Boolean(_) => Type::Bool,
+        LiteralValue::Bytes(_) => Type::Bytes,
+        LiteralValue::Double(_) => Type::Double,
+        LiteralValue::Int(_) => Type::Int,
+        LiteralValue::Null => Type::Null,
+        LiteralValue::String(text) => {
+            Type::Words([text.inner().to_owned()].into(), Source::Written)
+        }
+        LiteralValue::UInt(_) => Type::Uint,
+    }
+}
+
+fn unavailable(what: &str) -> String {
+    format!("{what} are not part of conditions")
+}
+
+const fn is_key(of_type: &Type) -> bool {
+    matches!(of_type, Type::Bool | Type::Int | Type::Uint)
+}
+
+/// The value under a key.
+fn field(operand: Type, name: &str) -> Result {
+    match operand {
+        Type::Change => {
+            let known = CHANGE.iter().find(|key| key.name == name);
+            let Some(key) = known else {
+                let names = CHANGE.map(|key| key.name);
+                return Err(format!(
+                    "a change has no {}{}",
+                    quoted(name),
+                    expected_one_of(name, &names)
+                ));
+            };
+            Ok(key.of_type.map_or(Type::Any, Type::from))
+        }
+        Type::Map(value) => Ok(*value),
+        open if open.is_open() => Ok(Type::Any),
+        other => Err(format!("{other} has no keys, so no {}", quoted(name))),
+    }
+}
+
+fn truth(of_type: &Type) -> Result {
+    match of_type {
+        Type::Bool | Type::Any => Ok(Type::Bool),
+        other => Err(format!(
+            "`&&`, `||`, `!`, `? :` and loops take true or false, not {other}"
+        )),
+    }
+}
+
+fn can_be_equal(left: &Type, right: &Type) -> Result<()> {
+    let alike = match (left, right) {
+        (Type::Words(one, source), Type::Words(other, of)) => {
+            return words_meet((one, *source), (other, *of));
+        }
+        (one, other) if one.is_open() || other.is_open() => true,
+        (one, other) if one.is_text() && other.is_text() => true,
+        (one, other) if one.is_number() && other.is_number() => true,
+        (Type::List(_), Type::List(_)) => true,
+        (Type::Map(_) | Type::Change, Type::Map(_) | Type::Change) => true,
+        (one, other) => one == other,
+    };
+    if alike {
+        Ok(())
+    } else {
+        Err(format!("{left} is never equal to {right}"))
+    }
+}
+
+/// Whether a comparison of words can come out either way: each word that is written must be one that the fact can be.
+fn words_meet(
+    (one, source): (&BTreeSet<String>, Source),
+    (other, of): (&BTreeSet<String>, Source),
+) -> Result<()> {
+    let (fact, written) = match (source, of) {
+        (Source::Fact, Source::Written) => (one, other),
+        (Source::Written, Source::Fact) => (other, one),
+        _ if one.is_disjoint(other) => {
+            return Err("these two texts are never equal".to_owned());
+        }
+        _ => return Ok(()),
+    };
+    let Some(wrong) = written.iter().find(|word| !fact.contains(*word)) else {
+        return Ok(());
+    };
+    let words: Vec<&str> = fact.iter().map(String::as_str).collect();
+    Err(format!(
+        "what it is compared with is never {}{}",
+        quoted(wrong),
+        expected_one_of(wrong, &words)
+    ))
+}
+
+fn can_be_ordered(left: &Type, right: &Type) -> Result {
+    let ordered = |of_type: &Type| of_type.is_open() || of_type.is_number() || of_type.is_text();
+    for side in [left, right] {
+        if !ordered(side) {
+            return Err(format!(
+                "`<` and its like take numbers or texts, not {side}"
+            ));
+        }
+    }
+    if left.is_open() || right.is_open() || left.is_number() == right.is_number() {
+        Ok(Type::Bool)
+    } else {
+        Err(format!("{left} is never more or less than {right}"))
+    }
+}
+
+fn is_in(item: &Type, list: &Type) -> Result {
+    match list {
+        Type::List(items) => can_be_equal(item, items).map(|()| Type::Bool),
+        Type::Change => {
+            if let Type::Words(keys, _) = item {
+                for key in keys {
+                    field(Type::Change, key)?;
+                }
+            }
+            Ok(Type::Bool)
+        }
+        Type::Map(_) => Ok(Type::Bool),
+        open if open.is_open() => Ok(Type::Bool),
+        other => Err(format!("`in` looks into a list or map, not into {other}")),
+    }
+}
+
+fn index_of(list: &Type, index: &Type, written: Option<&IdedExpr>) -> Result {
+    match (list, index) {
+        (Type::List(item), Type::Int | Type::Uint | Type::Any) => Ok((**item).clone()),
+        (Type::List(_), other) => Err(format!(
+            "a list is indexed by a whole number from 0, not by {other}"
+        )),
+        (Type::Change, _) => match written.map(|written| &written.expr) {
+            Some(Expr::Literal(LiteralValue::String(key))) => field(Type::Change, key.inner()),
+            _ => Ok(Type::Any),
+        },
+        (Type::Map(value), _) => Ok((**value).clone()),
+        (open, _) if open.is_open() => Ok(Type::Any),
+        (other, _) => Err(format!("{other} cannot be indexed")),
+    }
+}
+
+fn arithmetic(operator: &str, left: &Type, right: &Type) -> Result {
+    let sign = operator.trim_matches('_');
+    let adds = operator == operators::ADD;
+    match (left, right) {
+        (one, other) if one.is_open() || other.is_open() => Ok(Type::Any),
+        (Type::Double, Type::Double) if operator == operators::MODULO => {
+            Err("`%` takes whole numbers".to_owned())
+        }
+        (one, other) if one.is_number() && one == other => Ok(one.clone()),
+        (one, other) if one.is_number() && other.is_number() => Err(format!(
+            "`{sign}` takes two numbers of one kind, not {left} and {right}: write `double(…)` around the whole one"
+        )),
+        (one, other) if adds && one.is_text() && other.is_text() => Ok(Type::Text),
+        (Type::List(one), Type::List(other)) if adds => {
+            Ok(Type::List(Box::new((**one).clone().or((**other).clone()))))
+        }
+        _ => Err(format!("`{sign}` does not take {left} and {right}")),
+    }
+}
+
+fn size(of: &Type) -> Result {
+    match of {
+        Type::List(_) | Type::Map(_) | Type::Change => Ok(Type::Int),
+        of if of.is_open() || of.is_text() => Ok(Type::Int),
+        other => Err(format!("`size` takes a list, a map or text, not {other}")),
+    }
+}
+
+fn usage_of(function: &str) -> &'static str {
+    match function {
+        "size" => "write `size(list)`",
+        "contains" | "startsWith" | "endsWith" => "write such as `agent.startsWith('test-')`",
+        "has" => "write `has(c.value.key)`",
+        "string" | "int" | "double" => "it takes one value that can be read as that",
+        _ => "write such as `changes.exists(c, c.tier == 'aggressive')`",
+    }
+}
