@@ -85,6 +85,7 @@ fn fails_with(ran: &Ran, error: &str, hint: &str) {
 const LISTED: &[&str] = &[
     "action",
     "agent",
+    "approved_by",
     "category",
     "confidence",
     "decided_at",
@@ -100,6 +101,7 @@ const LISTED: &[&str] = &[
     "opened_at",
     "outcome",
     "outcome_at",
+    "rejected_by",
     "score",
     "session",
     "status",
@@ -188,6 +190,8 @@ fn a_whole_case_in_json() {
         .json();
     assert_eq!(keys(&listed[0]), LISTED);
     assert_eq!(listed[0]["decided_by"], "alice");
+    assert_eq!(listed[0]["approved_by"], serde_json::json!(["alice"]));
+    assert_eq!(listed[0]["rejected_by"], serde_json::Value::Null);
     assert_eq!(listed[0]["success"], true);
     assert_eq!(listed[0]["factors"]["environment"], 40.0);
     assert_eq!(listed[0]["executor"], "apply");
@@ -786,7 +790,7 @@ fn policy_tests_that_fail_say_what_was_expected_and_found() {
     std::fs::write(rules.join("tests/a.yaml"), test).unwrap();
     let failed = bare(folder.path(), &["test", "rules"]).exits(3);
     for part in [
-        "FAILED rules/tests/a.yaml: wrong on purpose",
+        "FAILED rules/tests/a.yaml:3: wrong on purpose",
         "level: expected HIGH, found LOW",
         "1 of 1 policy tests failed",
     ] {

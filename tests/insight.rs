@@ -254,3 +254,41 @@ fn a_format_that_a_command_has_not_is_wrong_usage() {
     );
     stage.countersign(&["report", "yearly"]).exits(2);
 }
+
+/// A clone has `main` and no pull requests: whatever speaks of what waits says so, and does not say "Nothing".
+#[test]
+fn from_a_clone_it_is_said_that_what_waits_cannot_be_seen() {
+    let stage = trail();
+    stage.git(&["clone", "-q", ".", "../clone"]);
+    let clone = stage.folder("clone");
+    let of_clone = |arguments: &[&str]| {
+        let repo = ["--repo", clone.to_str().unwrap()];
+        stage.countersign(&[arguments, &repo].concat()).succeeds()
+    };
+    let unseen = "What waits cannot be seen from here, because a clone knows no pull requests";
+    let weekly = of_clone(&["report", "weekly"]).stdout;
+    has(&weekly, unseen);
+    has_not(&weekly, "Nothing.");
+    has_not(&report(&stage, &["weekly"]), unseen);
+    let json = of_clone(&["report", "weekly", "--format", "json"]).json();
+    assert_eq!(json["waiting_known"], false);
+    let agents = of_clone(&["report", "agents", "--format", "json"]).json();
+    assert_eq!(agents["waiting_known"], false);
+    let list = of_clone(&["list", "--status", "pending"]);
+    has(
+        &list.stderr,
+        "what waits for people cannot be seen from here",
+    );
+    let output = stage.folder("clone.jsonl");
+    let export = of_clone(&[
+        "export",
+        "--format",
+        "jsonl",
+        "--output",
+        output.to_str().unwrap(),
+    ]);
+    has(
+        &export.stderr,
+        "what waits for people cannot be seen from here, so it is left out",
+    );
+}

@@ -44,6 +44,11 @@ impl List {
             Some(Standing::Decided(_)) => Wanted::Decided,
         };
         let index = cases::read(options, &repo, wanted)?;
+        if wanted != Wanted::Decided && !index.knows_pending() {
+            output::note(
+                "what waits for people cannot be seen from here: ask the repository that the bot works on",
+            );
+        }
         let query = self.query();
         let found: Vec<&Case> = index.query(&query).collect();
         if options.is_json() {
@@ -87,7 +92,7 @@ fn table(rows: &[&Case]) -> String {
     let room = WIDTH
         .saturating_sub(taken + COLUMNS * PADDING)
         .max(LEAST_WHAT);
-    for ([.., what, _, _], row) in lines.iter_mut().zip(rows) {
+    for ([.., what, _, _, _], row) in lines.iter_mut().zip(rows) {
         *what = describe(row, room);
     }
     table.add_rows(lines);
@@ -101,8 +106,10 @@ fn table(rows: &[&Case]) -> String {
     lines.join("\n")
 }
 
-const COLUMNS: usize = 7;
-const HEADER: [&str; COLUMNS] = ["#", "STATUS", "RISK", "AGENT", "WHAT", "BY", "OUTCOME"];
+const COLUMNS: usize = 8;
+const HEADER: [&str; COLUMNS] = [
+    "#", "STATUS", "RISK", "AGENT", "WHAT", "APPROVED", "REJECTED", "OUTCOME",
+];
 const WHAT: usize = 4;
 const PADDING: usize = 2;
 const LEAST_WHAT: usize = 20;
@@ -124,7 +131,8 @@ fn cells(row: &Case) -> [String; COLUMNS] {
         risk,
         cut(row.agent.as_deref().unwrap_or_default(), MOST_AGENT),
         describe(row, usize::MAX),
-        cut(&row.decided_by().unwrap_or_default(), MOST_BY),
+        cut(&row.approvers().unwrap_or_default(), MOST_BY),
+        cut(row.rejected_by.as_deref().unwrap_or_default(), MOST_BY),
         row.execution.map_or("", Execution::word).to_owned(),
     ]
 }

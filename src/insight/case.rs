@@ -259,6 +259,12 @@ impl Case {
         (!names.is_empty()).then(|| names.join(", "))
     }
 
+    /// The people who approved it, with commas between; none if nobody did.
+    pub fn approvers(&self) -> Option<String> {
+        let names: Vec<&str> = self.approved_by.iter().map(Word::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
     /// What a factor added.
     pub fn contribution(&self, factor: &str) -> Option<Score> {
         let mut shares = self.factors.iter();
@@ -286,6 +292,8 @@ impl Serialize for Case {
         map.serialize_entry("triggers", &self.triggers)?;
         map.serialize_entry("status", self.standing.as_str())?;
         map.serialize_entry("decided_by", &self.decided_by())?;
+        map.serialize_entry("approved_by", &self.approved_by)?;
+        map.serialize_entry("rejected_by", &self.rejected_by)?;
         map.serialize_entry("category", &self.category)?;
         map.serialize_entry("confidence", &self.confidence)?;
         map.serialize_entry("opened_at", &at(self.opened_at))?;

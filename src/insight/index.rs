@@ -31,7 +31,9 @@ pub enum Added {
     Executed(CaseId, Execution),
     /// A person said something about it.
     Feedback(CaseId),
-    /// Something happened that is of no case: genesis, a freeze.
+    /// Everything was stopped, or goes on.
+    Freeze,
+    /// Something happened that is of no case: genesis.
     Nothing,
     /// Nothing can be made of the commit, for this reason.
     Unreadable(String),
@@ -44,8 +46,11 @@ pub struct Index {
     texts: Texts,
     by_id: HashMap<CaseId, u32>,
     by_number: HashMap<PullNumber, u32>,
-    pending: Vec<Case>,
+    /// None until somebody says what waits.
+    pending: Option<Vec<Case>>,
     unreadable: Vec<Unreadable>,
+    /// The commits that stopped everything, or let it go on.
+    freezes: Vec<Sha>,
     words: Words,
     tip: Option<Sha>,
     commits: usize,
@@ -77,24 +82,29 @@ impl Index {
 
     /// The cases that wait, as they were last told: see [`Index::know_pending`].
     pub fn pending(&self) -> &[Case] {
-        &self.pending
+        self.pending.as_deref().unwrap_or_default()
+    }
+
+    /// Whether anybody has said what waits. From a clone, which knows no pull requests, nobody can.
+    pub const fn knows_pending(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// Says which cases wait now: the trail does not know them. Those that are decided are left out: between the
     /// decision and the end of its pull request a case is both.
-    pub fn know_pending(&mut self, pending: Vec<Case>) {
-        self.pending = pending;
-        self.pending.retain(|case| {
+    pub fn know_pending(&mut self, mut pending: Vec<Case>) {
+        pending.retain(|case| {
             let decided = case.id.and_then(|id| self.by_id.get(&id));
             let decided = decided.and_then(|place| self.cases.get(*place as usize));
             decided.is_none_or(|decided| decided.number != case.number)
         });
+        self.pending = Some(pending);
     }
 
     /// The case of this id, decided or pending.
     pub fn find(&self, id: CaseId) -> Option<&Case> {
         self.find_decided(id)
-            .or_else(|| self.pending.iter().find(|case| case.id == Some(id)))
+            .or_else(|| self.pending().iter().find(|case| case.id == Some(id)))
     }
 
     /// The decided case of this id.
@@ -107,7 +117,11 @@ impl Index {
         let decided = self.by_number.get(&number);
         decided
             .and_then(|place| self.cases.get(*place as usize))
-            .or_else(|| self.pending.iter().find(|case| case.number == Some(number)))
+            .or_else(|| {
+                self.pending()
+                    .iter()
+                    .find(|case| case.number == Some(number))
+            })
     }
 
     /// The cases that are asked for: pending ones first, then decided ones, each the newest first.
@@ -121,7 +135,7 @@ impl Index {
     pub fn query_pending<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Case> {
         let search = query.search();
         let is_found = move |case: &Case| search.as_ref().is_none_or(|it| it.finds_case(case));
-        let newest_first = self.pending.iter().rev();
+        let newest_first = self.pending().iter().rev();
         newest_first.filter(move |case| query.is_met_by(case) && is_found(case))
     }
 
@@ -147,7 +161,7 @@ impl Index {
 
     /// Every agent with a case, by name.
     pub fn agents(&self) -> Vec<Word> {
-        let all = self.cases.iter().chain(&self.pending);
+        let all = self.cases.iter().chain(self.pending());
         let names: BTreeSet<&Word> = all.filter_map(|case| case.agent.as_ref()).collect();
         names.into_iter().cloned().collect()
     }
@@ -155,6 +169,11 @@ impl Index {
     /// The commits that are in no case, oldest first.
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
+    }
+
+    /// The commits that stopped everything, or let it go on, oldest first.
+    pub fn freezes(&self) -> &[Sha] {
+        &self.freezes
     }
 
     /// The commit of `main` up to which everything is in here.
@@ -186,6 +205,7 @@ impl Index {
         self.commits += 1;
         let reason = match added {
             Added::Nothing => return,
+            Added::Freeze => return self.freezes.push(commit),
             Added::Unreadable(reason) => Some(reason),
             Added::Decided(case) => self.decide(commit, *case),
             Added::Claimed(id, at) => self.change(commit, id, |case| case.claimed_at = Some(at)),
@@ -212,7 +232,8 @@ impl Index {
         if let Some(number) = case.number {
             self.by_number.insert(number, place);
             self.pending
-                .retain(|waiting| waiting.number != Some(number));
+                .iter_mut()
+                .for_each(|waiting| waiting.retain(|case| case.number != Some(number)));
         }
         let before = self.cases.last().and_then(|case| case.decided_at);
         self.is_out_of_order |= case.decided_at < before;

@@ -57,7 +57,9 @@ pub fn update(repo: &Repository, index: &mut Index) -> Result<Update, LedgerErro
     let was = index.tip().unwrap_or(tip);
     let mut anew = Index::default();
     append(repo, &mut anew, tip)?;
-    anew.know_pending(index.pending().to_vec());
+    if index.knows_pending() {
+        anew.know_pending(index.pending().to_vec());
+    }
     *index = anew;
     Ok(Update::Rebuilt { was })
 }
@@ -173,7 +175,8 @@ fn try_understand(entry: &Entry, words: &mut Words) -> Result<Added, &'static st
     let id = || entry.case.ok_or("it does not say which case it is about");
     let trailers = &entry.trailers;
     Ok(match event {
-        Event::Genesis | Event::Freeze | Event::Unfreeze => Added::Nothing,
+        Event::Genesis => Added::Nothing,
+        Event::Freeze | Event::Unfreeze => Added::Freeze,
         Event::Claim => Added::Claimed(id()?, entry.at),
         Event::Feedback => Added::Feedback(id()?),
         Event::Outcome => Added::Executed(

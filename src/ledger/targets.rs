@@ -72,7 +72,7 @@ fn created(about: &Recommendation, governance: &Governance) -> Result<Vec<u8>, S
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect(),
     };
-    yaml::write(&target)
+    yaml::write_without_moments(&target)
         .map(String::into_bytes)
         .map_err(|error| error.to_string())
 }

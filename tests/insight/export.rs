@@ -187,6 +187,9 @@ fn a_spreadsheet_gets_no_formula() {
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 5);
     let place = |name: &str| header.iter().position(|column| column == name).unwrap();
+    let bytes = std::fs::read(stage.folder("trail.csv")).unwrap();
+    assert!(bytes.starts_with(b"\xef\xbb\xbfid,agent_name,"));
+    assert_eq!(&rows[0][place("session_id")], "test");
     assert_eq!(&rows[0][place("rationale")], "'=1+1 to see");
     assert_eq!(&rows[0][place("risk_score")], "20.00");
     assert_eq!(&rows[3][place("rejection_reason")], "too_risky");
@@ -196,6 +199,168 @@ fn a_spreadsheet_gets_no_formula() {
             "{field}"
         );
     }
+}
+
+/// Excel would make 123 of it, and of a date its own.
+#[test]
+fn a_spreadsheet_leaves_ids_as_they_are() {
+    let stage = Stage::example();
+    let mut command = vec!["propose", "--agent", TUNER, "--action", "modify_parameters"];
+    command.extend(["--target", "rsi-eurusd-draft", "--set", "stop_loss_pct=1.5"]);
+    command.extend(["--session", "00123", "--rationale", "größe ✓"]);
+    stage.countersign(&command).succeeds();
+    stage.run();
+    export(&stage, "csv", "trail.csv").succeeds();
+    let mut reader = csv::Reader::from_path(stage.folder("trail.csv")).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let row = reader.records().next().unwrap().unwrap();
+    let cell =
+        |name: &str| row[header.iter().position(|column| column == name).unwrap()].to_owned();
+    assert_eq!(cell("session_id"), "'00123");
+    assert_eq!(cell("rationale"), "größe ✓");
+}
+
+#[test]
+fn who_approved_and_who_rejected_are_told_apart() {
+    let mut stage = Stage::example();
+    let tune = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 11}";
+    stage.propose(TUNER, "both", tune);
+    stage.run();
+    stage.approve(1, "carol");
+    stage
+        .review(
+            1,
+            "bob",
+            &["--reject", "bad_timing", "--message", "not now"],
+        )
+        .succeeds();
+    stage.run();
+    stage.propose(TUNER, "high", tune);
+    stage.run();
+    stage.approve(2, "carol");
+    stage.run();
+    stage.read_all();
+    let listed = stage.countersign(&["list", "--format", "json"]).json();
+    let rejected = &listed[1];
+    assert_eq!(rejected["status"], "rejected");
+    assert_eq!(rejected["approved_by"], serde_json::json!(["carol"]));
+    assert_eq!(rejected["rejected_by"], "bob");
+    assert_eq!(rejected["decided_by"], "carol, bob");
+    let table = stage.countersign(&["list"]).stdout;
+    let names: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(
+        names,
+        [
+            "#", "STATUS", "RISK", "AGENT", "WHAT", "APPROVED", "REJECTED", "OUTCOME"
+        ]
+    );
+    let message = stage.git(&[
+        "log",
+        "-1",
+        "--format=%B",
+        "--grep=^Decision: rejected",
+        "main",
+    ]);
+    has(&message, "\nApproved-by: carol\nRejected-by: bob\n");
+
+    export(&stage, "sqlite", "trail.sqlite").succeeds();
+    let database = Connection::open(stage.folder("trail.sqlite")).unwrap();
+    let told: Vec<(String, String, Option<String>, Option<String>)> = database
+        .prepare("SELECT approval_status, approved_by, rejected_by, justification FROM agent_governance_log ORDER BY id")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let why = Some("carol: I read it and agree with every line of it.".to_owned());
+    assert_eq!(
+        told,
+        [
+            (
+                "rejected".into(),
+                "carol".into(),
+                Some("bob".into()),
+                why.clone()
+            ),
+            ("approved".into(), "carol".into(), None, why),
+        ]
+    );
+}
+
+#[test]
+fn governance_changes_and_freezes_are_a_table_of_their_own() {
+    let mut stage = trail();
+    let rules = stage
+        .file("rules/governance.yaml")
+        .replace("pending_limit: 20", "pending_limit: 19");
+    stage.govern("dana", "limit", &[("rules/governance.yaml", &rules)]);
+    stage.run();
+    stage.approve(6, "carol");
+    stage.run();
+    stage
+        .countersign(&["freeze", "--as", "bob", "--reason", "Look into #3"])
+        .succeeds();
+    stage.countersign(&["unfreeze", "--as", "carol"]).succeeds();
+    stage.read_all();
+
+    export(&stage, "sqlite", "trail.sqlite").succeeds();
+    let database = Connection::open(stage.folder("trail.sqlite")).unwrap();
+    let cases: i64 = database
+        .query_row("SELECT COUNT(*) FROM agent_governance_log", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(cases, 5);
+    type Event = (
+        i64,
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+    );
+    let events: Vec<Event> = database
+        .prepare("SELECT id, event, approved_by, justification, \"by\", reason FROM governance_events ORDER BY id")
+        .unwrap()
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let why = Some("carol: I read it and agree with every line of it.".to_owned());
+    assert_eq!(
+        events,
+        [
+            (
+                1,
+                "governance".into(),
+                Some("carol".into()),
+                why,
+                None,
+                None
+            ),
+            (
+                2,
+                "freeze".into(),
+                None,
+                None,
+                Some("bob".into()),
+                Some("Look into #3".into())
+            ),
+            (3, "unfreeze".into(), None, None, Some("carol".into()), None),
+        ]
+    );
+
+    let ran = export(&stage, "jsonl", "trail.jsonl").succeeds();
+    has(
+        &ran.stderr,
+        "governance changes and freezes: 3 rows in `trail.events.jsonl`",
+    );
+    let text = std::fs::read_to_string(stage.folder("trail.events.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["event"], "unfreeze");
+    assert_eq!(last["by"], "carol");
 }
 
 #[test]

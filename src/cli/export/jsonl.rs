@@ -7,26 +7,32 @@ use serde::Serializer as _;
 use serde::ser::SerializeMap as _;
 
 use super::Sink;
-use super::table::{COLUMNS, Cell, Row};
+use super::table::{Cell, Table};
 use crate::cli::Result;
 use crate::domain::documents::time;
 use crate::domain::level::Score;
 
 /// A file that is being filled.
-pub struct Jsonl(BufWriter<File>);
+pub struct Jsonl {
+    file: BufWriter<File>,
+    table: Table,
+}
 
 impl Jsonl {
     /// Begins.
-    pub fn create(file: File) -> Self {
-        Self(BufWriter::with_capacity(1 << 20, file))
+    pub fn create(file: File, table: Table) -> Self {
+        Self {
+            file: BufWriter::with_capacity(1 << 20, file),
+            table,
+        }
     }
 }
 
 impl Sink for Jsonl {
-    fn row(&mut self, row: &Row) -> Result<()> {
-        let mut serializer = serde_json::Serializer::new(&mut self.0);
-        let mut map = serializer.serialize_map(Some(COLUMNS.len()))?;
-        for (column, cell) in COLUMNS.iter().zip(row) {
+    fn row(&mut self, row: &[Cell]) -> Result<()> {
+        let mut serializer = serde_json::Serializer::new(&mut self.file);
+        let mut map = serializer.serialize_map(Some(row.len()))?;
+        for (column, cell) in self.table.columns.iter().zip(row) {
             let name = column.name;
             match cell {
                 Cell::Null => map.serialize_entry(name, &())?,
@@ -41,10 +47,10 @@ impl Sink for Jsonl {
             }
         }
         map.end()?;
-        Ok(self.0.write_all(b"\n")?)
+        Ok(self.file.write_all(b"\n")?)
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        Ok(self.0.flush()?)
+        Ok(self.file.flush()?)
     }
 }

@@ -1,6 +1,7 @@
 //! `countersign export`: the whole trail as a table, for tools that know nothing of git.
 
 mod csv;
+mod events;
 mod file;
 mod jsonl;
 mod parquet;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 
 use self::file::Beside;
 use self::record::{Rated, Record};
-use self::table::{Parts, Row};
+use self::table::{CASES, Cell, Parts, Row, Table};
 use super::cases;
 use super::options::Options;
 use super::output::{self, Format};
@@ -26,8 +27,9 @@ use crate::ledger::{CaseFolder, LedgerError, case_folders};
 
 /// Write all recommendations, decided and pending, into a file: --format sqlite, csv, jsonl or parquet
 ///
-/// The table is `agent_governance_log` with the framework's columns; in SQLite its indexes too. The file is there whole
-/// or not at all. Cases whose documents cannot be read are left out, said on standard error, and make the exit status 3.
+/// The table is `agent_governance_log` with the framework's columns; in SQLite its indexes too. Governance changes and
+/// freezes are a table of their own, `governance_events`: in SQLite in the same file, else in a second one beside it,
+/// such as `trail.events.csv`. Each file is there whole or not at all. Cases whose documents cannot be read are left out, said on standard error, and make the exit status 3.
 #[derive(Debug, clap::Args)]
 pub struct Export {
     /// The file; an older one is replaced once the new one is whole
@@ -38,7 +40,7 @@ pub struct Export {
 /// Something that takes rows.
 trait Sink {
     /// Takes one.
-    fn row(&mut self, row: &Row) -> Result<()>;
+    fn row(&mut self, row: &[Cell]) -> Result<()>;
     /// Writes what is left.
     fn finish(self: Box<Self>) -> Result<()>;
 }
@@ -52,31 +54,37 @@ impl Export {
         let repo = options.open()?.for_bulk()?;
         let (index, waiting) = cases::read_with_pending(options, &repo)?;
         let beside = Beside::of(&self.output)?;
-        let sink: Box<dyn Sink> = match options.format {
-            Format::Sqlite => Box::new(sqlite::Sqlite::create(beside.path())?),
-            Format::Csv => Box::new(csv::Csv::create(beside.open()?)?),
-            Format::Jsonl => Box::new(jsonl::Jsonl::create(beside.open()?)),
-            Format::Parquet => Box::new(parquet::Parquet::create(beside.open()?)?),
-            Format::Text | Format::Json | Format::Markdown => {
-                return Err(failure::usage(
-                    "an export needs `--format sqlite`, `csv`, `jsonl` or `parquet`",
-                ));
-            }
-        };
         let mut exported = Exported {
-            sink,
+            sink: sink(options.format, &beside, CASES)?,
             rows: 0,
             left_out: 0,
         };
         exported.put_decided(&repo, &index)?;
         exported.put_pending(&index, &waiting)?;
         exported.sink.finish()?;
+        // Only a database holds two tables.
+        let events_path = self.output_of_events(options.format);
+        let events_beside = events_path.as_deref().map(Beside::of).transpose()?;
+        let place_of_events = events_beside.as_ref().unwrap_or(&beside);
+        exported.sink = sink(options.format, place_of_events, events::EVENTS)?;
+        let rows = std::mem::take(&mut exported.rows);
+        exported.put_events(&repo, &index)?;
+        exported.sink.finish()?;
+        if let Some(events_beside) = events_beside {
+            events_beside.place()?;
+        }
         beside.place()?;
+        output::note(&format!("{rows} rows in `{}`", self.output.display()));
         output::note(&format!(
-            "{} rows in `{}`",
+            "governance changes and freezes: {} rows in `{}`",
             exported.rows,
-            self.output.display()
+            events_path.as_ref().unwrap_or(&self.output).display()
         ));
+        if !index.knows_pending() {
+            output::note(
+                "what waits for people cannot be seen from here, so it is left out: ask the repository that the bot works on",
+            );
+        }
         if exported.left_out > 0 {
             output::warning(&format!(
                 "cases left out, because they cannot be read: {}",
@@ -90,6 +98,36 @@ impl Export {
             Answer::No
         })
     }
+}
+
+impl Export {
+    /// Where the second table goes, if not into the same file: `trail.csv` has `trail.events.csv` beside it.
+    fn output_of_events(&self, format: Format) -> Option<PathBuf> {
+        if format == Format::Sqlite {
+            return None;
+        }
+        let extension = self.output.extension().unwrap_or_default();
+        let extension = extension.to_string_lossy();
+        let dot = if extension.is_empty() { "" } else { "." };
+        Some(
+            self.output
+                .with_extension(format!("events{dot}{extension}")),
+        )
+    }
+}
+
+fn sink(format: Format, beside: &Beside, table: Table) -> Result<Box<dyn Sink>> {
+    Ok(match format {
+        Format::Sqlite => Box::new(sqlite::Sqlite::create(beside.path(), table)?),
+        Format::Csv => Box::new(csv::Csv::create(beside.open()?, table)?),
+        Format::Jsonl => Box::new(jsonl::Jsonl::create(beside.open()?, table)),
+        Format::Parquet => Box::new(parquet::Parquet::create(beside.open()?, table)?),
+        Format::Text | Format::Json | Format::Markdown => {
+            return Err(failure::usage(
+                "an export needs `--format sqlite`, `csv`, `jsonl` or `parquet`",
+            ));
+        }
+    })
 }
 
 struct Exported {
@@ -115,7 +153,7 @@ impl Exported {
                 return;
             }
             match row {
-                Ok(row) => failed = self.put(&row).err(),
+                Ok(row) => failed = self.put(&row[..]).err(),
                 Err(warning) => {
                     self.left_out += 1;
                     output::warning(&warning);
@@ -160,7 +198,22 @@ impl Exported {
         Ok(())
     }
 
-    fn put(&mut self, row: &Row) -> Result<()> {
+    fn put_events(&mut self, repo: &Repository, index: &Index) -> Result<()> {
+        let tip = index.tip().ok_or(LedgerError::NoMain)?;
+        let root = repo.read_commit(tip)?.tree;
+        for event in events::read(repo, root, index)? {
+            match event {
+                Ok(row) => self.put(&row)?,
+                Err(warning) => {
+                    self.left_out += 1;
+                    output::warning(&warning);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, row: &[Cell]) -> Result<()> {
         self.sink.row(row)?;
         self.rows += 1;
         Ok(())

@@ -10,7 +10,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use super::Sink;
-use super::table::{COLUMNS, Cell, Column, Kind, Row, TABLE};
+use super::table::{Cell, Column, Kind, Table};
 use crate::cli::Result;
 
 /// So many rows are held until they are written as a group.
@@ -19,7 +19,8 @@ const GROUP: usize = 20_000;
 /// A file that is being filled.
 pub struct Parquet {
     writer: SerializedFileWriter<File>,
-    rows: Vec<Row>,
+    table: Table,
+    rows: Vec<Box<[Cell]>>,
 }
 
 impl Parquet {
@@ -27,9 +28,12 @@ impl Parquet {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(file: File) -> Result<Self> {
-        let fields = COLUMNS.iter().map(|column| Ok(Arc::new(field(column)?)));
-        let schema = Type::group_type_builder(TABLE)
+    pub fn create(file: File, table: Table) -> Result<Self> {
+        let fields = table
+            .columns
+            .iter()
+            .map(|column| Ok(Arc::new(field(column)?)));
+        let schema = Type::group_type_builder(table.name)
             .with_fields(fields.collect::<Result<_>>()?)
             .build()?;
         let properties = WriterProperties::builder()
@@ -38,6 +42,7 @@ impl Parquet {
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
         Ok(Self {
             writer,
+            table,
             rows: Vec::new(),
         })
     }
@@ -52,7 +57,7 @@ impl Parquet {
         while let Some(mut column) = group.next_column()? {
             let cells = || rows.iter().filter_map(|row| row.get(place));
             let levels: Vec<i16> = cells().map(|cell| i16::from(*cell != Cell::Null)).collect();
-            match COLUMNS.get(place).map(|column| column.kind) {
+            match self.table.columns.get(place).map(|column| column.kind) {
                 Some(Kind::Whole | Kind::Time) => {
                     let values: Vec<i64> = cells().filter_map(whole).collect();
                     column
@@ -87,8 +92,8 @@ impl Parquet {
 }
 
 impl Sink for Parquet {
-    fn row(&mut self, row: &Row) -> Result<()> {
-        self.rows.push(row.clone());
+    fn row(&mut self, row: &[Cell]) -> Result<()> {
+        self.rows.push(row.into());
         if self.rows.len() >= GROUP {
             self.write_group()?;
         }

@@ -6,6 +6,7 @@ use crate::domain::documents::{
     Assessment, DecisionSchema, Feedback, FiredTrigger, Outcome, Recommendation, RejectionCategory,
     Requirement,
 };
+use crate::domain::ids::Login;
 use crate::domain::level::{Level, Score};
 use crate::ledger::{CaseFolder, LedgerError};
 
@@ -30,8 +31,20 @@ pub struct Decided {
     pub risk: Rated,
     /// What the gate asked for.
     pub required: Requirement,
+    /// The approvals that counted.
+    #[serde(default)]
+    pub approvals: Vec<Approved>,
     /// Why it was rejected, if it was.
     pub rejection: Option<Refused>,
+}
+
+/// Of an approval.
+#[derive(Deserialize)]
+pub struct Approved {
+    /// The person.
+    pub by: Login,
+    /// What they wrote.
+    pub justification: Option<String>,
 }
 
 /// Of an assessment.

@@ -6,49 +6,45 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
 use super::Sink;
-use super::table::{COLUMNS, Cell, Row, TABLE};
+use super::table::{Cell, Table};
 use crate::cli::Result;
 use crate::domain::documents::time;
-
-/// The framework's indexes; SQLite has them beside the table, not inside of it.
-const INDEXES: [(&str, &str); 5] = [
-    ("idx_agent_name", "agent_name"),
-    ("idx_session_id", "session_id"),
-    ("idx_risk_level", "risk_level"),
-    ("idx_approval_status", "approval_status"),
-    ("idx_created_at", "created_at"),
-];
 
 /// A database that is being filled.
 pub struct Sqlite {
     connection: Connection,
     insert: String,
+    table: Table,
 }
 
 impl Sqlite {
-    /// Makes the table in a new file.
+    /// Makes the table, in a new file or in one that holds another table.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, table: Table) -> Result<Self> {
         let connection = Connection::open(path)?;
         // The file is nobody's until it is whole, so it needs neither a journal nor waiting for the disk.
         connection.execute_batch(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8192; BEGIN;",
         )?;
-        let columns = COLUMNS.map(|column| format!("    {} {}", column.name, column.declared));
-        let columns = columns.join(",\n");
-        connection.execute_batch(&format!("CREATE TABLE {TABLE} (\n{columns}\n);"))?;
-        let places = vec!["?"; COLUMNS.len()].join(", ");
+        let Table { name, columns, .. } = table;
+        let places = vec!["?"; columns.len()].join(", ");
+        let columns = columns
+            .iter()
+            .map(|column| format!("    {} {}", column.name, column.declared));
+        let columns = columns.collect::<Vec<_>>().join(",\n");
+        connection.execute_batch(&format!("CREATE TABLE {name} (\n{columns}\n);"))?;
         Ok(Self {
             connection,
-            insert: format!("INSERT INTO {TABLE} VALUES ({places})"),
+            insert: format!("INSERT INTO {name} VALUES ({places})"),
+            table,
         })
     }
 }
 
 impl Sink for Sqlite {
-    fn row(&mut self, row: &Row) -> Result<()> {
+    fn row(&mut self, row: &[Cell]) -> Result<()> {
         let mut insert = self.connection.prepare_cached(&self.insert)?;
         for (place, cell) in (1..).zip(row) {
             insert.raw_bind_parameter(place, cell)?;
@@ -58,8 +54,9 @@ impl Sink for Sqlite {
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        for (index, column) in INDEXES {
-            let create = format!("CREATE INDEX {index} ON {TABLE} ({column});");
+        let Table { name, indexes, .. } = self.table;
+        for (index, column) in indexes {
+            let create = format!("CREATE INDEX {index} ON {name} ({column});");
             self.connection.execute_batch(&create)?;
         }
         self.connection.execute_batch("COMMIT;")?;

@@ -6,15 +6,36 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::record::{Rated, Record};
+use super::record::{Approved, Rated, Record};
 use crate::domain::documents::{Outcome, Recommendation};
 use crate::domain::ids::{ParameterName, TargetName};
 use crate::domain::level::Score;
 use crate::domain::value::Value;
 use crate::insight::Case;
 
-/// The table's name.
-pub const TABLE: &str = "agent_governance_log";
+/// A table: what a sink is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// All columns, in order.
+    pub columns: &'static [Column],
+    /// The names and columns of its indexes; SQLite has them beside the table, not inside of it.
+    pub indexes: &'static [(&'static str, &'static str)],
+}
+
+/// The cases that agents proposed.
+pub const CASES: Table = Table {
+    name: "agent_governance_log",
+    columns: &COLUMNS,
+    indexes: &[
+        ("idx_agent_name", "agent_name"),
+        ("idx_session_id", "session_id"),
+        ("idx_risk_level", "risk_level"),
+        ("idx_approval_status", "approval_status"),
+        ("idx_created_at", "created_at"),
+    ],
+};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +65,7 @@ pub struct Column {
     pub declared: &'static str,
 }
 
-const fn column(name: &'static str, kind: Kind, declared: &'static str) -> Column {
+pub(super) const fn column(name: &'static str, kind: Kind, declared: &'static str) -> Column {
     Column {
         name,
         kind,
@@ -54,7 +75,7 @@ const fn column(name: &'static str, kind: Kind, declared: &'static str) -> Colum
 
 /// All columns, in order.
 #[rustfmt::skip]
-pub const COLUMNS: [Column; 34] = [
+const COLUMNS: [Column; 36] = [
     column("id",                  Kind::Whole, "INTEGER PRIMARY KEY AUTOINCREMENT"),
     column("agent_name",          Kind::Text,  "TEXT NOT NULL"),
     column("session_id",          Kind::Text,  "TEXT NOT NULL"),
@@ -90,6 +111,8 @@ pub const COLUMNS: [Column; 34] = [
     column("confidence",          Kind::Text,  "TEXT"),
     column("executor",            Kind::Text,  "TEXT"),
     column("decision_commit",     Kind::Text,  "TEXT"),
+    column("rejected_by",         Kind::Text,  "TEXT"),
+    column("justification",       Kind::Text,  "TEXT"),
 ];
 
 /// One value.
@@ -190,7 +213,7 @@ impl Parts<'_> {
             risk.map_or(Cell::Null, factors),
             Cell::Bool(requires_approval),
             Cell::Text(case.standing.to_string()),
-            told(case.decided_by().unwrap_or_default()),
+            told(case.approvers().unwrap_or_default()),
             case.decided_at.into(),
             told(category.unwrap_or_default()),
             Cell::Bool(case.is_executed()),
@@ -213,6 +236,10 @@ impl Parts<'_> {
             sure,
             executor,
             commit,
+            told(case.rejected_by.as_deref().unwrap_or_default().to_owned()),
+            told(record.map_or_else(String::new, |record| {
+                justifications(&record.decision.approvals)
+            })),
         ]
     }
 
@@ -283,7 +310,16 @@ impl Parts<'_> {
     }
 }
 
-fn told(text: String) -> Cell {
+/// What each approver wrote, a line each.
+pub(super) fn justifications(approvals: &[Approved]) -> String {
+    let lines = approvals.iter().filter_map(|approval| {
+        let words = approval.justification.as_deref()?;
+        Some(format!("{}: {words}", approval.by))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+pub(super) fn told(text: String) -> Cell {
     if text.is_empty() {
         Cell::Null
     } else {

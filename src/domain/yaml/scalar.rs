@@ -38,6 +38,38 @@ pub(super) fn classify(text: &str) -> Plain<'_> {
     number(text, unsigned)
 }
 
+/// Whether every reader of YAML, of 1.1 too, takes an unquoted word for text: not for a boolean, a number (also one to
+/// the base of 60), a date or a moment.
+pub(super) fn is_text_everywhere(text: &str) -> bool {
+    let is_letter = matches!(text, "y" | "Y" | "n" | "N");
+    classify(text) == Plain::Text && !is_letter && !is_date(text) && !is_base_60(text)
+}
+
+/// A date, alone or with a time behind it.
+pub(super) fn is_date(text: &str) -> bool {
+    let mut parts = text.splitn(3, '-');
+    let is_part = |part: Option<&str>, lengths: std::ops::RangeInclusive<usize>| {
+        part.is_some_and(|part| {
+            lengths.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    if !is_part(parts.next(), 4..=4) || !is_part(parts.next(), 1..=2) {
+        return false;
+    }
+    let (day, rest) = split_digits(parts.next().unwrap_or_default());
+    (1..=2).contains(&day.len()) && (rest.is_empty() || rest.starts_with(['T', 't', ' ', '\t']))
+}
+
+/// `1:30`, `12:30:45.5`: numbers to the base of 60 to readers of YAML 1.1.
+fn is_base_60(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    unsigned.contains(':')
+        && unsigned.starts_with(|c: char| c.is_ascii_digit())
+        && unsigned
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '_'))
+}
+
 fn is_boolean_of_1_1(text: &str) -> bool {
     text.len() <= 3
         && ["yes", "no", "on", "off"]

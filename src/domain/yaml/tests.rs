@@ -269,7 +269,7 @@ fn what_yaml_allows_and_we_do_not_is_refused() {
     for empty in ["", "\n\n", "# only this\n"] {
         assert_eq!(
             of_whole(empty),
-            "r.yaml: the document is empty: expected a mapping"
+            "r.yaml:1:1: the document is empty: expected a mapping"
         );
     }
     assert_eq!(
@@ -497,6 +497,52 @@ fn a_document_of_ours_is_pleasant_to_read() {
         read::<Document>("d.yaml", text.as_bytes()).unwrap(),
         document
     );
+}
+
+/// Readers of YAML 1.1 (PyYAML, Ruby, Go's older ones) take these for booleans, dates and numbers to the base of 60.
+#[test]
+fn what_any_reader_takes_for_something_else_is_quoted() {
+    for text in [
+        "y",
+        "N",
+        "no",
+        "On",
+        "~",
+        "null",
+        "2026-01-01",
+        "2026-1-1",
+        "2026-01-01 12:00:00",
+        "1:30",
+        "12:30:45",
+        "-1:30.5",
+        "0777",
+        "0o17",
+        "0x1F",
+        "1_000",
+        "1e3",
+        "+1",
+        ".5",
+        ".inf",
+        "3",
+        "",
+    ] {
+        let quoted = format!("{text:?}");
+        assert_eq!(write(&text).unwrap(), format!("{quoted}\n"), "{text}");
+        assert_eq!(inline(&Value::from(text)), quoted, "{text}");
+        assert_eq!(write_without_moments(&text).unwrap(), format!("{quoted}\n"));
+    }
+    for text in ["2026-01-01x", "12-30", "yes-man", "v1", "rsi-eurusd"] {
+        assert_eq!(write(&text).unwrap(), format!("{text}\n"));
+        assert_eq!(inline(&Value::from(text)), text);
+    }
+    // A moment of our own documents is one to every reader; in a target it would be somebody's text.
+    let moment = "2026-11-23T14:02:11Z";
+    assert_eq!(write(&moment).unwrap(), format!("{moment}\n"));
+    assert_eq!(
+        write_without_moments(&moment).unwrap(),
+        format!("\"{moment}\"\n")
+    );
+    assert_eq!(inline(&Value::from(moment)), format!("\"{moment}\""));
 }
 
 #[test]

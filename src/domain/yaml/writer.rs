@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_yaml::value::TaggedValue;
 use serde_yaml::{Mapping, Value as Tree};
 
-use super::scalar::{Plain, classify};
+use super::scalar::{is_date, is_text_everywhere};
 use super::{MAX_BYTES, MAX_DEPTH, chars};
 use crate::domain::value::Value;
 
@@ -35,9 +35,19 @@ pub enum WriteError {
     Yaml(#[from] serde_yaml::Error),
 }
 
-pub(super) fn write<T: Serialize>(value: &T) -> Result<String, WriteError> {
+/// Whether a document holds moments of our own, which stand without quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moments {
+    Plain,
+    None,
+}
+
+pub(super) fn write<T: Serialize>(value: &T, moments: Moments) -> Result<String, WriteError> {
     let tree = serde_yaml::to_value(value)?;
-    let mut careful = Careful::default();
+    let mut careful = Careful {
+        texts: Vec::new(),
+        moments,
+    };
     let tree = careful.prepare(tree, 0)?;
     let laid_out = serde_yaml::to_string(&tree)?;
     let text = careful.put_in(laid_out);
@@ -48,9 +58,9 @@ pub(super) fn write<T: Serialize>(value: &T) -> Result<String, WriteError> {
 }
 
 /// The texts that the library must not lay out, in the order of their placeholders.
-#[derive(Default)]
 struct Careful {
     texts: Vec<String>,
+    moments: Moments,
 }
 
 const PLACEHOLDER: &str = "countersign-careful-text-";
@@ -106,7 +116,7 @@ impl Careful {
     }
 
     fn text(&mut self, text: String) -> String {
-        if !needs_care(&text) {
+        if !needs_care(&text, self.moments) {
             return text;
         }
         self.careful(text)
@@ -136,9 +146,11 @@ impl Careful {
 }
 
 /// Whether the library's own layout of a text would be refused or read differently.
-fn needs_care(text: &str) -> bool {
+fn needs_care(text: &str, moments: Moments) -> bool {
+    let is_moment =
+        moments == Moments::Plain && is_date(text) && text.contains('T') && text.ends_with('Z');
     // Whoever writes our placeholder's words gets them quoted like any other doubtful text.
-    if text.contains(PLACEHOLDER) || !matches!(classify(text), Plain::Text) {
+    if text.contains(PLACEHOLDER) || !(is_moment || is_text_everywhere(text)) {
         return true;
     }
     // A block of lines is for prose; anything that depends on blanks at its edges is not.
@@ -216,7 +228,7 @@ fn push_inline(value: &Value, out: &mut String) {
 fn push_word(text: &str, out: &mut String) {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
     let edges = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if matches!(classify(text), Plain::Text)
+    if is_text_everywhere(text)
         && text.chars().all(plain)
         && text.starts_with(edges)
         && text.ends_with(edges)

@@ -56,7 +56,17 @@ fn block_values_are_set_and_everything_else_stays() {
             "3.0   # since",
             "[1, {a b: \"c: d\"}]   # since",
         ),
-        (vec![("quoted key", "y")], "\"x\"", "y"),
+        (vec![("quoted key", "y")], "\"x\"", "\"y\""),
+        (
+            vec![("stop_loss_pct", "2026-01-01")],
+            "3.0   # since",
+            "\"2026-01-01\"   # since",
+        ),
+        (
+            vec![("stop_loss_pct", "2026-01-01T12:00:00Z")],
+            "3.0   # since",
+            "\"2026-01-01T12:00:00Z\"   # since",
+        ),
         (
             vec![("note", "one\nline")],
             ">-\n    two\n    lines\n",

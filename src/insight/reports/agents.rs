@@ -15,6 +15,8 @@ use crate::insight::{Index, Share, Word};
 /// All agents of a period, the busiest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Agents {
+    /// Whether it can be seen from here what waits; from a clone it cannot.
+    pub waiting_known: bool,
     /// One row an agent.
     pub agents: Vec<AgentRow>,
 }
@@ -74,7 +76,10 @@ impl Agents {
             .map(|(agent, sum)| sum.row(agent))
             .collect();
         agents.sort_by(|a, b| AgentFigures::busiest_first(&a.figures, &b.figures));
-        Self { agents }
+        Self {
+            waiting_known: index.knows_pending(),
+            agents,
+        }
     }
 
     pub(super) fn page(&self, title: String) -> Page {
@@ -97,7 +102,11 @@ impl Agents {
             vec![
                 name(&figures.agent),
                 say(figures.recommendations),
-                say(figures.pending),
+                if self.waiting_known {
+                    say(figures.pending)
+                } else {
+                    say("?")
+                },
                 rate(figures.approval),
                 rate(figures.automatic),
                 rate(figures.success),

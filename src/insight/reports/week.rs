@@ -18,6 +18,8 @@ use crate::insight::{Case, Index, Share, Word};
 const MOST_QUOTED: usize = 10;
 /// So many waiting cases are listed, the oldest first.
 const MOST_WAITING: usize = 10;
+/// What is said of those that wait where nobody can know.
+const UNSEEN: &str = "What waits cannot be seen from here, because a clone knows no pull requests: ask the repository that the bot works on.";
 
 /// The answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,6 +30,8 @@ pub struct Week {
     pub approval: Share,
     /// What came of the approved.
     pub outcomes: Outcomes,
+    /// Whether it can be seen from here what waits; from a clone it cannot.
+    pub waiting_known: bool,
     /// Recommendations that wait now.
     pub waiting: Vec<Waits>,
     /// How many more wait.
@@ -112,6 +116,7 @@ impl Week {
             decided: approval.of,
             approval,
             outcomes,
+            waiting_known: index.knows_pending(),
             more_waiting: waiting.len().saturating_sub(MOST_WAITING),
             waiting: waiting
                 .into_iter()
@@ -174,7 +179,9 @@ impl Week {
 
     fn put_waiting(&self, page: &mut Page) {
         page.section("Waiting for people");
-        if self.waiting.is_empty() {
+        if !self.waiting_known {
+            page.text(UNSEEN);
+        } else if self.waiting.is_empty() {
             page.text("Nothing.");
         }
         let rows = self.waiting.iter().map(|waits| {

@@ -119,8 +119,12 @@ struct Row {
     triggers: Vec<String>,
     /// `pending`, or how it was decided.
     status: String,
-    /// The people who decided it.
+    /// The people who approved or rejected it.
     decided_by: Option<String>,
+    /// The people whose approval counted, of a rejected case too.
+    approved_by: Vec<String>,
+    /// The person who rejected it.
+    rejected_by: Option<String>,
     /// The main concern of a rejection.
     category: Option<RejectionCategory>,
     /// How sure the approvers were.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::parse;
 use crate::domain::value::Value;
-use crate::domain::yaml::{decode, tree, writer};
+use crate::domain::yaml::{decode, tree};
 
 /// Fails if the quick reader accepts this and the strict one refuses it or reads something else.
 #[track_caller]
@@ -165,7 +165,7 @@ proptest! {
 
     #[test]
     fn what_our_writer_makes_is_read_alike(document in document()) {
-        if let Ok(text) = writer::write(&document) {
+        if let Ok(text) = crate::domain::yaml::write(&document) {
             reads_alike(&text);
         }
     }
@@ -177,7 +177,7 @@ proptest! {
         document in document(),
         kind in 0..3,
     ) {
-        let mut text = match writer::write(&document) {
+        let mut text = match crate::domain::yaml::write(&document) {
             Ok(text) if kind == 0 => text,
             _ if kind == 1 => PROPOSAL.to_owned(),
             _ => DECISION.to_owned(),
