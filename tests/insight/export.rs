@@ -320,7 +320,7 @@ fn governance_changes_and_freezes_are_a_table_of_their_own() {
         Option<String>,
     );
     let events: Vec<Event> = database
-        .prepare("SELECT id, event, approved_by, justification, \"by\", reason FROM governance_events ORDER BY id")
+        .prepare("SELECT id, event, approved_by, justification, acted_by, reason FROM governance_events ORDER BY id")
         .unwrap()
         .query_map([], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
@@ -360,7 +360,7 @@ fn governance_changes_and_freezes_are_a_table_of_their_own() {
     let text = std::fs::read_to_string(stage.folder("trail.events.jsonl")).unwrap();
     let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(last["event"], "unfreeze");
-    assert_eq!(last["by"], "carol");
+    assert_eq!(last["acted_by"], "carol");
 }
 
 #[test]

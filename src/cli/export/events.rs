@@ -37,7 +37,7 @@ const COLUMNS: [Column; 17] = [
     column("rejection_words",  Kind::Text,  "TEXT"),
     column("justification",    Kind::Text,  "TEXT"),
     column("confidence",       Kind::Text,  "TEXT"),
-    column("by",               Kind::Text,  "TEXT"),
+    column("acted_by",         Kind::Text,  "TEXT"),
     column("reason",           Kind::Text,  "TEXT"),
 ];
 
