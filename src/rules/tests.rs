@@ -69,7 +69,7 @@ const WRONG: &[Wrong] = &[
     wrong("parameters", "conservative: [0.5, 3]", "^conservative: [3, 0.5]", "parameters.stop_loss_pct.conservative", "the range is empty: expected `[from, to]` with from not above to"),
     wrong("parameters", "    mean: 3\n    standard_deviation: 2", "    mean: ^3", "parameters.stop_loss_pct.mean", "`mean` and `standard_deviation` go together: give both or neither"),
     wrong("parameters", "standard_deviation: 2", "standard_deviation: ^-2", "parameters.stop_loss_pct.standard_deviation", "expected a number from 0 to 10^15"),
-    wrong("actions", "executor: external", "executor: ^http", "actions.rebalance_portfolio.http", "the executor `http` needs `http: {url: https://…, secret: NAME, time_limit_seconds: 30}`"),
+    wrong("actions", "executor: external", "executor: http", "actions.rebalance_portfolio.http", "the executor `http` needs `http: {url: https://…, secret: NAME, time_limit_seconds: 30}`"),
     wrong("actions", "executor: external", "executor: command\n    command: {^argv: [], time_limit_seconds: 60}", "actions.rebalance_portfolio.command.argv", "expected the program and its arguments, such as `[/usr/local/bin/deploy, --now]`"),
     wrong("actions", "executor: external", "executor: command\n    command: {argv: [x], time_limit_seconds: ^0}", "actions.rebalance_portfolio.command.time_limit_seconds", "0 is out of range: expected 1 to 3600"),
     wrong("actions", "executor: external", "executor: external\n    ^command: {argv: [x], time_limit_seconds: 1}", "actions.rebalance_portfolio.command", "only the executor `command` takes this: remove it or change the executor"),

@@ -95,12 +95,12 @@ fn block_values_are_set_and_everything_else_stays() {
         (
             vec![("note", "null"), ("n", "1")],
             "  note: >-\n    two\n    lines\n  list:\n    - 1 # one\n    - 2\n",
-            "  list:\n    - 1 # one\n    - 2\n  n: 1\n",
+            "  list:\n    - 1 # one\n    - 2\n  \"n\": 1\n",
         ),
         (
             vec![("list", "null"), ("n", "1")],
             "  list:\n    - 1 # one\n    - 2\n",
-            "  n: 1\n",
+            "  \"n\": 1\n",
         ),
         (vec![("absent", "null")], "live", "live"),
     ] {
@@ -160,7 +160,7 @@ fn flow_mappings_are_edited_in_place() {
         (
             "parameters: {\"a\":1,'b':\"x\"}\n",
             vec![("a", "2"), ("b", "y"), ("c", "3")],
-            "parameters: {\"a\":2,'b':y, c: 3}\n",
+            "parameters: {\"a\":2,'b':\"y\", c: 3}\n",
         ),
         (
             "parameters: {a, b: }\n",

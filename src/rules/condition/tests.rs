@@ -253,7 +253,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "changes.?value == 1",
-        "`_?._` is not a function of conditions: expected one of size, contains, startsWith, endsWith, string, int, double, has, all, exists, exists_one, map, filter",
+        "not a CEL expression: ERROR: <input>:1:8: unsupported syntax '.?'",
     ),
     (
         "pamareters.exists(p, q == 'a')",
