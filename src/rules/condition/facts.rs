@@ -70,7 +70,7 @@ pub const FACTS: [FactInfo; 19] = [
     fact("to_production", FactType::Bool, "whether a target is moved into production from elsewhere"),
     fact("parameters", FactType::Names, "the parameters that change"),
     fact("unknown_parameters", FactType::Names, "those without guidance"),
-    fact("safety_off", FactType::Names, "the safety controls that are switched off, and the limits removed"),
+    fact("safety_off", FactType::Names, "the safety controls switched off (to false, 0, off, no, nothing), and the limits removed"),
     fact("extreme", FactType::Names, "the parameters whose new value is past the extreme threshold"),
     fact("deviant", FactType::Names, "those more than 2 standard deviations from the mean"),
     fact("changes", FactType::Changes, "each change"),
