@@ -277,7 +277,7 @@ fn what_a_recommendation_relies_on_is_looked_at_again_before_it_runs() {
     assert_eq!(outcome["success"], false);
     has(
         outcome["error"].as_str().unwrap(),
-        "`stop_loss_pct` of `rsi-eurusd-draft` is no longer 3.0, as the recommendation expects: propose anew",
+        "nothing was done: expects.stop_loss_pct: expected 3.0, but it is 2 in `targets/rsi-eurusd-draft.yaml`: look again and propose anew",
     );
     assert_eq!(seen(&stage, "runs"), None);
     // And at the decision.
@@ -286,6 +286,171 @@ fn what_a_recommendation_relies_on_is_looked_at_again_before_it_runs() {
     has(
         &stage.report(4),
         "expects.stop_loss_pct: expected 3.0, but it is 2 in `targets/rsi-eurusd-draft.yaml`: look again and propose anew",
+    );
+    stage.verifies();
+}
+
+const PROMOTE: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {trading_mode: live}";
+const REASON: &str = "I read it and agree with every line of it.";
+
+/// Approves a pull request that the bot has not worked off yet: the first word makes the forge notice the branches.
+fn approve_unseen(stage: &Stage, number: u64) {
+    let approve = ["--approve", "--message", REASON];
+    stage.review(number, "carol", &approve).succeeds();
+}
+
+#[test]
+fn what_would_be_asked_more_by_now_goes_back_to_people() {
+    let mut stage = stage_of("echo run >> FOLDER/runs", 60);
+    let id = stage.propose(AGENT, "a", BODY);
+    // Decided in the same run, and carried out with its decision: then the draft of the first is live.
+    stage.propose(AGENT, "b", PROMOTE);
+    approve_unseen(&stage, 3);
+    let said = stage.run().stdout;
+    has(
+        &said,
+        &format!(
+            "{id} not executed: LOW 5.00 is now MEDIUM 45.00. The bot does not carry it out: propose it anew with a fresh id, or carry it out by hand and report that with `countersign outcome`\n2 merged, 0 closed, 0 waiting, 1 not executed"
+        ),
+    );
+    stage.read_all();
+    assert_eq!(seen(&stage, "runs"), None);
+    assert_eq!(
+        stage.log().last().map(String::as_str),
+        Some("rescored: optimize on rsi-eurusd-draft (LOW 5.00 is now MEDIUM 45.00)")
+    );
+    let before = stage.main();
+    has(&stage.run().stdout, "nothing to do");
+    stage.main_is_still(&before);
+    let text = stage.countersign(&["show", &id]).succeeds().stdout;
+    has(
+        &text,
+        ": LOW 5.00 is now MEDIUM 45.00\nThe bot does not carry it out: propose it anew with a fresh id, or carry it out by hand and report that with `countersign outcome`\n  +40.00 environment: live (targets/rsi-eurusd-draft.yaml)",
+    );
+    let shown = stage
+        .countersign(&["show", &id, "--format", "json"])
+        .succeeds()
+        .json();
+    let rescored = &shown["rescored"];
+    assert_eq!(rescored["was"]["level"], "LOW");
+    assert_eq!(rescored["was"]["required"]["role"], "none");
+    assert_eq!(rescored["now"]["risk"]["level"], "MEDIUM");
+    assert_eq!(rescored["now"]["required"]["role"], "reviewer");
+    assert_eq!(
+        (&shown["claim"], &shown["outcome"]),
+        (&Json::Null, &Json::Null)
+    );
+    let listed = stage
+        .countersign(&["list", "--format", "json"])
+        .succeeds()
+        .json();
+    let row = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["id"] == *id)
+        .unwrap();
+    assert_eq!(row["status"], "auto_approved");
+    assert_eq!(row["executed"], false);
+    assert_eq!(row["outcome"], "rescored");
+    assert_eq!(row["rescored_at"], rescored["at"]);
+    stage.verifies();
+    // A person settles it, and it still never runs.
+    let report = ["outcome", &id, "--success", "--as", "carol"];
+    stage.countersign(&report).succeeds();
+    let settled = &outcomes(&stage, &id)[0];
+    assert_eq!(
+        (&settled["executor"], &settled["success"]),
+        (&"external".into(), &true.into())
+    );
+    stage.run();
+    assert_eq!(seen(&stage, "runs"), None);
+    stage.verifies();
+}
+
+#[test]
+fn stricter_rules_ask_more_of_what_has_not_run_yet() {
+    let mut stage = stage_of("echo run >> FOLDER/runs", 60);
+    let medium = BODY.replace("rsi-eurusd-draft", "rsi-eurusd");
+    stage.propose(AGENT, "a", &medium);
+    stage.run();
+    stage.read_all();
+    let rules = stage.file("rules/governance.yaml");
+    let (head, tail) = rules.split_once("\napprovals:").unwrap();
+    let stricter = format!(
+        "{head}\napprovals:{}",
+        tail.replacen("MEDIUM: 1", "MEDIUM: 2", 1)
+    );
+    assert_ne!(stricter, rules);
+    stage.approve(2, "alice");
+    let tests = ["framework", "modes"].map(|name| {
+        let path = format!("rules/tests/{name}.yaml");
+        let text = stage.file(&path);
+        let stricter = text
+            .lines()
+            .map(|line| match line.contains("level: MEDIUM") {
+                true => line.replace("approvals: 1", "approvals: 2"),
+                false => line.to_owned(),
+            });
+        (path, stricter.collect::<Vec<_>>().join("\n"))
+    });
+    let mut files = vec![("rules/governance.yaml", stricter.as_str())];
+    files.extend(
+        tests
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str())),
+    );
+    stage.govern("dana", "stricter", &files);
+    approve_unseen(&stage, 3);
+    stage.run();
+    stage.read_all();
+    assert_eq!(seen(&stage, "runs"), None);
+    assert_eq!(
+        stage.log().last().map(String::as_str),
+        Some("rescored: optimize on rsi-eurusd (MEDIUM 45.00, for which the rules ask more now)")
+    );
+    stage.verifies();
+}
+
+#[test]
+fn an_expectation_on_a_target_that_is_gone_is_broken() {
+    let mut stage = stage_of("echo run >> FOLDER/runs", 60);
+    let expecting = format!("{BODY}\nexpects: {{stop_loss_pct: 3.0}}");
+    let id = stage.propose(AGENT, "a", &expecting);
+    let delete = "action: delete_strategy\ntargets: [rsi-eurusd-draft]";
+    stage.propose(AGENT, "b", delete);
+    approve_unseen(&stage, 3);
+    stage.run();
+    stage.read_all();
+    let gone = "expects.stop_loss_pct: expected 3.0, but there is no `targets/rsi-eurusd-draft.yaml`: look again and propose anew";
+    let outcome = &outcomes(&stage, &id)[0];
+    assert_eq!(outcome["success"], false);
+    has(outcome["error"].as_str().unwrap(), gone);
+    assert_eq!(seen(&stage, "runs"), None);
+    // And at the decision.
+    stage.propose(AGENT, "c", &expecting);
+    stage.run();
+    has(&stage.report(4), gone);
+    stage.verifies();
+}
+
+#[test]
+fn the_second_of_a_batch_is_scored_on_what_the_first_made() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", PROMOTE);
+    stage.propose(
+        AGENT,
+        "b",
+        "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2}",
+    );
+    approve_unseen(&stage, 1);
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+    has(&stage.report(2), "MEDIUM 40.00");
+    has_not(
+        &stage.file("targets/rsi-eurusd-draft.yaml"),
+        "stop_loss_pct: 2",
     );
     stage.verifies();
 }

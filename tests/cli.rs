@@ -102,6 +102,7 @@ const LISTED: &[&str] = &[
     "outcome",
     "outcome_at",
     "rejected_by",
+    "rescored_at",
     "score",
     "session",
     "status",
@@ -137,7 +138,7 @@ fn a_whole_case_in_json() {
         .countersign(&["run", "--format", "json"])
         .succeeds()
         .json();
-    assert_eq!(keys(&ran), ["executed", "handled"]);
+    assert_eq!(keys(&ran), ["executed", "handled", "rescored"]);
     has_keys(
         &ran["handled"][0],
         &["number", "id", "status", "state", "title"],
@@ -810,7 +811,7 @@ fn policy_tests_that_fail_say_what_was_expected_and_found() {
 fn every_kind_has_a_schema() {
     let folder = tempfile::tempdir().unwrap();
     let kinds = bare(folder.path(), &["schema"]).succeeds().stdout;
-    assert_eq!(kinds.lines().count(), 14);
+    assert_eq!(kinds.lines().count(), 15);
     for kind in kinds.lines() {
         let schema = bare(folder.path(), &["schema", kind]).succeeds().json();
         assert_eq!(schema["title"], format!("countersign {kind}"));

@@ -269,6 +269,45 @@ fn die_at_every_other_step(first: usize) -> (usize, usize) {
 }
 
 #[test]
+fn going_back_to_people_may_die_at_every_step() {
+    let mut stage = Stage::example();
+    let outside = stage.folder("outside.txt");
+    let actions = stage.file("rules/actions.yaml");
+    let (before, own) = actions.split_once("  optimize:\n").unwrap();
+    let script = format!("echo ran >> {}", outside.display());
+    let command = format!(
+        "executor: command\n    command: {{argv: [sh, -c, {script:?}], time_limit_seconds: 60}}\n"
+    );
+    let own = own.replacen("executor: apply\n", &command, 1);
+    let actions = format!("{before}  optimize:\n{own}");
+    stage.govern("dana", "command", &[("rules/actions.yaml", &actions)]);
+    stage.run();
+    let approve = ["--approve", "-m", REASON];
+    stage.review(1, "carol", &approve).succeeds();
+    stage.run();
+    let optimize = LOW.replace("modify_parameters", "optimize");
+    let id = stage.propose("strategy-optimizer", "a", &optimize);
+    // Decided after it in the same run, and carried out before it: then the draft is live.
+    let promote = HIGH.replace("rsi-eurusd-paper", "rsi-eurusd-draft");
+    stage.propose("strategy-optimizer", "b", &promote);
+    stage.review(3, "carol", &approve).succeeds();
+    let steps = at_every_step(&stage, &["run"], &mut |take, step| {
+        take.run();
+        let events = events(take);
+        let happened = ["decision", "rescored", "claim", "outcome"];
+        let happened = happened.map(|kind| count(&events, &id, kind));
+        assert_eq!(happened, [1, 1, 0, 0], "step {step}");
+        let main = take.main();
+        take.run();
+        take.main_is_still(&main);
+        assert!(!outside.exists(), "step {step}");
+        trail::assert_settled(take);
+    });
+    assert!(steps > 20, "{steps}");
+    stage.read_all();
+}
+
+#[test]
 fn noticing_a_large_backlog_may_die_at_every_step() {
     let mut stage = Stage::example();
     // So many new refs are written straight into `packed-refs`.

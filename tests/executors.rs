@@ -418,3 +418,70 @@ fn a_folder_starts_no_workflow_and_says_so() {
     );
     stage.verifies();
 }
+
+#[test]
+fn what_would_be_asked_more_is_neither_sent_nor_started() {
+    let receiver = Receiver::answering(answer("200 OK", ""));
+    let dispatch = "dispatch: {event_type: deploy, time_limit_seconds: 60}".to_owned();
+    for (executor, settings) in [
+        ("http", hook(&receiver.url("/"), 30)),
+        ("dispatch", dispatch),
+    ] {
+        let mut stage = stage_with(executor, &settings);
+        let id = low_and_then_live(&stage);
+        // Whoever cannot send it may say that it is not to be sent.
+        let said = stage.run();
+        has(
+            &said.stdout,
+            &format!("{id} not executed: LOW 5.00 is now MEDIUM 45.00."),
+        );
+        run(&stage);
+        stage.read_all();
+        let shown = show(&stage, &id);
+        assert_eq!(shown["rescored"]["executor"], executor);
+        assert_eq!(
+            (&shown["claim"], &shown["outcome"]),
+            (&Json::Null, &Json::Null)
+        );
+        stage.verifies();
+    }
+    assert_eq!(receiver.seen().len(), 0);
+}
+
+/// A LOW optimization of the draft; and, decided and carried out in the same run, the change that makes the draft live.
+fn low_and_then_live(stage: &Stage) -> String {
+    let id = stage.propose(AGENT, "a", LOW);
+    let promote =
+        "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {trading_mode: live}";
+    stage.propose(AGENT, "b", promote);
+    let reason = "I read it and agree with every line of it.";
+    let approve = ["--approve", "--message", reason];
+    stage.review(3, "carol", &approve).succeeds();
+    id
+}
+
+#[test]
+fn what_others_did_by_themselves_is_told_when_they_report_it() {
+    let mut stage = stage_with("external", "# by another system");
+    let id = low_and_then_live(&stage);
+    stage.run();
+    stage.read_all();
+    assert_eq!(show(&stage, &id)["rescored"], Json::Null);
+    let report = ["outcome", &id, "--success", "--as", "carol"];
+    stage.countersign(&report).succeeds();
+    let log = stage.log();
+    assert_eq!(
+        log[log.len() - 2..],
+        [
+            "rescored: optimize on rsi-eurusd-draft (LOW 5.00 is now MEDIUM 45.00)",
+            "outcome: success of optimize on rsi-eurusd-draft",
+        ]
+    );
+    let text = stage.countersign(&["show", &id]).succeeds().stdout;
+    has(
+        &text,
+        ": LOW 5.00 is now MEDIUM 45.00\nSomebody else reports that it was carried out; look whether that should have been\n",
+    );
+    assert_eq!(show(&stage, &id)["rescored"]["executor"], "external");
+    stage.verifies();
+}

@@ -24,6 +24,8 @@ mod links;
 mod objects;
 #[path = "verify/proposals.rs"]
 mod proposals;
+#[path = "verify/rescored.rs"]
+mod rescored;
 #[path = "verify/signing.rs"]
 mod signing;
 #[path = "verify/story.rs"]

@@ -1,6 +1,9 @@
 //! Executions outside of git: claimed by a commit before they start, recorded when they end, and never
 //! started twice.
 //!
+//! What was decided is scored again on the very tip that the claim is published on. What would be asked more by now is
+//! not claimed but recorded as rescored, and never started.
+//!
 //! A claim without an outcome means that somebody is at it or died at it. While a bot executes it holds
 //! a lock on a file of the repository; the lock ends with the process, so on the same machine a free
 //! lock is proof of death. A claim of another machine is given its time limit. A workflow that was started
@@ -14,14 +17,13 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Bot, BotError, Summary};
-use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Recommendation, Target};
+use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Rescored, RulesRecord};
 use crate::domain::ids::{CaseId, Sha};
-use crate::domain::value::Value;
-use crate::domain::yaml;
 use crate::execute::{self, Finished, Order};
 use crate::forge::WorkflowOrder;
 use crate::git::{Durability, Expect, GitError, RefEdit, Repository};
-use crate::ledger::{CaseFile, Entry, Event, LedgerError};
+use crate::ledger::rescore::{self, Again, Approved};
+use crate::ledger::{CaseFile, Draft, Entry, Event, LedgerError, Version, facts};
 use crate::rules::executor::Executor;
 
 /// Up to this commit of `main` every execution is settled; only an index, rebuilt when it is missing.
@@ -37,6 +39,18 @@ enum Task {
     Run(Box<(Executor, CaseFile)>),
     /// It was claimed by somebody who died, or by a workflow that does not report.
     Orphaned(Box<CaseFile>),
+    /// It would be asked more by now, which is recorded.
+    Rescored(Box<Rescored>),
+    /// It could not be proposed any more, which is recorded as a failure.
+    Invalid,
+}
+
+/// How a case was settled.
+enum Settled {
+    /// It was carried out, or tried, and ended in this word.
+    Executed(&'static str),
+    /// It would be asked more by now.
+    Rescored(Box<Rescored>),
 }
 
 impl Bot {
@@ -47,7 +61,15 @@ impl Bot {
         let mut all_settled = true;
         for (id, approved) in unfinished {
             match self.settle(id, approved)? {
-                Some(word) => summary.executed.push((id, word)),
+                Some(Settled::Executed(word)) => summary.executed.push((id, word)),
+                Some(Settled::Rescored(rescored)) => {
+                    tracing::warn!(
+                        "`{id}` was scored again: {}. {}",
+                        rescored.change(),
+                        rescored.advice()
+                    );
+                    summary.rescored.push(*rescored);
+                }
                 None => all_settled = false,
             }
         }
@@ -62,17 +84,21 @@ impl Bot {
         Ok(())
     }
 
-    /// Settles one case: its word if it is settled now, none if it has to wait.
-    fn settle(
-        &mut self,
-        id: CaseId,
-        approved: ExecutorKind,
-    ) -> Result<Option<&'static str>, BotError> {
+    /// Settles one case: how, if it is settled now; none if it has to wait.
+    fn settle(&mut self, id: CaseId, approved: ExecutorKind) -> Result<Option<Settled>, BotError> {
         let Some(lock) = ExecutionLock::take(&self.repo, id)? else {
             return Ok(None);
         };
         let (started_at, finished, is_ours) = match self.claim(id, approved)? {
             Task::Nothing => return Ok(None),
+            Task::Rescored(rescored) => {
+                lock.release();
+                return Ok(Some(Settled::Rescored(rescored)));
+            }
+            Task::Invalid => {
+                lock.release();
+                return Ok(Some(Settled::Executed(Outcome::word(Some(false)))));
+            }
             Task::Orphaned(case) => {
                 let started_at = case
                     .claim
@@ -84,10 +110,7 @@ impl Bot {
                 let (executor, case) = *run;
                 step("execution claimed");
                 let started_at = (self.clock)();
-                let finished = match self.find_broken_expectation(&case.recommendation)? {
-                    Some(reason) => Some(Finished::badly(reason)),
-                    None => self.carry_out(&executor, &case)?,
-                };
+                let finished = self.carry_out(&executor, &case)?;
                 step("execution ended");
                 let Some(finished) = finished else {
                     lock.release();
@@ -110,7 +133,7 @@ impl Bot {
             Ok(true)
         })?;
         lock.release();
-        Ok(is_recorded.then_some(word))
+        Ok(is_recorded.then_some(Settled::Executed(word)))
     }
 
     /// Starts what was claimed: how it ended, none if that is reported later by somebody else.
@@ -153,7 +176,7 @@ impl Bot {
         }
     }
 
-    /// Publishes a claim, unless there is nothing to do or somebody was here before.
+    /// Publishes a claim, unless there is nothing to do, somebody was here before, or what was decided is no longer so.
     fn claim(&mut self, id: CaseId, approved: ExecutorKind) -> Result<Task, BotError> {
         self.record(|draft, version, now| {
             if draft.find(Freeze::PATH)?.is_some() {
@@ -168,7 +191,8 @@ impl Bot {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if !case.decision.status.is_approval() || !case.outcomes.is_empty() {
+            let is_settled = case.rescored.is_some() || !case.outcomes.is_empty();
+            if !case.decision.status.is_approval() || is_settled {
                 return Ok(Task::Nothing);
             }
             if let Some(claim) = &case.claim {
@@ -189,42 +213,35 @@ impl Bot {
                 tracing::warn!("`{id}` was approved for the executor {approved}, which the rules no longer name: carry it out yourself and report it with `countersign outcome`");
                 return Ok(Task::Nothing);
             };
+            let Some(again) = score_again(draft, &case, version)? else {
+                tracing::warn!("`{id}` is not carried out: the commits that were merged with it are not in this repository, so it cannot be scored again");
+                return Ok(Task::Nothing);
+            };
+            if let Again::More(more) = again {
+                let rescored = more.record(id, approved, rules_of(draft, version)?, now);
+                draft.rescored(&rescored, &case.recommendation)?;
+                return Ok(Task::Rescored(Box::new(rescored)));
+            }
+            let Some(claim) = claim(id, executor, now) else {
+                return Ok(Task::Nothing);
+            };
+            if let Again::Invalid(problems) = again {
+                // Published in one piece with its claim, so that nobody takes it for one that runs.
+                let outcome = Finished::badly(rescore::refusal(&problems))
+                    .record(id, case.next_attempt(), approved, (now, now));
+                draft.claim(&claim, &case.recommendation)?;
+                draft.outcome(&outcome, &case.recommendation, &[])?;
+                return Ok(Task::Invalid);
+            }
             if let Executor::Http(hook) = executor
                 && let Err(reason) = execute::http::read_secret(hook)
             {
                 tracing::warn!("`{id}` is not carried out: {reason}");
                 return Ok(Task::Nothing);
             }
-            let Some(claim) = claim(id, executor, now) else {
-                return Ok(Task::Nothing);
-            };
             draft.claim(&claim, &case.recommendation)?;
             Ok(Task::Run(Box::new((executor.clone(), case))))
         })
-    }
-
-    /// What a recommendation relies on, and what is no longer so when it is about to be carried out.
-    fn find_broken_expectation(&self, about: &Recommendation) -> Result<Option<String>, BotError> {
-        let root = self.repo.read_commit(self.main()?)?.tree;
-        for name in &about.targets {
-            let path = Target::path_of(name);
-            let Some(bytes) = self.repo.read_path(root, &path)? else {
-                continue;
-            };
-            let Ok(target) = yaml::read::<Target>(&path, &bytes) else {
-                return Ok(Some(format!(
-                    "`{path}` cannot be read, so nothing was done"
-                )));
-            };
-            for (parameter, expected) in &about.expects {
-                if target.parameters.get(parameter).unwrap_or(&Value::Null) != expected {
-                    return Ok(Some(format!(
-                        "`{parameter}` of `{name}` is no longer {expected}, as the recommendation expects: propose anew"
-                    )));
-                }
-            }
-        }
-        Ok(None)
     }
 }
 
@@ -238,6 +255,29 @@ fn claim(id: CaseId, executor: &Executor, now: DateTime<Utc>) -> Option<Claim> {
         started_at: now,
         ends_by: now + limit,
         host: host(),
+    })
+}
+
+/// What an approved case comes to on the tip of a draft; none if its commits are not in this repository.
+pub(super) fn score_again(
+    draft: &Draft<'_>,
+    case: &CaseFile,
+    version: &Version,
+) -> Result<Option<Again>, BotError> {
+    let (about, decision) = (&case.recommendation, &case.decision);
+    let Some(approved) = Approved::read(draft.repository(), about, decision)? else {
+        return Ok(None);
+    };
+    let targets = facts::targets(draft.objects(), draft.root()?, about)?;
+    let targets = targets.map(|targets| targets.known);
+    Ok(Some(approved.again(targets, &version.rules)))
+}
+
+/// The rules on the tip of a draft, as records name them.
+pub(super) fn rules_of(draft: &Draft<'_>, version: &Version) -> Result<RulesRecord, BotError> {
+    Ok(RulesRecord {
+        commit: draft.tip()?,
+        tree: version.tree,
     })
 }
 
@@ -264,7 +304,7 @@ fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<(CaseId, ExecutorK
         let entry = Entry::of(&commit);
         let Some(id) = entry.case else { continue };
         match entry.event {
-            Some(Event::Outcome) => {
+            Some(Event::Outcome | Event::Rescored) => {
                 ended.insert(id);
             }
             Some(Event::Decision) if !ended.contains(&id) => {

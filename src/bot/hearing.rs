@@ -141,7 +141,7 @@ impl Bot {
         });
         Ok(Summary {
             handled: pending.collect(),
-            executed: Vec::new(),
+            ..Summary::default()
         })
     }
 

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::documents::Status;
+use crate::domain::documents::{Rescored, Status};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::Pull;
 use crate::forge::{Conclusion, Forge, ForgeError, Publication, Published, Report};
@@ -96,6 +96,8 @@ pub struct Summary {
     pub handled: Vec<Handled>,
     /// Every execution that ended, with its word: success, failure or unknown.
     pub executed: Vec<(CaseId, &'static str)>,
+    /// What was approved and is not carried out, because it would be asked more by now.
+    pub rescored: Vec<Rescored>,
 }
 
 impl Bot {

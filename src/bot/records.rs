@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::executions::{rules_of, score_again};
 use super::said::{freeze_commands, without_heard};
 use super::{Bot, BotError, MOST_TRIES};
 use crate::domain::documents::{
@@ -13,6 +14,7 @@ use crate::domain::ids::{CaseId, Login, Sha};
 use crate::domain::value::Value;
 use crate::forge::{Publication, Published};
 use crate::gate::eligibility::{Principal, may_speak, principal_of};
+use crate::ledger::rescore::Again;
 use crate::ledger::{CaseFile, Draft, Version};
 use crate::rules::people::Person;
 
@@ -50,7 +52,7 @@ impl Bot {
     /// # Errors
     /// When there is no such approved case, or its outcome is settled and the report agrees with nothing new.
     pub fn record_outcome(&mut self, new: &NewOutcome) -> Result<Sha, BotError> {
-        self.record(|draft, _, now| {
+        self.record(|draft, version, now| {
             let case = CaseFile::read(draft.objects(), draft.root()?, new.id)?;
             if !case.decision.status.is_approval() {
                 return Err(BotError::Refused(format!("`{}` was {}: only what was approved has an outcome", new.id, case.decision.status)));
@@ -80,6 +82,15 @@ impl Bot {
                 error: new.error.clone(),
                 reported_by: new.by.clone(),
             };
+            // What somebody carried out by themselves could not be held back; the trail says that it would have been.
+            let is_by_itself = claim.is_none() && case.outcomes.is_empty() && case.rescored.is_none();
+            if is_by_itself
+                && let Some(Again::More(more)) = score_again(draft, &case, version)?
+            {
+                let rules = rules_of(draft, version)?;
+                let rescored = more.record(new.id, ExecutorKind::External, rules, now);
+                draft.rescored(&rescored, &case.recommendation)?;
+            }
             Ok(draft.outcome(&outcome, &case.recommendation, &[])?)
         })
     }

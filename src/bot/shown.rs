@@ -7,7 +7,7 @@ use super::diff::{self, Diff};
 use super::{Bot, BotError, Pending};
 use crate::domain::documents::{
     Assessment, Claim, Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Recommendation,
-    time,
+    Rescored, time,
 };
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
@@ -41,6 +41,8 @@ pub struct Shown {
     pub risk: Option<Assessment>,
     /// How it was decided; none while it is pending.
     pub decision: Option<Decision>,
+    /// That it would be asked more by now, so that the bot does not carry it out.
+    pub rescored: Option<Rescored>,
     /// That an execution was begun.
     pub claim: Option<Claim>,
     /// The last word.
@@ -168,6 +170,7 @@ impl Shown {
                 &file.decision,
             )?);
             shown.recommendation = Some(file.recommendation);
+            shown.rescored = file.rescored;
             shown.claim = file.claim;
             shown.outcome = file.outcomes.last().cloned();
             shown.outcomes = file.outcomes;
@@ -203,6 +206,7 @@ impl Shown {
             diff: None,
             risk: None,
             decision: None,
+            rescored: None,
             claim: None,
             outcome: None,
             outcomes: Vec::new(),

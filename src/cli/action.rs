@@ -140,6 +140,13 @@ fn tell_job(path: &Path, summary: &Summary) -> Result<()> {
     for (id, outcome) in &summary.executed {
         text.push_str(&format!("- `{id}` executed: {outcome}\n"));
     }
+    for rescored in &summary.rescored {
+        let (change, advice) = (rescored.change(), rescored.advice());
+        text.push_str(&format!(
+            "- `{}` not executed: {change}. {advice}\n",
+            rescored.id
+        ));
+    }
     append(path, &text)
 }
 

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::{Answer, Result, output};
 use crate::domain::ids::{AgentName, PullNumber};
 use crate::domain::level::Level;
-use crate::insight::{Case, Execution, Query, Standing};
+use crate::insight::{Case, Query, Standing};
 
 /// List decided and pending cases, newest first
 ///
@@ -133,7 +133,7 @@ fn cells(row: &Case) -> [String; COLUMNS] {
         describe(row, usize::MAX),
         cut(&row.approvers().unwrap_or_default(), MOST_BY),
         cut(row.rejected_by.as_deref().unwrap_or_default(), MOST_BY),
-        row.execution.map_or("", Execution::word).to_owned(),
+        row.outcome().unwrap_or_default().to_owned(),
     ]
 }
 

@@ -99,6 +99,14 @@ pub fn lines(summary: &Summary) -> String {
     for (id, outcome) in &summary.executed {
         text.push_str(&format!("{id} executed: {outcome}\n"));
     }
+    for rescored in &summary.rescored {
+        text.push_str(&format!(
+            "{} not executed: {}. {}\n",
+            rescored.id,
+            rescored.change(),
+            rescored.advice()
+        ));
+    }
     text
 }
 
@@ -108,13 +116,18 @@ pub fn totals(summary: &Summary) -> String {
     let merged = count(|handled| handled.status.is_some_and(|status| status.is_approval()));
     let closed = count(|handled| handled.status.is_some_and(|status| !status.is_approval()));
     let waiting = count(|handled| handled.status.is_none());
-    match (summary.handled.len(), summary.executed.len()) {
-        (0, 0) => "nothing to do: no pull request is open".to_owned(),
-        (_, 0) => format!("{merged} merged, {closed} closed, {waiting} waiting"),
-        (_, executed) => {
-            format!("{merged} merged, {closed} closed, {waiting} waiting, {executed} executed")
-        }
+    let (executed, rescored) = (summary.executed.len(), summary.rescored.len());
+    if summary.handled.is_empty() && executed == 0 && rescored == 0 {
+        return "nothing to do: no pull request is open".to_owned();
     }
+    let mut text = format!("{merged} merged, {closed} closed, {waiting} waiting");
+    if executed > 0 {
+        text.push_str(&format!(", {executed} executed"));
+    }
+    if rescored > 0 {
+        text.push_str(&format!(", {rescored} not executed"));
+    }
+    text
 }
 
 /// The summary for programs.
@@ -133,10 +146,16 @@ pub fn as_json(summary: &Summary) -> Json {
         .executed
         .iter()
         .map(|(id, outcome)| json!({"id": id, "outcome": outcome}));
-    json!({"handled": handled.collect::<Vec<_>>(), "executed": executed.collect::<Vec<_>>()})
+    json!({
+        "handled": handled.collect::<Vec<_>>(),
+        "executed": executed.collect::<Vec<_>>(),
+        "rescored": summary.rescored,
+    })
 }
 
 /// Whether there is anything to tell.
 pub fn has_news(summary: &Summary) -> bool {
-    !summary.executed.is_empty() || summary.handled.iter().any(|handled| handled.is_news)
+    !summary.executed.is_empty()
+        || !summary.rescored.is_empty()
+        || summary.handled.iter().any(|handled| handled.is_news)
 }

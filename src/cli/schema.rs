@@ -20,10 +20,11 @@ pub struct Schema {
 type Kind = (&'static str, fn() -> JsonSchema);
 
 /// Every kind of document.
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 15] = [
     ("recommendation", || schema_for!(documents::Recommendation)),
     ("decision", || schema_for!(documents::Decision)),
     ("outcome", || schema_for!(documents::Outcome)),
+    ("rescored", || schema_for!(documents::Rescored)),
     ("claim", || schema_for!(documents::Claim)),
     ("feedback", || schema_for!(documents::Feedback)),
     ("freeze", || schema_for!(documents::Freeze)),

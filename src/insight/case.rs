@@ -9,7 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::word::Word;
-use crate::domain::documents::{Outcome, RejectionCategory, Status, time};
+use crate::domain::documents::{Outcome, RejectionCategory, Rescored, Status, time};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
 use crate::domain::review::Confidence;
@@ -160,6 +160,8 @@ pub struct Case {
     pub decided_at: Option<DateTime<Utc>>,
     /// What carries it out; none unless it was approved.
     pub executor: Option<Word>,
+    /// When it was scored again and would have been asked more, so that the bot does not carry it out.
+    pub rescored_at: Option<DateTime<Utc>>,
     /// When an execution was announced.
     pub claimed_at: Option<DateTime<Utc>>,
     /// How the last attempt ended.
@@ -195,6 +197,7 @@ impl Case {
             opened_at: None,
             decided_at: None,
             executor: None,
+            rescored_at: None,
             claimed_at: None,
             execution: None,
             feedback: 0,
@@ -241,6 +244,13 @@ impl Case {
     /// Whether an execution ended, well or not.
     pub fn is_executed(&self) -> bool {
         self.success().is_some()
+    }
+
+    /// What became of it after it was approved: how its execution ended, or that it was scored again and therefore
+    /// not executed.
+    pub fn outcome(&self) -> Option<&'static str> {
+        let ended = self.execution.map(Execution::word);
+        ended.or_else(|| self.rescored_at.map(|_| Rescored::WORD))
     }
 
     /// Whether it did what was approved; none while nobody knows.
@@ -301,11 +311,12 @@ impl Serialize for Case {
         map.serialize_entry("executor", &self.executor)?;
         map.serialize_entry("executed", &self.is_executed())?;
         map.serialize_entry("success", &self.success())?;
-        map.serialize_entry("outcome", &self.execution.map(Execution::word))?;
+        map.serialize_entry("outcome", &self.outcome())?;
         map.serialize_entry(
             "outcome_at",
             &at(self.execution.map(|execution| execution.at)),
         )?;
+        map.serialize_entry("rescored_at", &at(self.rescored_at))?;
         map.serialize_entry("feedback", &self.feedback)?;
         if let Some(place) = &self.place {
             map.serialize_entry("branch", &place.branch)?;

@@ -25,6 +25,8 @@ pub struct Unreadable {
 pub enum Added {
     /// A case was decided.
     Decided(Box<Case>),
+    /// It was scored again and would have been asked more.
+    Rescored(CaseId, DateTime<Utc>),
     /// Its execution was announced.
     Claimed(CaseId, DateTime<Utc>),
     /// An attempt to carry it out ended.
@@ -208,6 +210,7 @@ impl Index {
             Added::Freeze => return self.freezes.push(commit),
             Added::Unreadable(reason) => Some(reason),
             Added::Decided(case) => self.decide(commit, *case),
+            Added::Rescored(id, at) => self.change(commit, id, |case| case.rescored_at = Some(at)),
             Added::Claimed(id, at) => self.change(commit, id, |case| case.claimed_at = Some(at)),
             Added::Executed(id, execution) => {
                 self.change(commit, id, |case| case.execution = Some(execution))

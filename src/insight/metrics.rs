@@ -96,6 +96,8 @@ pub struct Outcomes {
     pub failure: u32,
     /// Nobody knows.
     pub unknown: u32,
+    /// Not executed, because it would have been asked more by then.
+    pub rescored: u32,
     /// Approved, and no attempt has ended: nothing is to be done, or it is not done yet.
     pub open: u32,
 }
@@ -113,6 +115,7 @@ impl Outcomes {
                 ..
             }) => self.failure += 1,
             Some(Execution { success: None, .. }) => self.unknown += 1,
+            None if case.rescored_at.is_some() => self.rescored += 1,
             None if case.is_approved() => self.open += 1,
             None => {}
         }

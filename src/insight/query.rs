@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::case::{Case, Kind, Standing};
 use super::search::Search;
-use crate::domain::documents::RejectionCategory;
+use crate::domain::documents::{RejectionCategory, Rescored};
 use crate::domain::level::Level;
 
 /// A stretch of time, from its first moment to before its last; open where nothing is said.
@@ -43,6 +43,8 @@ pub enum Ending {
     Failure,
     /// An attempt was made and nobody knows.
     Unknown,
+    /// It would have been asked more before it ran, so it was not executed.
+    Rescored,
     /// Approved, and no attempt has ended.
     Open,
 }
@@ -54,25 +56,31 @@ impl Ending {
             Self::Success => "success",
             Self::Failure => "failure",
             Self::Unknown => "unknown",
+            Self::Rescored => Rescored::WORD,
             Self::Open => "open",
         }
     }
 
     fn is_of(self, case: &Case) -> bool {
-        match (self, case.execution) {
-            (Self::Open, None) => case.is_approved(),
-            (Self::Open, Some(_)) | (_, None) => false,
-            (_, Some(execution)) => execution.word() == self.as_str(),
+        match case.outcome() {
+            Some(word) => word == self.as_str(),
+            None => self == Self::Open && case.is_approved(),
         }
     }
 }
 impl std::str::FromStr for Ending {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Success, Self::Failure, Self::Unknown, Self::Open]
-            .into_iter()
+        let all = [
+            Self::Success,
+            Self::Failure,
+            Self::Unknown,
+            Self::Rescored,
+            Self::Open,
+        ];
+        all.into_iter()
             .find(|ending| ending.as_str() == text)
-            .ok_or_else(|| "expected success, failure, unknown or open".to_owned())
+            .ok_or_else(|| "expected success, failure, unknown, rescored or open".to_owned())
     }
 }
 

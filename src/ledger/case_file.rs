@@ -2,7 +2,9 @@
 
 use super::case_folder::{CaseFolder, next_attempt};
 use super::{Draft, LedgerError};
-use crate::domain::documents::{Claim, Decision, Feedback, Outcome, Recommendation, Status};
+use crate::domain::documents::{
+    Claim, Decision, Feedback, Outcome, Recommendation, Rescored, Status,
+};
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::yaml;
 use crate::git::Objects;
@@ -16,6 +18,8 @@ pub struct CaseFile {
     pub recommendation: Recommendation,
     /// What was decided.
     pub decision: Decision,
+    /// Whether it would have been asked more before it ran.
+    pub rescored: Option<Rescored>,
     /// Whether an execution was claimed.
     pub claim: Option<Claim>,
     /// What came of it, first attempt first.
@@ -43,6 +47,7 @@ impl CaseFile {
         Ok(Self {
             recommendation: folder.recommendation()?,
             decision: folder.decision()?,
+            rescored: folder.rescored()?,
             claim: folder.claim()?,
             outcomes: folder.outcomes()?,
             feedback: folder.feedback()?,

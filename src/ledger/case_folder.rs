@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::LedgerError;
-use crate::domain::documents::{Claim, Decision, Feedback, Outcome, Recommendation};
+use crate::domain::documents::{Claim, Decision, Feedback, Outcome, Recommendation, Rescored};
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
@@ -49,6 +49,14 @@ impl<'a> CaseFolder<'a> {
     /// When it is not there or cannot be read.
     pub fn decision<D: DeserializeOwned>(&self) -> Result<D> {
         self.needed(Decision::FILE)
+    }
+
+    /// Whether it would have been asked more before it ran.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn rescored(&self) -> Result<Option<Rescored>> {
+        self.document(Rescored::FILE)
     }
 
     /// Whether an execution was claimed.

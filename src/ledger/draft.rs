@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{BOT_EMAIL, BOT_NAME, LedgerError, entry};
 use crate::domain::documents::{
-    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, SaidIn,
+    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn,
 };
 use crate::domain::ids::{Login, Sha};
 use crate::domain::mode::Mode;
@@ -102,6 +102,11 @@ impl<'r> Draft<'r> {
     /// Whether nothing was appended.
     pub fn is_empty(&self) -> bool {
         self.base == self.tip
+    }
+
+    /// The repository that it is written for; what is in the draft alone is not in there yet.
+    pub const fn repository(&self) -> &'r Repository {
+        self.repo
     }
 
     /// Reads objects, those of the draft included.
@@ -253,6 +258,15 @@ impl<'r> Draft<'r> {
             &[],
             decision.decided_at,
         )
+    }
+
+    /// Records that an approved case would be asked more by now.
+    ///
+    /// # Errors
+    /// When that is recorded already.
+    pub fn rescored(&mut self, rescored: &Rescored, about: &Recommendation) -> Result<Sha> {
+        self.put_document(&Rescored::path_of(rescored.id), rescored)?;
+        self.commit(entry::rescored_message(rescored, about), &[], rescored.at)
     }
 
     /// Records that an execution is about to start.

@@ -4,9 +4,10 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::BOT_EMAIL;
 use super::trailers::Trailers;
 use crate::domain::documents::{
-    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, SaidIn, Status, time,
+    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn, Status, time,
 };
 use crate::domain::ids::{CaseId, Login, Sha, TargetName};
 use crate::git::Commit;
@@ -22,6 +23,8 @@ pub enum Event {
     Genesis,
     /// A recommendation was decided.
     Decision,
+    /// An approved case would be asked more before it runs, so it does not.
+    Rescored,
     /// An execution is about to start.
     Claim,
     /// An execution ended.
@@ -38,9 +41,10 @@ pub enum Event {
 
 impl Event {
     /// All events.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Genesis,
         Self::Decision,
+        Self::Rescored,
         Self::Claim,
         Self::Outcome,
         Self::Feedback,
@@ -53,6 +57,7 @@ impl Event {
         match self {
             Self::Genesis => "genesis",
             Self::Decision => "decision",
+            Self::Rescored => Rescored::WORD,
             Self::Claim => "claim",
             Self::Outcome => "outcome",
             Self::Feedback => "feedback",
@@ -118,6 +123,12 @@ const OLD_UNFREEZE: &str = " lets everything go on";
 fn is_old_unfreeze(message: &str) -> bool {
     let subject = message.lines().next();
     subject.is_some_and(|subject| subject.ends_with(OLD_UNFREEZE))
+}
+
+/// Whether a commit on a branch is an event of a trail: the branch stands on one that was rewritten, and nobody who
+/// proposes made it.
+pub fn is_event(commit: &Commit) -> bool {
+    commit.committer.email == BOT_EMAIL && Entry::of(commit).event.is_some()
 }
 
 /// The message of the first commit.
@@ -209,6 +220,24 @@ fn weighed(trailers: &mut Trailers, decision: &Decision) {
         trailers.push("Confidence", confidence);
     }
     trailers.push("Opened", time::text(&decision.pull.opened_at));
+}
+
+/// The message of a case that was scored again and is not carried out.
+pub fn rescored_message(rescored: &Rescored, about: &Recommendation) -> String {
+    let mut trailers = Trailers::default();
+    let (was, now) = (&rescored.was, &rescored.now.risk);
+    trailers.push("Event", Event::Rescored);
+    identify(&mut trailers, about);
+    trailers
+        .push("Risk", format_args!("{} {}", now.level, now.score))
+        .push("Decided-risk", format_args!("{} {}", was.level, was.score))
+        .push("Rules", rescored.rules.tree.short())
+        .push("Executor", rescored.executor);
+    trailers.message(&format!(
+        "rescored: {} ({})",
+        what(about),
+        rescored.change()
+    ))
 }
 
 /// The message of a claim.

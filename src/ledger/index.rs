@@ -177,6 +177,7 @@ fn try_understand(entry: &Entry, words: &mut Words) -> Result<Added, &'static st
     Ok(match event {
         Event::Genesis => Added::Nothing,
         Event::Freeze | Event::Unfreeze => Added::Freeze,
+        Event::Rescored => Added::Rescored(id()?, entry.at),
         Event::Claim => Added::Claimed(id()?, entry.at),
         Event::Feedback => Added::Feedback(id()?),
         Event::Outcome => Added::Executed(

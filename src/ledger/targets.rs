@@ -82,15 +82,6 @@ fn modified(
     about: &Recommendation,
     governance: &Governance,
 ) -> Result<Vec<u8>, String> {
-    if let Some((name, expected)) = about
-        .expects
-        .iter()
-        .find(|(name, value)| target.parameters.get(*name).unwrap_or(&Value::Null) != *value)
-    {
-        return Err(format!(
-            "`{name}` in `{path}` is no longer {expected}, as the recommendation expects: propose anew"
-        ));
-    }
     let changes: BTreeMap<String, Value> = about
         .changes
         .iter()

@@ -10,7 +10,7 @@ use crate::domain::ids::CaseId;
 const MOST_OF_OURS: usize = 16;
 
 /// The keys that only the bot writes. A proposal whose commit messages carry one is refused.
-const RESERVED: [&str; 23] = [
+const RESERVED: [&str; 24] = [
     "Event",
     "Recommendation",
     "Governance",
@@ -19,6 +19,7 @@ const RESERVED: [&str; 23] = [
     "Action",
     "Target",
     "Risk",
+    "Decided-risk",
     "Decision",
     "Approved-by",
     "Rejected-by",

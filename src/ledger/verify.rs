@@ -30,6 +30,7 @@ mod opinions;
 mod outcome_files;
 mod record;
 mod remarks;
+mod rescored;
 mod signature;
 mod step;
 

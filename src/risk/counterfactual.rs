@@ -327,7 +327,7 @@ impl<'v> Search<'v> {
             return None;
         }
         let targets = subject.targets.iter().map(|(name, _)| *name);
-        let mut unmet = validity::unmet(self.recommendation, targets, self.base.situation);
+        let mut unmet = validity::unmet(self.recommendation, effect, targets, self.base.situation);
         if unmet.next().is_some() {
             return None;
         }

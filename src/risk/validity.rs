@@ -47,7 +47,8 @@ pub fn problems(
     if let Some((key, message)) = too_long(recommendation, situation, rules) {
         say(key, message);
     }
-    for (parameter, message) in unmet(recommendation, recommendation.targets.iter(), situation) {
+    let targets = recommendation.targets.iter();
+    for (parameter, message) in unmet(recommendation, effect, targets, situation) {
         say(&format!("expects.{parameter}"), message);
     }
     found
@@ -259,15 +260,21 @@ fn against_effect(
     found
 }
 
-/// Each expectation that does not hold on one of these targets. What is not there is nothing.
+/// Each expectation that does not hold on one of these targets: none holds on a target that is gone. What an action
+/// is yet to make is not gone, and its parameters are nothing.
 pub(crate) fn unmet<'a>(
     recommendation: &'a Recommendation,
+    effect: Option<Effect>,
     targets: impl Iterator<Item = &'a TargetName> + Clone,
     situation: &'a Situation,
 ) -> impl Iterator<Item = (&'a str, String)> {
     recommendation.expects.iter().flat_map(move |(name, expected)| {
         targets.clone().filter_map(move |target| {
             let known = situation.find_target(target);
+            if known.is_none() && effect != Some(Effect::Create) {
+                let message = format!("expected {expected}, but there is no `targets/{target}.yaml`: look again and propose anew");
+                return Some((name.as_str(), message));
+            }
             let present = known.and_then(|known| known.parameters.get(name)).unwrap_or(&Value::Null);
             (present != expected).then(|| {
                 let message = format!(
@@ -446,13 +453,15 @@ mod tests {
                 "r.yaml: expects.stop_loss_pct: expected 4, but it is 3.0 in `targets/live.yaml`: look again and propose anew"
             ]
         );
-        assert_eq!(
-            expecting("modify_parameters", "nowhere", 4.into()),
-            [
-                "r.yaml: targets[0]: there is no `targets/nowhere.yaml`: name a target that is there, or create it first",
-                "r.yaml: expects.stop_loss_pct: expected 4, but it is (none) in `targets/nowhere.yaml`: look again and propose anew"
-            ]
-        );
+        for (gone, told) in [(4.into(), "4"), (Value::Null, "(none)")] {
+            assert_eq!(
+                expecting("modify_parameters", "nowhere", gone),
+                [
+                    "r.yaml: targets[0]: there is no `targets/nowhere.yaml`: name a target that is there, or create it first".to_owned(),
+                    format!("r.yaml: expects.stop_loss_pct: expected {told}, but there is no `targets/nowhere.yaml`: look again and propose anew"),
+                ]
+            );
+        }
         assert_eq!(expecting("create_strategy", "fresh", Value::Null), NONE);
     }
 }

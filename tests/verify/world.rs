@@ -326,17 +326,17 @@ impl World {
         forged
     }
 
-    /// The decisions between two trees, with the rewritten commits in place of the old ones.
+    /// The records between two trees that name commits, with the rewritten ones in place of the old ones.
     fn mended(&self, before: Sha, after: Sha, renamed: &[(String, String)]) -> Vec<(String, Edit)> {
         let changes = self
             .repo
             .diff_trees(Some(before), Some(after), 100)
             .unwrap();
-        let decisions = changes
+        let records = changes
             .iter()
             .map(|change| String::from_utf8(change.path.clone()).unwrap())
-            .filter(|path| path.ends_with("/decision.yaml"));
-        let mended = decisions.map(|path| {
+            .filter(|path| path.ends_with("/decision.yaml") || path.ends_with("/rescored.yaml"));
+        let mended = records.map(|path| {
             let mut text =
                 String::from_utf8(self.repo.read_path(after, &path).unwrap().unwrap().to_vec())
                     .unwrap();

@@ -267,7 +267,8 @@ impl Parts<'_> {
     /// Result, success, details, start and end of the last attempt.
     fn outcome(&self) -> [Cell; 5] {
         let Some(outcome) = self.record.and_then(|record| record.outcomes.last()) else {
-            return [const { Cell::Null }; 5];
+            let result = told(self.case.outcome().unwrap_or_default().to_owned());
+            return [result, Cell::Null, Cell::Null, Cell::Null, Cell::Null];
         };
         let details = match &outcome.error {
             Some(error) if !outcome.details.contains_key("error") => {
@@ -305,6 +306,7 @@ impl Parts<'_> {
         let times = outcomes
             .map(|outcome| outcome.finished_at)
             .chain(feedback.map(|feedback| feedback.at))
+            .chain(self.case.rescored_at)
             .chain(self.case.decided_at);
         times.max().unwrap_or(self.about.created_at)
     }

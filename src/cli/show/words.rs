@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bot::shown::{Shown, ShownPull};
 use crate::cli::output::{one_line, quoted_block};
 use crate::domain::documents::{
-    Assessment, Claim, Decision, Feedback, OpinionRecord, Outcome, Recommendation, time,
+    Assessment, Claim, Decision, Feedback, OpinionRecord, Outcome, Recommendation, Rescored, time,
 };
 use crate::domain::review::Confidence;
 use crate::domain::value::Value;
@@ -27,6 +27,9 @@ pub fn said(shown: &Shown) -> String {
             risk(&mut text, &decision.risk);
             decided(&mut text, decision);
             said_by_people(&mut text, &shown.opinions, decision.omitted_opinions);
+            if let Some(rescored) = &shown.rescored {
+                scored_again(&mut text, rescored);
+            }
             carried_out(&mut text, shown.claim.as_ref(), &shown.outcomes);
             talked_about(&mut text, &shown.feedback);
         }
@@ -108,6 +111,10 @@ fn proposed(text: &mut String, recommendation: &Recommendation, executed: Option
 
 fn risk(text: &mut String, risk: &Assessment) {
     let _ = writeln!(text, "\n{} RISK, score {}", risk.level, risk.score);
+    reasons(text, risk);
+}
+
+fn reasons(text: &mut String, risk: &Assessment) {
     for factor in &risk.factors {
         let (name, input, source, reason) =
             (&factor.name, &factor.input, &factor.source, &factor.reason);
@@ -241,6 +248,17 @@ fn unfolded(markdown: &str) -> String {
 
 fn sure(confidence: Confidence) -> String {
     format!(", {}", confidence.as_str().replace('_', " "))
+}
+
+fn scored_again(text: &mut String, rescored: &Rescored) {
+    let _ = writeln!(
+        text,
+        "\nScored again on {}: {}\n{}",
+        time::text(&rescored.at),
+        rescored.change(),
+        rescored.advice()
+    );
+    reasons(text, &rescored.now.risk);
 }
 
 fn carried_out(text: &mut String, claim: Option<&Claim>, outcomes: &[Outcome]) {

@@ -7,6 +7,7 @@ mod decision;
 mod freeze;
 mod outcome;
 mod recommendation;
+mod rescored;
 mod target;
 
 pub use decision::{
@@ -17,6 +18,7 @@ pub use decision::{
 pub use freeze::{Freeze, SaidIn, SaidInKind};
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};
 pub use recommendation::{Citation, Recommendation, RecommendationSchema};
+pub use rescored::{Asked, AskedAgain, Rescored};
 pub use target::Target;
 
 /// Makes a type that stands for one value of the `schema` key and refuses every other.

@@ -75,6 +75,7 @@ fn cards_levels_and_agents_are_counted_by_hand() {
             success: 2,
             failure: 1,
             unknown: 1,
+            rescored: 0,
             open: 0
         }
     );

@@ -144,11 +144,12 @@ impl Calibration {
         } else {
             self.put_tables(page);
         }
-        let untold = self.never_approved + self.outcomes.open + self.outcomes.unknown;
+        let without_outcome = self.outcomes.open + self.outcomes.rescored;
+        let untold = self.never_approved + without_outcome + self.outcomes.unknown;
         if untold > 0 {
             page.text(format!(
                 "{untold} more say nothing about the scores: {} were not approved, {} are approved without an outcome, and of {} the outcome is unknown. Rejecting what would have failed makes a level look better than its scores.",
-                self.never_approved, self.outcomes.open, self.outcomes.unknown
+                self.never_approved, without_outcome, self.outcomes.unknown
             ));
         }
     }

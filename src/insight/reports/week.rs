@@ -150,6 +150,7 @@ impl Week {
             success,
             failure,
             unknown,
+            rescored,
             open,
         } = self.outcomes;
         page.text(format!(
@@ -157,6 +158,11 @@ impl Week {
             self.decided,
             self.approval.in_words(),
         ));
+        if rescored > 0 {
+            page.text(format!(
+                "{rescored} of the approved were not carried out, because they would have been asked more by then: propose them anew, or settle them with countersign outcome."
+            ));
+        }
         if self.unreadable > 0 {
             page.text(format!("{} commits on main are in no case: countersign verify says what is wrong with them.", self.unreadable));
         }
@@ -220,9 +226,7 @@ impl Feedback {
         for case in decided {
             if case.feedback > 0 {
                 count += case.feedback;
-                let end = case
-                    .execution
-                    .map_or(case.standing.as_str(), |execution| execution.word());
+                let end = case.outcome().unwrap_or(case.standing.as_str());
                 *by_end.entry(end).or_default() += case.feedback;
                 if let Some(agent) = &case.agent {
                     *by_agent.entry(agent).or_default() += case.feedback;

@@ -3,19 +3,60 @@
 use super::document::Written;
 use super::finding::FindingKind;
 use super::step::Step;
-use crate::domain::documents::{Assessment, Decision, FactorScore, FiredTrigger, Requirement};
+use crate::domain::documents::{
+    Assessment, Decision, FactorScore, FiredTrigger, Requirement, Rescored,
+};
 use crate::domain::ids::quoted;
 
+/// A record that holds an assessment, and what was required by it.
+pub trait Recorded {
+    /// The keys that lead to the assessment and to the requirement.
+    const KEYS: &'static [&'static str];
+    fn risk(&self) -> &Assessment;
+    fn required(&self) -> Requirement;
+    fn engine(&self) -> &str;
+}
+
+impl Recorded for Decision {
+    const KEYS: &'static [&'static str] = &[];
+    fn risk(&self) -> &Assessment {
+        &self.risk
+    }
+    fn required(&self) -> Requirement {
+        self.required
+    }
+    fn engine(&self) -> &str {
+        &self.engine
+    }
+}
+
+impl Recorded for Rescored {
+    const KEYS: &'static [&'static str] = &["now"];
+    fn risk(&self) -> &Assessment {
+        &self.now.risk
+    }
+    fn required(&self) -> Requirement {
+        self.now.required
+    }
+    fn engine(&self) -> &str {
+        &self.engine
+    }
+}
+
+fn place<R: Recorded>(written: &Written<R>, keys: &[&str]) -> String {
+    written.place(&[R::KEYS, keys].concat())
+}
+
 /// Compares score, level, every factor and every trigger, their wordings included.
-pub fn compare(step: &mut Step, written: &Written<Decision>, computed: &Assessment) {
-    let recorded = &written.document.risk;
+pub fn compare<R: Recorded>(step: &mut Step, written: &Written<R>, computed: &Assessment) {
+    let recorded = written.document.risk();
     if recorded == computed {
         return;
     }
     if recorded.score != computed.score {
         let message = format!(
             "{} is {}, but it is {} when computed again",
-            written.place(&["risk", "score"]),
+            place(written, &["risk", "score"]),
             recorded.score,
             computed.score
         );
@@ -24,7 +65,7 @@ pub fn compare(step: &mut Step, written: &Written<Decision>, computed: &Assessme
     if recorded.level != computed.level {
         let message = format!(
             "{} is {}, but it is {} when computed again",
-            written.place(&["risk", "level"]),
+            place(written, &["risk", "level"]),
             recorded.level,
             computed.level
         );
@@ -33,24 +74,28 @@ pub fn compare(step: &mut Step, written: &Written<Decision>, computed: &Assessme
     if let Some(message) = find_wrong_factor(&recorded.factors, &computed.factors) {
         step.say(
             FindingKind::WrongFactor,
-            format!("{}: {message}", written.place(&["risk", "factors"])),
+            format!("{}: {message}", place(written, &["risk", "factors"])),
         );
     }
     if let Some(message) = find_wrong_trigger(&recorded.triggers, &computed.triggers) {
         step.say(
             FindingKind::WrongTrigger,
-            format!("{}: {message}", written.place(&["risk", "triggers"])),
+            format!("{}: {message}", place(written, &["risk", "triggers"])),
         );
     }
 }
 
 /// The requirement that follows from level and rules.
-pub fn compare_requirement(step: &mut Step, written: &Written<Decision>, computed: Requirement) {
-    let recorded = written.document.required;
+pub fn compare_requirement<R: Recorded>(
+    step: &mut Step,
+    written: &Written<R>,
+    computed: Requirement,
+) {
+    let recorded = written.document.required();
     if recorded != computed {
         let message = format!(
             "{} is {}, but the rules ask for {}",
-            written.place(&["required"]),
+            place(written, &["required"]),
             in_words(recorded),
             in_words(computed)
         );

@@ -4,7 +4,8 @@ use super::finding::FindingKind;
 use super::step::Step;
 use crate::domain::ids::Sha;
 use crate::git::{Change, Commit, GitError};
-use crate::ledger::{BOT_EMAIL, Entry, find_forged};
+use crate::ledger::entry::is_event;
+use crate::ledger::{BOT_EMAIL, find_forged};
 
 /// The most commits and files of one proposal: the bot decides no larger ones.
 const MOST_COMMITS: usize = 250;
@@ -41,14 +42,9 @@ impl Branch {
             repo.commits_between(base, head, MOST_COMMITS)?
         };
         // Only a trail gives a branch commits like these: the bot refuses any that look so.
-        let is_events = |commit: &Commit| {
-            commit.committer.email == BOT_EMAIL && Entry::of(commit).event.is_some()
-        };
-        let lost = commits
-            .iter()
-            .find(|commit| is_events(commit))
-            .map(|commit| commit.id);
-        commits.retain(|commit| !is_events(commit));
+        let lost = commits.iter().find(|commit| is_event(commit));
+        let lost = lost.map(|commit| commit.id);
+        commits.retain(|commit| !is_event(commit));
         let fork = match find_fork(&commits) {
             Some(fork) => Some(fork),
             None => repo.merge_base(base, head)?,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::examine::Examined;
+use super::examine::{Examined, Fact};
 use super::finding::{Finding, FindingKind};
 use crate::domain::engine::{ENGINE, Engine};
 use crate::domain::ids::Sha;
@@ -59,6 +59,10 @@ impl EngineHistory {
                 if !depends.is_empty() {
                     examined.recomputed = false;
                     self.count(engine, examined.commit);
+                }
+                // It may have claimed what this one would have refused.
+                if let Fact::Claimed { is_invalid, .. } = &mut examined.fact {
+                    *is_invalid = false;
                 }
             }
             Some(_) => kept.extend(depends),

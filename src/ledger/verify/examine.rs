@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::finding::{Finding, FindingKind};
 use super::line::Line;
 use super::step::Step;
-use super::{decision, execution, freeze, genesis, governance, remarks, signature};
+use super::{decision, execution, freeze, genesis, governance, remarks, rescored, signature};
 use crate::domain::documents::{ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
@@ -51,16 +51,23 @@ pub enum Fact {
         status: Status,
         executor: ExecutorKind,
     },
-    /// An execution was claimed.
+    /// An approved case would be asked more by now.
+    Rescored {
+        case: CaseId,
+        executor: ExecutorKind,
+    },
+    /// An execution was claimed; or, of what could not be proposed any more, only its failure.
     Claimed {
         case: CaseId,
         executor: ExecutorKind,
+        is_invalid: bool,
     },
     /// An attempt ended.
     Ended {
         case: CaseId,
         attempt: u32,
         executor: ExecutorKind,
+        success: Option<bool>,
     },
     /// Somebody said something about a case.
     Remarked { case: CaseId },
@@ -201,6 +208,7 @@ impl<'v> Examiner<'v> {
             (Some(event), Some(case)) => match event {
                 Event::Decision => decision::check(self, step, case)?,
                 Event::Governance => governance::check(self, step, case)?,
+                Event::Rescored => rescored::check(self, step, case)?,
                 Event::Claim => execution::check_claim(self, step, case)?,
                 Event::Outcome => execution::check_outcome(self, step, case)?,
                 Event::Feedback => remarks::check(self, step, case)?,

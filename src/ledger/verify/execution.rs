@@ -3,12 +3,13 @@
 use super::document::Written;
 use super::examine::{Answer, Examiner, Fact};
 use super::finding::FindingKind;
-use super::outcome_files;
 use super::step::Step;
+use super::{outcome_files, rescored};
 use crate::domain::documents::{Claim, ExecutorKind, Outcome, Recommendation, time};
 use crate::domain::ids::CaseId;
 use crate::git::GitError;
 use crate::ledger::entry;
+use crate::ledger::rescore::Again;
 use crate::rules::executor::Executor;
 
 /// Checks a claim.
@@ -24,15 +25,20 @@ pub fn check_claim(
         return Ok(Fact::Claimed {
             case,
             executor: executor.unwrap_or(ExecutorKind::External),
+            is_invalid: false,
         }
         .into());
     };
     let claim = &written.document;
-    let answer = Ok(Fact::Claimed {
-        case,
-        executor: claim.executor,
-    }
-    .into());
+    let answer = |is_invalid| {
+        let executor = claim.executor;
+        Ok(Fact::Claimed {
+            case,
+            executor,
+            is_invalid,
+        }
+        .into())
+    };
     if claim.id != case {
         step.say(
             FindingKind::Misplaced,
@@ -51,11 +57,32 @@ pub fn check_claim(
         );
     }
     let Some(about) = examiner.decided_before(step, case)? else {
-        return answer;
+        return answer(false);
     };
     step.check_message(&entry::claim_message(claim, &about));
     check_claimant(step, &written, &about);
-    answer
+    answer(is_invalid(examiner, step, &about)?)
+}
+
+/// Scores the case again, as the bot did before it claimed it. Whether it could not be proposed any more.
+fn is_invalid(
+    examiner: &mut Examiner,
+    step: &mut Step,
+    about: &Recommendation,
+) -> Result<bool, GitError> {
+    Ok(match rescored::again(examiner, step, about)? {
+        None | Some(Again::Same) => false,
+        Some(Again::Invalid(_)) => true,
+        Some(Again::More(more)) => {
+            let (was, now) = (&more.was, &more.now.risk);
+            let message = format!(
+                "it was decided as {} {} and would have been {} {} by then, so it had to go back to people",
+                was.level, was.score, now.level, now.score
+            );
+            step.say(FindingKind::NotRescored, message);
+            false
+        }
+    })
 }
 
 /// The rules let exactly this executor at it, for exactly this long.
@@ -118,6 +145,7 @@ pub fn check_outcome(
             case,
             attempt,
             executor: said,
+            success: None,
         }
         .into());
     };
@@ -148,6 +176,7 @@ pub fn check_outcome(
         case,
         attempt,
         executor: outcome.executor,
+        success: outcome.success,
     }
     .into())
 }

@@ -142,6 +142,10 @@ kinds! {
     WithoutClaim = "without_claim",
     /// A claim that could not be made.
     WrongClaim = "wrong_claim",
+    /// Recorded as scored again though nothing more would be asked, or not as it is when computed again.
+    WrongRescoring = "wrong_rescoring",
+    /// Carried out although it would have been asked more by then.
+    NotRescored = "not_rescored",
     /// Carried out by something else than the rules say.
     WrongExecutor = "wrong_executor",
     /// The outcome is not what the executor computes.
@@ -179,6 +183,8 @@ impl FindingKind {
             | Self::InvalidProposal
             | Self::Impersonation
             | Self::WrongOutcome
+            | Self::WrongRescoring
+            | Self::NotRescored
             | Self::NotEntitled => true,
             Self::CutOrRewritten
             | Self::NoGenesis

@@ -18,17 +18,62 @@ struct State {
     status: Status,
     executor: ExecutorKind,
     decided_at_place: usize,
+    rescored: bool,
     claimed: bool,
     attempts: u32,
     last_executor: ExecutorKind,
+}
+
+/// An outcome that is published together with the commit before it.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    commit: Sha,
+    case: CaseId,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// An approved change is carried out with its decision.
+    Approved,
+    /// What could not be proposed any more when it was claimed fails with its claim.
+    Invalid,
+}
+
+impl Due {
+    fn is_met_by(self, fact: Fact) -> bool {
+        match fact {
+            Fact::Ended { case, success, .. } => {
+                case == self.case && (self.why == Why::Approved || success == Some(false))
+            }
+            _ => false,
+        }
+    }
+
+    fn missing(self) -> Finding {
+        let case = self.case;
+        let message = match self.why {
+            Why::Approved => format!(
+                "`{case}` was approved, but the next commit is not the outcome that was published with it"
+            ),
+            Why::Invalid => format!(
+                "`{case}` could not be proposed any more when it was claimed, but the next commit is not its failure"
+            ),
+        };
+        Finding {
+            commit: self.commit,
+            kind: FindingKind::MissingOutcome,
+            message,
+        }
+    }
 }
 
 /// The state of the trail after the commits so far.
 #[derive(Debug, Default)]
 pub struct Links {
     cases: HashMap<CaseId, State>,
-    /// An approved change whose outcome has to be the very next commit.
-    due: Option<(Sha, CaseId)>,
+    /// What the very next commit has to be.
+    due: Option<Due>,
     latest: Option<(DateTime<Utc>, Sha)>,
     /// Every commit that was merged.
     merged: HashSet<Sha>,
@@ -50,11 +95,10 @@ impl Links {
         }
         let due = self.due.take();
         let mut findings = Vec::new();
-        match (due, examined.fact) {
-            (Some((_, case)), Fact::Ended { case: ended, .. }) if case == ended => {}
-            (Some(due), _) => findings.push(missing(due)),
-            (None, _) => {}
-        }
+        findings.extend(
+            due.filter(|due| !due.is_met_by(examined.fact))
+                .map(Due::missing),
+        );
         match examined.fact {
             Fact::Nothing => {}
             Fact::Decided {
@@ -62,11 +106,24 @@ impl Links {
                 status,
                 executor,
             } => wrong.extend(self.decide(examined, case, (status, executor))),
-            Fact::Claimed { case, executor } => wrong.extend(self.claim(case, executor)),
+            Fact::Rescored { case, executor } => wrong.extend(self.rescore(case, executor)),
+            Fact::Claimed {
+                case,
+                executor,
+                is_invalid,
+            } => {
+                wrong.extend(self.claim(case, executor));
+                self.due = is_invalid.then_some(Due {
+                    commit: examined.commit,
+                    case,
+                    why: Why::Invalid,
+                });
+            }
             Fact::Ended {
                 case,
                 attempt,
                 executor,
+                ..
             } => wrong.extend(self.end(examined, case, (attempt, executor))),
             Fact::Remarked { case } => {
                 if !self.cases.contains_key(&case) {
@@ -87,7 +144,7 @@ impl Links {
 
     /// Nothing may be due at the tip: an outcome is published together with its decision.
     pub fn finish(self) -> Option<Finding> {
-        self.due.map(missing)
+        self.due.map(Due::missing)
     }
 
     fn check_order(&mut self, examined: &Examined) -> Option<(FindingKind, String)> {
@@ -124,18 +181,51 @@ impl Links {
             ));
         }
         if status.is_approval() && executor.is_part_of_the_push() {
-            self.due = Some((examined.commit, case));
+            self.due = Some(Due {
+                commit: examined.commit,
+                case,
+                why: Why::Approved,
+            });
         }
         let state = State {
             status,
             executor,
             decided_at_place: examined.place,
+            rescored: false,
             claimed: false,
             attempts: 0,
             last_executor: executor,
         };
         self.cases.insert(case, state);
         None
+    }
+
+    fn rescore(&mut self, case: CaseId, executor: ExecutorKind) -> Option<(FindingKind, String)> {
+        let Some(state) = self.cases.get_mut(&case) else {
+            return Some((
+                FindingKind::WithoutDecision,
+                format!("there is no decision on `{case}` before it"),
+            ));
+        };
+        let was_rescored = std::mem::replace(&mut state.rescored, true);
+        if !state.status.is_approval() {
+            let message = format!(
+                "`{case}` was {}, so there is nothing to score again",
+                state.status
+            );
+            return Some((FindingKind::WithoutDecision, message));
+        }
+        if was_rescored || state.claimed || state.attempts > 0 {
+            let message = format!("`{case}` was scored again, claimed or executed before");
+            return Some((FindingKind::WrongRescoring, message));
+        }
+        let approved = state.executor;
+        (executor != ExecutorKind::External && executor != approved).then(|| {
+            let message = format!(
+                "`{case}` was approved for the executor {approved}, but scored again for {executor}"
+            );
+            (FindingKind::WrongExecutor, message)
+        })
     }
 
     fn claim(&mut self, case: CaseId, claimed: ExecutorKind) -> Option<(FindingKind, String)> {
@@ -154,6 +244,12 @@ impl Links {
                     state.status
                 ),
             ));
+        }
+        if state.rescored {
+            let message = format!(
+                "`{case}` was scored again and would be asked more, so the bot may not execute it"
+            );
+            return Some((FindingKind::NotRescored, message));
         }
         if was_claimed || state.attempts > 0 {
             return Some((
@@ -242,16 +338,5 @@ impl State {
             )),
             _ => None,
         }
-    }
-}
-
-fn missing((commit, case): (Sha, CaseId)) -> Finding {
-    let message = format!(
-        "`{case}` was approved, but the next commit is not the outcome that was published with it"
-    );
-    Finding {
-        commit,
-        kind: FindingKind::MissingOutcome,
-        message,
     }
 }

@@ -1,5 +1,6 @@
 //! What every decision record says about itself: the tip, the rules, the engine, the mode, the times.
 
+use super::assessment::Recorded;
 use super::document::Written;
 use super::finding::FindingKind;
 use super::step::{CLOCK_TOLERANCE, Step};
@@ -67,8 +68,9 @@ fn check_base(step: &mut Step, written: &Written<Decision>) {
     }
 }
 
-fn check_engine(step: &mut Step, written: &Written<Decision>) {
-    let engine = &written.document.engine;
+/// The engine that made a record is one that this one knows.
+pub fn check_engine<R: Recorded>(step: &mut Step, written: &Written<R>) {
+    let engine = written.document.engine();
     if Engine::parse(engine).is_none_or(Engine::is_newer) {
         let place = written.place(&["engine"]);
         step.say(FindingKind::UnknownEngine, format!("{place} is {}, which `{ENGINE}` does not know: verify with that version or a later one", quoted(engine)));

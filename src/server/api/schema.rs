@@ -139,10 +139,12 @@ struct Row {
     executed: bool,
     /// Whether it did what was approved.
     success: Option<bool>,
-    /// `success`, `failure` or `unknown`.
+    /// `success`, `failure` or `unknown`; `rescored` if it was not executed because it would be asked more by now.
     outcome: Option<String>,
-    /// When that was.
+    /// When the execution ended.
     outcome_at: Option<String>,
+    /// When it was scored again and would have been asked more.
+    rescored_at: Option<String>,
     /// How often people had something to say.
     feedback: u32,
     /// The branch of a pending one.

@@ -246,6 +246,7 @@ fn make(reader: &mut Reader<'_>, frame: Frame, filters: Filters, now: DateTime<U
                 ("success", "success"),
                 ("failure", "failure"),
                 ("unknown", "unknown"),
+                ("rescored", "scored again"),
                 ("open", "not carried out"),
             ],
             &filters.outcome,

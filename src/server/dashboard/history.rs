@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::records::Records;
 use super::text::{self, Moment};
-use crate::domain::documents::{Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Role};
+use crate::domain::documents::{
+    Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Rescored, Role,
+};
 use crate::gate::eligibility::shown;
 use crate::insight::Case;
 
@@ -45,6 +47,7 @@ pub fn events(case: &Case, records: &Records) -> Vec<Happened> {
             ..Happened::default()
         });
     }
+    events.extend(records.rescored.as_ref().map(scored_again));
     if let Some(claim) = records.claim.as_ref() {
         events.push(Happened {
             what: format!("Execution by {} begun on {}", claim.executor, claim.host),
@@ -175,6 +178,27 @@ fn decided(decision: &Decision) -> Happened {
             decision.mode
         ),
         at: Some(Moment::of(decision.decided_at)),
+        ..Happened::default()
+    }
+}
+
+fn scored_again(rescored: &Rescored) -> Happened {
+    let risk = &rescored.now.risk;
+    let factors = risk.factors.iter().map(|factor| {
+        let why = format!(
+            "+{} {}: {}",
+            factor.contribution, factor.input, factor.reason
+        );
+        (factor.name.clone(), why)
+    });
+    let triggers = risk.triggers.iter();
+    let triggers = triggers.map(|trigger| (trigger.id.to_string(), trigger.reason.clone()));
+    let advice = text::unquoted(rescored.advice());
+    Happened {
+        class: "failure",
+        what: format!("Scored again: {}. {advice}", rescored.change()),
+        at: Some(Moment::of(rescored.at)),
+        facts: factors.chain(triggers).collect(),
         ..Happened::default()
     }
 }

@@ -298,9 +298,9 @@ fn part((name, class): (&'static str, &'static str), count: u32, all: u32, query
 
 fn outcomes(metrics: &Metrics) -> Vec<Part> {
     let counts = metrics.outcomes;
-    let all = counts.success + counts.failure + counts.unknown + counts.open;
+    let all = counts.success + counts.failure + counts.unknown + counts.rescored + counts.open;
     let ending = |word: &str| format!("outcome={word}");
-    vec![
+    let mut parts = vec![
         part(("Success", "low"), counts.success, all, ending("success")),
         part(("Failure", "high"), counts.failure, all, ending("failure")),
         part(
@@ -315,7 +315,16 @@ fn outcomes(metrics: &Metrics) -> Vec<Part> {
             all,
             ending("open"),
         ),
-    ]
+    ];
+    if counts.rescored > 0 {
+        parts.push(part(
+            ("Scored again", "medium"),
+            counts.rescored,
+            all,
+            ending("rescored"),
+        ));
+    }
+    parts
 }
 
 fn statuses(metrics: &Metrics) -> Vec<Part> {

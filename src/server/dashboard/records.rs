@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::domain::documents::{Claim, Decision, Feedback, Outcome, Recommendation};
+use crate::domain::documents::{Claim, Decision, Feedback, Outcome, Recommendation, Rescored};
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::yaml;
 use crate::git::Repository;
@@ -13,6 +13,7 @@ use crate::insight::Case;
 pub struct Records {
     pub recommendation: Option<Recommendation>,
     pub decision: Option<Decision>,
+    pub rescored: Option<Rescored>,
     pub claim: Option<Claim>,
     pub outcomes: Vec<Outcome>,
     pub feedback: Vec<Feedback>,
@@ -72,6 +73,7 @@ impl Shelf<'_> {
                 Recommendation::path_of(id)
             ));
         }
+        found.rescored = self.read(&Rescored::path_of(id), problems)?;
         found.claim = self.read(&Claim::path_of(id), problems)?;
         // As many as the trail tells of, and no gap ends the search early.
         let attempts = case

@@ -3,7 +3,7 @@
 use super::charts::class;
 use super::text::{self, Moment};
 use crate::domain::level::{Level, Score};
-use crate::insight::{Case, Execution};
+use crate::insight::Case;
 
 /// So many targets are named.
 const MOST_TARGETS: usize = 2;
@@ -97,6 +97,6 @@ impl Row {
 
 /// What came of carrying it out; its word is its colour as well.
 fn outcome(case: &Case) -> Option<(&'static str, &'static str)> {
-    let word = case.execution.map(Execution::word)?;
+    let word = case.outcome()?;
     Some((word, word))
 }

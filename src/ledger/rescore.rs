@@ -1,0 +1,129 @@
+//! A decided case, scored again on a later tip of `main`: before it is carried out, and once more by `verify`.
+
+use chrono::{DateTime, Utc};
+
+use super::entry::is_event;
+use super::facts::{self, KnownTargets};
+use crate::domain::documents::{
+    Asked, AskedAgain, Decision, ExecutorKind, Recommendation, Rescored, RulesRecord,
+};
+use crate::domain::engine::ENGINE;
+use crate::domain::ids::CaseId;
+use crate::domain::problem::{Problem, Problems};
+use crate::gate::requirement;
+use crate::git::{Commit, GitError, Repository};
+use crate::risk;
+use crate::rules::Rules;
+
+/// The most commits of one proposal: the bot decides no larger ones.
+const MOST_COMMITS: usize = 250;
+
+/// What a decided case comes to on a later tip.
+#[derive(Debug)]
+pub enum Again {
+    /// It would be asked nothing that it was not asked.
+    Same,
+    /// It would be asked more.
+    More(Box<More>),
+    /// It could not be proposed any more, for these reasons: nothing of it may be done.
+    Invalid(Problems),
+}
+
+/// What was asked of a case, and what would be asked of it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct More {
+    pub was: Asked,
+    pub now: AskedAgain,
+}
+
+/// An approved case, with the commits that were merged with it.
+#[derive(Debug)]
+pub struct Approved<'c> {
+    pub about: &'c Recommendation,
+    pub decision: &'c Decision,
+    pub commits: Vec<Commit>,
+}
+
+impl More {
+    /// The record of it.
+    pub fn record(
+        self,
+        id: CaseId,
+        executor: ExecutorKind,
+        rules: RulesRecord,
+        at: DateTime<Utc>,
+    ) -> Rescored {
+        Rescored {
+            schema: Default::default(),
+            id,
+            at,
+            executor,
+            engine: ENGINE.to_owned(),
+            rules,
+            was: self.was,
+            now: self.now,
+        }
+    }
+}
+
+impl<'c> Approved<'c> {
+    /// Reads its commits; none if this clone does not hold them.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn read(
+        repo: &Repository,
+        about: &'c Recommendation,
+        decision: &'c Decision,
+    ) -> Result<Option<Self>, GitError> {
+        let pull = &decision.pull;
+        if !repo.contains(pull.head)? || !repo.contains(pull.base)? {
+            return Ok(None);
+        }
+        let mut commits = repo.commits_between(pull.base, pull.head, MOST_COMMITS)?;
+        commits.retain(|commit| !is_event(commit));
+        Ok(Some(Self {
+            about,
+            decision,
+            commits,
+        }))
+    }
+
+    /// Scores it again, by these rules and with its targets as they are now.
+    pub fn again(&self, targets: Result<KnownTargets, Problems>, rules: &Rules) -> Again {
+        let targets = match targets {
+            Ok(targets) => targets,
+            Err(problems) => return Again::Invalid(problems),
+        };
+        let contributions = facts::contributions_on_record(&self.decision.pull, &self.commits);
+        let situation = facts::situation(self.about, targets, &contributions, rules);
+        let path = Recommendation::path_of(self.about.id);
+        let problems = risk::validity::problems(&path, self.about, &situation, rules);
+        if !problems.is_empty() {
+            return Again::Invalid(Problems(problems));
+        }
+        let risk = risk::assess(self.about, &situation, rules);
+        let required = requirement::for_recommendation(risk.level, &rules.governance);
+        let now = AskedAgain { risk, required };
+        let was = Asked {
+            score: self.decision.risk.score,
+            level: self.decision.risk.level,
+            required: self.decision.required,
+        };
+        if now.exceeds(&was) {
+            Again::More(Box::new(More { was, now }))
+        } else {
+            Again::Same
+        }
+    }
+}
+
+/// Why nothing was done, in words for the record of the outcome.
+pub fn refusal(problems: &Problems) -> String {
+    let said = |problem: &Problem| match &problem.key {
+        Some(key) => format!("{key}: {}", problem.message),
+        None => problem.to_string(),
+    };
+    let all: Vec<String> = problems.0.iter().map(said).collect();
+    format!("nothing was done: {}", all.join("; "))
+}
