@@ -231,3 +231,11 @@ fn every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone() {
     serving.stops();
     stage.read_all();
 }
+
+#[test]
+fn a_link_from_elsewhere_finds_whoever_is_signed_in() {
+    let (mut stage, serving) = waiting(&[HIGH]);
+    play(&stage, &serving, "a link from elsewhere", alone);
+    serving.stops();
+    stage.read_all();
+}

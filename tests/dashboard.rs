@@ -126,6 +126,23 @@ fn a_reviewer_decides_from_one_screen() {
     let page = carol.gets("/pending").body;
     has(&page, "Your approval of pull request #2 is recorded");
     has_not(&page, "id=\"pull-2\"");
+    // It stays until it is read: it is lost neither by a reload nor by the page that fetches itself, nor on the way.
+    for path in ["/pending", "/cases/2"] {
+        let live = [("x-countersign-live", "1")];
+        has(&carol.gets_with(path, &live).body, "is recorded");
+        has(&carol.gets(path).body, "is recorded");
+    }
+    let page = carol.gets("/cases?level=LOW").body;
+    let (_, notice) = page.split_once("action=\"/notices/").unwrap();
+    let (id, _) = notice.split_once('"').unwrap();
+    let next = hidden(&page, "next").unwrap();
+    assert_eq!(next, "/cases?level=LOW");
+    let address = format!("/notices/{id}");
+    let stolen = [("csrf", "stolen"), ("next", next)];
+    carol.sends(&address, &stolen).gives(403);
+    let read = [("csrf", hidden(&page, "csrf").unwrap()), ("next", next)];
+    let answer = carol.sends(&address, &read).gives(303);
+    assert_eq!(answer.header("location"), "/cases?level=LOW");
     has_not(&carol.gets("/pending").body, "is recorded");
     let case = carol.gets("/cases/2").gives(200).body;
     has(&case, "Approved by carol (admin), confident");
@@ -467,6 +484,103 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
 }
 
 #[test]
+fn a_link_from_elsewhere_leads_to_the_case_and_a_form_from_elsewhere_nowhere() {
+    let (mut stage, serving) = waiting(&[LOW, MEDIUM], &["--private"]);
+    let link = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+    ];
+    let guest = Guest::at(&serving);
+    let asked = guest.gets_with("/cases/1", &link).gives(303);
+    assert_eq!(asked.header("location"), "/sign-in?next=%2Fcases%2F1");
+    let page = guest
+        .gets_with(asked.header("location"), &link)
+        .gives(200)
+        .body;
+    assert_eq!(hidden(&page, "next"), Some("/cases/1"));
+    let secret = persons_token(&stage, "alice");
+    for (next, leads_to) in [
+        ("/cases/1", "/cases/1"),
+        ("//evil.example/cases/1", "/"),
+        ("https://evil.example/", "/"),
+        ("/\\evil.example", "/"),
+    ] {
+        let answer = guest.sends("/sign-in", &[("token", &secret), ("next", next)]);
+        assert_eq!(answer.gives(303).header("location"), leads_to);
+    }
+    // The browser sends the cookie along with a link, because it is `SameSite=Lax`.
+    let alice = Guest::signed_in(&serving, &secret);
+    let page = alice.gets_with("/pending", &link).gives(200).body;
+    has(&page, "<strong>alice</strong>");
+    let fields = alice.form(&page, &[("decision", "approve")]);
+    alice.sends_with("/pending/2", &fields, &link).gives(403);
+    // Whose session has ended while they read goes back to what they read.
+    let ended = guest.sends("/pending/2", &fields).gives(401).body;
+    has(&ended, "href=\"/sign-in?next=%2Fpending\"");
+    serving.stops();
+    stage.read_all();
+}
+
+#[test]
+fn whoever_asks_for_it_stays_signed_in_as_long_as_the_token_is_good() {
+    let (mut stage, serving) = waiting(&[MEDIUM], &["--private"]);
+    let secret = persons_token(&stage, "alice");
+    let signs_in = |serving: &Serving, fields: &[(&str, &str)]| {
+        let fields = [&[("token", secret.as_str())], fields].concat();
+        let answer = Guest::at(serving).sends("/sign-in", &fields).gives(303);
+        (cookie(&answer), answer.header("set-cookie").to_owned())
+    };
+    let (brief, set) = signs_in(&serving, &[]);
+    has_not(&set, "Max-Age");
+    let (kept, set) = signs_in(&serving, &[("keep", "1")]);
+    let (_, seconds) = set.split_once("; Max-Age=").unwrap();
+    assert!(seconds.parse::<u64>().unwrap() > 24 * 60 * 60, "{set}");
+    let alice = Guest {
+        serving: &serving,
+        cookie: kept.clone(),
+    };
+    let page = alice.gets("/pending").gives(200).body;
+    serving.stops();
+    // Another process knows the session, and takes the form that was opened before.
+    let serving = Serving::start(&mut serve(&stage, &["--private"]));
+    serving.is_ready();
+    let guest = |cookie: &str| Guest {
+        serving: &serving,
+        cookie: cookie.to_owned(),
+    };
+    guest(&brief).gets("/pending").gives(303);
+    let alice = guest(&kept);
+    let fields = alice.form(&page, &[("decision", "approve")]);
+    alice.sends("/pending/1", &fields).gives(303);
+    let page = alice.waits_for("/cases/1", "Decided: approved");
+    // Signing out ends it for good; and so does revoking the token.
+    let (_, csrf) = page
+        .split_once("action=\"/sign-out\"><input type=\"hidden\" name=\"csrf\" value=\"")
+        .unwrap();
+    let (csrf, _) = csrf.split_once('"').unwrap();
+    alice.sends("/sign-out", &[("csrf", csrf)]).gives(303);
+    alice.gets("/").gives(303);
+    let (again, _) = signs_in(&serving, &[("keep", "1")]);
+    guest(&again).gets("/").gives(200);
+    let listed = about_tokens(&stage, &["list"]).succeeds().stdout;
+    let line = listed.lines().nth(1).unwrap();
+    let id = line.split_whitespace().next().unwrap();
+    serving.stops();
+    let serving = Serving::start(&mut serve(&stage, &["--private"]));
+    serving.is_ready();
+    let guest = |cookie: &str| Guest {
+        serving: &serving,
+        cookie: cookie.to_owned(),
+    };
+    guest(&kept).gets("/").gives(303);
+    guest(&again).gets("/").gives(200);
+    about_tokens(&stage, &["revoke", id]).succeeds();
+    guest(&again).gets("/").gives(303);
+    serving.stops();
+    stage.read_all();
+}
+
+#[test]
 fn a_cookie_that_somebody_planted_is_never_a_session() {
     let (mut stage, serving) = waiting(&[LOW], &["--private"]);
     let planted = format!("countersign={}", "ab".repeat(32));
@@ -478,7 +592,7 @@ fn a_cookie_that_somebody_planted_is_never_a_session() {
     let set = answer.header("set-cookie").to_owned();
     assert_ne!(cookie(&answer), planted);
     has(&set, "HttpOnly");
-    has(&set, "SameSite=Strict");
+    has(&set, "SameSite=Lax");
     has(&set, "Path=/");
     has_not(&set, "Domain");
     alice.gets("/").gives(303);

@@ -25,6 +25,8 @@ const PREFIX: &str = "countersign_";
 const BYTES: usize = 32;
 /// So much of it is kept to tell one from another.
 const LAST: usize = 4;
+/// In so many browsers does somebody stay signed in by one token; the oldest gives way.
+const MOST_KEPT: usize = 20;
 
 /// Whose a token is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,9 @@ pub struct Token {
     pub revoked_at: Option<String>,
     /// The last characters of it.
     pub last_four: String,
+    /// The hashes of the cookies by which its bearer stays signed in, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kept_sessions: Vec<String>,
     /// Its SHA-256, in URL-safe base64.
     hash: String,
 }
@@ -174,6 +179,7 @@ impl Tokens {
             expires_at,
             revoked_at: None,
             last_four: secret.chars().skip(skipped).collect(),
+            kept_sessions: Vec::new(),
             hash: hash(&secret),
         };
         self.change(|stored| {
@@ -230,6 +236,52 @@ impl Tokens {
     pub fn find_good(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Token>> {
         let mut tokens = self.read()?.tokens.into_iter();
         Ok(tokens.find(|token| token.id == id && token.refusal(now).is_none()))
+    }
+
+    /// From now on its bearer stays signed in by this session: the hash of its cookie.
+    ///
+    /// # Errors
+    /// When there is no such token, or it cannot be written.
+    pub fn keep_session(&self, id: &str, session: &str) -> Result<()> {
+        self.change(|stored| {
+            let token = stored.tokens.iter_mut().find(|token| token.id == id);
+            let token = token.ok_or_else(|| TokensError::NoSuchToken(id.to_owned()))?;
+            let kept = &mut token.kept_sessions;
+            if kept.len() == MOST_KEPT {
+                kept.remove(0);
+            }
+            kept.push(session.to_owned());
+            Ok(())
+        })
+    }
+
+    /// The token by which somebody stays signed in with this session, while it is good.
+    ///
+    /// # Errors
+    /// When the tokens cannot be read.
+    pub fn find_kept(&self, session: &str, now: DateTime<Utc>) -> Result<Option<Token>> {
+        let mut tokens = self.read()?.tokens.into_iter();
+        Ok(tokens.find(|token| {
+            let mut kept = token.kept_sessions.iter();
+            kept.any(|one| is_equal(one, session)) && token.refusal(now).is_none()
+        }))
+    }
+
+    /// Nobody stays signed in by this session any more.
+    ///
+    /// # Errors
+    /// When the tokens cannot be read or written.
+    pub fn forget_session(&self, session: &str) -> Result<()> {
+        let holds = |token: &Token| token.kept_sessions.iter().any(|one| one == session);
+        if !self.read()?.tokens.iter().any(holds) {
+            return Ok(());
+        }
+        self.change(|stored| {
+            for token in &mut stored.tokens {
+                token.kept_sessions.retain(|one| one != session);
+            }
+            Ok(())
+        })
     }
 
     fn read(&self) -> Result<Stored> {

@@ -62,6 +62,10 @@ const stories = {
     await card(page, 1).getByLabel('uncertain').check();
     await card(page, 1).getByRole('button', { name: 'Approve commit' }).click();
     await says(page, 'Your approval of pull request #1 is recorded');
+    await page.reload();
+    await says(page, 'Your approval of pull request #1 is recorded');
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await page.getByText('is recorded').waitFor({ state: 'detached' });
     await card(page, 2).getByText('Reject', { exact: true }).first().click();
     await card(page, 2).getByLabel('Need more information').check();
     await card(page, 2).getByLabel('Reason, for the agent').fill('Which study?');
@@ -78,6 +82,17 @@ const stories = {
     await says(page, 'Your feedback is in the trail.');
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('link', { name: 'Sign in' }).waitFor();
+    return page;
+  },
+
+  async 'a link from elsewhere'() {
+    const page = await open();
+    await page.route('https://chat.example/**', (route) => route.fulfill({ contentType: 'text/html', body: `<a href="${url}/pending">the proposal</a>` }));
+    await signIn(page);
+    await page.goto('https://chat.example/thread');
+    await page.getByRole('link', { name: 'the proposal' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await card(page, 1).getByText('Approve', { exact: true }).waitFor();
     return page;
   },
 

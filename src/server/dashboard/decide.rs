@@ -14,6 +14,7 @@ use super::desk::{Desk, Viewer};
 use super::form::Typed;
 use super::pages::{Refusal, refused};
 use super::pending::{Returned, show_again};
+use super::sign_in;
 use super::text::unquoted;
 use crate::bot::review::{NewWord, Reviewed, Word};
 use crate::bot::{Bot, BotError};
@@ -163,7 +164,10 @@ pub fn entitled(desk: &Desk, csrf: &str, typed: &str) -> Result<Viewer, Box<Resp
     let refuse = |status, title, why: &str| {
         let mut refusal = Refusal::new(title, why);
         refusal.typed = typed.to_owned();
-        refusal.next = (format!("{}/pending", desk.base), "Back to what is pending");
+        refusal.next = match status {
+            StatusCode::UNAUTHORIZED => (sign_in::address(&desk.path), "Sign in"),
+            _ => (desk.path.clone(), "Back to the page"),
+        };
         Err(Box::new(refused(status, refusal)))
     };
     match &desk.viewer {

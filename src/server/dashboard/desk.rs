@@ -16,10 +16,10 @@ use super::super::admission::{Caller, NotAdmitted};
 use super::super::keeper::Keeper;
 use super::super::library::{LibraryError, Reader};
 use super::super::office::Office;
-use super::super::tokens::Bearer;
+use super::super::tokens::{Bearer, Token};
 use super::assets::{Addresses, addresses};
 use super::pages::{Choice, Chooser, Refusal, page, refused};
-use super::session::{Found, Key, Notice};
+use super::session::{Found, Grant, Key, Notice, digits, key_of};
 use super::sign_in;
 use super::text::Moment;
 use crate::domain::documents::{Freeze, Role};
@@ -51,10 +51,9 @@ pub struct Desk {
     /// What addresses of this repository begin with: nothing, or `/r/NAME`.
     pub base: String,
     pub viewer: Option<Viewer>,
-    /// What was asked for.
-    path: String,
+    /// The page that was asked for, or that the form was on.
+    pub path: String,
     is_one_of_several: bool,
-    is_by_itself: bool,
 }
 
 /// What every page shows around its own content.
@@ -77,7 +76,7 @@ pub struct Frame {
     pub failure: Option<String>,
     /// Commits on `main` that the bot did not make.
     pub foreign: Vec<Foreign>,
-    pub notice: Option<Notice>,
+    pub notices: Vec<Notice>,
 }
 
 /// A commit on `main` that the bot did not make.
@@ -134,18 +133,21 @@ impl FromRequestParts<Office> for Desk {
             base,
             viewer,
             path,
-            is_by_itself: parts.headers.contains_key(LIVE_HEADER),
         })
     }
 }
 
-/// The path and query that a browser asked for.
+/// The path and query of the page that a browser asked for, or that the form was on that it sent: each form goes to an
+/// address below that of its page.
 fn asked_for(parts: &Parts) -> String {
-    parts
-        .uri
-        .path_and_query()
-        .map_or("/", |path| path.as_str())
-        .to_owned()
+    if parts.method.is_safe() {
+        let path = parts.uri.path_and_query();
+        return path.map_or("/", |path| path.as_str()).to_owned();
+    }
+    match parts.uri.path().rsplit_once('/') {
+        Some((page, _)) if !page.is_empty() => page.to_owned(),
+        _ => "/".to_owned(),
+    }
 }
 
 async fn find_keeper(parts: &mut Parts, office: &Office) -> Result<(Keeper, String), Response> {
@@ -255,9 +257,14 @@ pub fn find_session(headers: &HeaderMap, office: &Office) -> Option<Found> {
 /// Who asks, if their session has been let into this repository, by a token that is still good, and the
 /// rules on `main` still know them.
 async fn find_viewer(headers: &HeaderMap, office: &Office, keeper: &Keeper) -> Option<Viewer> {
-    let session = find_session(headers, office)?;
-    let grant = session.grants.get(keeper.name())?.clone();
     let tokens = keeper.tokens()?.clone();
+    let known = find_session(headers, office);
+    let known = known.filter(|session| session.grants.contains_key(keeper.name()));
+    let session = match known {
+        Some(session) => session,
+        None => find_kept(headers, office, keeper).await?,
+    };
+    let grant = session.grants.get(keeper.name())?.clone();
     let id = grant.token.clone();
     let looked = tokio::task::spawn_blocking(move || tokens.find_good(&id, Utc::now())).await;
     match looked {
@@ -287,6 +294,34 @@ async fn find_viewer(headers: &HeaderMap, office: &Office, keeper: &Keeper) -> O
             None
         }
     }
+}
+
+/// The session by which somebody stays signed in, if they asked for that, since before this process was started.
+async fn find_kept(headers: &HeaderMap, office: &Office, keeper: &Keeper) -> Option<Found> {
+    let cookie = find_cookie(headers, office)?.to_owned();
+    let (tokens, kept) = (keeper.tokens()?.clone(), digits(&key_of(&cookie)));
+    let looked = tokio::task::spawn_blocking(move || tokens.find_kept(&kept, Utc::now()));
+    let token = match looked.await.ok()? {
+        Ok(token) => token?,
+        Err(error) => {
+            tracing::error!("{error}");
+            return None;
+        }
+    };
+    let grant = Grant {
+        token: token.id.clone(),
+        bearer: token.bearer.clone(),
+    };
+    let (now, until) = (Instant::now(), ends(&token));
+    let sessions = office.front().sessions();
+    sessions.resume(&cookie, keeper.name(), grant, until, now)
+}
+
+/// When a token expires.
+pub fn ends(token: &Token) -> Instant {
+    let left = (token.expires_at - Utc::now()).to_std().unwrap_or_default();
+    let now = Instant::now();
+    now.checked_add(left).unwrap_or(now)
 }
 
 /// The person behind a token. Agents have the API.
@@ -352,8 +387,6 @@ impl Desk {
         let front = self.office.front();
         let viewer = self.viewer.as_ref();
         let standing = self.keeper.standing();
-        // A page that fetches itself anew may still throw the answer away.
-        let notice = viewer.filter(|_| !self.is_by_itself);
         Frame {
             assets: addresses(),
             base: self.base.clone(),
@@ -381,18 +414,15 @@ impl Desk {
                 .take(MOST_FOREIGN)
                 .map(foreign)
                 .collect(),
-            notice: notice.and_then(|viewer| front.sessions().take_notice(&viewer.key)),
+            notices: viewer.map_or_else(Vec::new, |viewer| front.sessions().notices(&viewer.key)),
         }
     }
 
-    /// Says something on the next page of whoever has signed in.
+    /// Says something to whoever has signed in, on every page until they dismiss it.
     pub fn tell(&self, class: &'static str, text: impl Into<String>) {
         if let Some(viewer) = &self.viewer {
-            let text = text.into();
-            self.office
-                .front()
-                .sessions()
-                .tell(&viewer.key, Notice { class, text });
+            let sessions = self.office.front().sessions();
+            sessions.tell(&viewer.key, class, text.into());
         }
     }
 

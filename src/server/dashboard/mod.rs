@@ -18,6 +18,7 @@ mod feedback;
 mod form;
 mod history;
 mod live;
+mod notices;
 mod overview;
 mod pages;
 mod pending;
@@ -90,6 +91,7 @@ pub fn router(office: &Office) -> Router<Office> {
         .merge(of_repository("/r/{repository}"))
         .route("/sign-in", get(sign_in::ask).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
+        .route("/notices/{id}", post(notices::dismiss))
         .route("/assets/{name}", get(assets::serve))
         // Only these routes: a layer would stand before every address that nobody answers to.
         .route_layer(middleware::from_fn_with_state(office.clone(), door::keep))

@@ -1,7 +1,8 @@
-//! Sessions of browsers: a cookie of 256 random bits, of which only the hash is kept, and only in memory.
+//! Sessions of browsers: a cookie of 256 random bits, of which only the hash is kept.
 //!
 //! A session holds what tokens let in ([`Grant`]), each for its repository. It is bound to them: whoever
-//! revokes the token ends it, because the token is asked for at every request.
+//! revokes the token ends it, because the token is asked for at every request. Sessions are in memory; beside the
+//! token is kept by which ones somebody wants to stay signed in, so that those outlive the server's process.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Mutex;
@@ -13,7 +14,7 @@ use super::super::keeper::lock;
 use super::super::secrets::random;
 use super::super::tokens::Bearer;
 
-/// However much it is used, so long does a session last.
+/// However much it is used, so long does a session last that nobody wanted to be kept.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 /// So long it lasts without being used.
 const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
@@ -21,6 +22,9 @@ const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 const MOST: usize = 1_000;
 /// So many sent forms of a session are remembered.
 const MOST_SENT: usize = 256;
+
+/// So many notices wait to be read; an older one gives way.
+const MOST_NOTICES: usize = 8;
 
 /// By what a session is found: the hash of the cookie.
 pub type Key = [u8; 32];
@@ -32,9 +36,11 @@ pub struct Grant {
     pub bearer: Bearer,
 }
 
-/// What a page says once, after a form was sent.
+/// What every page says, after a form was sent, until whoever sent it has read it and says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
+    /// By which it is dismissed.
+    pub id: u64,
     /// `good`, `warn` or `bad`.
     pub class: &'static str,
     pub text: String,
@@ -46,14 +52,22 @@ struct Session {
     csrf: String,
     begun: Instant,
     used: Instant,
+    /// When it ends if it is to be kept: with its token.
+    kept_until: Option<Instant>,
     sent: VecDeque<String>,
-    notice: Option<Notice>,
+    notices: VecDeque<Notice>,
+    told: u64,
 }
 
 impl Session {
     fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.begun) >= LONGEST
-            || now.saturating_duration_since(self.used) >= IDLE
+        match self.kept_until {
+            Some(end) => now >= end,
+            None => {
+                now.saturating_duration_since(self.begun) >= LONGEST
+                    || now.saturating_duration_since(self.used) >= IDLE
+            }
+        }
     }
 }
 
@@ -73,7 +87,8 @@ pub struct Sessions {
     all: Mutex<HashMap<Key, Session>>,
 }
 
-fn key_of(cookie: &str) -> Key {
+/// By what the session of a cookie is found.
+pub fn key_of(cookie: &str) -> Key {
     let mut key = Key::default();
     for (to, from) in key
         .iter_mut()
@@ -82,6 +97,30 @@ fn key_of(cookie: &str) -> Key {
         *to = *from;
     }
     key
+}
+
+/// What forms of this session carry: it follows from the cookie, and the cookie does not follow from it, so that a form
+/// that was opened before the server was started anew can be sent after it.
+fn csrf_of(cookie: &str) -> String {
+    let hash = digest(&SHA256, format!("form {cookie}").as_bytes());
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// By which a kept session is found in a file: the key's digits.
+pub fn digits(key: &Key) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How long a session is to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasts {
+    /// Until it is not used for a while, or the browser ends.
+    AWhile,
+    /// As long as its token.
+    Until(Instant),
 }
 
 impl Sessions {
@@ -95,13 +134,47 @@ impl Sessions {
         earlier: Option<&str>,
         repository: &str,
         grant: Grant,
+        lasts: Lasts,
         now: Instant,
     ) -> std::io::Result<String> {
-        let (cookie, csrf) = (random::<32>()?, random::<32>()?);
+        let cookie = random::<32>()?;
+        self.put(&cookie, earlier, (repository, grant), lasts, now);
+        Ok(cookie)
+    }
+
+    /// Goes on with a session that was to be kept, of which this process did not know, or not that it holds this.
+    pub fn resume(
+        &self,
+        cookie: &str,
+        repository: &str,
+        grant: Grant,
+        until: Instant,
+        now: Instant,
+    ) -> Option<Found> {
+        self.put(
+            cookie,
+            Some(cookie),
+            (repository, grant),
+            Lasts::Until(until),
+            now,
+        );
+        self.find(cookie, true, now)
+    }
+
+    fn put(
+        &self,
+        cookie: &str,
+        earlier: Option<&str>,
+        (repository, grant): (&str, Grant),
+        lasts: Lasts,
+        now: Instant,
+    ) {
         let mut all = lock(&self.all);
         all.retain(|_, session| !session.is_over(now));
         let before = earlier.and_then(|cookie| all.remove(&key_of(cookie)));
-        let mut grants = before.map(|session| session.grants).unwrap_or_default();
+        let (mut grants, notices, told) = before
+            .map(|session| (session.grants, session.notices, session.told))
+            .unwrap_or_default();
         grants.insert(repository.to_owned(), grant);
         while all.len() >= MOST {
             let oldest = all
@@ -113,14 +186,18 @@ impl Sessions {
         }
         let session = Session {
             grants,
-            csrf,
+            csrf: csrf_of(cookie),
             begun: now,
             used: now,
+            kept_until: match lasts {
+                Lasts::AWhile => None,
+                Lasts::Until(end) => Some(end),
+            },
             sent: VecDeque::new(),
-            notice: None,
+            notices,
+            told,
         };
-        all.insert(key_of(&cookie), session);
-        Ok(cookie)
+        all.insert(key_of(cookie), session);
     }
 
     /// The session of a cookie. `is_use` says whether somebody uses it, and not only a page by itself.
@@ -174,16 +251,31 @@ impl Sessions {
         true
     }
 
-    /// Says something on the next page.
-    pub fn tell(&self, key: &Key, notice: Notice) {
+    /// Says something on every page until it is dismissed.
+    pub fn tell(&self, key: &Key, class: &'static str, text: String) {
         if let Some(session) = lock(&self.all).get_mut(key) {
-            session.notice = Some(notice);
+            if session.notices.len() == MOST_NOTICES {
+                session.notices.pop_front();
+            }
+            session.told += 1;
+            let id = session.told;
+            session.notices.push_back(Notice { id, class, text });
         }
     }
 
-    /// What is to be said on this page.
-    pub fn take_notice(&self, key: &Key) -> Option<Notice> {
-        lock(&self.all).get_mut(key)?.notice.take()
+    /// What is to be said, the newest last.
+    pub fn notices(&self, key: &Key) -> Vec<Notice> {
+        let all = lock(&self.all);
+        all.get(key).map_or_else(Vec::new, |session| {
+            session.notices.iter().cloned().collect()
+        })
+    }
+
+    /// Whoever was told this has read it.
+    pub fn dismiss(&self, key: &Key, id: u64) {
+        if let Some(session) = lock(&self.all).get_mut(key) {
+            session.notices.retain(|notice| notice.id != id);
+        }
     }
 }
 
@@ -201,11 +293,15 @@ mod tests {
     #[test]
     fn a_session_ends_by_disuse_and_by_age() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        let cookie = sessions.begin(None, "r", grant("alice"), now).unwrap();
+        let cookie = sessions
+            .begin(None, "r", grant("alice"), Lasts::AWhile, now)
+            .unwrap();
         assert_eq!(cookie.len(), 64);
         assert!(sessions.find(&cookie, false, now + IDLE / 2).is_some());
         assert!(sessions.find(&cookie, false, now + IDLE).is_none());
-        let cookie = sessions.begin(None, "r", grant("alice"), now).unwrap();
+        let cookie = sessions
+            .begin(None, "r", grant("alice"), Lasts::AWhile, now)
+            .unwrap();
         let mut at = now;
         while at < now + LONGEST {
             assert!(sessions.find(&cookie, true, at).is_some());
@@ -219,12 +315,12 @@ mod tests {
         let (sessions, now) = (Sessions::default(), Instant::now());
         let planted = "0".repeat(64);
         let first = sessions
-            .begin(Some(&planted), "a", grant("alice"), now)
+            .begin(Some(&planted), "a", grant("alice"), Lasts::AWhile, now)
             .unwrap();
         assert_ne!(first, planted);
         assert!(sessions.find(&planted, true, now).is_none());
         let second = sessions
-            .begin(Some(&first), "b", grant("carol"), now)
+            .begin(Some(&first), "b", grant("carol"), Lasts::AWhile, now)
             .unwrap();
         assert!(sessions.find(&first, true, now).is_none());
         let found = sessions.find(&second, true, now).unwrap();
@@ -234,11 +330,51 @@ mod tests {
     #[test]
     fn a_form_is_good_once() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        let cookie = sessions.begin(None, "r", grant("alice"), now).unwrap();
+        let cookie = sessions
+            .begin(None, "r", grant("alice"), Lasts::AWhile, now)
+            .unwrap();
         let key = sessions.find(&cookie, true, now).unwrap().key;
         assert!(sessions.is_first(&key, "form"));
         assert!(!sessions.is_first(&key, "form"));
         sessions.end(&key);
         assert!(!sessions.is_first(&key, "other"));
+    }
+
+    #[test]
+    fn a_session_that_is_kept_ends_with_its_token_and_outlives_the_process() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        let end = now + LONGEST * 60;
+        let cookie = sessions
+            .begin(None, "r", grant("alice"), Lasts::Until(end), now)
+            .unwrap();
+        let before = sessions.find(&cookie, true, now + LONGEST * 59).unwrap();
+        assert!(sessions.find(&cookie, true, end).is_none());
+        let anew = Sessions::default();
+        assert!(anew.find(&cookie, true, now).is_none());
+        let found = anew.resume(&cookie, "r", grant("alice"), end, now).unwrap();
+        assert_eq!((found.csrf, found.key), (before.csrf, before.key));
+        assert!(anew.find(&cookie, true, end).is_none());
+    }
+
+    #[test]
+    fn a_notice_stays_until_it_is_dismissed_and_only_that_one_goes() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        let cookie = sessions
+            .begin(None, "r", grant("alice"), Lasts::AWhile, now)
+            .unwrap();
+        let key = sessions.find(&cookie, true, now).unwrap().key;
+        sessions.tell(&key, "good", "one".to_owned());
+        sessions.tell(&key, "good", "two".to_owned());
+        let told = || -> Vec<String> {
+            let notices = sessions.notices(&key).into_iter();
+            notices.map(|notice| notice.text).collect()
+        };
+        assert_eq!(told(), ["one", "two"]);
+        sessions.dismiss(&key, sessions.notices(&key)[0].id);
+        assert_eq!(told(), ["two"]);
+        for number in 0..20 {
+            sessions.tell(&key, "good", number.to_string());
+        }
+        assert_eq!(told().len(), MOST_NOTICES);
     }
 }

@@ -8,16 +8,19 @@ use axum::extract::{ConnectInfo, Form, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono::Utc;
 use serde::Deserialize;
 
 use super::super::admission::{Caller, NotAdmitted};
+use super::super::keeper::Keeper;
 use super::super::office::Office;
 use super::super::secrets::is_equal;
+use super::super::tokens::{Tokens, TokensError};
 use super::assets::{Addresses, addresses};
 use super::cases::encoded;
-use super::desk::{LIVE_HEADER, cookie_name, find_cookie, find_session, slugs};
+use super::desk::{LIVE_HEADER, cookie_name, ends, find_cookie, find_session, slugs};
 use super::pages::{Refusal, page, refused};
-use super::session::Grant;
+use super::session::{Grant, Lasts, digits, key_of};
 
 /// The longest token that is looked at.
 const LONGEST: usize = 512;
@@ -35,6 +38,7 @@ pub struct Asked {
 pub struct Entering {
     token: String,
     next: String,
+    keep: String,
 }
 
 /// The form for signing out.
@@ -62,7 +66,7 @@ fn ask_again(status: StatusCode, next: &str, problem: impl Into<String>) -> Resp
 }
 
 /// An address of this server; the overview for everything else.
-fn own(next: &str) -> &str {
+pub fn own(next: &str) -> &str {
     let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
     let is_plain = next.chars().all(|c| c.is_ascii_graphic());
     let leads_back = next.starts_with("/sign-");
@@ -73,20 +77,24 @@ fn own(next: &str) -> &str {
     }
 }
 
+/// Where to sign in, to come back to a page of ours.
+pub fn address(page: &str) -> String {
+    format!("/sign-in?next={}", encoded(own(page)))
+}
+
 /// The answer to somebody who has to sign in first.
 pub fn demanded(path: &str, parts: &Parts) -> Response {
     let is_page = parts.method.is_safe()
         && !parts.headers.contains_key(LIVE_HEADER)
         && !path.contains("/live");
     if is_page {
-        let query = encoded(own(path));
-        return Redirect::to(&format!("/sign-in?next={query}")).into_response();
+        return Redirect::to(&address(path)).into_response();
     }
     let mut refusal = Refusal::new(
         "Sign in first",
         "Your session has ended, so nothing was done. Sign in and try again.",
     );
-    refusal.next = ("/sign-in".to_owned(), "Sign in");
+    refusal.next = (address(path), "Sign in");
     refused(StatusCode::UNAUTHORIZED, refusal)
 }
 
@@ -126,11 +134,14 @@ pub async fn enter(
     };
     let name = admitted.keeper.name();
     let earlier = find_cookie(&headers, &office);
-    let Ok(cookie) = office
-        .front()
-        .sessions()
-        .begin(earlier, name, grant, Instant::now())
-    else {
+    let is_kept = !entering.keep.is_empty();
+    let lasts = if is_kept {
+        Lasts::Until(ends(&admitted.token))
+    } else {
+        Lasts::AWhile
+    };
+    let sessions = office.front().sessions();
+    let Ok(cookie) = sessions.begin(earlier, name, grant, lasts, Instant::now()) else {
         return ask_again(
             StatusCode::SERVICE_UNAVAILABLE,
             &entering.next,
@@ -146,7 +157,49 @@ pub async fn enter(
         "/" => home(&office, name),
         next => next.to_owned(),
     };
-    with_cookie(Redirect::to(&next).into_response(), &office, &cookie, "")
+    if let Some(earlier) = earlier {
+        let before = digits(&key_of(earlier));
+        about_tokens(&office.keepers(), move |tokens| {
+            tokens.forget_session(&before)
+        })
+        .await;
+    }
+    let mut lasts = String::new();
+    if is_kept {
+        let kept = digits(&key_of(&cookie));
+        let (keeper, id) = (admitted.keeper.clone(), admitted.token.id.clone());
+        about_tokens(&[keeper], move |tokens| tokens.keep_session(&id, &kept)).await;
+        let left = (admitted.token.expires_at - Utc::now()).num_seconds();
+        lasts = format!("; Max-Age={}", left.max(0));
+    }
+    with_cookie(
+        Redirect::to(&next).into_response(),
+        &office,
+        &cookie,
+        &lasts,
+    )
+}
+
+/// Changes what is kept beside the tokens of some repositories. Where that fails a session ends with the process, or
+/// with its cookie.
+async fn about_tokens(
+    keepers: &[Keeper],
+    change: impl Fn(&Tokens) -> Result<(), TokensError> + Send + 'static,
+) {
+    let all: Vec<Tokens> = keepers
+        .iter()
+        .filter_map(|keeper| keeper.tokens().cloned())
+        .collect();
+    let changed = tokio::task::spawn_blocking(move || {
+        for tokens in all {
+            if let Err(error) = change(&tokens) {
+                tracing::warn!("{error}");
+            }
+        }
+    });
+    if changed.await.is_err() {
+        tracing::error!("what is kept beside the tokens was not changed");
+    }
 }
 
 /// The overview of the repository that somebody was let into.
@@ -212,6 +265,11 @@ pub async fn leave(
             return refused(StatusCode::FORBIDDEN, Refusal::new("Still signed in", why));
         }
         office.front().sessions().end(&session.key);
+        let kept = digits(&session.key);
+        about_tokens(&office.keepers(), move |tokens| {
+            tokens.forget_session(&kept)
+        })
+        .await;
     }
     with_cookie(
         Redirect::to("/").into_response(),
@@ -227,8 +285,9 @@ fn with_cookie(mut response: Response, office: &Office, value: &str, end: &str) 
     } else {
         ""
     };
+    // A link from elsewhere comes with the cookie; a form from elsewhere does not, and `door` refuses it besides.
     let cookie = format!(
-        "{}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{end}",
+        "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{end}",
         cookie_name(office)
     );
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {

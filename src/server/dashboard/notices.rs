@@ -1,0 +1,38 @@
+//! `POST /notices/ID`: whoever was told something has read it.
+
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+use super::super::office::Office;
+use super::super::secrets::is_equal;
+use super::desk::find_session;
+use super::pages::{Refusal, refused};
+use super::sign_in::own;
+
+/// The form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Read {
+    csrf: String,
+    /// The page that it was read on.
+    next: String,
+}
+
+/// Takes it off every page.
+pub async fn dismiss(
+    State(office): State<Office>,
+    headers: HeaderMap,
+    Path(id): Path<u64>,
+    Form(read): Form<Read>,
+) -> Response {
+    if let Some(session) = find_session(&headers, &office) {
+        if !is_equal(&session.csrf, &read.csrf) {
+            let why = "The form does not belong to your session. Open the page again.";
+            return refused(StatusCode::FORBIDDEN, Refusal::new("Not dismissed", why));
+        }
+        office.front().sessions().dismiss(&session.key, id);
+    }
+    Redirect::to(own(&read.next)).into_response()
+}
