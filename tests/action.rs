@@ -48,6 +48,7 @@ struct Actions {
 impl Actions {
     fn new() -> Self {
         let (github, example) = (GithubStage::new(), Stage::example());
+        example.knows_accounts(&github.accounts());
         github.starts_as(&example.repo);
         let (_, job) = job_of_workflow();
         github.world(|world| {

@@ -615,3 +615,110 @@ fn a_rejection_is_answered_as_what_it_is() {
     has_not(&said, "not counted");
     stage.verifies();
 }
+
+#[test]
+fn what_may_be_the_approvers_own_waits_for_a_head_whose_authors_are_known() {
+    let mut stage = Stage::example();
+    // Carol wrote it, under an address that nobody lists.
+    let (path, text) = stage.recommendation(AGENT, HIGH);
+    let clone = stage.clone_of(AGENT).start();
+    clone.write(&path, &text);
+    let home = "carol@home.example";
+    let commit = clone.commit_as(AGENTS_EMAIL, home, "Propose\n");
+    clone.push("recommend/a");
+    let clone = stage.clone_of("alice").start();
+    clone.write("docs/a.md", "a");
+    clone.commit_as("alice@example.org", home, "Document\n");
+    clone.push("govern/b");
+    stage.run();
+    stage.read_all();
+    let before = stage.main();
+    let reason = format!(
+        "the committer of commit {} is `{home}`, whom neither `rules/people.yaml` nor `rules/agents.yaml` lists, so it may be anybody's: \
+         push a new head whose commits are by listed addresses (`git commit --amend --reset-author`)",
+        &commit[..7]
+    );
+    has(
+        &stage.approve(1, "carol"),
+        &format!("it will not count: {reason}"),
+    );
+    has(
+        &stage.approve(2, "carol"),
+        "it will not count: the committer of commit",
+    );
+    stage.run();
+    let said = stage.report(1);
+    has(
+        &said,
+        "waiting: HIGH 75.00: waits for a head whose authors are known",
+    );
+    has(&said, "a commit is by nobody that the rules know");
+    has(
+        &said,
+        &format!(
+            "\nStill needed: a new head, because no approval counts for this one: {reason}.\n"
+        ),
+    );
+    has_not(&said, "Who may give it");
+    has(
+        &stage.report(2),
+        "waiting: governance change, HIGH: waits for a head whose authors are known",
+    );
+    stage.main_is_still(&before);
+    // A clean head is approved as any other.
+    let clone = stage.clone_of(AGENT).start();
+    clone
+        .write(&path, &text)
+        .commit("Propose")
+        .push("recommend/a");
+    stage.run();
+    stage.read_all();
+    stage.approve(1, "carol");
+    stage.run();
+    has(&stage.report(1), "approved and merged");
+    has(
+        &stage
+            .review(2, "carol", &["--reject", "other", "-m", "No."])
+            .succeeds()
+            .stdout,
+        "`countersign run` closes it",
+    );
+    stage.run();
+    stage.read_all();
+    stage.verifies();
+}
+
+#[test]
+fn where_nobody_is_asked_an_unknown_author_stops_nothing() {
+    let mut stage = Stage::in_mode("auto_approve");
+    propose_by(
+        &stage,
+        "a",
+        AGENTS_EMAIL,
+        "somebody@home.example",
+        "Propose\n",
+    );
+    stage.run();
+    has(&stage.report(1), "success: HIGH 75.00: merged by the bot");
+    stage.verifies();
+}
+
+#[test]
+fn a_change_that_leaves_no_admin_is_refused() {
+    let mut stage = Stage::example();
+    let people = stage.file("rules/people.yaml");
+    let without = people.replace("members: [carol]", "members: []");
+    stage.govern("alice", "a", &[("rules/people.yaml", &without)]);
+    let team = people.replace("members: [carol]", "team: acme/admins");
+    stage.govern("alice", "b", &[("rules/people.yaml", &team)]);
+    stage.run();
+    has(
+        &stage.report(1),
+        "failure: invalid: rules/people.yaml: admins: nobody would administer, so the rules could never be changed again: \
+         keep a member or a team",
+    );
+    has(
+        &stage.report(2),
+        "waiting: governance change, HIGH: needs 1 approval",
+    );
+}

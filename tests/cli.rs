@@ -721,6 +721,48 @@ fn init_refuses_a_folder_in_use_and_a_repository_without_admin() {
 }
 
 #[test]
+fn an_admin_of_github_begins_with_the_id_of_the_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let people_of = |name: &str| {
+        let path = folder.path().join(name);
+        support::git(&path, "a@example.org", &["show", "main:rules/people.yaml"])
+    };
+    let action = format!("acme/countersign@{}", "a".repeat(40));
+    let carols = "13+carol@users.noreply.github.com";
+    let (by_address, by_number) = (format!("carol={carols}"), "bob:12=bob@example.org");
+    let mut given = vec!["init", "given", "--action", &action, "--admin", &by_address];
+    given.extend(["--admin", by_number, "--admin", "ann=ann@example.org"]);
+    let made = bare(folder.path(), &given).succeeds();
+    let people = people_of("given");
+    for line in [
+        "  \"carol\": {id: 13, emails: [\"13+carol@users.noreply.github.com\"]}\n",
+        "  \"bob\": {id: 12, emails: [\"bob@example.org\"]}\n",
+        "  \"ann\": {emails: [\"ann@example.org\"]}\n",
+    ] {
+        assert!(people.contains(line), "{people}");
+    }
+    assert_eq!(
+        made.stderr,
+        "warning: on GitHub `ann` will not count without the numeric id of their account: begin again with \
+         `--admin ann:ID=ann@example.org`; `gh api users/ann --jq .id` prints it\n"
+    );
+    let tested = bare(folder.path(), &["test", "--repo", "given"]).succeeds();
+    let warning = "warning: rules/people.yaml: people.ann: has no `id`: on GitHub they do not count for HIGH and for changes of the \
+                   rules unless a team holds them; `gh api users/ann --jq .id` prints it\n";
+    assert!(tested.stdout.starts_with(warning), "{}", tested.stdout);
+    assert_eq!(tested.stdout.matches("warning").count(), 1);
+    let git = format!("[user]\nname = Carol\nemail = {carols}\n");
+    std::fs::write(folder.path().join(".gitconfig"), git).unwrap();
+    bare(folder.path(), &["init", "own"]).succeeds();
+    let people = people_of("own");
+    assert!(people.contains("  \"carol\": {id: 13, emails"), "{people}");
+    // Rules that do not look like GitHub's are not warned of.
+    bare(folder.path(), &["init", "local", "--example"]).succeeds();
+    let tested = bare(folder.path(), &["test", "--repo", "local"]).succeeds();
+    assert!(!tested.stdout.contains("warning"), "{}", tested.stdout);
+}
+
+#[test]
 fn every_mode_begins_with_rules_that_pass_their_tests() {
     let folder = tempfile::tempdir().unwrap();
     let people = ["--admin", "a=a@example.org", "--admin", "b=b@example.org"];

@@ -18,6 +18,8 @@ mod elsewhere;
 mod entitled;
 #[path = "github_stories/faults.rs"]
 mod faults;
+#[path = "github_stories/identity.rs"]
+mod identity;
 #[path = "github_stories/reconciling.rs"]
 mod reconciling;
 #[path = "github_stories/refusals.rs"]

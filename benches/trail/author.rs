@@ -9,6 +9,7 @@ use countersign::domain::documents::{
     AccountRecord, Claim, ExecutorKind, Feedback, Freeze, Outcome, PullRecord, Recommendation,
     Requirement, Role, RulesRecord,
 };
+use countersign::domain::forge_kind::ForgeKind;
 use countersign::domain::ids::{CaseId, PullNumber, Sha};
 use countersign::domain::mode::Mode as Deployment;
 use countersign::domain::pull::{Contribution, Pull, PullState, Pushes};
@@ -24,7 +25,7 @@ use countersign::git::{
     Signature, TreeEditor, consolidate,
 };
 use countersign::ledger::facts::{self, Targets};
-use countersign::ledger::outdated::{self, Then};
+use countersign::ledger::outdated::{self, About, Then};
 use countersign::ledger::{Draft, MAIN, Rulebook, Version};
 use countersign::risk;
 use countersign::rules::executor::Executor;
@@ -364,8 +365,10 @@ impl Author<'_> {
             ..AccountRecord::default()
         };
         let who = branches.signature(author.email.as_deref().unwrap(), opened);
-        let contributions =
-            facts::contributions((&author, &[]), head, &[commit_of(head, branches.base, who)]);
+        let contributions = facts::contributions(
+            branch_of(&author, head),
+            &[commit_of(head, branches.base, who)],
+        );
         let pull = self.pull((format!("recommend/{}", about.id), author), head, opened);
         Proposed {
             about,
@@ -491,7 +494,11 @@ impl Author<'_> {
         let tip = draft.tip().unwrap();
         if !proposed.pull.reviews.is_empty() && proposed.base != tip {
             let root = self.repo.read_commit(proposed.base).unwrap().tree;
-            let about = (&proposed.about, proposed.contributions.as_slice());
+            let about = About {
+                recommendation: &proposed.about,
+                contributions: &proposed.contributions,
+                team_members: &[],
+            };
             let then = Then::read(self.repo.objects(), &mut self.rulebook, root, about).unwrap();
             if outdated::find_change(&then, targets, level).is_some() {
                 for review in &mut proposed.pull.reviews {
@@ -534,8 +541,10 @@ impl Author<'_> {
             ..AccountRecord::default()
         };
         let who = branches.signature(&email, opened);
-        let contributions =
-            facts::contributions((&author, &[]), head, &[commit_of(head, branches.base, who)]);
+        let contributions = facts::contributions(
+            branch_of(&author, head),
+            &[commit_of(head, branches.base, who)],
+        );
         let mut pull = self.pull((format!("govern/threshold-{number}"), author), head, opened);
         pull.reviews.push(Review {
             id: "r1".to_owned(),
@@ -679,4 +688,13 @@ fn point(repo: &Repository, name: &str, to: Sha) {
         new: Some(to),
     };
     repo.update_refs(&[edit], Durability::Fast).unwrap();
+}
+
+fn branch_of(author: &AccountRecord, head: Sha) -> facts::Opened<'_> {
+    facts::Opened {
+        forge: ForgeKind::Local,
+        author,
+        pushers: &[],
+        head,
+    }
 }

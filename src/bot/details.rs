@@ -22,7 +22,7 @@ pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
     let Verdict::Wait(wait) = &ruling.verdict else {
         return None;
     };
-    if wait.frozen || wait.missing == 0 {
+    if wait.frozen || wait.missing == 0 || wait.unattributed.is_some() {
         return None;
     }
     let role = if wait.escalated {
@@ -67,6 +67,9 @@ pub fn comment(
     let needed = needs::approvals(ruling.required, ruling.required.approvals);
     let lead = format!("**{what}** needs {needed}.");
     let mut text = report::unasked_teams(rules);
+    if let Some(reason) = &wait.unattributed {
+        let _ = write!(text, " No approval counts: {reason}.");
+    }
     if let Some(late) = ruling.escalation() {
         let _ = write!(text, " {late}");
     }

@@ -2,10 +2,10 @@
 
 use crate::domain::documents::{Decision, Status};
 use crate::domain::ids::CaseId;
-use crate::domain::problem::{Problem, Problems};
-use crate::domain::pull::{Contribution, Part, Pull, PullState};
+use crate::domain::problem::Problems;
+use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
-use crate::gate::eligibility::{Interests, Principal, principal_of, shown};
+use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::{Judgement, judge};
 use crate::gate::verdict::{Kind, Ruling};
 use crate::git::Change;
@@ -32,22 +32,6 @@ fn id_of(pull: &Pull) -> CaseId {
     CaseId::from_parts(pull.opened_at, pull.head.seed())
 }
 
-/// A commit by nobody that the rules know: its author might be the very admin who approves it.
-fn find_unattributed(interests: &Interests, version: &Version) -> Option<Problem> {
-    let unknown = |contribution: &&Contribution| {
-        contribution.part != Part::Pusher
-            && principal_of(&contribution.account, &version.rules) == Principal::Unknown
-    };
-    let contribution = interests.contributions.iter().find(unknown)?;
-    let message = format!(
-        "commit {} is by `{}`, whom neither `rules/people.yaml` nor `rules/agents.yaml` lists: \
-         commit with a listed address, so that its author cannot approve it",
-        contribution.commit.short(),
-        shown(&contribution.account)
-    );
-    Some(Problem::of_file("pull request", message))
-}
-
 impl Evaluator<'_, '_> {
     pub(super) fn hear_governance_change(
         &mut self,
@@ -66,14 +50,11 @@ impl Evaluator<'_, '_> {
                 Act::End(status),
             ));
         }
-        if let Some(problem) = find_unattributed(&interests, version) {
-            return Ok(self.refuse((pull, version), id, &problem.into()));
-        }
         let paths: Vec<String> = changes
             .iter()
             .map(|change| String::from_utf8_lossy(&change.path).into_owned())
             .collect();
-        let trial = Trial::of(self.repo, self.draft, self.rulebook, &changes)?;
+        let trial = Trial::of(self.repo, self.draft, self.rulebook, &changes, pull.forge())?;
         if let (Some(problems), PullState::Open) = (trial.find_problems(), &pull.state) {
             return Ok(self.refuse((pull, version), id, &problems));
         }

@@ -90,7 +90,7 @@ pub fn inspect(
             )));
         }
     };
-    let contributions = facts::contributions((&pull.author, &pull.pushers), pull.head, &commits);
+    let contributions = facts::contributions(pull, &commits);
     let judged = judge(draft, changes, now)?;
     Ok(judged.map(|proposal| Inspected {
         proposal,

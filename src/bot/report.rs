@@ -239,6 +239,10 @@ fn headline(what: &str, ruling: &Ruling) -> (String, ReportState) {
         Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
             (ReportState::Waiting, format!("{what}: changes requested"))
         }
+        Verdict::Wait(wait) if wait.unattributed.is_some() => (
+            ReportState::Waiting,
+            format!("{what}: waits for a head whose authors are known"),
+        ),
         Verdict::Wait(wait) => (
             ReportState::Waiting,
             format!(
@@ -359,6 +363,9 @@ pub(super) fn whom(ruling: &Ruling, rules: &Rules) -> String {
         [] => String::new(),
         names => format!(" Who may give it: {}.", names.join(", ")),
     };
+    for reason in &ruling.without_id {
+        let _ = write!(text, " Not asked: {reason}.");
+    }
     text.push_str(&unasked_teams(rules));
     text
 }

@@ -10,7 +10,7 @@ use crate::domain::review::Opinion;
 use crate::gate::eligibility::Interests;
 use crate::ledger::Version;
 use crate::ledger::facts::Targets;
-use crate::ledger::outdated::{self, Then};
+use crate::ledger::outdated::{self, About, Then};
 use crate::rules::Rules;
 
 use super::BotError;
@@ -28,7 +28,11 @@ impl Evaluator<'_, '_> {
         let mut outdated = BTreeMap::new();
         for (id, main) in approvals_on_older_main(pull, self.draft.tip()?) {
             let root = self.repo.read_commit(main)?.tree;
-            let about = (document, interests.contributions);
+            let about = About {
+                recommendation: document,
+                contributions: interests.contributions,
+                team_members: &[],
+            };
             let then = Then::read(self.repo.objects(), self.rulebook, root, about)?;
             if let Some(how) = outdated::find_change(&then, targets, level) {
                 outdated.insert(id, how);

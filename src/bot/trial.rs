@@ -3,6 +3,7 @@
 
 use crate::domain::documents::Target;
 use crate::domain::ids::quoted;
+use crate::domain::forge_kind::ForgeKind;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 use crate::gate::policy;
@@ -39,6 +40,7 @@ impl Trial {
         draft: &mut Draft<'_>,
         rulebook: &mut Rulebook,
         changes: &[Change],
+        forge: ForgeKind<'_>,
     ) -> Result<Self, BotError> {
         let mut trial = Self::default();
         let before = draft.root()?;
@@ -83,6 +85,10 @@ impl Trial {
             .entry_at(before, Rules::FOLDER)?
             .map(|entry| entry.id)
             != Some(version.tree);
+        if changes_rules {
+            let people = &version.rules.people;
+            trial.problems.extend(people.find_lockout(forge));
+        }
         if changes_rules && trial.find_problems().is_none() {
             let mut lockout = find_lockout(&version, draft.signer())?;
             if let Some(bytes) = files.get(governance::PATH) {

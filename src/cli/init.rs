@@ -11,6 +11,7 @@ use super::place::find_github_name;
 use super::test::Tested;
 use super::{Answer, Result, failure, output};
 use crate::domain::documents::Target;
+use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Login, Sha};
 use crate::domain::mode::Mode;
 use crate::domain::yaml;
@@ -38,7 +39,9 @@ pub struct Init {
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
     /// An admin
-    #[arg(long = "admin", value_name = "LOGIN=EMAIL", value_parser = admin, conflicts_with = "example")]
+    ///
+    /// On GitHub also the numeric id of their account, unless the address is a private one, which tells it
+    #[arg(long = "admin", value_name = "LOGIN[:ID]=EMAIL", value_parser = admin, conflicts_with = "example")]
     admins: Vec<Admin>,
     /// Where the workflows on GitHub take Countersign from: its repository, at a commit
     #[arg(
@@ -49,6 +52,9 @@ pub struct Init {
     )]
     action: Option<PinnedAction>,
 }
+
+/// Wherever it will live, a private address of GitHub's tells whose it is.
+const ON_GITHUB: ForgeKind<'static> = ForgeKind::Github { host: None };
 
 const LONELY: &str = "there is only one admin, and nobody approves their own change of the rules: \
     begin again with a second `--admin LOGIN=EMAIL`, or with `--mode auto_approve`";
@@ -69,11 +75,15 @@ impl Init {
                 "make it there, empty; make its content with `countersign init NEW.git`, and push that `main` to it",
             ));
         }
-        let (mut files, lonely) = if self.example {
-            (Files::example(self.mode)?, false)
+        let admins = if self.example {
+            Vec::new()
         } else {
-            let admins = self.admins()?;
-            (Files::plain(&admins, self.mode)?, admins.len() == 1)
+            self.admins()?
+        };
+        let mut files = if self.example {
+            Files::example(self.mode)?
+        } else {
+            Files::plain(&admins, self.mode)?
         };
         files.add_workflows(self.action.as_ref());
         let mode = files.mode()?;
@@ -81,8 +91,19 @@ impl Init {
         let repo = Repository::init_bare(&path)?;
         configure(&repo)?;
         let commit = begin(&repo, files, mode, options)?;
-        if lonely && mode != Mode::AutoApprove {
+        if admins.len() == 1 && mode != Mode::AutoApprove {
             output::warning(LONELY);
+        }
+        // Only on GitHub is anything run from elsewhere.
+        for admin in admins.iter().filter(|admin| admin.id.is_none()) {
+            if self.action.is_some() {
+                output::warning(&format!(
+                    "on GitHub `{login}` will not count without the numeric id of their account: begin again with \
+                     `--admin {login}:ID={email}`; `gh api users/{login} --jq .id` prints it",
+                    login = admin.login,
+                    email = admin.email
+                ));
+            }
         }
         if options.is_json() {
             output::json(&json!({"path": path, "mode": mode, "commit": commit}))?;
@@ -97,6 +118,11 @@ impl Init {
             return Ok(self.admins.clone());
         }
         let from_git = configured_identity().and_then(|(_, email)| {
+            let account = ON_GITHUB.account_of(&email);
+            if let Some(login) = account.login {
+                let id = account.id;
+                return Some(Admin { login, id, email });
+            }
             let local = email.split('@').next()?;
             let login: String = local
                 .chars()
@@ -104,6 +130,7 @@ impl Init {
                 .collect();
             Some(Admin {
                 login: login.parse().ok()?,
+                id: None,
                 email,
             })
         });
@@ -203,8 +230,13 @@ fn shell_word(text: &str) -> String {
 }
 
 fn admin(text: &str) -> std::result::Result<Admin, String> {
-    let expected = || "expected LOGIN=EMAIL, such as `carol=carol@example.org`".to_owned();
-    let (login, email) = text.split_once('=').ok_or_else(expected)?;
+    let expected =
+        || "expected LOGIN=EMAIL or LOGIN:ID=EMAIL, such as `carol=carol@example.org`".to_owned();
+    let (who, email) = text.split_once('=').ok_or_else(expected)?;
+    let (login, id) = match who.split_once(':') {
+        Some((login, id)) => (login, Some(id.parse().map_err(|_| expected())?)),
+        None => (who, None),
+    };
     let is_address = email
         .split_once('@')
         .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
@@ -212,8 +244,11 @@ fn admin(text: &str) -> std::result::Result<Admin, String> {
         return Err(expected());
     }
     let login: Login = login.parse().map_err(|error| format!("{error}"))?;
+    let named = ON_GITHUB.account_of(email);
+    let named_id = named.id.filter(|_| named.login.as_ref() == Some(&login));
     Ok(Admin {
         login,
+        id: id.or(named_id),
         email: email.to_owned(),
     })
 }

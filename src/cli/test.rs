@@ -31,6 +31,8 @@ pub struct Tested {
     pub failed: Vec<Failed>,
     /// What keeps the rules or the tests from being read.
     pub errors: Vec<Problem>,
+    /// What will not work as it seems to.
+    pub warnings: Vec<Problem>,
 }
 
 /// A test that failed.
@@ -102,6 +104,7 @@ impl Tested {
             tests: tests.len(),
             failed,
             errors: Vec::new(),
+            warnings: rules.find_people_without_id(),
         }
     }
 
@@ -110,6 +113,9 @@ impl Tested {
         let mut text = String::new();
         for problem in &self.errors {
             text.push_str(&format!("{problem}\n"));
+        }
+        for problem in &self.warnings {
+            text.push_str(&format!("warning: {problem}\n"));
         }
         for Failed {
             file,

@@ -5,6 +5,7 @@
 pub mod command;
 pub mod documents;
 pub mod engine;
+pub mod forge_kind;
 pub mod hidden;
 pub mod ids;
 pub mod level;

@@ -1,8 +1,8 @@
 //! Who is behind an account, and whether that person may decide on this proposal.
 
 use crate::domain::documents::{AccountRecord, Role};
-use crate::domain::ids::AgentName;
-use crate::domain::pull::Contribution;
+use crate::domain::ids::{AgentName, quoted};
+use crate::domain::pull::{Contribution, Part};
 use crate::rules::Rules;
 use crate::rules::people::{Person, PersonName};
 
@@ -49,6 +49,26 @@ pub struct Interests<'a> {
 }
 
 impl Interests<'_> {
+    /// Why nobody's approval counts: the branch may be the work of whoever approves it. What helps is a head whose
+    /// every hand is known.
+    pub fn find_unattributed(&self, rules: &Rules) -> Option<String> {
+        let contribution = find_unattributed(self.contributions, rules)?;
+        let account = &contribution.account;
+        let address = account.email.as_deref().map(quoted);
+        let who = address.unwrap_or_else(|| quoted(&shown(account)));
+        let nobody = "neither `rules/people.yaml` nor `rules/agents.yaml` lists";
+        Some(match contribution.part.find_noun() {
+            None => format!(
+                "{who} opened the pull request, whom {nobody}, so it may be anybody's: open it from a listed account"
+            ),
+            Some(noun) => format!(
+                "the {noun} of commit {} is {who}, whom {nobody}, so it may be anybody's: push a new head whose commits \
+                 are by listed addresses (`git commit --amend --reset-author`)",
+                contribution.commit.short()
+            ),
+        })
+    }
+
     /// Why this person, with this account, may not approve; nothing if they may.
     pub fn find_conflict(
         &self,
@@ -85,6 +105,18 @@ impl Interests<'_> {
             Some(noun) => format!("`{}` is the {noun} of commit {commit}", person.name),
         })
     }
+}
+
+/// A hand in the branch of somebody whom the rules do not know. Who only pushed is known by their account, listed
+/// or not; a commit is known by its address alone, and that may be anybody's.
+pub fn find_unattributed<'c>(
+    contributions: &'c [Contribution],
+    rules: &Rules,
+) -> Option<&'c Contribution> {
+    contributions.iter().find(|contribution| {
+        contribution.part != Part::Pusher
+            && principal_of(&contribution.account, rules) == Principal::Unknown
+    })
 }
 
 fn is_same_account(a: &AccountRecord, b: &AccountRecord) -> bool {

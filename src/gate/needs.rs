@@ -25,7 +25,12 @@ impl Ruling {
     /// What is still needed while it waits; nothing where no approval is missing.
     pub fn still_needed(&self) -> Option<String> {
         match &self.verdict {
-            Verdict::Wait(wait) if wait.missing > 0 => Some(approvals(self.required, wait.missing)),
+            Verdict::Wait(wait) if wait.missing > 0 => Some(match &wait.unattributed {
+                Some(reason) => {
+                    format!("a new head, because no approval counts for this one: {reason}")
+                }
+                None => approvals(self.required, wait.missing),
+            }),
             _ => None,
         }
     }

@@ -85,6 +85,7 @@ pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {
         rejection,
         opinions: Vec::new(),
         omitted_opinions: 0,
+        team_members: ruling.team_members,
     };
     opinions::record(&mut decision, ruling.opinions);
     if status.is_approval() {

@@ -13,7 +13,7 @@ use super::{opinions, requirement};
 use crate::domain::command::Command;
 use crate::domain::documents::{
     AccountRecord, CountedApproval, IgnoredReview, OpinionRecord, Rejection, RejectionCategory,
-    Requirement, Role, Status,
+    Requirement, Role, Status, TeamMember,
 };
 use crate::domain::ids::Login;
 use crate::domain::level::Level;
@@ -75,6 +75,10 @@ pub struct Ruling {
     pub verdict: Verdict,
     /// Who may approve it, and as what: everybody with a role that is needed and no part in it.
     pub eligible: Vec<(PersonName, Role)>,
+    /// Why those do not count who could approve it if the rules had the numeric ids of their accounts.
+    pub without_id: Vec<String>,
+    /// Whoever had a part in it or spoke on it, and is known or entitled through a team only.
+    pub team_members: Vec<TeamMember>,
     /// The commands that were not taken, one for each account and command, and why.
     pub unheard: Vec<Unheard>,
     /// Everything that was said, whether it counted or not.
@@ -101,6 +105,8 @@ pub enum Verdict {
 pub struct Wait {
     /// How many approvals are missing.
     pub missing: u32,
+    /// Why no approval counts for this head, whoever gives it.
+    pub unattributed: Option<String>,
     /// Who asked for changes.
     pub blocked_by: Vec<PersonName>,
     /// Whether it has waited so long that the admins are asked.
@@ -126,13 +132,17 @@ pub fn rule(case: &Case, rules: &Rules) -> Ruling {
     hearing.hear_reviews();
     let verdict = hearing.verdict();
     let (eligible, unheard) = (hearing.eligible(), hearing.unheard());
+    let without_id = hearing.without_id();
     hearing.ignored.truncate(MOST_IGNORED);
+    let team_members = hearing.team_members(&verdict);
     Ruling {
         required,
         approvals: hearing.approvals,
         ignored: hearing.ignored,
         verdict,
         eligible,
+        without_id,
+        team_members,
         unheard,
         opinions: opinions::of(case.pull, Some(rules)),
     }
@@ -275,6 +285,12 @@ impl<'a> Hearing<'a> {
         if let Some(how) = self.case.outdated.get(&review.id) {
             return Err(format!("since it was given, {how}: approve again"));
         }
+        if let Some(reason) = self.case.interests.find_unattributed(self.rules) {
+            return Err(reason);
+        }
+        if self.needs_id() && person.id.is_none() {
+            return Err(without_id(person, review.account.id));
+        }
         let text = if review.edited {
             String::new()
         } else {
@@ -304,6 +320,13 @@ impl<'a> Hearing<'a> {
             justification: (!text.is_empty()).then_some(text),
             confidence: self.confidence_of(person, review),
         })
+    }
+
+    /// Whether a person counts by the numeric id of their account only: on GitHub a login can be given up, and then
+    /// be anybody's.
+    fn needs_id(&self) -> bool {
+        let is_high = self.case.kind == Kind::GovernanceChange || self.case.level == Level::High;
+        is_high && self.case.pull.forge().is_github()
     }
 
     /// What this person last said about how sure they are, in the review or in a comment.
@@ -359,8 +382,12 @@ impl<'a> Hearing<'a> {
             return Verdict::Expire;
         }
         let escalated = waited > self.rules.governance.escalate_after;
+        let missing = if auto { 0 } else { missing };
         Verdict::Wait(Wait {
-            missing: if auto { 0 } else { missing },
+            missing,
+            unattributed: (missing > 0)
+                .then(|| self.case.interests.find_unattributed(self.rules))
+                .flatten(),
             blocked_by: self.blocked_by.clone(),
             escalated,
             frozen: self.case.frozen,
@@ -428,7 +455,12 @@ impl<'a> Hearing<'a> {
     /// A person working alone cannot approve their own pull request: in `auto_approve` an admin's own
     /// governance change is merged at once, provided that nobody else had a hand in it.
     fn is_admins_own_in_auto_mode(&self) -> bool {
-        let is_admin = |account: &AccountRecord| matches!(principal_of(account, self.rules), Principal::Person(person) if person.role == Role::Admin);
+        let is_admin = |account: &AccountRecord| match principal_of(account, self.rules) {
+            Principal::Person(person) => {
+                person.role == Role::Admin && !(self.needs_id() && person.id.is_none())
+            }
+            Principal::Agent(_) | Principal::Unknown => false,
+        };
         self.case.kind == Kind::GovernanceChange
             && self.rules.governance.mode == Mode::AutoApprove
             && !matches!(self.case.pull.pushes, Pushes::Unknown { .. })
@@ -440,6 +472,18 @@ impl<'a> Hearing<'a> {
                 .iter()
                 .all(|contribution| is_admin(&contribution.account))
     }
+}
+
+/// Why somebody does not count whom the rules know by login alone, with the line that is missing.
+pub fn without_id(person: &Person, id: Option<u64>) -> String {
+    let name = &person.name;
+    let line = id.map_or_else(
+        || format!("`id: …`, the number that `gh api users/{name} --jq .id` prints"),
+        |id| format!("`id: {id}`, if that account is theirs"),
+    );
+    format!(
+        "`rules/people.yaml` knows `{name}` by a login alone, which may become anybody's: add to `{name}` there {line}"
+    )
 }
 
 fn is_author(account: &AccountRecord, case: &Case, rules: &Rules) -> bool {

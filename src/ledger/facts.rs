@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::documents::{AccountRecord, PullRecord, Recommendation, Target};
+use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Sha, TargetName};
 use crate::domain::problem::Problems;
-use crate::domain::pull::{Contribution, Part};
+use crate::domain::pull::{Contribution, Part, Pull};
 use crate::domain::similar::nearest;
 use crate::domain::yaml;
-use crate::gate::eligibility::{Principal, principal_of};
+use crate::gate::eligibility::find_unattributed;
 use crate::git::{Commit, GitError, Mode, Objects};
 use crate::risk::{self, KnownTarget, Situation, validity};
 use crate::rules::Rules;
@@ -209,12 +210,7 @@ pub fn situation(
     Situation {
         targets,
         agent_registered: rules.agents.contains_key(&about.agent),
-        unattributed: contributions
-            .iter()
-            // Who pushed is known by their account, listed or not; a commit is known by its address alone.
-            .any(|c| {
-                c.part != Part::Pusher && principal_of(&c.account, rules) == Principal::Unknown
-            }),
+        unattributed: find_unattributed(contributions, rules).is_some(),
         near: BTreeMap::new(),
     }
 }
@@ -251,18 +247,46 @@ pub fn find_near(
     Ok(near.collect())
 }
 
-/// Everyone who had a hand in the branch of a decision, as the record and its commits say.
-pub fn contributions_on_record(pull: &PullRecord, commits: &[Commit]) -> Vec<Contribution> {
-    contributions((&pull.author, &pull.pushers), pull.head, commits)
+/// What a forge says of a branch, beside its commits.
+#[derive(Debug, Clone, Copy)]
+pub struct Opened<'a> {
+    pub forge: ForgeKind<'a>,
+    pub author: &'a AccountRecord,
+    pub pushers: &'a [AccountRecord],
+    pub head: Sha,
+}
+
+impl<'a> From<&'a Pull> for Opened<'a> {
+    fn from(pull: &'a Pull) -> Self {
+        Self {
+            forge: pull.forge(),
+            author: &pull.author,
+            pushers: &pull.pushers,
+            head: pull.head,
+        }
+    }
+}
+
+impl<'a> From<&'a PullRecord> for Opened<'a> {
+    fn from(pull: &'a PullRecord) -> Self {
+        Self {
+            forge: pull.forge(),
+            author: &pull.author,
+            pushers: &pull.pushers,
+            head: pull.head,
+        }
+    }
 }
 
 /// Everyone who had a hand in the branch (who opened it, who pushed, who is in its commits), each account
 /// and part once.
-pub fn contributions(
-    (author, pushers): (&AccountRecord, &[AccountRecord]),
-    head: Sha,
-    commits: &[Commit],
-) -> Vec<Contribution> {
+pub fn contributions<'a>(opened: impl Into<Opened<'a>>, commits: &[Commit]) -> Vec<Contribution> {
+    let Opened {
+        forge,
+        author,
+        pushers,
+        head,
+    } = opened.into();
     let mut all = vec![Contribution {
         account: author.clone(),
         part: Part::Opener,
@@ -275,10 +299,7 @@ pub fn contributions(
     }));
     for commit in commits {
         let mut add = |email: &str, part: Part| {
-            let account = AccountRecord {
-                email: Some(email.to_owned()),
-                ..AccountRecord::default()
-            };
+            let account = forge.account_of(email);
             if !all
                 .iter()
                 .any(|known: &Contribution| known.account == account && known.part == part)
@@ -291,7 +312,9 @@ pub fn contributions(
             }
         };
         add(&commit.author.email, Part::Author);
-        add(&commit.committer.email, Part::Committer);
+        if !forge.is_own_committer(&commit.committer.email) {
+            add(&commit.committer.email, Part::Committer);
+        }
         for email in co_authors(&commit.message) {
             add(&email, Part::CoAuthor);
         }

@@ -4,13 +4,22 @@
 
 use super::Rulebook;
 use super::facts::{self, TargetBook, Targets};
-use crate::domain::documents::Recommendation;
+use crate::domain::documents::{Recommendation, TeamMember};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
 use crate::domain::problem::Problems;
 use crate::domain::pull::Contribution;
 use crate::git::{GitError, Objects};
 use crate::risk;
+
+/// A case, as far as it is the same on every tip.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    pub recommendation: &'a Recommendation,
+    pub contributions: &'a [Contribution],
+    /// Who is on record as a member of a team; nobody where the rulebook knows the teams itself.
+    pub team_members: &'a [TeamMember],
+}
 
 /// What an older tip said about a case; none if it could not be read then.
 #[derive(Debug)]
@@ -25,10 +34,10 @@ impl Then {
         objects: Objects<'_>,
         rulebook: &mut Rulebook,
         root: Sha,
-        (about, contributions): (&Recommendation, &[Contribution]),
+        about: About<'_>,
     ) -> Result<Self, GitError> {
-        let targets = facts::targets(objects, root, about)?;
-        Self::of(objects, rulebook, root, (about, contributions, targets))
+        let targets = facts::targets(objects, root, about.recommendation)?;
+        Self::of(objects, rulebook, root, (about, targets))
     }
 
     /// The same, by targets that are known from a book.
@@ -39,28 +48,30 @@ impl Then {
         objects: Objects<'_>,
         (rulebook, book): (&mut Rulebook, &TargetBook),
         root: Sha,
-        (about, contributions): (&Recommendation, &[Contribution]),
+        about: About<'_>,
     ) -> Result<Self, GitError> {
-        let targets = book.targets(objects, root, about)?;
-        Self::of(objects, rulebook, root, (about, contributions, targets))
+        let targets = book.targets(objects, root, about.recommendation)?;
+        Self::of(objects, rulebook, root, (about, targets))
     }
 
     fn of(
         objects: Objects<'_>,
         rulebook: &mut Rulebook,
         root: Sha,
-        (about, contributions, targets): (
-            &Recommendation,
-            &[Contribution],
-            Result<Targets, Problems>,
-        ),
+        (about, targets): (About<'_>, Result<Targets, Problems>),
     ) -> Result<Self, GitError> {
         let (Ok(targets), Ok(version)) = (targets, rulebook.read(objects, root)?) else {
             return Ok(Self(None));
         };
-        let situation =
-            facts::situation(about, targets.known.clone(), contributions, &version.rules);
-        let (_, level) = risk::rate(about, &situation, &version.rules);
+        let About {
+            recommendation,
+            contributions,
+            team_members,
+        } = about;
+        let rules = version.rules.with_team_members(team_members);
+        let known = targets.known.clone();
+        let situation = facts::situation(recommendation, known, contributions, &rules);
+        let (_, level) = risk::rate(recommendation, &situation, &rules);
         Ok(Self(Some((targets, level))))
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::people::{self, People, PersonName};
 use super::{RuleFiles, file};
 use crate::domain::documents::{AccountRecord, schema_tag};
+use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{ActionName, AgentName, Login};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::similar::nearest;
@@ -69,13 +70,11 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Each of its identities as an account of its own.
+    /// Each of its identities as an account of its own; a private address of GitHub as the account that it names.
     pub fn accounts(&self) -> Vec<AccountRecord> {
         let none = AccountRecord::default;
-        let emails = self.emails.iter().map(|email| AccountRecord {
-            email: Some(email.clone()),
-            ..none()
-        });
+        let github = ForgeKind::Github { host: None };
+        let emails = self.emails.iter().map(|email| github.account_of(email));
         let logins = self.logins.iter().map(|login| AccountRecord {
             login: Some(login.clone()),
             ..none()
@@ -87,18 +86,20 @@ impl Agent {
         emails.chain(logins).chain(ids).collect()
     }
 
-    /// Whether the account is this agent's. Numeric ids decide where the agent lists any.
+    /// Whether the account is this agent's. Of accounts on the forge, numeric ids decide where the agent lists any.
     pub fn owns(&self, account: &AccountRecord) -> bool {
+        let is_own = |email: &String| {
+            let mut own = self.emails.iter();
+            own.any(|own| own.eq_ignore_ascii_case(email))
+        };
+        if account.email.as_ref().is_some_and(is_own) {
+            return true;
+        }
         if let (Some(id), false) = (account.id, self.ids.is_empty()) {
             return self.ids.contains(&id);
         }
-        if let Some(login) = &account.login {
-            return self.logins.contains(login);
-        }
-        account.email.as_ref().is_some_and(|email| {
-            let mut own = self.emails.iter();
-            own.any(|own| own.eq_ignore_ascii_case(email))
-        })
+        let login = account.login.as_ref();
+        login.is_some_and(|login| self.logins.contains(login))
     }
 }
 

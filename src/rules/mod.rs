@@ -14,9 +14,11 @@ pub mod people;
 pub mod policy_test;
 pub mod triggers;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::documents::{AccountRecord, Role, TeamMember};
 use crate::domain::ids::{ActionName, AgentName, ParameterName};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::similar::did_you_mean;
@@ -101,6 +103,40 @@ impl Rules {
             }
             _ => Err(placed(files, problems)),
         }
+    }
+
+    /// The rules with those as members of a team whom a record names as such.
+    pub fn with_team_members(&self, members: &[TeamMember]) -> Cow<'_, Self> {
+        let mut rules = Cow::Borrowed(self);
+        for member in members {
+            let account = AccountRecord {
+                login: Some(member.login.clone()),
+                id: Some(member.id),
+                email: None,
+            };
+            let people = &mut rules.to_mut().people;
+            people.admit_recorded(&account, member.role);
+        }
+        rules
+    }
+
+    /// Those who decide, but would not count for what is HIGH on GitHub. Whether the rules are for GitHub, they say
+    /// only by naming teams or ids.
+    pub fn find_people_without_id(&self) -> Vec<Problem> {
+        let agents = self.agents.values().any(|agent| !agent.ids.is_empty());
+        let is_for_github = agents || self.people.is_for_github();
+        let people = self.people.with_role(Role::Reviewer);
+        people
+            .filter(|person| is_for_github && person.id.is_none())
+            .map(|person| {
+                let name = &person.name;
+                let message = format!(
+                    "has no `id`: on GitHub they do not count for HIGH and for changes of the rules unless a team holds \
+                     them; `gh api users/{name} --jq .id` prints it"
+                );
+                Problem::of_key(people::PATH, format!("people.{name}"), message)
+            })
+            .collect()
     }
 
     /// Reads the policy tests among the files.

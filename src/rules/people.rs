@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RuleFiles, file};
-use crate::domain::documents::{AccountRecord, Role, schema_tag};
+use crate::domain::documents::{AccountRecord, Role, TeamMember, schema_tag};
+use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Login, quoted};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::similar::did_you_mean;
@@ -107,6 +108,19 @@ pub struct Person {
     pub emails: Vec<String>,
     /// The numeric id of their account on the forge.
     pub id: Option<u64>,
+    /// The role that a team gives them, if without it they would not be known like this.
+    pub by_team: Option<Role>,
+}
+
+impl Person {
+    /// As a record has to name them, because a clone cannot ask who was in a team.
+    pub fn team_member(&self) -> Option<TeamMember> {
+        Some(TeamMember {
+            login: self.name.0.clone(),
+            id: self.id?,
+            role: self.by_team?,
+        })
+    }
 }
 
 impl People {
@@ -122,7 +136,7 @@ impl People {
         self.by_login.keys()
     }
 
-    /// The person behind an account: by numeric id where both have one, then by login, then by e-mail.
+    /// The person behind an account: by numeric id where both have one, then by e-mail, then by login.
     ///
     /// An account whose login is a person's, but whose numeric id is not that person's, is a stranger
     /// who took over a freed login.
@@ -134,15 +148,40 @@ impl People {
         {
             return Some(person);
         }
-        if let Some(login) = &account.login {
-            return self
-                .find(login)
-                .filter(|person| account.id.is_none() || person.id.is_none());
-        }
-        let email = account.email.as_deref()?.to_ascii_lowercase();
-        self.by_email
-            .get(&email)
+        let email = account.email.as_deref().map(str::to_ascii_lowercase);
+        if let Some(person) = email
+            .and_then(|email| self.by_email.get(&email))
             .and_then(|login| self.people.get(login))
+        {
+            return Some(person);
+        }
+        self.find(account.login.as_ref()?)
+            .filter(|person| account.id.is_none() || person.id.is_none())
+    }
+
+    /// Whether they can only be meant for GitHub: the local forge has neither teams nor ids.
+    pub fn is_for_github(&self) -> bool {
+        !self.by_id.is_empty() || !self.teams().is_empty()
+    }
+
+    /// Why nobody could ever change the rules again, if these were the people; none if somebody could.
+    pub fn find_lockout(&self, forge: ForgeKind<'_>) -> Option<Problem> {
+        if self.admins_team.is_some() {
+            return None;
+        }
+        let admins: Vec<&Person> = self.with_role(Role::Admin).collect();
+        let counts = |admin: &&Person| !forge.is_github() || admin.id.is_some();
+        let message = match admins.as_slice() {
+            [] => {
+                "nobody would administer, so the rules could never be changed again: keep a member or a team"
+            }
+            admins if !admins.iter().any(counts) => {
+                "no admin would have the numeric `id` of their account, without which they do not count on GitHub, so the \
+                 rules could never be changed again: add it under `people`"
+            }
+            _ => return None,
+        };
+        Some(Problem::of_key(PATH, "admins", message))
     }
 
     /// Takes the members of a team for what the team is. Somebody who is listed by name keeps the higher
@@ -161,14 +200,40 @@ impl People {
                 .find_by_account(member)
                 .map(|person| person.name.0.clone());
             if let Some(person) = known.and_then(|login| self.people.get_mut(&login)) {
-                person.role = person.role.max(role);
+                if let (None, Some(id)) = (person.id, member.id) {
+                    person.id = Some(id);
+                    self.by_id.insert(id, person.name.0.clone());
+                    person.by_team = Some(role);
+                }
+                if person.role < role {
+                    person.role = role;
+                    person.by_team = Some(role);
+                }
             } else if self.find(login).is_none() {
                 let person = RawPerson {
                     id: member.id,
                     ..RawPerson::default()
                 };
                 self.add(login.clone(), role, person);
+                if let Some(person) = self.people.get_mut(login) {
+                    person.by_team = Some(role);
+                }
             }
+        }
+    }
+
+    /// Takes somebody for a member of the team that gives this role, as a record says; where the rules name no such
+    /// team, nobody is.
+    pub fn admit_recorded(&mut self, account: &AccountRecord, role: Role) {
+        let team = match role {
+            Role::Admin => self.admins_team.clone(),
+            Role::None | Role::Reviewer => {
+                let team = self.reviewers_team.as_ref();
+                team.or(self.admins_team.as_ref()).cloned()
+            }
+        };
+        if let (Some(team), Some(_)) = (team, account.id) {
+            self.admit(&team, std::slice::from_ref(account));
         }
     }
 
@@ -311,6 +376,7 @@ impl People {
             role,
             emails: raw.emails,
             id: raw.id,
+            by_team: None,
         };
         self.people.insert(login, person);
         !taken

@@ -24,6 +24,7 @@ pub struct OnGithub {
 impl OnGithub {
     pub fn new() -> Self {
         let (github, example) = (GithubStage::new(), Stage::example());
+        example.knows_accounts(&github.accounts());
         github.starts_as(&example.repo);
         let repo = forge(&github).open_clone().unwrap();
         Self { github, repo }

@@ -133,7 +133,7 @@ fn teams_say_who_reviews_and_who_administers() {
     assert_eq!(proved.by_team, 2);
 }
 
-fn verified(github: &GithubStage) -> Verification {
+pub fn verified(github: &GithubStage) -> Verification {
     let repo = Repository::open(&github.repository()).unwrap();
     verify(&repo, None, &mut |_, _| {}).unwrap()
 }

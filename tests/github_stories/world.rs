@@ -56,6 +56,7 @@ impl Duty {
         prepare: impl Fn(&Stage),
     ) -> Self {
         let (github, example) = (GithubStage::new(), Stage::example());
+        example.knows_accounts(&github.accounts());
         prepare(&example);
         github.starts_as(&example.repo);
         let auth = auth(&github);

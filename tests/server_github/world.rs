@@ -146,6 +146,7 @@ impl Host {
 /// A GitHub with the example in it.
 pub fn stage(prepare: impl Fn(&Stage)) -> (GithubStage, Stage) {
     let (github, example) = (GithubStage::new(), Stage::example());
+    example.knows_accounts(&github.accounts());
     prepare(&example);
     github.starts_as(&example.repo);
     (github, example)

@@ -135,6 +135,8 @@ impl fmt::Display for PinnedAction {
 pub struct Admin {
     /// Their login.
     pub login: Login,
+    /// The numeric id of their account on the forge.
+    pub id: Option<u64>,
     /// The address of their commits.
     pub email: String,
 }
@@ -170,10 +172,11 @@ impl Files {
             .collect();
         let mut files = Self::shared(&owners.join(" "), mode)?;
         let mut people = Vec::new();
-        for Admin { login, email } in admins {
+        for Admin { login, id, email } in admins {
+            let id = id.map(|id| format!("id: {id}, ")).unwrap_or_default();
             // JSON text is YAML text.
             people.push(format!(
-                "  {}: {{emails: [{}]}}",
+                "  {}: {{{id}emails: [{}]}}",
                 serde_json::to_string(login)?,
                 serde_json::to_string(email)?
             ));

@@ -64,6 +64,9 @@ pub struct Decision {
     /// So many more were said than this document holds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted_opinions: u64,
+    /// Whoever had a part in it or spoke on it, and was known or entitled through a team only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub team_members: Vec<TeamMember>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -335,6 +338,18 @@ pub struct CountedApproval {
     /// How sure the person is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
+}
+
+/// Somebody in a team of the rules, at that moment: only the forge could say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamMember {
+    /// Their login.
+    pub login: Login,
+    /// The numeric id of their account.
+    pub id: u64,
+    /// The role of the team.
+    pub role: Role,
 }
 
 /// A review that did not count.

@@ -13,7 +13,7 @@ mod target;
 pub use decision::{
     AccountRecord, Assessment, CountedApproval, Decision, DecisionSchema, FactorScore,
     FiredTrigger, IgnoredReview, Lift, OpinionKind, OpinionRecord, PullRecord, Rejection,
-    RejectionCategory, Requirement, Role, RulesRecord, Status,
+    RejectionCategory, Requirement, Role, RulesRecord, Status, TeamMember,
 };
 pub use freeze::{Freeze, SaidIn, SaidInKind};
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};

@@ -1,9 +1,10 @@
 //! Whom to ask for an approval, and what those are told who gave a command that they may not give.
 
-use super::Hearing;
+use super::{Hearing, Verdict, without_id};
 use crate::domain::command::Command;
-use crate::domain::documents::{AccountRecord, Role};
-use crate::rules::people::PersonName;
+use crate::domain::documents::{AccountRecord, Role, TeamMember};
+use crate::gate::eligibility::{Principal, principal_of};
+use crate::rules::people::{Person, PersonName};
 
 /// How many commands that were not taken are answered.
 const MOST_UNHEARD: usize = 10;
@@ -19,20 +20,65 @@ pub struct Unheard {
     pub reason: String,
 }
 
-impl Hearing<'_> {
+impl<'a> Hearing<'a> {
     /// Everybody who may approve.
     pub(super) fn eligible(&self) -> Vec<(PersonName, Role)> {
+        if self.case.interests.find_unattributed(self.rules).is_some() {
+            return Vec::new();
+        }
+        let may = self
+            .entitled()
+            .filter(|person| !self.needs_id() || person.id.is_some());
+        may.map(|person| (person.name.clone(), person.role))
+            .collect()
+    }
+
+    /// Why those do not count who may approve, but are known by a login alone: unless their own review is told that.
+    pub(super) fn without_id(&self) -> Vec<String> {
+        let nameless = self.entitled().filter(|person| {
+            let is_told = self.ignored.iter().any(|ignored| {
+                matches!(principal_of(&ignored.account, self.rules), Principal::Person(told) if told == *person)
+            });
+            self.needs_id() && self.required.role > Role::None && person.id.is_none() && !is_told
+        });
+        nameless.map(|person| without_id(person, None)).collect()
+    }
+
+    /// Everybody with a role that is enough and no part in it.
+    fn entitled(&self) -> impl Iterator<Item = &'a Person> {
         let people = self.rules.people.with_role(Role::Reviewer);
-        let may = people.filter(|person| {
+        people.filter(|person| {
             let account = AccountRecord {
                 login: Some(person.name.login().clone()),
                 id: person.id,
                 email: None,
             };
             person.role >= self.required.role && self.conflict(person, &account).is_none()
-        });
-        may.map(|person| (person.name.clone(), person.role))
-            .collect()
+        })
+    }
+
+    /// Who is known or entitled through a team only, of all that the answer rests on.
+    pub(super) fn team_members(&self, verdict: &Verdict) -> Vec<TeamMember> {
+        let rejection = match verdict {
+            Verdict::Reject(rejection) => Some(&rejection.account),
+            _ => None,
+        };
+        let interests = self.case.interests.contributions.iter();
+        let accounts = interests
+            .map(|contribution| &contribution.account)
+            .chain(self.approvals.iter().map(|approval| &approval.account))
+            .chain(self.ignored.iter().map(|ignored| &ignored.account))
+            .chain(rejection);
+        let mut members: Vec<TeamMember> = Vec::new();
+        for account in accounts {
+            if let Principal::Person(person) = principal_of(account, self.rules)
+                && let Some(member) = person.team_member()
+                && !members.contains(&member)
+            {
+                members.push(member);
+            }
+        }
+        members
     }
 
     /// Whoever gives a command that they may not give is answered once, however often they give it.

@@ -8,13 +8,14 @@ use super::{Answer, Changed, Oversight};
 use crate::domain::documents::{
     AccountRecord, Decision, DecisionSchema, Recommendation, Requirement, Status,
 };
+use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
 use crate::domain::pull::Contribution;
 use crate::domain::yaml;
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
-use crate::ledger::facts::{self, KnownTargets, TargetBook};
+use crate::ledger::facts::{self, KnownTargets, Opened, TargetBook};
 use crate::ledger::{BOT_EMAIL, Event, Trailers};
 use crate::risk;
 use crate::rules::Rules;
@@ -60,6 +61,8 @@ struct Then {
 #[derive(Deserialize)]
 struct ThenPull {
     number: PullNumber,
+    #[serde(default)]
+    url: Option<String>,
     author: AccountRecord,
     #[serde(default)]
     pushers: Vec<AccountRecord>,
@@ -147,12 +150,14 @@ impl<'a> Replayer<'a> {
             return Ok(None);
         };
         let commits = self.branch(base, decision.pull.head)?;
-        let author = &decision.pull.author;
-        let contributions = facts::contributions(
-            (author, &decision.pull.pushers),
-            decision.pull.head,
-            &commits,
-        );
+        let pull = &decision.pull;
+        let opened = Opened {
+            forge: ForgeKind::of(pull.url.as_deref(), &pull.author),
+            author: &pull.author,
+            pushers: &pull.pushers,
+            head: pull.head,
+        };
+        let contributions = facts::contributions(opened, &commits);
         let (now, is_refused) = self.answer((&path, &about), targets, &contributions);
         let then = Answer {
             score: decision.risk.score,

@@ -9,7 +9,7 @@ use super::finding::FindingKind;
 use super::step::Step;
 use super::{ignored, opinions};
 use crate::domain::documents::{
-    CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
+    AccountRecord, CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
 };
 use crate::domain::level::Level;
 use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
@@ -26,6 +26,8 @@ pub struct Question<'a> {
     /// The level as computed again.
     pub level: Level,
     pub contributions: &'a [Contribution],
+    /// Whether the commits of the branch are not in this clone.
+    pub is_without_branch: bool,
     /// The person who answers for the proposing agent.
     pub owner: Option<&'a PersonName>,
     /// Approvals (by review) that other facts have made worthless, and how.
@@ -38,10 +40,8 @@ pub fn check(
     written: &Written<Decision>,
     rules: &Rules,
     question: &Question,
-) -> Result<usize, GitError> {
+) -> Result<(), GitError> {
     let decision = &written.document;
-    let (rules, by_team) = with_team_members(decision, rules);
-    let rules = rules.as_ref();
     let frozen = step.is_frozen()?;
     let pull = rebuild(decision);
     let mut outdated = question.outdated.clone();
@@ -61,7 +61,7 @@ pub fn check(
     let ruling = rule(&case, rules);
     super::assessment::compare_requirement(step, written, ruling.required);
     check_counted(step, written, &ruling);
-    ignored::check(step, written, &ruling);
+    ignored::check(step, written, &ruling, question);
     opinions::check(step, written, rules);
     match decision.status {
         Status::AutoApproved | Status::Approved => check_merged(step, written, &ruling),
@@ -70,13 +70,13 @@ pub fn check(
         // Whoever closed their own pull request, closed it: there is nothing to compute.
         Status::Withdrawn => {}
     }
-    Ok(by_team)
+    Ok(())
 }
 
-/// The rules with those as members of a team who spoke as such, and how many: who was in a team at that
+/// The rules with those as members of a team who are on record as such, and how many of them decided, and how many: who was in a team at that
 /// moment, only the forge knew, and a clone cannot ask it. They are known by the record alone, with the
 /// numeric id of their account; where the rules name no team for the role, nobody is.
-fn with_team_members<'r>(decision: &Decision, rules: &'r Rules) -> (Cow<'r, Rules>, usize) {
+pub fn with_team_members<'r>(decision: &Decision, rules: &'r Rules) -> (Cow<'r, Rules>, usize) {
     let approvals = decision.approvals.iter();
     let spoke = approvals.map(|approval| (&approval.account, approval.role));
     let rejection = decision.rejection.as_ref();
@@ -90,28 +90,31 @@ fn with_team_members<'r>(decision: &Decision, rules: &'r Rules) -> (Cow<'r, Rule
         let role = if is_lesser { Role::Reviewer } else { needed };
         (&ignored.account, role)
     });
-    let mut admitted = Cow::Borrowed(rules);
+    let mut admitted = rules.with_team_members(&decision.team_members);
     let mut count = 0;
     let decisive = decision.approvals.len() + usize::from(rejection.is_some());
     for (place, (account, role)) in spoke.chain(rejected).chain(lesser).enumerate() {
-        let known = match principal_of(account, &admitted) {
-            Principal::Agent(_) => continue,
-            Principal::Person(person) => person.role,
-            Principal::Unknown => Role::None,
-        };
-        let teams = match role {
-            Role::Admin => [&rules.people.admins_team, &None],
-            _ => [&rules.people.reviewers_team, &rules.people.admins_team],
-        };
-        let team = teams.into_iter().find_map(Option::as_deref);
-        if let (true, Some(team), Some(_)) = (known < role, team, account.id) {
-            let people = &mut admitted.to_mut().people;
-            people.admit(team, std::slice::from_ref(account));
-            let is_member = people.find_by_account(account).is_some();
-            count += usize::from(is_member && place < decisive);
+        if role_of(account, rules).is_none_or(|listed| listed >= role) {
+            continue;
         }
+        // An older engine recorded nobody as a member: whoever counted as one is known by that alone.
+        if role_of(account, &admitted) < Some(role) {
+            let people = &mut admitted.to_mut().people;
+            people.admit_recorded(account, role);
+        }
+        let is_member = role_of(account, &admitted) > role_of(account, rules);
+        count += usize::from(is_member && place < decisive);
     }
     (admitted, count)
+}
+
+/// The role of whoever is behind an account; none of an agent's.
+fn role_of(account: &AccountRecord, rules: &Rules) -> Option<Role> {
+    match principal_of(account, rules) {
+        Principal::Agent(_) => None,
+        Principal::Person(person) => Some(person.role),
+        Principal::Unknown => Some(Role::None),
+    }
 }
 
 /// The pull request as the record tells it.

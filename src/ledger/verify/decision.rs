@@ -20,7 +20,7 @@ use crate::gate::eligibility::shown;
 use crate::gate::verdict::Kind;
 use crate::git::{GitError, Mode};
 use crate::ledger::facts::{self, Targets};
-use crate::ledger::outdated::{self, Then};
+use crate::ledger::outdated::{self, About, Then};
 use crate::ledger::{Version, entry};
 use crate::risk;
 
@@ -199,7 +199,9 @@ fn recompute(
     let Some((_, tree)) = step.parent else {
         return Ok(0);
     };
-    let (decision, rules) = (&written.document, &version.rules);
+    let decision = &written.document;
+    let (rules, by_team) = approvals::with_team_members(decision, &version.rules);
+    let rules = rules.as_ref();
     let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
         Ok(targets) => targets,
         Err(problems) => {
@@ -213,7 +215,7 @@ fn recompute(
     let commits = branch
         .map(|branch| branch.commits.as_slice())
         .unwrap_or_default();
-    let contributions = facts::contributions_on_record(&decision.pull, commits);
+    let contributions = facts::contributions(&decision.pull, commits);
     let mut situation = facts::situation(about, targets.known.clone(), &contributions, rules);
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() && computed != decision.risk && !situation.unattributed {
@@ -246,10 +248,12 @@ fn recompute(
         kind: Kind::Recommendation,
         level: computed.level,
         contributions: &contributions,
+        is_without_branch: branch.is_none(),
         owner,
         outdated: &outdated,
     };
-    approvals::check(step, written, rules, &question)
+    approvals::check(step, written, rules, &question)?;
+    Ok(by_team)
 }
 
 type Facts<'a> = (
@@ -274,7 +278,11 @@ fn find_outdated(
             step.repo.objects(),
             (&mut examiner.rulebook, &examiner.book),
             root,
-            (about, contributions),
+            About {
+                recommendation: about,
+                contributions,
+                team_members: &written.document.team_members,
+            },
         )?;
         if let Some(how) = outdated::find_change(&then, targets, level) {
             outdated.insert(review, how);

@@ -51,17 +51,27 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
         }
         None => check_message_without_paths(step, decision),
     }
-    if decision.status.is_approval()
-        && let Err(problems) = examiner
-            .rulebook
-            .read(step.repo.objects(), step.commit.tree)?
-    {
-        step.say(
-            FindingKind::InvalidProposal,
-            format!("the rules that it makes cannot be read: {problems}"),
-        );
+    let after = examiner
+        .rulebook
+        .read(step.repo.objects(), step.commit.tree)?;
+    let version = step.version.clone();
+    let problem = match (&after, &version) {
+        _ if !decision.status.is_approval() => None,
+        (Err(problems), _) => Some(format!(
+            "the rules that it makes cannot be read: {problems}"
+        )),
+        (Ok(after), Some(before)) if after.tree != before.tree => {
+            let people = &after.rules.people;
+            people
+                .find_lockout(decision.pull.forge())
+                .map(|problem| problem.to_string())
+        }
+        (Ok(_), _) => None,
+    };
+    if let Some(problem) = problem {
+        step.say(FindingKind::InvalidProposal, problem);
     }
-    let Some(version) = step.version.clone() else {
+    let Some(version) = version else {
         return Ok(answer);
     };
     answer.by_team = recompute(step, &written, &version, branch.as_ref())?;
@@ -164,11 +174,13 @@ fn recompute(
     version: &Version,
     branch: Option<&Branch>,
 ) -> Result<usize, GitError> {
-    let (decision, rules) = (&written.document, &version.rules);
+    let decision = &written.document;
+    let (rules, by_team) = approvals::with_team_members(decision, &version.rules);
+    let rules = rules.as_ref();
     let commits = branch
         .map(|branch| branch.commits.as_slice())
         .unwrap_or_default();
-    let contributions = facts::contributions_on_record(&decision.pull, commits);
+    let contributions = facts::contributions(&decision.pull, commits);
     let mut computed = risk::assess_governance_change(
         &branch
             .map(|branch| paths_of(&branch.changes))
@@ -202,8 +214,10 @@ fn recompute(
         kind: Kind::GovernanceChange,
         level: computed.level,
         contributions: &contributions,
+        is_without_branch: branch.is_none(),
         owner,
         outdated: &outdated,
     };
-    approvals::check(step, written, rules, &question)
+    approvals::check(step, written, rules, &question)?;
+    Ok(by_team)
 }

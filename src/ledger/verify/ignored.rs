@@ -3,6 +3,7 @@
 //! The record keeps of such a review who, when, for which commit, and why it did not count; not its text, and
 //! what it said only by that reason. So a missing justification is believed; everything else follows again.
 
+use super::approvals::Question;
 use super::document::Written;
 use super::finding::FindingKind;
 use super::step::Step;
@@ -59,12 +60,25 @@ pub fn outdated(decision: &Decision) -> impl Iterator<Item = (String, String)> +
 }
 
 /// Each review that was left out is left out again, for the same reason.
-pub fn check(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+pub fn check(
+    step: &mut Step,
+    written: &Written<Decision>,
+    ruling: &Ruling,
+    question: &Question<'_>,
+) {
     let decision = &written.document;
     for recorded in &decision.ignored {
         let again = ruling.ignored.iter().find(|ignored| {
             ignored.review == recorded.review && ignored.account == recorded.account
         });
+        let rests_on_commits = [" of commit ", " in commit "];
+        if question.is_without_branch
+            && rests_on_commits
+                .iter()
+                .any(|part| recorded.reason.contains(part))
+        {
+            continue;
+        }
         let who = quoted(&shown(&recorded.account));
         let what = match again {
             Some(again) if again.reason == recorded.reason => continue,

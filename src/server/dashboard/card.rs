@@ -344,7 +344,7 @@ impl Card {
         self.late = ruling.escalation();
         self.blocked_by = wait.blocked_by.iter().map(ToString::to_string).collect();
         if let Some(needed) = ruling.still_needed() {
-            self.needs = Some(format!("{needed}."));
+            self.needs = Some(format!("{}.", text::unquoted(&needed)));
             let team = hearing.report.details.ask.as_ref();
             let team = team.and_then(|ask| ask.team.as_deref());
             let team = team.map(|team| format!("team {team}"));

@@ -60,6 +60,13 @@ impl GithubStage {
         self.world(|world| world.users[login].id)
     }
     /// A team with exactly these members; an older one of the name is gone.
+    /// The numeric ids of all accounts.
+    pub fn accounts(&self) -> Vec<(String, u64)> {
+        self.world(|world| {
+            let users = world.users.values();
+            users.map(|user| (user.login.clone(), user.id)).collect()
+        })
+    }
     pub fn has_team(&self, slug: &str, members: &[&str]) {
         self.removes_team(slug);
         self.world(|world| {
