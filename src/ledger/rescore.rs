@@ -95,7 +95,7 @@ impl<'c> Approved<'c> {
             Ok(targets) => targets,
             Err(problems) => return Again::Invalid(problems),
         };
-        let contributions = facts::contributions_on_record(&self.decision.pull, &self.commits);
+        let contributions = facts::contributions(&self.decision.pull, &self.commits);
         let situation = facts::situation(self.about, targets, &contributions, rules);
         let path = Recommendation::path_of(self.about.id);
         let problems = risk::validity::problems(&path, self.about, &situation, rules);
