@@ -5,6 +5,7 @@
 
 mod support;
 
+use chrono::TimeDelta;
 use support::{Stage, has, has_not};
 
 const MEDIUM: &str =
@@ -721,4 +722,232 @@ fn a_change_that_leaves_no_admin_is_refused() {
         &stage.report(2),
         "waiting: governance change, HIGH: needs 1 approval",
     );
+}
+
+/// What the bot said last on a pull request, in its first line.
+fn last_title(stage: &mut Stage, number: u64) -> String {
+    let said = stage.said_on(number);
+    stage.read_all();
+    let last = said.last().unwrap();
+    last.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_no_on_one_branch_is_heard_on_every_branch_of_the_case() {
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    let block = ["--request-changes", "--message", "It doubles the exposure."];
+    stage.review(1, "bob", &block).succeeds();
+    stage.run();
+    let commit = stage.git(&["rev-parse", "refs/heads/recommend/a"]);
+    stage.point("recommend/b", commit.trim());
+    stage.run();
+    let before = stage.main();
+    stage.wait(TimeDelta::minutes(1));
+    has(
+        &stage.approve(2, "alice"),
+        "it still waits for bob on #1, who requested changes",
+    );
+    stage.run();
+    stage.main_is_still(&before);
+    has(
+        stage.said_on(2).last().unwrap(),
+        "bob on #1 requested changes: it waits until they approve",
+    );
+    stage.wait(TimeDelta::minutes(1));
+    // One that approves is heard on all, and counts where it was given.
+    stage.approve(2, "bob");
+    let ran = stage.countersign(&["run"]).succeeds();
+    has(&ran.stdout, "1 merged, 0 closed, 1 waiting");
+    let ran = stage.countersign(&["run"]).succeeds();
+    has(&ran.stdout, "0 merged, 1 closed, 0 waiting");
+    assert_eq!(
+        last_title(&mut stage, 1),
+        "success: the same case was decided as #2: approved"
+    );
+    let shown = stage.countersign(&["show", "1"]).succeeds().stdout;
+    has(&shown, "the same case was decided as #2: approved");
+    has_not(&shown, "merged");
+    stage.verifies();
+}
+
+#[test]
+fn a_rejection_or_a_withdrawal_on_one_branch_ends_the_case_and_says_where() {
+    let mut stage = Stage::example();
+    let id = stage.propose(AGENT, "a", MEDIUM);
+    let commit = stage.git(&["rev-parse", "refs/heads/recommend/a"]);
+    stage.point("recommend/b", commit.trim());
+    stage.run();
+    stage.approve(1, "alice");
+    let reject = ["--reject", "too_risky", "--message", "Not this week."];
+    stage.review(2, "bob", &reject).succeeds();
+    stage.run();
+    has(
+        stage.said_on(1).last().unwrap(),
+        "rejected by bob (too_risky)",
+    );
+    assert_eq!(
+        last_title(&mut stage, 2),
+        "failure: the same case was decided as #1: rejected"
+    );
+    let show = ["show", &id, "--format", "json"];
+    let shown = stage.countersign(&show).succeeds().json();
+    assert_eq!(shown["decision"]["rejection"]["pull"], 2);
+    assert_eq!(shown["decision"]["pull"]["number"], 1);
+    stage.verifies();
+
+    let id = stage.propose(AGENT, "c", MEDIUM);
+    let commit = stage.git(&["rev-parse", "refs/heads/recommend/c"]);
+    stage.point("recommend/d", commit.trim());
+    stage.run();
+    stage.approve(3, "alice");
+    stage.git(&["update-ref", "-d", "refs/heads/recommend/d"]);
+    stage.run();
+    has(stage.said_on(3).last().unwrap(), "withdrawn by its author");
+    assert_eq!(
+        last_title(&mut stage, 4),
+        "failure: the same case was decided as #3: withdrawn"
+    );
+    let show = ["show", &id, "--format", "json"];
+    let shown = stage.countersign(&show).succeeds().json();
+    assert_eq!(shown["decision"]["withdrawn_on"], 4);
+    stage.verifies();
+}
+
+#[test]
+fn the_first_pull_request_with_an_id_owns_it() {
+    let mut stage = Stage::example();
+    // Another agent waits with a proposal of its own.
+    let other = stage.propose("risk-manager", "old", MEDIUM);
+    stage.run();
+    stage.wait(TimeDelta::minutes(30));
+    let (path, text) = stage.recommendation(AGENT, MEDIUM);
+    let victim = stage.clone_of(AGENT).start();
+    victim
+        .write(&path, &text)
+        .commit("Propose")
+        .push("recommend/victim");
+    let stolen = text
+        .replace("agent: strategy-optimizer", "agent: risk-manager")
+        .replace("targets: [rsi-eurusd]", "targets: [rsi-eurusd-draft]");
+    stage.run();
+    // It uses the same id, on a new branch and on the one that was there before.
+    let thief = stage.clone_of("risk-manager").start();
+    thief
+        .write(&path, &stolen)
+        .commit("Propose")
+        .push("recommend/new");
+    thief.git(&[
+        "push",
+        "-q",
+        "-f",
+        "origin",
+        "HEAD:refs/heads/recommend/old",
+    ]);
+    let before = stage.main();
+    stage.run();
+    for number in [1, 3] {
+        let title = last_title(&mut stage, number);
+        has(&title, "failure: invalid:");
+        has(
+            &title,
+            "2 of 'strategy-optimizer' was the first with this id, which is its own while it is open: take a fresh id ('countersign new')",
+        );
+    }
+    stage.main_is_still(&before);
+    let shown = stage.countersign(&["show", "3"]).succeeds().stdout;
+    has(
+        &shown,
+        "#2 of `strategy-optimizer` was the first with this id",
+    );
+    stage.approve(2, "alice");
+    stage.run();
+    has(&last_title(&mut stage, 2), "approved and merged");
+    let title = last_title(&mut stage, 3);
+    has(&title, "this id is decided already");
+    stage.read_all();
+    stage.verifies();
+    assert_ne!(other, "");
+}
+
+#[test]
+fn an_approval_on_the_command_line_is_for_what_was_shown() {
+    let mut stage = Stage::example();
+    let push_another = |stage: &Stage, branch: &str, value: &str| {
+        let clone = stage.clone_of(AGENT);
+        clone.git(&["fetch", "-q", "origin"]);
+        clone.git(&["checkout", "-q", "--detach", &format!("origin/{branch}")]);
+        let path = clone.git(&["diff", "--name-only", "origin/main", "HEAD"]);
+        let text = std::fs::read_to_string(clone.path.join(path.trim())).unwrap();
+        let text = text
+            .replace("stop_loss_pct: 4.5", "stop_loss_pct: 4")
+            .replace("stop_loss_pct: 4", &format!("stop_loss_pct: {value}"));
+        clone.write(path.trim(), &text).commit("More").push(branch);
+        clone.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    };
+    let heads = |stage: &Stage| {
+        let shown = stage
+            .countersign(&["show", "1", "--format", "json"])
+            .succeeds();
+        shown.json()["pull"]["head"].as_str().unwrap().to_owned()
+    };
+    stage.propose(AGENT, "a", MEDIUM);
+    // Shown before the bot ever ran, and changed before it did.
+    let first = heads(&stage);
+    let second = push_another(&stage, "recommend/a", "4.9");
+    let before = stage.main();
+    let approve = ["--approve", "--message", "I've read it."];
+    let refused = stage.review(1, "alice", &approve).exits(2);
+    has(
+        &refused.stderr,
+        &format!(
+            "you were shown its head {}, and #1 is now at {}: an approval is for what you have read. Read it with `countersign show 1`, then",
+            &first[..7],
+            &second[..7]
+        ),
+    );
+    has(
+        &refused.stderr,
+        "countersign review 1 --as alice --approve --message 'I'\\''ve read it.' --now ",
+    );
+    has(&refused.stderr, &format!(" --head {second}\n"));
+    stage.run();
+    stage.main_is_still(&before);
+    // A no is no risk.
+    stage
+        .review(1, "bob", &["--request-changes", "--message", "Wait."])
+        .succeeds();
+    stage.review(1, "bob", &["--dismiss"]).succeeds();
+    assert_eq!(heads(&stage), second);
+    has(
+        &stage.review(1, "alice", &approve).succeeds().stdout,
+        &format!(
+            "recorded: approval of #1 at {}; `countersign run` merges it",
+            &second[..7]
+        ),
+    );
+    stage.run();
+    stage.read_all();
+    // Never shown: only what was never changed may be approved unnamed.
+    stage.propose(
+        AGENT,
+        "b",
+        &MEDIUM.replace("stop_loss_pct: 4", "stop_loss_pct: 4.5"),
+    );
+    stage.run();
+    let head = push_another(&stage, "recommend/b", "4.8");
+    let refused = stage.review(2, "alice", &approve).exits(2);
+    has(
+        &refused.stderr,
+        &format!(
+            "its head has changed since it was opened, and #2 is now at {}",
+            &head[..7]
+        ),
+    );
+    let named = [&approve[..], &["--head", &head]].concat();
+    stage.review(2, "alice", &named).succeeds();
+    stage.run();
+    has(&last_title(&mut stage, 2), "approved and merged");
+    stage.verifies();
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::hearing::{Act, Hearing, Pending};
+use super::open_cases::OpenCases;
 use super::{BotError, Handled, report};
 use crate::domain::documents::Status;
-use crate::domain::ids::{AgentName, CaseId};
+use crate::domain::ids::{AgentName, CaseId, PullNumber};
 use crate::domain::pull::Pull;
 use crate::forge::Report;
 use crate::gate::verdict::Ruling;
@@ -26,8 +27,10 @@ pub enum Answer {
         id: Option<CaseId>,
         /// How.
         status: Status,
+        /// As which other pull request its case was decided.
+        decided_as: Option<PullNumber>,
         /// What people are told.
-        report: Report,
+        report: Box<Report>,
     },
     /// It waits: for people, for a mend, for the end of a freeze.
     Waiting {
@@ -38,7 +41,7 @@ pub enum Answer {
 
 impl Answer {
     /// What people are told.
-    pub const fn report(&self) -> &Report {
+    pub fn report(&self) -> &Report {
         match self {
             Self::Ended { report, .. } => report,
             Self::Waiting { hearing } => &hearing.report,
@@ -47,11 +50,17 @@ impl Answer {
     /// The answer as a run reports it.
     pub fn handled(self, pull: &Pull, is_news: bool) -> Handled {
         match self {
-            Self::Ended { id, status, report } => Handled {
+            Self::Ended {
+                id,
+                status,
+                decided_as,
+                report,
+            } => Handled {
                 number: pull.number,
                 id,
                 status: Some(status),
-                report,
+                decided_as,
+                report: *report,
                 is_news,
                 pending: None,
             },
@@ -59,6 +68,7 @@ impl Answer {
                 number: pull.number,
                 id: hearing.id,
                 status: None,
+                decided_as: None,
                 report: hearing.report.clone(),
                 is_news,
                 pending: Some(Arc::new(Pending {
@@ -71,20 +81,22 @@ impl Answer {
 }
 
 /// Decides pull requests one after the other, each on top of what was decided before it.
-pub struct Evaluator<'e, 'r> {
+pub struct Evaluator<'e, 'o, 'r> {
     pub repo: &'r Repository,
     pub rulebook: &'e mut Rulebook,
     pub draft: &'e mut Draft<'r>,
     pub now: DateTime<Utc>,
     /// How many proposals of each agent wait for people, in this pass.
     pub waiting: Waiting,
+    /// The pull requests that are open at this moment.
+    pub open: &'e mut OpenCases<'o>,
 }
 
 /// How many proposals wait for people, by agent; under none those of all that are not registered, who
 /// could otherwise take a new name for each.
 pub type Waiting = BTreeMap<Option<AgentName>, u32>;
 
-impl Evaluator<'_, '_> {
+impl Evaluator<'_, '_, '_> {
     /// Counts a proposal that waits, and says so where it is one too many: an agent must not flood its
     /// reviewers.
     pub(super) fn count_waiting(
@@ -118,15 +130,30 @@ impl Evaluator<'_, '_> {
                     ..hearing
                 }),
             },
-            Act::End(status) => Answer::Ended { id, status, report },
+            Act::End(status) => ended(id, status, report),
+            Act::EndAs { status, number } => Answer::Ended {
+                id,
+                status,
+                decided_as: Some(number),
+                report: Box::new(report),
+            },
             Act::Recommendation(judged) => {
                 let status = self.record_recommendation(pull, *judged)?;
-                Answer::Ended { id, status, report }
+                ended(id, status, report)
             }
             Act::Governance(judged) => {
                 let status = self.record_governance_change(*judged)?;
-                Answer::Ended { id, status, report }
+                ended(id, status, report)
             }
         })
+    }
+}
+
+fn ended(id: Option<CaseId>, status: Status, report: Report) -> Answer {
+    Answer::Ended {
+        id,
+        status,
+        decided_as: None,
+        report: Box::new(report),
     }
 }

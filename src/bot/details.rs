@@ -87,7 +87,7 @@ pub fn comment(
         );
     }
     report::unheard(&mut text, ruling);
-    for who in &wait.blocked_by {
+    for who in wait.blockers() {
         let _ = writeln!(
             text,
             "- {who} requested changes: it waits until they approve"

@@ -14,7 +14,7 @@ use crate::risk;
 
 use super::decide::Evaluator;
 use super::diff::{self, Diff};
-use super::hearing::{Act, Hearing};
+use super::hearing::{Act, Hearing, ended};
 use super::preview::Preview;
 use super::trial::Trial;
 use super::{BotError, report};
@@ -32,23 +32,20 @@ fn id_of(pull: &Pull) -> CaseId {
     CaseId::from_parts(pull.opened_at, pull.head.seed())
 }
 
-impl Evaluator<'_, '_> {
+impl Evaluator<'_, '_, '_> {
     pub(super) fn hear_governance_change(
         &mut self,
-        pull: &Pull,
+        (pull, elsewhere): (&Pull, &[&Pull]),
         changes: Vec<Change>,
         interests: Interests,
         version: &Version,
     ) -> Result<Hearing, BotError> {
         let id = id_of(pull);
-        if let Some(Landed::ThisHead(status)) =
+        if let Some(Landed::ThisHead { status, number }) =
             CaseFile::landed(self.draft, id, &Decision::governance_path_of(id), pull.head)?
         {
-            return Ok(Hearing::only(
-                Some(id),
-                report::landed(status, self.draft.tip()?),
-                Act::End(status),
-            ));
+            let main = self.draft.tip()?;
+            return Ok(ended(pull, Some(id), number, (status, main)));
         }
         let paths: Vec<String> = changes
             .iter()
@@ -61,7 +58,7 @@ impl Evaluator<'_, '_> {
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;
         let heard = (Kind::GovernanceChange, assessment.level);
-        let ruling = self.ask_gate(pull, heard, (interests, &outdated), version)?;
+        let ruling = self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
         let diff = self.diff_of(pull, &changes)?;
         let mut report = report::governance(&diff, &trial, &assessment, &ruling, &version.rules);
         let preview = Preview::of_governance_change(diff, trial);

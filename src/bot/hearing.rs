@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::documents::{
     AccountRecord, Assessment, Freeze, PullRecord, Recommendation, Role, RulesRecord, Status,
 };
-use crate::domain::ids::{CaseId, Login, Sha};
+use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Pull, PullState};
@@ -27,6 +27,7 @@ use crate::rules::Rules;
 use super::decide::{Evaluator, Waiting};
 use super::governance::JudgedChange;
 use super::inspect::{Inspected, Proposal, inspect};
+use super::open_cases::{KnownCases, OpenCases};
 use super::preview::Preview;
 use super::recommendation::{JudgedRecommendation, Proposed};
 use super::{Bot, BotError, Handled, Summary, report};
@@ -67,6 +68,8 @@ pub(super) enum Act {
     Wait,
     /// It has ended without anything to record: before, or unreadable.
     End(Status),
+    /// Its case was decided as another pull request.
+    EndAs { status: Status, number: PullNumber },
     /// A recommendation is decided.
     Recommendation(Box<JudgedRecommendation>),
     /// A governance change is decided.
@@ -123,7 +126,12 @@ impl Bot {
     pub fn pending(&mut self) -> Result<Vec<Pending>, BotError> {
         let pulls = self.open_pulls()?;
         self.learn_teams()?;
-        pulls.into_iter().map(|pull| self.hear(pull)).collect()
+        let now = (self.clock)();
+        let mut open = OpenCases::new(&pulls, KnownCases::default());
+        let pulls = pulls.iter();
+        pulls
+            .map(|pull| hear_among(&self.repo, &mut self.rulebook, pull.clone(), &mut open, now))
+            .collect()
     }
 
     /// Hears everything that waits, as a run does, and decides nothing.
@@ -137,6 +145,7 @@ impl Bot {
             status: None,
             report: pending.hearing.report.clone(),
             is_news: false,
+            decided_as: None,
             pending: Some(Arc::new(pending)),
         });
         Ok(Summary {
@@ -145,17 +154,18 @@ impl Bot {
         })
     }
 
-    /// Hears one pull request.
+    /// Hears one pull request, among all that are open.
     ///
     /// # Errors
     /// When the repository fails.
-    pub fn hear(&mut self, pull: Pull) -> Result<Pending, BotError> {
+    pub fn hear(&mut self, pull: Pull, open: &[Pull]) -> Result<Pending, BotError> {
         let now = (self.clock)();
-        hear(&self.repo, &mut self.rulebook, pull, now)
+        let mut open = OpenCases::new(open, KnownCases::default());
+        hear_among(&self.repo, &mut self.rulebook, pull, &mut open, now)
     }
 }
 
-/// Hears one pull request at a moment, as whoever has the repository can.
+/// Hears one pull request at a moment and by itself, as whoever has the repository can.
 ///
 /// # Errors
 /// When the repository fails.
@@ -163,6 +173,17 @@ pub fn hear(
     repo: &Repository,
     rulebook: &mut Rulebook,
     pull: Pull,
+    now: DateTime<Utc>,
+) -> Result<Pending, BotError> {
+    let mut alone = OpenCases::new(&[], KnownCases::default());
+    hear_among(repo, rulebook, pull, &mut alone, now)
+}
+
+fn hear_among(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    pull: Pull,
+    open: &mut OpenCases<'_>,
     now: DateTime<Utc>,
 ) -> Result<Pending, BotError> {
     let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
@@ -173,6 +194,7 @@ pub fn hear(
         draft: &mut draft,
         now,
         waiting: Waiting::new(),
+        open,
     };
     let mut hearing = evaluator.hear(&pull)?;
     hearing.foretell();
@@ -214,10 +236,28 @@ pub fn find_objection(
         .map(|review| review.reason))
 }
 
+/// A pull request whose case is on `main`, decided as this one or as another with the same commit.
+pub(super) fn ended(
+    pull: &Pull,
+    case: Option<CaseId>,
+    number: PullNumber,
+    (status, main): (Status, Sha),
+) -> Hearing {
+    let act = match number == pull.number {
+        true => Act::End(status),
+        false => Act::EndAs { status, number },
+    };
+    let report = match act {
+        Act::EndAs { .. } => report::decided_as(number, status, main),
+        _ => report::landed(status, main),
+    };
+    Hearing::only(case, report, act)
+}
+
 /// More characters than any justification has to have.
 const LONG_ENOUGH: usize = 10_000;
 
-impl Evaluator<'_, '_> {
+impl Evaluator<'_, '_, '_> {
     /// Hears one pull request.
     ///
     /// # Errors
@@ -250,6 +290,12 @@ impl Evaluator<'_, '_> {
             Ok(inspected) => inspected,
             Err(problems) => return Ok(self.invalid((pull, &version), None, &problems)),
         };
+        let document = match &proposal {
+            Proposal::Recommendation { document, .. } => Some(document.as_ref()),
+            Proposal::Governance { .. } => None,
+        };
+        self.learn(pull, document, &version.rules);
+        let elsewhere = self.objections_elsewhere(pull, document, &version.rules);
         let proposer = match &proposal {
             Proposal::Recommendation { document, .. } => Some(document.agent.clone()),
             Proposal::Governance { .. } => match principal_of(&pull.author, &version.rules) {
@@ -275,10 +321,10 @@ impl Evaluator<'_, '_> {
                     path,
                     blob,
                 };
-                self.hear_recommendation(pull, proposed, interests, &version)
+                self.hear_recommendation((pull, &elsewhere), proposed, interests, &version)
             }
             Proposal::Governance { changes } => {
-                self.hear_governance_change(pull, changes, interests, &version)
+                self.hear_governance_change((pull, &elsewhere), changes, interests, &version)
             }
         }
     }
@@ -329,11 +375,10 @@ impl Evaluator<'_, '_> {
                     .find("Decision")
                     .and_then(|word| word.parse().ok())
                     .unwrap_or(Status::Approved);
-                return Ok(Some(Hearing::only(
-                    entry.case,
-                    report::landed(status, commit.id),
-                    Act::End(status),
-                )));
+                let number = entry.trailers.find("Pull-request");
+                let number = number.and_then(|number| number.strip_prefix('#')?.parse().ok());
+                let number = number.map_or(pull.number, PullNumber);
+                return Ok(Some(ended(pull, entry.case, number, (status, commit.id))));
             }
         }
         Ok(None)
@@ -342,7 +387,7 @@ impl Evaluator<'_, '_> {
     /// What the gate answers, with everything said on the pull request before it.
     pub(super) fn ask_gate(
         &mut self,
-        pull: &Pull,
+        (pull, elsewhere): (&Pull, &[&Pull]),
         (kind, level): (Kind, Level),
         (interests, outdated): (Interests, &BTreeMap<String, String>),
         version: &Version,
@@ -350,6 +395,7 @@ impl Evaluator<'_, '_> {
         let frozen = self.draft.find(Freeze::PATH)?.is_some();
         let case = Case {
             pull,
+            elsewhere,
             kind,
             level,
             interests,

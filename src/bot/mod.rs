@@ -13,6 +13,7 @@ mod executions;
 mod governance;
 mod hearing;
 mod inspect;
+mod open_cases;
 mod pending;
 mod preview;
 pub mod propose;
@@ -38,6 +39,7 @@ use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
 use decide::{Answer, Evaluator, Waiting};
+use open_cases::{KnownCases, OpenCases};
 
 pub use error::{BotError, UntoldRun};
 pub use hearing::{Hearing, Pending, find_objection, hear};
@@ -71,6 +73,8 @@ pub struct Handled {
     pub id: Option<CaseId>,
     /// How it ended; none while it waits.
     pub status: Option<Status>,
+    /// As which other pull request its case was decided.
+    pub decided_as: Option<PullNumber>,
     /// What people are told.
     pub report: Report,
     /// Whether that is news.
@@ -143,18 +147,22 @@ impl Bot {
         self.settle_executions(&mut summary)?;
         let mut done = BTreeSet::new();
         let mut waiting = Waiting::new();
+        let mut known = KnownCases::default();
         let mut lost = 0;
         let mut failure = None;
         loop {
             // Read anew for every batch, so that a review or push in the meantime is heard.
-            let mut pulls = self.open_pulls()?;
-            self.take_freeze_commands(&pulls)?;
-            pulls.retain(|pull| !done.contains(&pull.number));
-            pulls.truncate(BATCH);
+            let open = self.open_pulls()?;
+            self.take_freeze_commands(&open)?;
+            let left = open.iter().filter(|pull| !done.contains(&pull.number));
+            let pulls: Vec<&Pull> = left.take(BATCH).collect();
             if pulls.is_empty() {
                 break;
             }
-            match self.work_off(&pulls, &mut waiting)? {
+            let mut cases = OpenCases::new(&open, known);
+            let worked_off = self.work_off(&pulls, &mut cases, &mut waiting)?;
+            known = cases.into_known();
+            match worked_off {
                 None => {
                     lost += 1;
                     if lost > MOST_TRIES {
@@ -207,6 +215,7 @@ impl Bot {
                 draft: &mut draft,
                 now,
                 waiting: Waiting::new(),
+                open: &mut OpenCases::new(pulls, KnownCases::default()),
             };
             evaluator.take_freeze_commands(pulls)?;
             let Some(publication) = publication(draft, (base, now), Vec::new())? else {
@@ -271,7 +280,8 @@ impl Bot {
     /// `waiting` counts, over all batches, how many proposals of each agent wait for people.
     fn work_off(
         &mut self,
-        pulls: &[Pull],
+        pulls: &[&Pull],
+        open: &mut OpenCases<'_>,
         waiting: &mut Waiting,
     ) -> Result<Option<Worked>, BotError> {
         let now = (self.clock)();
@@ -284,10 +294,11 @@ impl Bot {
             draft: &mut draft,
             now,
             waiting: waiting.clone(),
+            open,
         };
         let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
-        for pull in pulls {
+        for pull in pulls.iter().copied() {
             let mut hearing = evaluator.hear(pull)?;
             let mut confirmed = None;
             if let Some(basis) = hearing.find_basis() {
@@ -320,7 +331,9 @@ impl Bot {
             };
             let is_news = pull.last_report.as_deref() != Some(answer.report().text().as_str());
             match &answer {
-                Answer::Ended { status, report, .. } => conclusions.push(conclude(*status, report)),
+                Answer::Ended { status, .. } => {
+                    conclusions.push(conclude(*status, answer.report()));
+                }
                 Answer::Waiting { hearing } if is_news => {
                     reports.push((pull.number, hearing.report.clone()))
                 }

@@ -17,7 +17,7 @@ use crate::risk;
 use crate::rules::executor::Executor;
 
 use super::decide::Evaluator;
-use super::hearing::{Act, Hearing};
+use super::hearing::{Act, Hearing, ended};
 use super::preview::Preview;
 use super::{BotError, report};
 
@@ -38,10 +38,10 @@ pub struct JudgedRecommendation {
     version: Version,
 }
 
-impl Evaluator<'_, '_> {
+impl Evaluator<'_, '_, '_> {
     pub(super) fn hear_recommendation(
         &mut self,
-        pull: &Pull,
+        (pull, elsewhere): (&Pull, &[&Pull]),
         proposed: Proposed,
         interests: Interests,
         version: &Version,
@@ -51,6 +51,10 @@ impl Evaluator<'_, '_> {
             return Ok(hearing);
         }
         if let Some(problem) = impersonation(pull, &proposed, interests.contributions, version) {
+            return Ok(self.invalid((pull, version), id, &problem.into()));
+        }
+        let (document, path) = (&proposed.document, &proposed.path);
+        if let Some(problem) = self.find_owner_of_id(pull, document, path, &version.rules) {
             return Ok(self.invalid((pull, version), id, &problem.into()));
         }
         let targets =
@@ -77,7 +81,7 @@ impl Evaluator<'_, '_> {
             yaml::place(&objects.read_blob(proposed.blob)?, &mut problems);
             return Ok(self.invalid((pull, version), id, &Problems(problems)));
         }
-        self.judge_recommendation(pull, proposed, (interests, targets), version)
+        self.judge_recommendation((pull, elsewhere), proposed, (interests, targets), version)
     }
 
     /// A case that is on `main` already, decided with this head or with another.
@@ -91,11 +95,10 @@ impl Evaluator<'_, '_> {
         Ok(
             match CaseFile::landed(self.draft, id, &Decision::path_of(id), pull.head)? {
                 None => None,
-                Some(Landed::ThisHead(status)) => Some(Hearing::only(
-                    Some(id),
-                    report::landed(status, self.draft.tip()?),
-                    Act::End(status),
-                )),
+                Some(Landed::ThisHead { status, number }) => {
+                    let main = self.draft.tip()?;
+                    Some(ended(pull, Some(id), number, (status, main)))
+                }
                 Some(Landed::Otherwise) => {
                     let message = "this id is decided already, and a record is never edited: take a fresh id (`countersign new`)";
                     Some(self.invalid(
@@ -110,7 +113,7 @@ impl Evaluator<'_, '_> {
 
     fn judge_recommendation(
         &mut self,
-        pull: &Pull,
+        (pull, elsewhere): (&Pull, &[&Pull]),
         proposed: Proposed,
         (interests, targets): (Interests, Targets),
         version: &Version,
@@ -127,7 +130,7 @@ impl Evaluator<'_, '_> {
         let outdated =
             self.outdated_reviews(pull, &document, interests, (&targets, assessment.level))?;
         let heard = (Kind::Recommendation, assessment.level);
-        let ruling = self.ask_gate(pull, heard, (interests, &outdated), version)?;
+        let ruling = self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
         let explanation =
             risk::Explanation::of(&document, &situation, rules, &assessment, ruling.required);
         let action = risk::ProposedAction::of(&document, &situation);

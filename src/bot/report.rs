@@ -13,7 +13,7 @@ use super::details;
 use super::diff::Diff;
 use super::trial::Trial;
 use crate::domain::documents::{Assessment, Recommendation, Rejection, Status};
-use crate::domain::ids::{AgentName, Sha};
+use crate::domain::ids::{AgentName, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problems;
 use crate::forge::{Details, Report, ReportState};
@@ -81,6 +81,18 @@ fn list_problems(body: &mut String, problems: &Problems) {
         let _ = writeln!(list, "and {} more", problems.0.len() - MOST_LINES);
     }
     let _ = writeln!(body, "{}", block(&list));
+}
+
+/// The same case was decided as another pull request.
+pub fn decided_as(number: PullNumber, status: Status, main: Sha) -> Report {
+    Report {
+        title: format!("the same case was decided as {number}: {status}"),
+        body: format!(
+            "The decision is in the trail, recorded on main by {}.\n",
+            main.short()
+        ),
+        ..landed(status, main)
+    }
 }
 
 /// It ended in an earlier run that did not come to say so.
@@ -292,7 +304,7 @@ fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
     body.push_str(&clamp(&heard, MOST_HEARD));
     match &ruling.verdict {
         Verdict::Wait(wait) => {
-            for who in &wait.blocked_by {
+            for who in wait.blockers() {
                 let _ = writeln!(
                     body,
                     "- {who} requested changes: it waits until they approve"

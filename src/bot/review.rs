@@ -14,7 +14,6 @@ use crate::forge::ForgeError;
 use crate::forge::local::{LocalForge, NewReview};
 use crate::gate::needs;
 use crate::gate::verdict::{NO_REJECTION, Ruling, Verdict};
-use crate::rules::people::PersonName;
 
 /// What somebody says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +120,7 @@ impl NewWord {
             Verdict::Wait(wait) if wait.frozen => "it counts, but everything is frozen: an admin lifts that with `countersign unfreeze`".to_owned(),
             Verdict::Wait(wait) if wait.blocked_by.iter().any(|who| who.login() == by) => "it waits until the same person approves".to_owned(),
             Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
-                let names: Vec<&str> = wait.blocked_by.iter().map(PersonName::as_str).collect();
+                let names: Vec<String> = wait.blockers().collect();
                 format!("it still waits for {}, who requested changes", names.join(", "))
             }
             Verdict::Wait(wait) => {
@@ -163,7 +162,8 @@ impl Bot {
             .ok_or(ForgeError::NoSuchPull(new.number))?;
         let by = self.listed_name(&new.by)?;
         let takes_nothing_back = new.is_dismissal() && !self.has_opinion_before(&pull, &by, &id)?;
-        let heard = self.hear(pull)?;
+        let open = self.open_pulls()?;
+        let heard = self.hear(pull, &open)?;
         let ruling = heard.hearing.ruling.as_ref();
         let ignored = ruling.and_then(|ruling| find_ignored(ruling, &id));
         let is_heard = ruling.is_some() && !new.is_dismissal();

@@ -19,7 +19,7 @@ use super::decide::Evaluator;
 /// How much of somebody's words goes into a record, in characters.
 const MOST_WORDS: usize = 4_000;
 
-impl Evaluator<'_, '_> {
+impl Evaluator<'_, '_, '_> {
     /// `/feedback` in reviews and comments becomes a record of its own, together with the decision.
     pub(super) fn record_feedback_commands(
         &mut self,

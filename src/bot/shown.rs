@@ -347,9 +347,9 @@ impl Bot {
     /// # Errors
     /// When the repository or the forge fails.
     pub fn show_undecided(&mut self, number: PullNumber) -> Result<Option<Shown>, BotError> {
-        let mut pulls = self.open_pulls()?.into_iter();
-        if let Some(pull) = pulls.find(|pull| pull.number == number) {
-            return Ok(Some(Shown::pending(&self.hear(pull)?)));
+        let open = self.open_pulls()?;
+        if let Some(pull) = open.iter().find(|pull| pull.number == number) {
+            return Ok(Some(Shown::pending(&self.hear(pull.clone(), &open)?)));
         }
         let pull = self.find_pull(number)?;
         Ok(pull.as_ref().map(Shown::without_case))
@@ -361,9 +361,10 @@ impl Bot {
     /// When the repository or the forge fails.
     pub fn show_named(&mut self, id: CaseId) -> Result<Option<Shown>, BotError> {
         let name = id.to_string();
-        for pull in self.open_pulls()? {
+        let open = self.open_pulls()?;
+        for pull in &open {
             if pull.branch.ends_with(&name) {
-                let heard = self.hear(pull)?;
+                let heard = self.hear(pull.clone(), &open)?;
                 if heard.hearing.id == Some(id) {
                     return Ok(Some(Shown::pending(&heard)));
                 }

@@ -16,7 +16,7 @@ use crate::rules::Rules;
 use super::BotError;
 use super::decide::Evaluator;
 
-impl Evaluator<'_, '_> {
+impl Evaluator<'_, '_, '_> {
     /// Approvals of this head that were given while `main` said something else about the case.
     pub(super) fn outdated_reviews(
         &mut self,

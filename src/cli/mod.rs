@@ -17,6 +17,7 @@ mod feedback;
 mod freeze;
 mod identity;
 mod init;
+mod last_shown;
 mod lessons;
 mod list;
 mod mcp;

@@ -1,19 +1,25 @@
 //! `countersign review`: a person's word on a pull request of the local forge.
 
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::last_shown::LastShown;
 use super::options::{Options, rules_on_main};
 use super::{Answer, Result, failure, output};
 use crate::bot::review::{NewWord, Word};
 use crate::domain::documents::{AccountRecord, RejectionCategory, Role};
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::review::Confidence;
+use crate::forge::local::LocalForge;
 use crate::gate::eligibility::{Principal, principal_of};
+use crate::git::Repository;
 use crate::rules::Rules;
 
 /// Review a pull request of the local forge
 ///
-/// The review is for the present head of the branch, unless --head names another commit. It is only
-/// recorded: `countersign run` decides. Exactly one of --approve, --request-changes, --reject and
-/// --dismiss is needed.
+/// The review is for the present head of the branch, unless --head names another commit; an approval is for
+/// the head that `countersign show` showed you last. Where that is not the present one, a terminal shows it and
+/// asks, and --head is needed elsewhere. It is only recorded: `countersign run` decides. Exactly one of
+/// --approve, --request-changes, --reject and --dismiss is needed.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("opinion").required(true))]
 pub struct Review {
@@ -68,12 +74,20 @@ impl Review {
                 hint,
             ));
         }
+        let head = match self.head {
+            None if self.approve => match self.find_read_head(options, &repo)? {
+                ReadHead::This(head) => Some(head),
+                ReadHead::Unknown => None,
+                ReadHead::Declined => return Ok(Answer::No),
+            },
+            head => head,
+        };
         let reviewed = options.bot()?.review(&NewWord {
             number: self.number,
             by: self.by.clone(),
             word: self.word(),
             message: self.message.clone(),
-            head: self.head,
+            head,
             at: options.now(),
         })?;
         if options.is_json() {
@@ -90,6 +104,67 @@ impl Review {
         Ok(Answer::Done)
     }
 
+    /// The commit that this person has read.
+    fn find_read_head(&self, options: &Options, repo: &Repository) -> Result<ReadHead> {
+        let heads = LocalForge::new().heads(repo, self.number, options.now())?;
+        let Some(present) = heads.last().copied() else {
+            return Ok(ReadHead::Unknown);
+        };
+        let last = LastShown::of(options, repo);
+        let shown = last.as_ref().and_then(|last| last.find(self.number));
+        if shown == Some(present) {
+            return Ok(ReadHead::This(present));
+        }
+        if io::stdin().is_terminal() && io::stdout().is_terminal() {
+            return self.show_and_ask(options, last.as_ref());
+        }
+        match shown {
+            // There was never another one that could have been meant.
+            None if heads.len() == 1 => Ok(ReadHead::This(present)),
+            None => Err(self.refuse(present, "its head has changed since it was opened")),
+            Some(shown) => {
+                let short = shown.short();
+                Err(self.refuse(present, &format!("you were shown its head {short}")))
+            }
+        }
+    }
+
+    fn show_and_ask(&self, options: &Options, last: Option<&LastShown>) -> Result<ReadHead> {
+        let Some(head) = super::show::show_open(options, self.number)? else {
+            return Ok(ReadHead::Unknown);
+        };
+        if let Some(last) = last {
+            last.remember(self.number, head);
+        }
+        let mut answer = String::new();
+        write!(
+            io::stderr(),
+            "\nApprove {} at {}? [y/N] ",
+            self.number,
+            head.short()
+        )?;
+        io::stdin().read_line(&mut answer)?;
+        Ok(match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => ReadHead::This(head),
+            _ => ReadHead::Declined,
+        })
+    }
+
+    fn refuse(&self, present: Sha, why: &str) -> anyhow::Error {
+        let number = self.number;
+        let typed = std::env::args_os().skip(1);
+        let typed: Vec<String> = typed
+            .map(|word| shell_word(&word.to_string_lossy()))
+            .collect();
+        failure::usage(format!(
+            "{why}, and {number} is now at {}: an approval is for what you have read. Read it with `countersign show {}`, then\n\n  \
+             countersign {} --head {present}",
+            present.short(),
+            number.0,
+            typed.join(" ")
+        ))
+    }
+
     const fn word(&self) -> Word {
         match (self.approve, self.dismiss, self.reject) {
             (true, ..) => Word::Approve(self.confidence),
@@ -98,6 +173,24 @@ impl Review {
             _ => Word::RequestChanges,
         }
     }
+}
+
+/// What is known of the commit that somebody has read.
+enum ReadHead {
+    This(Sha),
+    /// There is no such open pull request; why not is said where the review is recorded.
+    Unknown,
+    /// They were shown it and did not say yes.
+    Declined,
+}
+
+/// A word as a shell takes it for one.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@#,+%".contains(c);
+    if !word.is_empty() && !word.starts_with('#') && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// A login that nobody has is a slip of the fingers. A known one that may not decide is recorded: it

@@ -113,8 +113,12 @@ pub fn lines(summary: &Summary) -> String {
 /// What the pass came to, in one line.
 pub fn totals(summary: &Summary) -> String {
     let count = |wanted: fn(&&Handled) -> bool| summary.handled.iter().filter(wanted).count();
-    let merged = count(|handled| handled.status.is_some_and(|status| status.is_approval()));
-    let closed = count(|handled| handled.status.is_some_and(|status| !status.is_approval()));
+    let is_merged = |handled: &&Handled| {
+        handled.decided_as.is_none() && handled.status.is_some_and(|status| status.is_approval())
+    };
+    let merged = summary.handled.iter().filter(is_merged).count();
+    let ended = count(|handled| handled.status.is_some());
+    let closed = ended - merged;
     let waiting = count(|handled| handled.status.is_none());
     let (executed, rescored) = (summary.executed.len(), summary.rescored.len());
     if summary.handled.is_empty() && executed == 0 && rescored == 0 {
@@ -140,6 +144,7 @@ pub fn as_json(summary: &Summary) -> Json {
             "state": handled.report.state.as_str(),
             "title": handled.report.title,
             "news": handled.is_news,
+            "decided_as": handled.decided_as,
         })
     });
     let executed = summary

@@ -5,10 +5,12 @@ mod words;
 use anyhow::Context as _;
 
 use super::case_ref::CaseRef;
+use super::last_shown::LastShown;
 use super::options::Options;
 use super::{Answer, Result, failure, output};
 use crate::bot::Bot;
 use crate::bot::shown::Shown;
+use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::ForgeError;
 use crate::ledger::index;
 
@@ -27,6 +29,11 @@ impl Show {
     /// When there is no such case.
     pub fn run(&self, options: &Options) -> Result {
         let shown = find(options, self.case)?;
+        if let Some(pull) = shown.pull.as_ref().filter(|_| shown.is_pending())
+            && let Some(last) = LastShown::of(options, &options.open()?)
+        {
+            last.remember(pull.number, pull.head);
+        }
         if options.is_json() {
             output::json(&shown)?;
         } else {
@@ -34,6 +41,13 @@ impl Show {
         }
         Ok(Answer::Done)
     }
+}
+
+/// Prints a pull request that is open, and says which commit of it that was.
+pub(super) fn show_open(options: &Options, number: PullNumber) -> Result<Option<Sha>> {
+    let shown = undecided(&mut options.bot()?, CaseRef::Number(number))?;
+    output::text(&words::said(&shown))?;
+    Ok(shown.pull.map(|pull| pull.head))
 }
 
 fn find(options: &Options, case: CaseRef) -> Result<Shown> {
@@ -64,11 +78,9 @@ fn undecided(bot: &mut Bot, case: CaseRef) -> Result<Shown> {
             if let Some(shown) = bot.show_named(id)? {
                 return Ok(shown);
             }
-            for pull in bot.open_pulls()? {
-                let heard = bot.hear(pull)?;
-                if heard.hearing.id == Some(id) {
-                    return Ok(Shown::pending(&heard));
-                }
+            let pending = bot.pending()?;
+            if let Some(heard) = pending.iter().find(|heard| heard.hearing.id == Some(id)) {
+                return Ok(Shown::pending(heard));
             }
             Err(failure::hinted(
                 format!("there is no case `{id}`, neither decided nor pending"),

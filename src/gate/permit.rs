@@ -86,6 +86,7 @@ pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {
         opinions: Vec::new(),
         omitted_opinions: 0,
         team_members: ruling.team_members,
+        withdrawn_on: ruling.withdrawn_on,
     };
     opinions::record(&mut decision, ruling.opinions);
     if status.is_approval() {

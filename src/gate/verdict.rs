@@ -15,7 +15,7 @@ use crate::domain::documents::{
     AccountRecord, CountedApproval, IgnoredReview, OpinionRecord, Rejection, RejectionCategory,
     Requirement, Role, Status, TeamMember,
 };
-use crate::domain::ids::Login;
+use crate::domain::ids::{Login, PullNumber};
 use crate::domain::level::Level;
 use crate::domain::mode::Mode;
 use crate::domain::pull::{Pull, PullState, Pushes};
@@ -39,6 +39,8 @@ pub const NO_REJECTION: &str = "the rejection does not count: ";
 pub struct Case<'a> {
     /// The pull request with everything said on it.
     pub pull: &'a Pull,
+    /// Other open pull requests of the same case: a no on one of them is heard on all, a yes is not.
+    pub elsewhere: &'a [&'a Pull],
     /// What is proposed.
     pub kind: Kind,
     /// How risky it is.
@@ -83,6 +85,8 @@ pub struct Ruling {
     pub unheard: Vec<Unheard>,
     /// Everything that was said, whether it counted or not.
     pub opinions: Vec<OpinionRecord>,
+    /// The other pull request of the same case that its author closed, if that is why it ends.
+    pub withdrawn_on: Option<PullNumber>,
 }
 
 /// What happens to the pull request.
@@ -109,10 +113,32 @@ pub struct Wait {
     pub unattributed: Option<String>,
     /// Who asked for changes.
     pub blocked_by: Vec<PersonName>,
+    /// Those of them who asked on another pull request of the same case.
+    pub blocked_elsewhere: Vec<BlockElsewhere>,
     /// Whether it has waited so long that the admins are asked.
     pub escalated: bool,
     /// Whether it waits only because `main` is frozen.
     pub frozen: bool,
+}
+
+/// A request for changes on another pull request of the same case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockElsewhere {
+    pub by: PersonName,
+    pub pull: PullNumber,
+}
+
+impl Wait {
+    /// Who asked for changes, with the pull request where it is another one: `bob on #1`.
+    pub fn blockers(&self) -> impl Iterator<Item = String> {
+        self.blocked_by.iter().map(|by| {
+            let mut elsewhere = self.blocked_elsewhere.iter();
+            match elsewhere.find(|block| block.by == *by) {
+                Some(block) => format!("{by} on {}", block.pull),
+                None => by.to_string(),
+            }
+        })
+    }
 }
 
 /// Decides a case.
@@ -128,9 +154,15 @@ pub fn rule(case: &Case, rules: &Rules) -> Ruling {
         approvals: Vec::new(),
         ignored: Vec::new(),
         blocked_by: Vec::new(),
+        blocked_elsewhere: Vec::new(),
     };
     hearing.hear_reviews();
+    hearing.hear_blocks_elsewhere();
     let verdict = hearing.verdict();
+    let withdrawn_on = match verdict {
+        Verdict::Withdraw => hearing.find_withdrawal_elsewhere(),
+        _ => None,
+    };
     let (eligible, unheard) = (hearing.eligible(), hearing.unheard());
     let without_id = hearing.without_id();
     hearing.ignored.truncate(MOST_IGNORED);
@@ -145,6 +177,7 @@ pub fn rule(case: &Case, rules: &Rules) -> Ruling {
         team_members,
         unheard,
         opinions: opinions::of(case.pull, Some(rules)),
+        withdrawn_on,
     }
 }
 
@@ -155,11 +188,12 @@ struct Hearing<'a> {
     approvals: Vec<CountedApproval>,
     ignored: Vec<IgnoredReview>,
     blocked_by: Vec<PersonName>,
+    blocked_elsewhere: Vec<BlockElsewhere>,
 }
 
 impl<'a> Hearing<'a> {
     fn hear_reviews(&mut self) {
-        for review in self.latest_opinions() {
+        for review in self.latest_opinions(self.case.pull) {
             match review.opinion {
                 Opinion::Approve => match self.count(review) {
                     Ok(approval) => self.approvals.push(approval),
@@ -190,12 +224,44 @@ impl<'a> Hearing<'a> {
             .push(ignored(review, format!("{what}{reason}")));
     }
 
-    /// Each person's (or unknown account's) newest opinion; a comment changes nothing.
-    fn latest_opinions(&self) -> Vec<&'a Review> {
+    /// A request for changes on another pull request of the case blocks this one, too, until the same person
+    /// approves any of them.
+    fn hear_blocks_elsewhere(&mut self) {
+        for pull in self.case.elsewhere {
+            for review in self.latest_opinions(pull) {
+                if review.opinion != Opinion::RequestChanges {
+                    continue;
+                }
+                let Ok(person) = self.speaker(&review.account, review.is_bot) else {
+                    continue;
+                };
+                let has_conflict = self.conflict(person, &review.account).is_some();
+                if !has_conflict
+                    && !self.blocked_by.contains(&person.name)
+                    && !self.has_approved_since(person, review.at)
+                {
+                    self.blocked_by.push(person.name.clone());
+                    self.blocked_elsewhere.push(BlockElsewhere {
+                        by: person.name.clone(),
+                        pull: pull.number,
+                    });
+                }
+            }
+        }
+    }
+
+    fn has_approved_since(&self, person: &Person, at: DateTime<Utc>) -> bool {
+        let pulls = std::iter::once(&self.case.pull).chain(self.case.elsewhere);
+        pulls.flat_map(|pull| &pull.reviews).any(|review| {
+            let is_theirs = matches!(principal_of(&review.account, self.rules), Principal::Person(other) if other.name == person.name);
+            is_theirs && review.opinion == Opinion::Approve && review.at > at
+        })
+    }
+
+    /// Each person's (or unknown account's) newest opinion on a pull request; a comment changes nothing.
+    fn latest_opinions(&self, pull: &'a Pull) -> Vec<&'a Review> {
         let mut latest: BTreeMap<String, &'a Review> = BTreeMap::new();
-        for review in self
-            .case
-            .pull
+        for review in pull
             .reviews
             .iter()
             .filter(|review| review.opinion != Opinion::Comment)
@@ -360,6 +426,12 @@ impl<'a> Hearing<'a> {
             PullState::Closed { by, at } => return self.closed(by, *at),
             PullState::Open | PullState::Done => {}
         }
+        if let Some(rejection) = self.find_rejection_by_closing_elsewhere() {
+            return Verdict::Reject(rejection);
+        }
+        if self.find_withdrawal_elsewhere().is_some() {
+            return Verdict::Withdraw;
+        }
         let counted = u32::try_from(self.approvals.len()).unwrap_or(u32::MAX);
         let missing = self.required.approvals.saturating_sub(counted);
         let auto = self.required.role == Role::None || self.is_admins_own_in_auto_mode();
@@ -389,15 +461,29 @@ impl<'a> Hearing<'a> {
                 .then(|| self.case.interests.find_unattributed(self.rules))
                 .flatten(),
             blocked_by: self.blocked_by.clone(),
+            blocked_elsewhere: self.blocked_elsewhere.clone(),
             escalated,
             frozen: self.case.frozen,
         })
     }
 
-    /// The first `/reject` by somebody who may speak. Saying no is safe, so the part that somebody had
-    /// in the proposal does not matter here.
+    /// The first `/reject` by somebody who may speak, on any pull request of the case. Saying no is safe, so the
+    /// part that somebody had in the proposal does not matter here.
     fn find_rejection(&self) -> Option<Rejection> {
-        let pull = self.case.pull;
+        let elsewhere = self.case.elsewhere.iter().filter_map(|pull| {
+            let rejection = self.find_rejection_on(pull)?;
+            Some(Rejection {
+                pull: Some(pull.number),
+                ..rejection
+            })
+        });
+        let here = self.find_rejection_on(self.case.pull);
+        here.into_iter()
+            .chain(elsewhere)
+            .min_by_key(|rejection| (rejection.at, rejection.pull))
+    }
+
+    fn find_rejection_on(&self, pull: &Pull) -> Option<Rejection> {
         let reviews = pull
             .reviews
             .iter()
@@ -434,8 +520,36 @@ impl<'a> Hearing<'a> {
                 category,
                 reason,
                 at,
+                pull: None,
             })
         })
+    }
+
+    /// Another pull request of the case was closed by somebody who may reject it, and had no part in it.
+    fn find_rejection_by_closing_elsewhere(&self) -> Option<Rejection> {
+        self.case.elsewhere.iter().find_map(|pull| {
+            let PullState::Closed { by, at } = &pull.state else {
+                return None;
+            };
+            let person = self.speaker(by, false).ok()?;
+            (!is_author(by, self.case, self.rules)).then(|| Rejection {
+                pull: Some(pull.number),
+                ..closing(person.name.login().clone(), by, *at)
+            })
+        })
+    }
+
+    /// Another pull request of the case that was closed by somebody who had a part in this one. Whoever opened only
+    /// the other one has none.
+    fn find_withdrawal_elsewhere(&self) -> Option<PullNumber> {
+        if let PullState::Closed { .. } = self.case.pull.state {
+            return None;
+        }
+        let mut elsewhere = self.case.elsewhere.iter();
+        let withdrawn = elsewhere.find(|pull| {
+            matches!(&pull.state, PullState::Closed { by, .. } if is_author(by, self.case, self.rules))
+        });
+        withdrawn.map(|pull| pull.number)
     }
 
     /// Closed by hand: by somebody who had a part in it, it is taken back; by anybody else, it is rejected.
@@ -507,6 +621,7 @@ fn closing(by: Login, account: &AccountRecord, at: DateTime<Utc>) -> Rejection {
         category: RejectionCategory::Other,
         reason,
         at,
+        pull: None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Draft, LedgerError};
 use crate::domain::documents::{
     Claim, Decision, Feedback, Outcome, Recommendation, Rescored, Status,
 };
-use crate::domain::ids::{CaseId, Sha};
+use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::yaml;
 use crate::git::Objects;
 
@@ -32,7 +32,11 @@ pub struct CaseFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Landed {
     /// The very commit that is asked about was decided, like this.
-    ThisHead(Status),
+    ThisHead {
+        status: Status,
+        /// The pull request that was decided.
+        number: PullNumber,
+    },
     /// The id was decided with another commit or pull request.
     Otherwise,
 }
@@ -76,7 +80,10 @@ impl CaseFile {
         };
         let decision: Decision = yaml::read(path, &bytes)?;
         Ok(Some(if decision.pull.head == head {
-            Landed::ThisHead(decision.status)
+            Landed::ThisHead {
+                status: decision.status,
+                number: decision.pull.number,
+            }
         } else {
             Landed::Otherwise
         }))

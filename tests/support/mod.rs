@@ -154,6 +154,7 @@ impl Stage {
         command
             .env("COUNTERSIGN_REPO", &self.repo)
             .env("NO_COLOR", "1")
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .stdin(Stdio::null());
         clean(&mut command, "nobody@example.org");
         command

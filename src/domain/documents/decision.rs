@@ -67,6 +67,9 @@ pub struct Decision {
     /// Whoever had a part in it or spoke on it, and was known or entitled through a team only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub team_members: Vec<TeamMember>,
+    /// The other pull request of the same case that its author closed, where a withdrawal was not of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn_on: Option<PullNumber>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -474,6 +477,9 @@ pub struct Rejection {
     #[serde(with = "super::time")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
+    /// The pull request it was said on, where that is another one of the same case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<PullNumber>,
 }
 
 /// The main concern behind a rejection.

@@ -101,6 +101,29 @@ impl LocalForge {
         Self::read_pull(repo, review.number)?.ok_or(ForgeError::NoSuchPull(review.number))
     }
 
+    /// The commits that an open pull request has had, as far as anybody looked, the newest last; empty if there is
+    /// no such pull request, or it has ended.
+    ///
+    /// # Errors
+    /// When its record cannot be read.
+    pub fn heads(
+        &mut self,
+        repo: &Repository,
+        number: PullNumber,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Sha>> {
+        let open = self.open_pulls(repo, now)?;
+        if !open.iter().any(|pull| pull.number == number) {
+            return Ok(Vec::new());
+        }
+        let mut events = match repo.find_ref(&meta_ref(number))? {
+            Some(tip) => Self::read_events(repo, number, tip)?,
+            None => Vec::new(),
+        };
+        events.extend(self.seen.get(&number).into_iter().flatten().cloned());
+        Ok(events.iter().filter_map(PullEvent::pins).collect())
+    }
+
     /// Writes down what was seen and not yet written.
     ///
     /// # Errors
@@ -145,6 +168,11 @@ impl LocalForge {
         let Some(tip) = repo.find_ref(&meta_ref(number))? else {
             return Ok(None);
         };
+        fold_onto(number, None, &Self::read_events(repo, number, tip)?)
+    }
+
+    /// What happened to a pull request, oldest first.
+    fn read_events(repo: &Repository, number: PullNumber, tip: Sha) -> Result<Vec<PullEvent>> {
         let unreadable = |reason: String| ForgeError::Record { number, reason };
         let mut events = Vec::new();
         for commit in repo.first_parents(tip) {
@@ -161,11 +189,8 @@ impl LocalForge {
                 break;
             }
         }
-        let mut pull = None;
-        for event in events.into_iter().rev() {
-            pull = Some(event.fold(number, pull).map_err(unreadable)?);
-        }
-        Ok(pull)
+        events.reverse();
+        Ok(events)
     }
 
     /// Compares the branches with the index: gives numbers to new ones, notices pushes and deletions.

@@ -44,10 +44,13 @@ pub fn check(
     let decision = &written.document;
     let frozen = step.is_frozen()?;
     let pull = rebuild(decision);
+    let elsewhere = rebuild_elsewhere(decision, &pull);
+    let elsewhere: Vec<&Pull> = elsewhere.iter().collect();
     let mut outdated = question.outdated.clone();
     outdated.extend(ignored::outdated(decision));
     let case = Case {
         pull: &pull,
+        elsewhere: &elsewhere,
         kind: question.kind,
         level: question.level,
         interests: Interests {
@@ -123,6 +126,7 @@ fn rebuild(decision: &Decision) -> Pull {
     let mut comments = Vec::new();
     let mut state = PullState::Open;
     match &decision.rejection {
+        Some(rejection) if rejection.pull.is_some() => {}
         Some(rejection) if is_closing(rejection) => {
             state = PullState::Closed {
                 by: rejection.account.clone(),
@@ -155,6 +159,26 @@ fn rebuild(decision: &Decision) -> Pull {
         comments,
         last_report: None,
     }
+}
+
+/// The other pull request of the case on which it was rejected.
+fn rebuild_elsewhere(decision: &Decision, pull: &Pull) -> Option<Pull> {
+    let rejection = decision.rejection.as_ref()?;
+    let mut other = Pull {
+        number: rejection.pull?,
+        reviews: Vec::new(),
+        comments: Vec::new(),
+        ..pull.clone()
+    };
+    if is_closing(rejection) {
+        other.state = PullState::Closed {
+            by: rejection.account.clone(),
+            at: rejection.at,
+        };
+    } else {
+        other.comments.push(comment(rejection));
+    }
+    Some(other)
 }
 
 fn review(approval: &CountedApproval) -> Review {

@@ -342,7 +342,7 @@ impl Card {
             return;
         };
         self.late = ruling.escalation();
-        self.blocked_by = wait.blocked_by.iter().map(ToString::to_string).collect();
+        self.blocked_by = wait.blockers().collect();
         if let Some(needed) = ruling.still_needed() {
             self.needs = Some(format!("{}.", text::unquoted(&needed)));
             let team = hearing.report.details.ask.as_ref();

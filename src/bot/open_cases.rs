@@ -1,0 +1,201 @@
+//! Open pull requests that are one case: the same commit on two branches, or the same id twice.
+//!
+//! What is said on one of them is heard on all. The first one with an id owns it: another agent, or another commit,
+//! cannot use it up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decide::Evaluator;
+use super::inspect::{Inspected, Proposal, inspect};
+use crate::domain::command::Command;
+use crate::domain::documents::Recommendation;
+use crate::domain::ids::{AgentName, CaseId, PullNumber, Sha, quoted};
+use crate::domain::problem::Problem;
+use crate::domain::pull::{Pull, PullState};
+use crate::domain::review::Opinion;
+use crate::rules::Rules;
+
+/// What a pull request proposes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Proposed {
+    id: CaseId,
+    agent: AgentName,
+    /// Whether it was opened by that agent, as far as the rules know it.
+    is_agents_own: bool,
+}
+
+/// What the open pull requests propose, as far as they were looked into. A run keeps it from batch to batch.
+#[derive(Debug, Clone, Default)]
+pub struct KnownCases {
+    of: BTreeMap<PullNumber, (Sha, Option<Proposed>)>,
+    by_id: BTreeMap<CaseId, BTreeSet<PullNumber>>,
+}
+
+impl KnownCases {
+    fn learn(&mut self, pull: &Pull, proposed: Option<Proposed>) {
+        if let Some((_, Some(before))) = self.of.get(&pull.number)
+            && let Some(numbers) = self.by_id.get_mut(&before.id)
+        {
+            numbers.remove(&pull.number);
+        }
+        if let Some(proposed) = &proposed {
+            let numbers = self.by_id.entry(proposed.id).or_default();
+            numbers.insert(pull.number);
+        }
+        self.of.insert(pull.number, (pull.head, proposed));
+    }
+}
+
+/// The open pull requests while one of them is heard.
+#[derive(Debug)]
+pub struct OpenCases<'p> {
+    /// In the order of their numbers.
+    pulls: &'p [Pull],
+    /// Those on which somebody said no.
+    with_objections: Vec<&'p Pull>,
+    /// How many of them were looked into, from the first one on.
+    looked_into: usize,
+    known: KnownCases,
+}
+
+impl<'p> OpenCases<'p> {
+    pub fn new(pulls: &'p [Pull], known: KnownCases) -> Self {
+        Self {
+            pulls,
+            with_objections: pulls.iter().filter(|pull| has_objection(pull)).collect(),
+            looked_into: 0,
+            known,
+        }
+    }
+
+    pub fn into_known(self) -> KnownCases {
+        self.known
+    }
+
+    fn find(&self, number: PullNumber) -> Option<&'p Pull> {
+        let place = self.pulls.binary_search_by_key(&number, |pull| pull.number);
+        self.pulls.get(place.ok()?)
+    }
+}
+
+fn has_objection(pull: &Pull) -> bool {
+    let is_rejection = |body: &str| {
+        let is_reject = |command| matches!(command, Ok(Command::Reject { .. }));
+        body.contains("/reject") && Command::find_all(body).into_iter().any(is_reject)
+    };
+    matches!(pull.state, PullState::Closed { .. })
+        || pull
+            .reviews
+            .iter()
+            .any(|review| review.opinion == Opinion::RequestChanges || is_rejection(&review.body))
+        || pull
+            .comments
+            .iter()
+            .any(|comment| is_rejection(&comment.body))
+}
+
+/// A pull request that was there before the id was made got it later, so it comes after those opened since.
+fn rank(pull: &Pull, id: CaseId) -> (bool, PullNumber) {
+    let is_older = pull.opened_at + CaseId::FUTURE_TOLERANCE < id.time();
+    (is_older, pull.number)
+}
+
+impl<'o> Evaluator<'_, 'o, '_> {
+    /// Remembers what a pull request proposes, once that is known.
+    pub(super) fn learn(&mut self, pull: &Pull, document: Option<&Recommendation>, rules: &Rules) {
+        let proposed = document.map(|document| {
+            let agent = rules.agents.get(&document.agent);
+            Proposed {
+                id: document.id,
+                agent: document.agent.clone(),
+                is_agents_own: agent.is_none_or(|agent| agent.owns(&pull.author)),
+            }
+        });
+        self.open.known.learn(pull, proposed);
+    }
+
+    fn look_into(&mut self, pull: &Pull, rules: &Rules) -> Option<Proposed> {
+        if let Some((head, proposed)) = self.open.known.of.get(&pull.number)
+            && *head == pull.head
+        {
+            return proposed.clone();
+        }
+        // What cannot be read proposes nothing.
+        let document = match inspect(self.repo, self.draft, pull, self.now) {
+            Ok(Ok(Inspected {
+                proposal: Proposal::Recommendation { document, .. },
+                ..
+            })) => Some(document),
+            _ => None,
+        };
+        self.learn(pull, document.as_deref(), rules);
+        let (_, proposed) = self.open.known.of.get(&pull.number)?;
+        proposed.clone()
+    }
+
+    /// The other open pull requests of the same case on which somebody said no.
+    pub(super) fn objections_elsewhere(
+        &mut self,
+        pull: &Pull,
+        document: Option<&Recommendation>,
+        rules: &Rules,
+    ) -> Vec<&'o Pull> {
+        let mut found = Vec::new();
+        for other in self.open.with_objections.clone() {
+            if other.number == pull.number {
+                continue;
+            }
+            let is_same = other.head == pull.head
+                || document.is_some_and(|document| {
+                    let proposed = self.look_into(other, rules);
+                    proposed.is_some_and(|other| {
+                        other.id == document.id && other.agent == document.agent
+                    })
+                });
+            if is_same {
+                found.push(other);
+            }
+        }
+        found
+    }
+
+    /// Why a pull request may not use its id: an open one had it first, with another commit.
+    pub(super) fn find_owner_of_id(
+        &mut self,
+        pull: &Pull,
+        document: &Recommendation,
+        path: &str,
+        rules: &Rules,
+    ) -> Option<Problem> {
+        let id = document.id;
+        let mine = rank(pull, id);
+        // Those with lower numbers come first, unless this one had its id later.
+        let pulls = self.open.pulls;
+        let until = match mine {
+            (true, _) => pulls.len(),
+            (false, number) => pulls.partition_point(|other| other.number < number),
+        };
+        while self.open.looked_into < until {
+            let place = self.open.looked_into;
+            self.open.looked_into += 1;
+            if let Some(other) = pulls.get(place).filter(|other| other.number != pull.number) {
+                self.look_into(other, rules);
+            }
+        }
+        let numbers = self.open.known.by_id.get(&id)?;
+        let others = numbers.iter().filter_map(|number| self.open.find(*number));
+        let owner = others
+            .filter(|other| other.head != pull.head && rank(other, id) < mine)
+            .filter_map(|other| Some((other, self.open.known.of.get(&other.number)?)))
+            .filter_map(|(other, (_, proposed))| Some((other, proposed.as_ref()?)))
+            .filter(|(_, proposed)| proposed.is_agents_own)
+            .min_by_key(|(other, _)| rank(other, id));
+        let (owner, proposed) = owner?;
+        let by = quoted(proposed.agent.as_str());
+        let message = format!(
+            "{} of {by} was the first with this id, which is its own while it is open: take a fresh id (`countersign new`)",
+            owner.number
+        );
+        Some(Problem::of_key(path, "id", message))
+    }
+}
