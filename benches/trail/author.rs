@@ -177,6 +177,7 @@ impl Author<'_> {
         let owner = rules.agents.get(&proposed.about.agent);
         let case = Case {
             pull: &proposed.pull,
+            elsewhere: &[],
             kind: Kind::Recommendation,
             level: risk.level,
             interests: Interests {
@@ -582,6 +583,7 @@ impl Author<'_> {
         let risk = risk::assess_governance_change(&[path], rules);
         let case = Case {
             pull,
+            elsewhere: &[],
             kind: Kind::GovernanceChange,
             level: risk.level,
             interests: Interests {

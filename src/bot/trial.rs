@@ -2,8 +2,8 @@
 //! write, and which past decisions would have come out differently?
 
 use crate::domain::documents::Target;
-use crate::domain::ids::quoted;
 use crate::domain::forge_kind::ForgeKind;
+use crate::domain::ids::quoted;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 use crate::gate::policy;
