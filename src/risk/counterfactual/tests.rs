@@ -314,8 +314,8 @@ fn where_no_level_is_lower_the_lowest_score_is_offered() {
 #[test]
 fn a_condition_of_ones_own_may_object_to_a_bound() {
     let own = rules_with(&[(
-        "  - id: unknown_action\n",
-        "  - id: bold\n    when: changes.exists(c, c.parameter == 'leverage' && c.value >= 1.5)\n    reason: bold\n\n  - id: unknown_action\n",
+        "  - id: bulk\n",
+        "  - id: bold\n    when: changes.exists(c, c.parameter == 'leverage' && c.value >= 1.5)\n    reason: bold\n\n  - id: bulk\n",
     )]);
     assert_eq!(
         offered_by(
