@@ -14,7 +14,13 @@ use super::world::World;
 use super::{edited, forging, told};
 
 /// The trail that the last release of an engine left (`tests/trails/make.sh`), and what is said of it.
-const SAMPLES: &[(&str, usize, &str)] = &[("engine-1.bundle", 23, "")];
+const SAMPLES: &[(&str, usize, &str)] = &[(
+    "engine-1.bundle",
+    23,
+    // Carol approved what her own agent proposed: she owns it by an alias, which the first engine took for somebody else.
+    "b1d2f20: older_engine: this commit of `countersign 0.1.0` comes out differently with `countersign 0.2.0 engine 2`: \
+     recompute it with `countersign 0.1.0`\n",
+)];
 
 #[test]
 fn the_trail_of_every_engine_before_this_one_is_verified() {
