@@ -253,6 +253,8 @@ fn an_approval_is_for_one_commit() {
         .exits(1)
         .text();
     has(&said, "there is no commit");
+    // What was pushed since has to be read first.
+    stage.countersign(&["show", "1"]).succeeds();
     has(&stage.approve(1, "bob"), "`countersign run` merges it");
     stage.run();
     has(&stage.report(1), "approved and merged");
@@ -560,7 +562,7 @@ fn an_owner_whom_nobody_lists_is_refused_at_load() {
     stage.run();
     has(
         &stage.report(1),
-        "rules/agents.yaml: agents.strategy-optimizer.owner: `danna` is not listed under `people` in `rules/people.yaml`: did you mean `dana`? \
+        "rules/agents.yaml:13:12: agents.strategy-optimizer.owner: `danna` is not listed under `people` in `rules/people.yaml`: did you mean `dana`? \
          add `danna: {}` there: the owner of an agent is always a person whom the rules know",
     );
     has(
@@ -674,6 +676,7 @@ fn what_may_be_the_approvers_own_waits_for_a_head_whose_authors_are_known() {
         .push("recommend/a");
     stage.run();
     stage.read_all();
+    stage.countersign(&["show", "1"]).succeeds();
     stage.approve(1, "carol");
     stage.run();
     has(&stage.report(1), "approved and merged");

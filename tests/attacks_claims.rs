@@ -131,7 +131,7 @@ fn a_harmless_name_does_not_carry_a_change() {
     );
     for said in &said[..2] {
         has(said, "failure: invalid: recommendations/");
-        has(said, "recommendation.yaml: changes: ");
+        has(said, "recommendation.yaml:8:1: changes: ");
         has(said, "has no effect, so it may carry no changes");
     }
     has(
@@ -246,9 +246,10 @@ fn where_the_rules_say_so_people_are_asked_about_what_does_not_exist() {
         stage.propose("strategy-optimizer", &format!("a{index}"), body);
     }
     stage.run();
-    has(&stage.report(2), "waiting: MEDIUM 40.00");
+    let said = stage.report(2);
+    has(&said, "waiting: MEDIUM 40.00");
     has(
-        &stage.report(2),
+        &said,
         "the target does not exist on main, which counts as production",
     );
     has(&stage.report(3), "which counts as irreversible");
@@ -299,7 +300,6 @@ fn a_safety_control_is_not_switched_off_in_disguise() {
             &format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_enabled: false}}"),
             &format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_enabled: null}}"),
             &format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_pct: null}}"),
-            &format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_pct: '2'}}"),
             &format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_pct: 1e9}}"),
             &format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_pct: -5}}"),
         ],
@@ -307,6 +307,13 @@ fn a_safety_control_is_not_switched_off_in_disguise() {
     for said in &said {
         has(said, "waiting: HIGH 75.00: needs 1 approval by an admin");
     }
+    let text = format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_pct: '2'}}");
+    stage.propose("strategy-optimizer", "text", &text);
+    stage.run();
+    has(
+        &stage.report(6),
+        "changes.stop_loss_pct: expected a number, as in `targets/rsi-eurusd-draft.yaml` (3.0), found the text `2`: did you mean `2`?",
+    );
     stage.main_is_still(&before);
 }
 

@@ -197,7 +197,7 @@ fn one_commit_is_decided_and_carried_out_once() {
     for number in [2, 3] {
         has(
             &stage.report(number),
-            "success: auto_approved: recorded on main by",
+            "success: the same case was decided as #1: auto_approved",
         );
     }
     assert_eq!(stage.log().len(), 3);
@@ -231,7 +231,10 @@ fn a_rejected_commit_is_not_proposed_again() {
     clone.git(&["commit", "-q", "--amend", "-m", "Propose it again"]);
     clone.push("recommend/c");
     stage.run();
-    has(&stage.report(2), "failure: rejected: recorded on main by");
+    has(
+        &stage.report(2),
+        "failure: the same case was decided as #1: rejected",
+    );
     has(
         &stage.report(3),
         "id: this id is decided already, and a record is never edited: take a fresh id",
@@ -315,7 +318,7 @@ fn what_a_branch_hides_in_its_history_does_not_come_with_its_end() {
     has(&stage.report(2), "waiting: MEDIUM 55.00");
     let said = stage.report(3);
     has(&said, "waiting: governance change, HIGH");
-    has(&said, "- `docs/x.md`\n\n");
+    has(&said, "- `docs/x.md`: new, 1 line\n\n");
     for number in [2, 3] {
         stage.approve(number, "carol");
     }

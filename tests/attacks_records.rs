@@ -228,7 +228,7 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
         (
             "rules/triggers.yaml",
             triggers.replace("when: to_production", "when: to_prod"),
-            "rules/triggers.yaml:32:11: triggers[0].when: `to_prod` is not a fact: expected one of action, effect,",
+            "rules/triggers.yaml:35:11: triggers[0].when: `to_prod` is not a fact: expected one of action, effect,",
         ),
         (
             "rules/people.yaml",
@@ -307,7 +307,10 @@ fn a_change_that_breaks_a_policy_test_or_removes_the_rules_is_refused_even_when_
         .push("govern/d");
     stage.run();
     for (number, expected) in [
-        (1, "` fails: level: expected "),
+        (
+            1,
+            "` fails: triggers: expected deviant_value, extreme_value, found deviant_value",
+        ),
         (2, "rules: there are no rules on `main`"),
         (3, "rules/people.yaml: this rule file is missing"),
         (

@@ -105,7 +105,7 @@ fn stricter_rules_say_what_they_would_have_asked() {
     );
     let (_, text, _) = backtest(&world, &["--rules", &folder, "--format", "markdown"]);
     assert!(
-        text.contains("More would be asked of people in 7"),
+        text.contains("More would be asked of people in 6"),
         "{text}"
     );
     assert!(!text.contains("Less would be asked"), "{text}");

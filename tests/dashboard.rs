@@ -1066,7 +1066,8 @@ fn a_page_hears_of_what_is_new() {
 #[test]
 fn a_trigger_to_medium_says_how_far_it_lifts() {
     let delete = "action: delete_strategy\ntargets: [rsi-eurusd-draft]";
-    let (stage, serving) = waiting(&[delete], &[]);
+    let (mut stage, serving) = waiting(&[delete], &[]);
+    stage.read_all();
     let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
     let page = carol.gets("/pending").gives(200).body;
     has(

@@ -472,6 +472,7 @@ impl World for Local {
     }
     fn approve(&self, number: PullNumber, login: &str, text: &str) {
         let number = number.0.to_string();
+        self.stage.countersign(&["show", &number]).succeeds();
         self.stage
             .countersign(&["review", &number, "--as", login, "--approve", "-m", text])
             .succeeds();

@@ -82,20 +82,35 @@ fn table(rows: &[&Case]) -> String {
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .force_no_tty();
-    table.set_header(HEADER);
     let mut lines: Vec<[String; COLUMNS]> = rows.iter().map(|case| cells(case)).collect();
+    // Who approved and who rejected take room only where somebody did.
+    let is_empty = |column: usize| {
+        let mut cells = lines.iter().filter_map(|line| line.get(column));
+        cells.all(String::is_empty)
+    };
+    let columns: Vec<usize> = (0..COLUMNS)
+        .filter(|column| !(MAY_BE_EMPTY.contains(column) && is_empty(*column)))
+        .collect();
     // Only what is done may be long; it gets the room that the others leave.
-    let taken = (0..COLUMNS)
-        .filter(|column| *column != WHAT)
-        .map(|column| width_of(&lines, column))
+    let taken = columns
+        .iter()
+        .filter(|column| **column != WHAT)
+        .map(|column| width_of(&lines, *column))
         .sum::<usize>();
     let room = WIDTH
-        .saturating_sub(taken + COLUMNS * PADDING)
+        .saturating_sub(taken + columns.len() * PADDING)
         .max(LEAST_WHAT);
     for ([.., what, _, _, _], row) in lines.iter_mut().zip(rows) {
         *what = describe(row, room);
     }
-    table.add_rows(lines);
+    let of_columns = |line: &[String; COLUMNS]| -> Vec<String> {
+        columns
+            .iter()
+            .filter_map(|column| line.get(*column).cloned())
+            .collect()
+    };
+    table.set_header(of_columns(&HEADER.map(str::to_owned)));
+    table.add_rows(lines.iter().map(of_columns));
     if let Some(numbers) = table.column_mut(0) {
         numbers.set_cell_alignment(CellAlignment::Right);
     }
@@ -111,6 +126,8 @@ const HEADER: [&str; COLUMNS] = [
     "#", "STATUS", "RISK", "AGENT", "WHAT", "APPROVED", "REJECTED", "OUTCOME",
 ];
 const WHAT: usize = 4;
+/// APPROVED and REJECTED.
+const MAY_BE_EMPTY: [usize; 2] = [5, 6];
 const PADDING: usize = 2;
 const LEAST_WHAT: usize = 20;
 const LEAST_ACTION: usize = 6;

@@ -596,7 +596,7 @@ fn write_everything_else(stage: &Stage, token: &str, run: &Value, head: &str) {
         json!({"state": "success", "context": "c", "description": null, "target_url": null});
     bot(
         stage,
-        &stage.actions_token(),
+        &stage.personal_token("alice"),
         "POST",
         &format!("/statuses/{head}"),
         Some(json!({"state": status["state"]})),

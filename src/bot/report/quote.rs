@@ -44,9 +44,38 @@ pub fn sentence(text: &str) -> String {
             || text.contains("://")
             || text.contains("www.")
     };
-    let is_plain =
-        pairs && !shown.chars().any(is_hidden) && !shown.split('`').step_by(2).any(means_something);
+    let outside = shown.split('`').step_by(2);
+    let is_plain = pairs
+        && !shown.chars().any(is_hidden)
+        && !outside
+            .map(without_indexes)
+            .any(|text| means_something(&text));
     if is_plain { shown } else { code_span(&shown) }
+}
+
+/// The text without the places in lists that our keys have, such as `targets[0]`: a number in brackets is no markup as
+/// long as no address follows.
+fn without_indexes(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once('[') {
+        kept.push_str(before);
+        match after.split_once(']') {
+            Some((index, next))
+                if !index.is_empty()
+                    && index.chars().all(|c| c.is_ascii_digit())
+                    && !next.starts_with(['(', '[']) =>
+            {
+                rest = next;
+            }
+            _ => {
+                kept.push('[');
+                rest = after;
+            }
+        }
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// Control and direction characters are shown as a mark, so that a text cannot hide or turn around.

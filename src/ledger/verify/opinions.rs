@@ -90,7 +90,9 @@ fn said_otherwise(decision: &Decision, is_whole: bool) -> Vec<String> {
         }
     }
     let rejection = decision.rejection.as_ref();
-    if let Some(rejection) = rejection.filter(|it| it.reason != CLOSED_WITHOUT_REASON) {
+    if let Some(rejection) =
+        rejection.filter(|it| it.reason != CLOSED_WITHOUT_REASON && it.pull.is_none())
+    {
         let is_it = |opinion: &&OpinionRecord| {
             opinion.account == rejection.account && opinion.at == rejection.at
         };
