@@ -189,7 +189,7 @@ fn a_spreadsheet_gets_no_formula() {
     let place = |name: &str| header.iter().position(|column| column == name).unwrap();
     let bytes = std::fs::read(stage.folder("trail.csv")).unwrap();
     assert!(bytes.starts_with(b"\xef\xbb\xbfid,agent_name,"));
-    assert_eq!(&rows[0][place("session_id")], "test");
+    assert_eq!(&rows[0][place("session_id")], "story-1");
     assert_eq!(&rows[0][place("rationale")], "'=1+1 to see");
     assert_eq!(&rows[0][place("risk_score")], "20.00");
     assert_eq!(&rows[3][place("rejection_reason")], "too_risky");
@@ -204,12 +204,13 @@ fn a_spreadsheet_gets_no_formula() {
 /// Excel would make 123 of it, and of a date its own.
 #[test]
 fn a_spreadsheet_leaves_ids_as_they_are() {
-    let stage = Stage::example();
+    let mut stage = Stage::example();
     let mut command = vec!["propose", "--agent", TUNER, "--action", "modify_parameters"];
     command.extend(["--target", "rsi-eurusd-draft", "--set", "stop_loss_pct=1.5"]);
     command.extend(["--session", "00123", "--rationale", "größe ✓"]);
     stage.countersign(&command).succeeds();
     stage.run();
+    stage.read_all();
     export(&stage, "csv", "trail.csv").succeeds();
     let mut reader = csv::Reader::from_path(stage.folder("trail.csv")).unwrap();
     let header = reader.headers().unwrap().clone();
