@@ -522,3 +522,50 @@ fn a_freeze_is_not_lifted_by_a_branch() {
     stage.main_is_still(&before);
     stage.verifies();
 }
+
+#[test]
+fn a_file_where_another_change_needs_a_folder_stops_nobody_else() {
+    let mut stage = Stage::example();
+    // Both branches begin before either is merged.
+    stage.govern("alice", "a", &[("docs", "A file.\n")]);
+    stage.govern("bob", "b", &[("docs/a", "In a folder.\n")]);
+    let clone = stage.clone_of("strategy-optimizer").start();
+    clone
+        .write("targets/zz.yaml/x", "hello\n")
+        .commit("A folder of that name")
+        .push("govern/c");
+    stage.propose(
+        "strategy-optimizer",
+        "create",
+        "action: create_strategy\ntargets: [zz]\nchanges: {trading_mode: inactive}",
+    );
+    stage.run();
+    stage.approve(2, "carol");
+    stage.run();
+    has(
+        &stage.report(2),
+        "governance change, HIGH: approved and merged",
+    );
+    has(&stage.report(1), "success: LOW 0.00: merged by the bot");
+    let expected = [
+        (
+            3,
+            "failure: invalid: docs/a: `docs` is a file on `main`, so nothing can lie below it: choose another name",
+        ),
+        (
+            4,
+            "failure: invalid: targets/zz.yaml/x: `targets/zz.yaml` is a file on `main`, so nothing can lie below it: choose another name",
+        ),
+    ];
+    for (number, title) in expected {
+        assert_eq!(stage.report(number).lines().next().unwrap(), title);
+    }
+    stage.propose(
+        "risk-manager",
+        "another",
+        "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1}",
+    );
+    stage.run();
+    has(&stage.report(5), "success: LOW 0.00: merged by the bot");
+    stage.verifies();
+}

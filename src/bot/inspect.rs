@@ -357,6 +357,14 @@ fn governance(
                 "is a folder on `main`: a file does not take its place; choose another name";
             return Ok(Err(Problem::of_file(path, message).into()));
         }
+        if change.new.is_some()
+            && let Some(file) = find_file_above(draft, &changes, &path)?
+        {
+            let message = format!(
+                "`{file}` is a file on `main`, so nothing can lie below it: choose another name"
+            );
+            return Ok(Err(Problem::of_file(path, message).into()));
+        }
         if there != was && there != becomes {
             return Ok(Err(Problem::of_file(
                 path,
@@ -366,6 +374,30 @@ fn governance(
         }
     }
     Ok(Ok(Proposal::Governance { changes }))
+}
+
+/// What stands on `main` where this path needs a folder, and is not removed by the same change.
+fn find_file_above(
+    draft: &mut Draft<'_>,
+    changes: &[Change],
+    path: &str,
+) -> Result<Option<String>, BotError> {
+    let is_removed = |name: &str| {
+        let mut removed = changes.iter().filter(|change| change.new.is_none());
+        removed.any(|change| change.path == name.as_bytes())
+    };
+    for (end, _) in path.match_indices('/') {
+        let Some(folder) = path.get(..end) else {
+            continue;
+        };
+        match draft.find(folder)? {
+            None => return Ok(None),
+            Some(found) if found.mode == Mode::Tree => {}
+            Some(_) if is_removed(folder) => return Ok(None),
+            Some(_) => return Ok(Some(folder.to_owned())),
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the files of a tree below a folder, for validation.
