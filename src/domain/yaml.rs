@@ -95,7 +95,7 @@ pub fn write<T: Serialize>(value: &T) -> Result<String, WriteError> {
     writer::write(value, writer::Moments::Plain)
 }
 
-/// As [`write`], for a document that has no moments of its own: a text that reads like one is quoted, too.
+/// As [`write()`], for a document that has no moments of its own: a text that reads like one is quoted, too.
 pub fn write_without_moments<T: Serialize>(value: &T) -> Result<String, WriteError> {
     writer::write(value, writer::Moments::None)
 }

@@ -24,7 +24,7 @@ pub enum FactType {
     Word(&'static [&'static str]),
     /// A list of texts.
     Names,
-    /// A list of maps with the keys of [`CHANGE`].
+    /// A list of maps with the keys of `CHANGE`.
     Changes,
 }
 
