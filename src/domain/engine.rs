@@ -16,7 +16,7 @@ pub struct Engine {
 /// The engine of this program as decisions carry it: `countersign RELEASE engine VERSION`.
 pub const ENGINE: &str = concat!("countersign ", env!("CARGO_PKG_VERSION"), " engine 2");
 
-/// The version in [`ENGINE`]. What each one changed stands in the README under "Engine versions".
+/// The version in [`ENGINE`]. What each one changed stands in the README, under "The trail".
 pub const ENGINE_VERSION: u32 = 2;
 
 /// The releases before the engine had a version of its own.
