@@ -462,6 +462,7 @@ fn only_the_bot_writes_decisions_outcomes_and_freezes() {
             "2 records are touched",
         ),
         (vec!["freeze.yaml".to_owned()], "only the bot writes here"),
+        (vec!["freeze.yaml/x".to_owned()], "only the bot writes here"),
         (vec!["FREEZE.yaml".to_owned()], "only the bot writes here"),
         (
             vec!["governance/2026/01/01/00/x/decision.yaml".to_owned()],
@@ -481,7 +482,7 @@ fn only_the_bot_writes_decisions_outcomes_and_freezes() {
         for path in paths {
             clone.write(path, &text);
         }
-        clone.commit("Propose").push(&format!("recommend/a{index}"));
+        clone.commit("Propose").push(&format!("recommend/a{index:02}"));
     }
     // Two proposals at once are none.
     let clone = stage.clone_of(AGENT).start();
@@ -496,7 +497,7 @@ fn only_the_bot_writes_decisions_outcomes_and_freezes() {
         has(&said, "failure: invalid: ");
         has(&said, expected);
     }
-    has(&stage.report(11), "2 records are touched");
+    has(&stage.report(12), "2 records are touched");
     stage.main_is_still(&before);
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::documents::{Freeze, Recommendation};
+use crate::domain::documents::Recommendation;
 use crate::domain::hidden::is_bidirectional;
 use crate::domain::ids::{CaseId, Sha, quoted};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Contribution, Pull};
 use crate::domain::yaml;
 use crate::git::{Change, Commit, Mode, Objects, Repository};
-use crate::ledger::{BOT_EMAIL, Draft, facts, find_forged};
+use crate::ledger::{BOT_EMAIL, Draft, facts, find_forged, is_record};
 
 use super::BotError;
 
@@ -187,15 +187,6 @@ fn judge(
 
 fn text_of(change: &Change) -> String {
     String::from_utf8_lossy(&change.path).into_owned()
-}
-
-/// Whether a path belongs to the bot, in any case.
-fn is_record(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    path == Freeze::PATH
-        || ["recommendations", "governance"]
-            .iter()
-            .any(|folder| path == *folder || path.starts_with(&format!("{folder}/")))
 }
 
 /// What is wrong with a path or with the kind of what is there.

@@ -25,6 +25,8 @@ mod trailers;
 pub mod verify;
 mod workers;
 
+use crate::domain::documents::Freeze;
+
 pub use case_file::{CaseFile, Landed};
 pub use case_folder::CaseFolder;
 pub use draft::Draft;
@@ -34,6 +36,16 @@ pub use foreign::{ForeignCommit, LookBack, foreign_commits};
 pub use rulebook::{Rulebook, Teams, Version, rule_files};
 pub use targets::{Files, changed_files};
 pub use trailers::{Trailers, find_forged};
+
+/// Whether a path belongs to the bot alone, in any case of its letters: a file there, or anything below it.
+pub fn is_record(path: &str) -> bool {
+    const OURS: [&str; 3] = ["recommendations", "governance", Freeze::PATH];
+    let path = path.to_ascii_lowercase();
+    OURS.iter().any(|ours| {
+        path.strip_prefix(ours)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
 
 /// The ref that holds the trail.
 pub const MAIN: &str = "refs/heads/main";

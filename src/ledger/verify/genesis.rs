@@ -2,9 +2,9 @@
 
 use super::examine::Examiner;
 use super::finding::FindingKind;
-use super::step::{Step, is_record};
+use super::step::Step;
 use crate::git::GitError;
-use crate::ledger::{Event, entry};
+use crate::ledger::{Event, entry, is_record};
 
 /// Checks the first commit of the line.
 pub fn check_first(examiner: &mut Examiner, step: &mut Step) -> Result<(), GitError> {

@@ -10,14 +10,14 @@ use super::document::Written;
 use super::examine::{Answer, Examiner};
 use super::finding::FindingKind;
 use super::record;
-use super::step::{Step, is_record};
+use super::step::Step;
 use crate::domain::documents::Decision;
 use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::verdict::Kind;
 use crate::git::{Change, Entry as TreeEntry, GitError};
-use crate::ledger::{Version, entry, facts};
+use crate::ledger::{Version, entry, facts, is_record};
 use crate::risk;
 use crate::rules::Rules;
 

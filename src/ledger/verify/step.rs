@@ -10,7 +10,7 @@ use super::line::Line;
 use crate::domain::documents::{Freeze, time};
 use crate::domain::ids::{Sha, quoted};
 use crate::git::{Change, Commit, GitError, Mode, Repository};
-use crate::ledger::{BOT_EMAIL, BOT_NAME, Entry, Version};
+use crate::ledger::{BOT_EMAIL, BOT_NAME, Entry, Version, is_record};
 use crate::rules::governance::Signing;
 
 /// The clocks of several bots may differ by this much.
@@ -262,16 +262,6 @@ impl<'v> Step<'v> {
             );
         }
     }
-}
-
-/// Whether a path belongs to the bot alone.
-pub fn is_record(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    path == Freeze::PATH
-        || ["recommendations", "governance"].iter().any(|folder| {
-            path.strip_prefix(folder)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
 }
 
 /// A path in a message: escaped, and longer than [`quoted`] shows.
