@@ -6,7 +6,7 @@ use countersign::forge::github::webhook;
 
 use crate::github_double::{Fault, REPO};
 use crate::support::{has, has_not};
-use crate::world::{Duty, decision};
+use crate::world::{Duty, Running, decision, however_it_runs};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
 const ACTIVITY: &str = "/repos/{owner}/{repo}/activity";
@@ -34,29 +34,34 @@ fn asked(duty: &Duty, method: &str, route: &str) -> usize {
 fn whoever_pushed_is_known_to_the_next_process() {
     // The check run of the head tells it; where nobody wrote one, GitHub's account of the pushes does.
     for (hears, questions) in [(true, 0), (false, 1)] {
-        let mut duty = Duty::new();
-        let number = duty.proposes(MEDIUM);
-        duty.hears();
-        alice_pushes(&duty, number);
-        if hears {
+        however_it_runs(|running| {
+            let mut duty = Duty::running(running);
+            let number = duty.proposes(MEDIUM);
             duty.hears();
-        }
-        duty.restarts(true);
-        duty.github.user("alice").approves(number, "Fine.");
-        duty.github.forget_calls();
-        duty.runs();
-        assert!(duty.github.pull(number).open);
-        has(
-            &duty.check(number),
-            "not counted: the review of `alice`: `alice` is the pusher of commit",
-        );
-        assert_eq!(asked(&duty, "GET", ACTIVITY), questions, "{hears}");
-        duty.github.user("bob").approves(number, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(number).merged_at.is_some());
-        let decision = duty.github.file(&decision(&duty));
-        has(&decision, "  pushers:\n  - login: alice\n");
-        duty.github.read_all();
+            alice_pushes(&duty, number);
+            if hears {
+                duty.hears();
+            }
+            duty.restarts(true);
+            duty.github.user("alice").approves(number, "Fine.");
+            duty.github.forget_calls();
+            duty.runs();
+            assert!(duty.github.pull(number).open);
+            has(
+                &duty.check(number),
+                "not counted: the review of `alice`: `alice` is the pusher of commit",
+            );
+            if running == Running::OneProcess {
+                assert_eq!(asked(&duty, "GET", ACTIVITY), questions, "{hears}");
+            }
+            duty.github.user("bob").approves(number, "Fine.");
+            duty.hears();
+            assert!(duty.github.pull(number).merged_at.is_some());
+            let decision = duty.github.file(&decision(&duty));
+            has(&decision, "  pushers:\n  - login: alice\n");
+            duty.github.read_all();
+            duty
+        });
     }
 }
 
@@ -87,115 +92,127 @@ fn what_is_handed_on_by_a_check_run_is_handed_on_again() {
 
 #[test]
 fn where_it_is_not_known_who_pushed_the_case_waits_and_says_what_helps() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(MEDIUM);
-    // Nobody hears how it began, and the account of who pushed it is gone.
-    duty.github.world(|world| {
-        for push in &mut world.repos.get_mut(REPO).unwrap().activity {
-            push.actor = None;
-        }
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(MEDIUM);
+        // Nobody hears how it began, and the account of who pushed it is gone.
+        duty.github.world(|world| {
+            for push in &mut world.repos.get_mut(REPO).unwrap().activity {
+                push.actor = None;
+            }
+        });
+        duty.restarts(true);
+        duty.runs();
+        duty.github.user("alice").approves(number, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(number).open);
+        let check = duty.check(number);
+        has(
+            &check,
+            "not counted: the review of `alice`: it is not known who pushed commit",
+        );
+        has(&check, "it waits until the agent pushes a new head");
+        let branch = duty.github.pull(number).head_ref;
+        let agent = duty.github.agent("strategy-optimizer");
+        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+        agent.pushes_branch(&branch, &[(&path, &text)]);
+        duty.hears();
+        duty.github.user("alice").approves(number, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(number).merged_at.is_some());
+        duty.github.read_all();
+        duty
     });
-    duty.restarts(true);
-    duty.runs();
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).open);
-    let check = duty.check(number);
-    has(
-        &check,
-        "not counted: the review of `alice`: it is not known who pushed commit",
-    );
-    has(&check, "it waits until the agent pushes a new head");
-    let branch = duty.github.pull(number).head_ref;
-    let agent = duty.github.agent("strategy-optimizer");
-    let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-    agent.pushes_branch(&branch, &[(&path, &text)]);
-    duty.hears();
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
-    duty.github.read_all();
 }
 
 #[test]
 fn a_fork_that_maintainers_may_push_to_is_not_trusted() {
-    let mut duty = Duty::new();
-    let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-    let number = duty
-        .github
-        .agent("strategy-optimizer")
-        .opens_pull_from_fork("recommend/fork", &[(&path, &text)]);
-    let edits = |allowed: bool| {
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+        let number = duty
+            .github
+            .agent("strategy-optimizer")
+            .opens_pull_from_fork("recommend/fork", &[(&path, &text)]);
+        let edits = |allowed: bool| {
+            duty.github
+                .world(|world| world.pull_mut(REPO, number).maintainers_edit = allowed)
+        };
+        edits(true);
+        duty.github.fault(
+            Fault::answers(404, "Not Found")
+                .on("GET", ACTIVITY)
+                .times(9),
+        );
+        duty.hears();
+        duty.github.user("alice").approves(number, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(number).open);
+        has(
+            &duty.check(number),
+            "switch off `Allow edits by maintainers`",
+        );
         duty.github
-            .world(|world| world.pull_mut(REPO, number).maintainers_edit = allowed)
-    };
-    edits(true);
-    duty.github.fault(
-        Fault::answers(404, "Not Found")
-            .on("GET", ACTIVITY)
-            .times(9),
-    );
-    duty.hears();
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).open);
-    has(
-        &duty.check(number),
-        "switch off `Allow edits by maintainers`",
-    );
-    duty.github
-        .world(|world| world.pull_mut(REPO, number).maintainers_edit = false);
-    duty.github.user("bob").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
-    duty.github.read_all();
+            .world(|world| world.pull_mut(REPO, number).maintainers_edit = false);
+        duty.github.user("bob").approves(number, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(number).merged_at.is_some());
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]
 fn a_text_that_somebody_edited_justifies_nothing() {
     for (editor, hears) in [("dana", false), ("carol", false), ("dana", true)] {
-        let mut duty = Duty::new();
-        let number = duty.proposes(HIGH);
-        duty.hears();
-        let review = duty.github.user("carol").approves(number, "");
-        duty.wait(TimeDelta::seconds(30));
-        duty.github.user(editor).edits_review(number, review, WHY);
-        if hears {
+        however_it_runs(|running| {
+            let mut duty = Duty::running(running);
+            let number = duty.proposes(HIGH);
             duty.hears();
-        }
-        // REST tells nothing of it.
-        duty.restarts(true);
-        duty.runs();
-        assert!(duty.github.pull(number).open, "{editor} {hears}");
-        has(
-            &duty.check(number),
-            "not counted: the review of `carol`: it has no justification",
-        );
-        has(&duty.check(number), "a text that was edited does not count");
-        duty.github.user("carol").approves(number, WHY);
-        duty.hears();
-        assert!(duty.github.pull(number).merged_at.is_some());
-        duty.github.read_all();
+            let review = duty.github.user("carol").approves(number, "");
+            duty.wait(TimeDelta::seconds(30));
+            duty.github.user(editor).edits_review(number, review, WHY);
+            if hears {
+                duty.hears();
+            }
+            // REST tells nothing of it.
+            duty.restarts(true);
+            duty.runs();
+            assert!(duty.github.pull(number).open, "{editor} {hears}");
+            has(
+                &duty.check(number),
+                "not counted: the review of `carol`: it has no justification",
+            );
+            has(&duty.check(number), "a text that was edited does not count");
+            duty.github.user("carol").approves(number, WHY);
+            duty.hears();
+            assert!(duty.github.pull(number).merged_at.is_some());
+            duty.github.read_all();
+            duty
+        });
     }
 }
 
 #[test]
 fn every_review_is_asked_for_to_the_last_page() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(HIGH);
-    duty.hears();
-    for login in ["dana", "bob"] {
-        duty.github.user(login).reviews(number, "COMMENT", "Hm.");
-    }
-    let review = duty.github.user("carol").approves(number, "");
-    duty.wait(TimeDelta::seconds(30));
-    duty.github.user("dana").edits_review(number, review, WHY);
-    duty.github.pages_of(1);
-    duty.restarts(true);
-    duty.runs();
-    assert!(duty.github.pull(number).open);
-    assert!(asked(&duty, "POST", GRAPHQL) >= 3);
-    duty.github.read_all();
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(HIGH);
+        duty.hears();
+        for login in ["dana", "bob"] {
+            duty.github.user(login).reviews(number, "COMMENT", "Hm.");
+        }
+        let review = duty.github.user("carol").approves(number, "");
+        duty.wait(TimeDelta::seconds(30));
+        duty.github.user("dana").edits_review(number, review, WHY);
+        duty.github.pages_of(1);
+        duty.restarts(true);
+        duty.runs();
+        assert!(duty.github.pull(number).open);
+        assert!(asked(&duty, "POST", GRAPHQL) >= 3);
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]
@@ -248,16 +265,19 @@ fn what_is_closed_is_not_merged_however_late_that_is_told() {
 
 #[test]
 fn a_review_that_tells_of_the_closing_stops_it() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(MEDIUM);
-    duty.hears();
-    duty.github.user("carol").closes(number);
-    duty.github.forget_webhooks();
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_none());
-    has(&duty.check(number), "rejected by carol");
-    duty.github.read_all();
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(MEDIUM);
+        duty.hears();
+        duty.github.user("carol").closes(number);
+        duty.github.forget_webhooks();
+        duty.github.user("alice").approves(number, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(number).merged_at.is_none());
+        has(&duty.check(number), "rejected by carol");
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use countersign::forge::github::webhook;
 
 use crate::github_double::Fault;
 use crate::support::has;
-use crate::world::{Duty, decision};
+use crate::world::{Duty, decision, however_it_runs};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
 const CHECKS: &str = "/repos/{owner}/{repo}/check-runs";
@@ -95,36 +95,42 @@ fn a_token_that_ends_in_the_middle_is_replaced() {
 
 #[test]
 fn a_lost_race_is_decided_again() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(LOW);
-    duty.github.fault(Fault::main_moves_before_push("dana"));
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
-    has(&duty.github.log().join("\n"), "outcome: success");
-    assert!(!duty.github.file("moved-meanwhile.txt").is_empty());
-    duty.github.read_all();
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(LOW);
+        duty.github.fault(Fault::main_moves_before_push("dana"));
+        duty.hears();
+        assert!(duty.github.pull(number).merged_at.is_some());
+        has(&duty.github.log().join("\n"), "outcome: success");
+        assert!(!duty.github.file("moved-meanwhile.txt").is_empty());
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]
 fn a_push_whose_answer_is_lost_is_looked_up() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(LOW);
-    duty.github.fault(
-        Fault::bad_gateway_after_write()
-            .on("POST", "git-receive-pack")
-            .on_git(),
-    );
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
-    has(&duty.check(number), "success: LOW 0.00: merged by the bot");
-    let decisions = duty
-        .github
-        .log()
-        .iter()
-        .filter(|line| line.starts_with("decision:"))
-        .count();
-    assert_eq!(decisions, 1);
-    duty.github.read_all();
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(LOW);
+        duty.github.fault(
+            Fault::bad_gateway_after_write()
+                .on("POST", "git-receive-pack")
+                .on_git(),
+        );
+        duty.hears();
+        assert!(duty.github.pull(number).merged_at.is_some());
+        has(&duty.check(number), "success: LOW 0.00: merged by the bot");
+        let decisions = duty
+            .github
+            .log()
+            .iter()
+            .filter(|line| line.starts_with("decision:"))
+            .count();
+        assert_eq!(decisions, 1);
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]
@@ -145,88 +151,100 @@ fn a_protected_main_says_what_to_do() {
 
 #[test]
 fn a_team_that_cannot_be_asked_has_no_members() {
-    let mut duty = Duty::with(crate::world::app, |example| {
-        example.edit_on_main(
-            "rules/people.yaml",
-            "members: [carol]",
-            "team: acme/no-such-team",
-        );
+    however_it_runs(|running| {
+        let mut duty = Duty::running_with(running, |example| {
+            example.edit_on_main(
+                "rules/people.yaml",
+                "members: [carol]",
+                "team: acme/no-such-team",
+            );
+        });
+        let number = duty.proposes(HIGH);
+        duty.hears();
+        has(&duty.github.read_comment(number), "**HIGH");
+        duty.github.user("carol").approves(number, WHY);
+        duty.hears();
+        assert!(duty.github.pull(number).open);
+        has(&duty.check(number), "not counted: the review of `carol`");
+        duty.github.read_all();
+        duty
     });
-    let number = duty.proposes(HIGH);
-    duty.hears();
-    has(&duty.github.read_comment(number), "**HIGH");
-    duty.github.user("carol").approves(number, WHY);
-    duty.hears();
-    assert!(duty.github.pull(number).open);
-    has(&duty.check(number), "not counted: the review of `carol`");
-    duty.github.read_all();
 }
 
 #[test]
 fn a_deleted_branch_withdraws() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(MEDIUM);
-    duty.hears();
-    let branch = duty.github.pull(number).head_ref;
-    duty.github
-        .agent("strategy-optimizer")
-        .deletes_branch(&branch);
-    duty.hears();
-    has(&duty.check(number), "withdrawn by its author");
-    duty.github.read_all();
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(MEDIUM);
+        duty.hears();
+        let branch = duty.github.pull(number).head_ref;
+        duty.github
+            .agent("strategy-optimizer")
+            .deletes_branch(&branch);
+        duty.hears();
+        has(&duty.check(number), "withdrawn by its author");
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]
 fn an_approval_of_another_difference_does_not_come_along() {
     for hears_of_it in [true, false] {
-        let mut duty = Duty::new();
-        duty.github
-            .user("dana")
-            .pushes_branch("release", &[("x.txt", "x")]);
-        let number = duty.proposes(MEDIUM);
-        duty.hears();
-        let agent = duty.github.agent("strategy-optimizer");
-        agent.retargets(number, "release");
-        duty.github.user("alice").approves(number, "Fine.");
-        duty.wait(TimeDelta::seconds(5));
-        duty.github
-            .agent("strategy-optimizer")
-            .retargets(number, "main");
-        if hears_of_it {
+        however_it_runs(|running| {
+            let mut duty = Duty::running(running);
+            duty.github
+                .user("dana")
+                .pushes_branch("release", &[("x.txt", "x")]);
+            let number = duty.proposes(MEDIUM);
             duty.hears();
-        } else {
-            duty.restarts(true);
-            duty.runs();
-        }
-        assert!(duty.github.pull(number).open);
-        has(
-            &duty.check(number),
-            "not counted: the review of `alice`: it is older than the last change of the base branch: approve again",
-        );
-        duty.wait(TimeDelta::seconds(5));
-        duty.github.user("alice").approves(number, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(number).merged_at.is_some());
-        has(&duty.github.file(&decision(&duty)), "base_changed_at: ");
-        duty.github.read_all();
+            let agent = duty.github.agent("strategy-optimizer");
+            agent.retargets(number, "release");
+            duty.github.user("alice").approves(number, "Fine.");
+            duty.wait(TimeDelta::seconds(5));
+            duty.github
+                .agent("strategy-optimizer")
+                .retargets(number, "main");
+            if hears_of_it {
+                duty.hears();
+            } else {
+                duty.restarts(true);
+                duty.runs();
+            }
+            assert!(duty.github.pull(number).open);
+            has(
+                &duty.check(number),
+                "not counted: the review of `alice`: it is older than the last change of the base branch: approve again",
+            );
+            duty.wait(TimeDelta::seconds(5));
+            duty.github.user("alice").approves(number, "Fine.");
+            duty.hears();
+            assert!(duty.github.pull(number).merged_at.is_some());
+            has(&duty.github.file(&decision(&duty)), "base_changed_at: ");
+            duty.github.read_all();
+            duty
+        });
     }
 }
 
 #[test]
 fn a_force_push_is_a_new_head() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(MEDIUM);
-    duty.hears();
-    duty.github.user("alice").approves(number, "Fine.");
-    let branch = duty.github.pull(number).head_ref;
-    let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-    duty.github
-        .agent("strategy-optimizer")
-        .pushes_branch(&branch, &[(&path, &text)]);
-    duty.hears();
-    assert!(duty.github.pull(number).open);
-    has(&duty.check(number), "needs 1 approval by a reviewer");
-    duty.github.read_all();
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(MEDIUM);
+        duty.hears();
+        duty.github.user("alice").approves(number, "Fine.");
+        let branch = duty.github.pull(number).head_ref;
+        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+        duty.github
+            .agent("strategy-optimizer")
+            .pushes_branch(&branch, &[(&path, &text)]);
+        duty.hears();
+        assert!(duty.github.pull(number).open);
+        has(&duty.check(number), "needs 1 approval by a reviewer");
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]

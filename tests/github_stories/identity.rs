@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::github_double::{REPO, git_room};
 use crate::support::{has, has_not};
 use crate::ways::{verified, with_teams};
-use crate::world::{Duty, app};
+use crate::world::{Duty, app, however_it_runs};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
 impl Duty {
@@ -45,44 +45,47 @@ const AGENT: &str = "strategy-optimizer@agents.example.org";
 
 #[test]
 fn a_private_address_is_the_persons_own() {
-    let mut duty = Duty::new();
-    let alice = duty.private_address("alice");
-    let old = "Alice@users.noreply.GitHub.com";
-    let co_author = format!("Propose\n\nCo-authored-by: A <{alice}>\n");
-    let proposals = [
-        (
-            duty.proposes_by(&alice, AGENT, "Propose\n", MEDIUM),
-            "author",
-        ),
-        (
-            duty.proposes_by(AGENT, old, "Propose\n", MEDIUM),
-            "committer",
-        ),
-        (
-            duty.proposes_by(AGENT, AGENT, &co_author, MEDIUM),
-            "co-author",
-        ),
-    ];
-    duty.hears();
-    for (number, noun) in proposals {
-        // Somebody whom the rules know, so nothing makes it HIGH.
-        has(
-            &duty.check(number),
-            // The second and third find its value already there.
-            "in_progress: MEDIUM ",
-        );
-        duty.github.user("alice").approves(number, "Fine.");
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let alice = duty.private_address("alice");
+        let old = "Alice@users.noreply.GitHub.com";
+        let co_author = format!("Propose\n\nCo-authored-by: A <{alice}>\n");
+        let proposals = [
+            (
+                duty.proposes_by(&alice, AGENT, "Propose\n", MEDIUM),
+                "author",
+            ),
+            (
+                duty.proposes_by(AGENT, old, "Propose\n", MEDIUM),
+                "committer",
+            ),
+            (
+                duty.proposes_by(AGENT, AGENT, &co_author, MEDIUM),
+                "co-author",
+            ),
+        ];
         duty.hears();
-        has(
-            &duty.check(number),
-            &format!("not counted: the review of `alice`: `alice` is the {noun} of commit"),
-        );
-        duty.github.user("bob").approves(number, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(number).merged_at.is_some());
-    }
-    duty.github.read_all();
-    assert_eq!(verified(&duty.github).findings, []);
+        for (number, noun) in proposals {
+            // Somebody whom the rules know, so nothing makes it HIGH.
+            has(
+                &duty.check(number),
+                // The second and third find its value already there.
+                "in_progress: MEDIUM ",
+            );
+            duty.github.user("alice").approves(number, "Fine.");
+            duty.hears();
+            has(
+                &duty.check(number),
+                &format!("not counted: the review of `alice`: `alice` is the {noun} of commit"),
+            );
+            duty.github.user("bob").approves(number, "Fine.");
+            duty.hears();
+            assert!(duty.github.pull(number).merged_at.is_some());
+        }
+        duty.github.read_all();
+        assert_eq!(verified(&duty.github).findings, []);
+        duty
+    });
 }
 
 #[test]
@@ -109,79 +112,88 @@ fn a_private_address_is_a_members_who_is_known_through_a_team() {
 
 #[test]
 fn githubs_own_committer_is_neither_somebody_nor_unknown() {
-    let mut duty = Duty::new();
-    let number = duty.proposes_by(AGENT, "noreply@github.com", "Propose\n", LOW);
-    let alice = "alice@example.org";
-    let edited = duty.proposes_by(alice, "noreply@github.com", "Propose\n", MEDIUM);
-    // As an author it is nobody.
-    let authored = duty.proposes_by("noreply@github.com", AGENT, "Propose\n", MEDIUM);
-    duty.hears();
-    has(&duty.check(number), "success: LOW 0.00: merged by the bot");
-    duty.github.user("alice").approves(edited, "Fine.");
-    duty.hears();
-    has(&duty.check(edited), "`alice` is the author of commit");
-    has_not(&duty.check(edited), "by nobody that the rules know");
-    has(&duty.check(authored), "by nobody that the rules know");
-    duty.github.read_all();
-    assert_eq!(verified(&duty.github).findings, []);
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes_by(AGENT, "noreply@github.com", "Propose\n", LOW);
+        let alice = "alice@example.org";
+        let edited = duty.proposes_by(alice, "noreply@github.com", "Propose\n", MEDIUM);
+        // As an author it is nobody.
+        let authored = duty.proposes_by("noreply@github.com", AGENT, "Propose\n", MEDIUM);
+        duty.hears();
+        has(&duty.check(number), "success: LOW 0.00: merged by the bot");
+        duty.github.user("alice").approves(edited, "Fine.");
+        duty.hears();
+        has(&duty.check(edited), "`alice` is the author of commit");
+        has_not(&duty.check(edited), "by nobody that the rules know");
+        has(&duty.check(authored), "by nobody that the rules know");
+        duty.github.read_all();
+        assert_eq!(verified(&duty.github).findings, []);
+        duty
+    });
 }
 
 #[test]
 fn a_login_alone_does_not_count_for_what_is_high() {
-    let mut duty = Duty::with(app, |example| {
-        let people = example.file("rules/people.yaml");
-        let start = people.find("  carol: {id: ").unwrap() + "  carol: {".len();
-        let end = start + people[start..].find("emails").unwrap();
-        let people = format!("{}{}", &people[..start], &people[end..]);
-        example.commit_to_main(&[("rules/people.yaml", Some(&people))]);
+    however_it_runs(|running| {
+        let mut duty = Duty::running_with(running, |example| {
+            let people = example.file("rules/people.yaml");
+            let start = people.find("  carol: {id: ").unwrap() + "  carol: {".len();
+            let end = start + people[start..].find("emails").unwrap();
+            let people = format!("{}{}", &people[..start], &people[end..]);
+            example.commit_to_main(&[("rules/people.yaml", Some(&people))]);
+        });
+        let at_first = verified(&duty.github).findings;
+        let (medium, high) = (duty.proposes(MEDIUM), duty.proposes(HIGH));
+        let change = duty
+            .github
+            .user("alice")
+            .opens_pull("govern/a", &[("docs/a.md", "a")]);
+        duty.hears();
+        let alone = "`rules/people.yaml` knows `carol` by a login alone, which may become anybody's: add to `carol` there";
+        for number in [high, change] {
+            has(
+                &duty.check(number),
+                &format!(
+                    "Not asked: {alone} `id: …`, the number that `gh api users/carol --jq .id` prints."
+                ),
+            );
+        }
+        for number in [medium, high, change] {
+            duty.github.user("carol").approves(number, WHY);
+        }
+        duty.hears();
+        let id = duty.github.id_of("carol");
+        for number in [high, change] {
+            has(
+                &duty.check(number),
+                &format!(
+                    "not counted: the review of `carol`: {alone} `id: {id}`, if that account is theirs\n"
+                ),
+            );
+            assert!(duty.github.pull(number).open);
+        }
+        assert!(duty.github.pull(medium).merged_at.is_some());
+        duty.github.read_all();
+        assert_eq!(verified(&duty.github).findings, at_first);
+        duty
     });
-    let at_first = verified(&duty.github).findings;
-    let (medium, high) = (duty.proposes(MEDIUM), duty.proposes(HIGH));
-    let change = duty
-        .github
-        .user("alice")
-        .opens_pull("govern/a", &[("docs/a.md", "a")]);
-    duty.hears();
-    let alone = "`rules/people.yaml` knows `carol` by a login alone, which may become anybody's: add to `carol` there";
-    for number in [high, change] {
-        has(
-            &duty.check(number),
-            &format!(
-                "Not asked: {alone} `id: …`, the number that `gh api users/carol --jq .id` prints."
-            ),
-        );
-    }
-    for number in [medium, high, change] {
-        duty.github.user("carol").approves(number, WHY);
-    }
-    duty.hears();
-    let id = duty.github.id_of("carol");
-    for number in [high, change] {
-        has(
-            &duty.check(number),
-            &format!(
-                "not counted: the review of `carol`: {alone} `id: {id}`, if that account is theirs\n"
-            ),
-        );
-        assert!(duty.github.pull(number).open);
-    }
-    assert!(duty.github.pull(medium).merged_at.is_some());
-    duty.github.read_all();
-    assert_eq!(verified(&duty.github).findings, at_first);
 }
 
 #[test]
 fn a_change_that_leaves_only_admins_without_an_id_is_refused() {
-    let mut duty = Duty::new();
-    let people = duty.github.file("rules/people.yaml");
-    let wrong = people.replace(&format!("id: {}, ", duty.github.id_of("carol")), "");
-    assert_ne!(people, wrong);
-    let files = [("rules/people.yaml", wrong.as_str())];
-    let number = duty.github.user("alice").opens_pull("govern/a", &files);
-    duty.hears();
-    has(
-        &duty.check(number),
-        "rules/people.yaml: admins: no admin would have the numeric `id` of their account, without which they do not count on GitHub",
-    );
-    duty.github.read_all();
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let people = duty.github.file("rules/people.yaml");
+        let wrong = people.replace(&format!("id: {}, ", duty.github.id_of("carol")), "");
+        assert_ne!(people, wrong);
+        let files = [("rules/people.yaml", wrong.as_str())];
+        let number = duty.github.user("alice").opens_pull("govern/a", &files);
+        duty.hears();
+        has(
+            &duty.check(number),
+            "rules/people.yaml: admins: no admin would have the numeric `id` of their account, without which they do not count on GitHub",
+        );
+        duty.github.read_all();
+        duty
+    });
 }

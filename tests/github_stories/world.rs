@@ -5,13 +5,152 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::bot::{Bot, BotError, NewOutcome, Summary};
+use countersign::domain::documents::Decision;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, Timer, webhook};
 
-use crate::github_double::{APP_ID, GithubStage, REPO};
+use crate::github_double::{APP_ID, Delivery, GithubStage, REPO};
 use crate::support::Stage;
+
+/// How the bot lives through a story. However that is, the story ends the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// It hears everything.
+    OneProcess,
+    /// It is started again before each event, on the clone and the state of the process before.
+    RestartBeforeEachEvent,
+    /// Jobs of GitHub Actions without a cache: each event starts one that knows nothing, and those that start none are
+    /// never heard.
+    NewProcessForEachEvent,
+}
+
+/// Tells a story once for each way to run the bot, and asserts that it ends the same.
+#[track_caller]
+pub fn however_it_runs(story: impl Fn(Running) -> Duty) {
+    let end = End::of(&story(Running::OneProcess));
+    for running in [
+        Running::RestartBeforeEachEvent,
+        Running::NewProcessForEachEvent,
+    ] {
+        // Shown where the story itself fails.
+        eprintln!("{running:?}");
+        assert_eq!(End::of(&story(running)), end, "{running:?}");
+    }
+}
+
+/// What is left of a story, without what differs from telling to telling: times, commits and GitHub's numbers.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    main: Vec<String>,
+    pulls: Vec<EndOfPull>,
+    decisions: Vec<EndOfCase>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct EndOfPull {
+    is_open: bool,
+    is_merged: bool,
+    labels: Vec<String>,
+    check: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct EndOfCase {
+    status: String,
+    counted: Vec<String>,
+    ignored: Vec<String>,
+    rejected: Option<String>,
+}
+
+impl End {
+    fn of(duty: &Duty) -> Self {
+        let github = &duty.github;
+        let numbers: Vec<u64> =
+            github.world(|world| world.repos[REPO].pulls.keys().copied().collect());
+        let pulls = numbers.into_iter().map(|number| {
+            let pull = github.pull(number);
+            let says = |line: &&str| line.contains("not counted:") || line.contains("not taken:");
+            let check = github.find_check_run(number).map(|_| duty.check(number));
+            let check = check.unwrap_or_default();
+            let first = check.lines().take(1);
+            EndOfPull {
+                is_open: pull.open,
+                is_merged: pull.merged_at.is_some(),
+                check: first
+                    .chain(check.lines().filter(says))
+                    .map(without_commits)
+                    .collect(),
+                labels: pull.labels,
+            }
+        });
+        let listed = github.git(&["ls-tree", "-r", "--name-only", "main"]);
+        let found = listed
+            .lines()
+            .filter(|path| path.ends_with("/decision.yaml"));
+        let mut decisions: Vec<EndOfCase> = found.map(|path| EndOfCase::of(github, path)).collect();
+        decisions.sort_by_key(|case| format!("{case:?}"));
+        // The double's own commits tell their time.
+        let without_time = |subject: &String| match subject.split_once(" at 20") {
+            Some((subject, _)) => subject.to_owned(),
+            None => subject.clone(),
+        };
+        Self {
+            main: github.log().iter().map(without_time).collect(),
+            pulls: pulls.collect(),
+            decisions,
+        }
+    }
+}
+
+impl EndOfCase {
+    fn of(github: &GithubStage, path: &str) -> Self {
+        let decision: Decision = serde_yaml::from_str(&github.file(path)).unwrap();
+        let counted = decision.approvals.iter();
+        let ignored = decision.ignored.iter();
+        Self {
+            status: decision.status.to_string(),
+            counted: counted
+                .map(|approval| format!("{} {:?}", approval.by, approval.role))
+                .collect(),
+            ignored: ignored
+                .map(|review| {
+                    let reason = without_commits(&review.reason.to_string());
+                    format!("{:?}: {reason}", review.account.login)
+                })
+                .collect(),
+            rejected: decision
+                .rejection
+                .map(|rejection| format!("{:?} {}", rejection.category, rejection.reason)),
+        }
+    }
+}
+
+/// The text with every commit as `COMMIT`, and without the folder of a case.
+fn without_commits(text: &str) -> String {
+    let folder = text.find("recommendations/2").and_then(|start| {
+        let end = start + text[start..].find("/recommendation.yaml")?;
+        Some(start..end)
+    });
+    let mut text = text.to_owned();
+    if let Some(folder) = folder {
+        text.replace_range(folder, "CASE");
+    }
+    let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let shorten = |word: &str| {
+        let core = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let is_commit = core.len() >= 7
+            && core.chars().all(|c| c.is_ascii_hexdigit())
+            && core.chars().any(|c| c.is_ascii_digit());
+        match is_commit {
+            true => word.replace(core, "COMMIT"),
+            false => word.to_owned(),
+        }
+    };
+    words.map(shorten).collect()
+}
 
 /// A GitHub with the example in it, and the bot on duty.
 pub struct Duty {
+    running: Running,
     pub github: GithubStage,
     pub example: Stage,
     pub forge: GithubForge,
@@ -34,6 +173,23 @@ pub fn app(github: &GithubStage) -> Auth {
 impl Duty {
     pub fn new() -> Self {
         Self::with(app, |_| {})
+    }
+
+    /// One that runs so.
+    pub fn running(running: Running) -> Self {
+        Self::running_with(running, |_| {})
+    }
+
+    /// The same, with changes of the example before it is taken over.
+    pub fn running_with(running: Running, prepare: impl Fn(&Stage)) -> Self {
+        let auth = |github: &GithubStage| match running {
+            Running::OneProcess | Running::RestartBeforeEachEvent => app(github),
+            Running::NewProcessForEachEvent => Auth::Actions(github.actions_token().into()),
+        };
+        Self {
+            running,
+            ..Self::with(auth, prepare)
+        }
     }
 
     /// Another way to sign in, and changes of the example before it is taken over.
@@ -64,6 +220,7 @@ impl Duty {
         let timer = timer.map(|timer| timer(&github));
         let (forge, bot) = hire(forge(&github, &auth, timer.as_ref(), 0), &clock);
         let mut duty = Self {
+            running: Running::OneProcess,
             github,
             example,
             forge,
@@ -81,11 +238,15 @@ impl Duty {
 
     /// The process dies, and another one starts; with its clone or without.
     pub fn restarts(&mut self, keeps_clone: bool) {
+        self.starts(keeps_clone);
+        self.github.forget_webhooks();
+    }
+
+    fn starts(&mut self, keeps_clone: bool) {
         if !keeps_clone {
             self.clones += 1;
         }
         (self.forge, self.bot) = hire(self.another_forge(self.clones), &self.clock);
-        self.github.forget_webhooks();
     }
 
     /// Another forge on a connection of its own.
@@ -121,9 +282,46 @@ impl Duty {
     /// Hears the webhooks that wait, and runs if one of them calls for it.
     #[track_caller]
     pub fn hears(&mut self) {
-        while self.takes_events() {
-            self.runs();
+        if self.running == Running::OneProcess {
+            while self.takes_events() {
+                self.runs();
+            }
+            return;
         }
+        loop {
+            let waiting = self.github.waiting();
+            self.github.forget_webhooks();
+            if waiting.is_empty() {
+                return;
+            }
+            for delivery in waiting {
+                self.hears_in_new_process(&delivery);
+            }
+        }
+    }
+
+    #[track_caller]
+    fn hears_in_new_process(&mut self, delivery: &Delivery) {
+        let mut is_heard = true;
+        if self.running == Running::NewProcessForEachEvent {
+            // What a job's own token does starts no job.
+            if delivery.payload()["sender"]["login"] == "github-actions[bot]" {
+                return;
+            }
+            match delivery.event.as_str() {
+                "pull_request" | "issue_comment" => {}
+                // The job for a review starts another one, which is not told which review it was.
+                "pull_request_review" => is_heard = false,
+                _ => return,
+            }
+        }
+        self.starts(self.running == Running::RestartBeforeEachEvent);
+        if is_heard {
+            let parsed = webhook::parse(&delivery.event, delivery.body.as_bytes()).unwrap();
+            let Some(event) = parsed else { return };
+            self.forge.on_event(event);
+        }
+        self.runs();
     }
 
     /// Hears the webhooks that wait; says whether there is something to do.
@@ -162,6 +360,14 @@ impl Duty {
             run.title.unwrap_or_default(),
             run.summary.unwrap_or_default()
         )
+    }
+
+    /// A process that begins anew has more to ask: this is about the one that goes on.
+    #[track_caller]
+    pub fn costs_at_most_in_one_process(&self, calls: usize) {
+        if self.running == Running::OneProcess {
+            self.costs_at_most(calls);
+        }
     }
 
     #[track_caller]
