@@ -482,7 +482,9 @@ fn only_the_bot_writes_decisions_outcomes_and_freezes() {
         for path in paths {
             clone.write(path, &text);
         }
-        clone.commit("Propose").push(&format!("recommend/a{index:02}"));
+        clone
+            .commit("Propose")
+            .push(&format!("recommend/a{index:02}"));
     }
     // Two proposals at once are none.
     let clone = stage.clone_of(AGENT).start();
