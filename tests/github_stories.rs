@@ -61,7 +61,7 @@ fn low_risk_is_merged_with_two_calls() {
 }
 
 #[test]
-fn medium_risk_asks_the_reviewers_and_costs_six_calls() {
+fn medium_risk_asks_the_reviewers_and_costs_five_calls() {
     however_it_runs(|running| {
         let mut duty = Duty::running(running);
         let number = duty.proposes(MEDIUM);
@@ -89,7 +89,7 @@ fn medium_risk_asks_the_reviewers_and_costs_six_calls() {
             &duty.check(number),
             "success: MEDIUM 55.00: approved and merged",
         );
-        duty.costs_at_most_in_one_process(6);
+        duty.costs_at_most_in_one_process(5);
         assert_eq!(duty.github.all_comments(number).len(), 1);
         duty.github.read_all();
         duty
@@ -97,7 +97,7 @@ fn medium_risk_asks_the_reviewers_and_costs_six_calls() {
 }
 
 #[test]
-fn high_risk_needs_an_admins_reasons_and_costs_six_calls() {
+fn high_risk_needs_an_admins_reasons_and_costs_five_calls() {
     however_it_runs(|running| {
         let mut duty = Duty::running(running);
         let number = duty.proposes(HIGH);
@@ -112,7 +112,7 @@ fn high_risk_needs_an_admins_reasons_and_costs_six_calls() {
         duty.github.user("carol").approves(number, WHY);
         duty.hears();
         assert!(duty.github.pull(number).merged_at.is_some());
-        duty.costs_at_most_in_one_process(6);
+        duty.costs_at_most_in_one_process(5);
         duty.github.read_all();
         duty
     });

@@ -51,7 +51,7 @@ fn low_risk_is_merged_with_two_calls() {
 }
 
 #[test]
-fn medium_risk_costs_six_calls() {
+fn medium_risk_costs_five_calls() {
     let host = Host::new();
     let number = host.proposes(MEDIUM);
     host.rests();
@@ -63,12 +63,12 @@ fn medium_risk_costs_six_calls() {
         &host.check(number),
         "success: MEDIUM 55.00: approved and merged",
     );
-    host.costs_at_most(6);
+    host.costs_at_most(5);
     host.github.read_all();
 }
 
 #[test]
-fn high_risk_costs_six_calls() {
+fn high_risk_costs_five_calls() {
     let host = Host::new();
     let number = host.proposes(HIGH);
     host.rests();
@@ -76,7 +76,7 @@ fn high_risk_costs_six_calls() {
     host.approves("carol", number, WHY);
     host.rests();
     host.is_merged(number);
-    host.costs_at_most(6);
+    host.costs_at_most(5);
     host.github.read_all();
 }
 

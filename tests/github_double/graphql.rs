@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::world::{Pull, Review, World, stamp};
+use super::routes::{self, Answer};
+use super::world::{Actor, Pull, Review, World, node, stamp};
 
 /// The excerpt: a type, and its fields with their types and arguments. A type in capitals is a union or an interface.
 type Field = (&'static str, &'static str, &'static [&'static str]);
@@ -91,6 +92,42 @@ const SCHEMA: &[(&str, &[Field])] = &[
             ("author", "Actor", &[]),
         ],
     ),
+    (
+        "Mutation",
+        &[
+            ("addComment", "AddCommentPayload", &["input"]),
+            ("createCheckRun", "CreateCheckRunPayload", &["input"]),
+        ],
+    ),
+    (
+        "AddCommentPayload",
+        &[
+            ("clientMutationId", "", &[]),
+            ("commentEdge", "IssueCommentEdge", &[]),
+        ],
+    ),
+    ("IssueCommentEdge", &[("node", "IssueComment", &[])]),
+    (
+        "IssueComment",
+        &[
+            ("id", "", &[]),
+            ("fullDatabaseId", "", &[]),
+            ("body", "", &[]),
+        ],
+    ),
+    (
+        "CreateCheckRunPayload",
+        &[("clientMutationId", "", &[]), ("checkRun", "CheckRun", &[])],
+    ),
+    (
+        "CheckRun",
+        &[
+            ("id", "", &[]),
+            ("databaseId", "", &[]),
+            ("name", "", &[]),
+            ("externalId", "", &[]),
+        ],
+    ),
     ("Commit", &[("oid", "", &[])]),
     ("Actor", &[("login", "", &[])]),
     ("User", &[("login", "", &[]), ("databaseId", "", &[])]),
@@ -104,6 +141,26 @@ const KINDS: &[(&str, &[&str])] = &[
     (
         "PullRequestTimelineItems",
         &["BaseRefChangedEvent", "AutomaticBaseChangeSucceededEvent"],
+    ),
+];
+
+/// What a mutation takes: its name, what it must be given, and what it may be.
+const INPUTS: &[(&str, &[&str], &[&str])] = &[
+    ("addComment", &["subjectId", "body"], &["clientMutationId"]),
+    (
+        "createCheckRun",
+        &["repositoryId", "name", "headSha"],
+        &[
+            "detailsUrl",
+            "externalId",
+            "status",
+            "startedAt",
+            "conclusion",
+            "completedAt",
+            "output",
+            "actions",
+            "clientMutationId",
+        ],
     ),
 ];
 
@@ -334,6 +391,71 @@ fn shown(value: &Value, name: &str, arguments: &[(String, Value)]) -> Value {
     })
 }
 
+/// What of an input does not fit the schema.
+fn wrong_input(name: &str, input: &Value) -> Vec<String> {
+    let Some((_, needed, allowed)) = INPUTS.iter().find(|(known, ..)| *known == name) else {
+        return Vec::new();
+    };
+    let given = input.as_object().cloned().unwrap_or_default();
+    let missing = needed
+        .iter()
+        .filter(|key| !given.get(**key).is_some_and(Value::is_string))
+        .map(|key| format!("Variable of '{name}' was provided invalid value for {key}"));
+    let unknown = given
+        .keys()
+        .filter(|key| !needed.contains(&key.as_str()) && !allowed.contains(&key.as_str()))
+        .map(|key| format!("Field '{key}' is not defined on the input of '{name}'"));
+    let mut problems: Vec<String> = missing.chain(unknown).collect();
+    let states = ["QUEUED", "IN_PROGRESS", "COMPLETED", "WAITING", "PENDING"];
+    if let Some(status) = given.get("status")
+        && !states.iter().any(|state| status == state)
+    {
+        problems.push(format!("Expected {status} to be one of {states:?}"));
+    }
+    if let Some(output) = given.get("output") {
+        let keys = ["title", "summary", "text", "annotations", "images"];
+        let output = output.as_object().cloned().unwrap_or_default();
+        let unknown = output.keys().filter(|key| !keys.contains(&key.as_str()));
+        problems
+            .extend(unknown.map(|key| format!("Field '{key}' is not defined on CheckRunOutput")));
+        for key in ["title", "summary"] {
+            if !output.get(key).is_some_and(Value::is_string) {
+                problems.push(format!("Expected value to not be null for output.{key}"));
+            }
+        }
+    }
+    problems
+}
+
+fn check_as_in_rest(input: &Value) -> Value {
+    let mut body = json!({"name": input["name"], "head_sha": input["headSha"]});
+    for (key, in_rest) in [
+        ("detailsUrl", "details_url"),
+        ("externalId", "external_id"),
+        ("output", "output"),
+    ] {
+        if !input[key].is_null() {
+            body[in_rest] = input[key].clone();
+        }
+    }
+    for key in ["status", "conclusion"] {
+        if let Some(word) = input[key].as_str() {
+            body[key] = json!(word.to_lowercase());
+        }
+    }
+    body
+}
+
+/// What was made, as GraphQL shows it.
+fn payload(name: &str, answer: &Answer) -> Value {
+    let made = answer.body.clone().unwrap_or_default();
+    if name == "addComment" {
+        let node = json!({"id": made["node_id"], "fullDatabaseId": made["id"].to_string(), "body": made["body"]});
+        return json!({"commentEdge": {"node": node}});
+    }
+    json!({"checkRun": {"id": made["node_id"], "databaseId": made["id"], "name": made["name"], "externalId": made["external_id"]}})
+}
+
 impl World {
     /// Answers a query; what is wrong with it is answered as GitHub does, and fails the test.
     pub fn graphql(&mut self, body: &Value) -> Value {
@@ -398,6 +520,118 @@ impl World {
             return json!({"data": data, "errors": [error]});
         }
         json!({"data": data})
+    }
+
+    /// Carries out a mutation: field after field, each by what REST does, permissions and refusals among it.
+    pub fn graphql_write(&mut self, actor: &Actor, body: &Value) -> Value {
+        let text = body["query"].as_str().unwrap_or_default();
+        let mut parser = Parser {
+            tokens: tokens(text),
+            at: 0,
+            variables: &body["variables"],
+        };
+        if parser.takes("mutation") && parser.takes("(") {
+            while !parser.takes(")") && parser.at < parser.tokens.len() {
+                parser.next();
+            }
+        }
+        let asked = match parser.selections() {
+            Ok(asked) => asked,
+            Err(message) => return self.wrong_query(&[message]),
+        };
+        // Nothing is carried out of what does not fit the schema.
+        let mut problems = Vec::new();
+        pick("Mutation", &json!({}), &asked, &mut problems);
+        let mut fields = Vec::new();
+        for selection in &asked {
+            let Selection::Field {
+                name, arguments, ..
+            } = selection
+            else {
+                continue;
+            };
+            let input = arguments.iter().find(|(key, _)| key == "input");
+            let input = input.map_or(Value::Null, |(_, input)| input.clone());
+            problems.extend(wrong_input(name, &input));
+            fields.push((name.clone(), input));
+        }
+        if !problems.is_empty() {
+            return self.wrong_query(&problems);
+        }
+        let mut root = json!({});
+        let mut errors = Vec::new();
+        for (name, input) in fields {
+            match self.mutate(actor, &name, &input) {
+                Ok(made) => root[&name] = made,
+                Err((kind, message)) => {
+                    errors.push(json!({"type": kind, "path": [name], "message": message}));
+                }
+            }
+        }
+        let data = pick("Mutation", &root, &asked, &mut Vec::new());
+        if errors.is_empty() {
+            return json!({"data": data});
+        }
+        json!({"data": data, "errors": errors})
+    }
+
+    /// One field of a mutation: its payload, or the kind and the words of the refusal.
+    fn mutate(
+        &mut self,
+        actor: &Actor,
+        name: &str,
+        input: &Value,
+    ) -> Result<Value, (&'static str, String)> {
+        let key = if name == "addComment" {
+            "subjectId"
+        } else {
+            "repositoryId"
+        };
+        let id = input[key].as_str().unwrap_or_default();
+        let found = match name {
+            "addComment" => self.repos.iter().find_map(|(full, repo)| {
+                let is_it = |pull: &&Pull| node("PR", pull.id) == id || node("I", pull.id) == id;
+                let pull = repo.pulls.values().find(is_it)?;
+                Some((full.clone(), pull.number))
+            }),
+            _ => {
+                let mut repos = self.repos.iter();
+                let found = repos.find(|(_, repo)| node("R", repo.id) == id);
+                found.map(|(full, _)| (full.clone(), 0))
+            }
+        };
+        let unknown = || {
+            let message = format!("Could not resolve to a node with the global id of '{id}'");
+            ("NOT_FOUND", message)
+        };
+        let (full, number) = found.ok_or_else(unknown)?;
+        let (path, body) = match name {
+            "addComment" => (
+                format!("/repos/{full}/issues/{number}/comments"),
+                json!({"body": input["body"]}),
+            ),
+            _ => (format!("/repos/{full}/check-runs"), check_as_in_rest(input)),
+        };
+        let (route, params) = routes::find("POST", &path).unwrap();
+        let request = routes::Request {
+            actor: actor.clone(),
+            params,
+            query: std::collections::BTreeMap::new(),
+            body,
+            path: path.clone(),
+        };
+        match (route.handler)(self, &request) {
+            Ok(answer) => Ok(payload(name, &answer)),
+            Err(refusal) => {
+                let body = refusal.body.unwrap_or_default();
+                let message = body["message"].as_str().unwrap_or_default().to_owned();
+                Err(match refusal.status {
+                    404 => unknown(),
+                    422 => ("UNPROCESSABLE", message),
+                    _ => ("FORBIDDEN", message),
+                })
+            }
+        }
     }
 
     fn wrong_query(&mut self, problems: &[String]) -> Value {

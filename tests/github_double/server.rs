@@ -305,7 +305,15 @@ fn answer_api(shared: &Shared, incoming: &Incoming, path: &str) -> Reply {
 }
 
 fn answer_graphql(shared: &Shared, incoming: &Incoming) -> Reply {
-    const ROUTE: &str = "/graphql";
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
+    let text = body["query"].as_str().unwrap_or_default();
+    let writes = text.trim_start().starts_with("mutation");
+    // A mutation is counted as the write that it is.
+    let route = if writes {
+        "/graphql (mutation)"
+    } else {
+        "/graphql"
+    };
     let mut world = shared.lock();
     let actor = match bearer(&incoming.headers) {
         Some(token) => world.actor_of(&token),
@@ -314,34 +322,42 @@ fn answer_graphql(shared: &Shared, incoming: &Incoming) -> Reply {
     let actor = match actor {
         Ok(actor) => actor,
         Err(message) => {
-            world.note(&Actor::nobody(), incoming, ROUTE, false, 401);
+            world.note(&Actor::nobody(), incoming, route, false, 401);
             return faults::reply(401, &[], &message);
         }
     };
+    if writes && let Some(reply) = world.mind_pace(incoming, &actor) {
+        world.note(&actor, incoming, route, false, reply.status);
+        return reply;
+    }
     let asked = Asked {
         actor: &actor,
         method: &incoming.method,
-        route: ROUTE,
+        route,
         git: false,
     };
     let harm = world.befalls(&asked);
     if let Some(reply) = world.suffer(harm.as_ref(), incoming, "", &actor) {
-        world.note(&actor, incoming, ROUTE, false, reply.status);
+        world.note(&actor, incoming, route, false, reply.status);
         return reply;
     }
-    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
     let may = match actor.kind {
         Kind::Installation => world.app_may("pull_requests", "read"),
         Kind::App => false,
         _ => true,
     };
-    let answer = if may {
+    let answer = if writes && actor.kind != Kind::App {
+        world.graphql_write(&actor, &body)
+    } else if may && !writes {
         world.graphql(&body)
     } else {
         json!({"data": null, "errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]})
     };
-    let reply = Reply::json(200, &answer);
-    world.note(&actor, incoming, ROUTE, false, 200);
+    let mut reply = Reply::json(200, &answer);
+    if let Some(Harm::AnswerLost { status }) = harm {
+        reply = faults::reply(status, &[], "Server Error");
+    }
+    world.note(&actor, incoming, route, false, reply.status);
     reply
 }
 

@@ -10,6 +10,8 @@ use crate::support::has;
 use crate::world::{Duty, decision, however_it_runs};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
+/// The first comment and the first check run, in one request.
+const OPENING: &str = "/graphql (mutation)";
 const CHECKS: &str = "/repos/{owner}/{repo}/check-runs";
 const COMMENTS: &str = "/repos/{owner}/{repo}/issues/{issue_number}/comments";
 const MEMBERS: &str = "/orgs/{org}/teams/{team_slug}/members";
@@ -51,7 +53,7 @@ fn a_long_limit_ends_the_run_and_the_next_one_goes_on() {
 
 #[test]
 fn a_write_that_may_have_arrived_is_not_sent_twice() {
-    for route in [CHECKS, COMMENTS] {
+    for route in [OPENING, CHECKS, COMMENTS] {
         for arrives in [true, false] {
             let mut duty = Duty::new();
             let number = duty.proposes(MEDIUM);
@@ -60,6 +62,12 @@ fn a_write_that_may_have_arrived_is_not_sent_twice() {
             } else {
                 Fault::bad_gateway_on_write()
             };
+            if route != OPENING {
+                // Refused there, so that both are written one by one.
+                let words = "Resource not accessible by integration";
+                duty.github
+                    .fault(Fault::answers(403, words).on("POST", OPENING));
+            }
             duty.github.fault(fault.on("POST", route));
             assert!(duty.takes_events());
             assert!(duty.tries_to_run().is_err());
@@ -83,13 +91,18 @@ fn a_write_that_may_have_arrived_is_not_sent_twice() {
 fn a_token_that_ends_in_the_middle_is_replaced() {
     let mut duty = Duty::new();
     let number = duty.proposes(MEDIUM);
-    duty.github.fault(Fault::token_expires().on("POST", CHECKS));
+    duty.github
+        .fault(Fault::token_expires().on("POST", OPENING));
     duty.hears();
     has(&duty.check(number), "needs 1 approval by a reviewer");
     duty.github.user("alice").approves(number, "Fine.");
     duty.github.fault(Fault::token_expires().on_git());
     duty.hears();
     assert!(duty.github.pull(number).merged_at.is_some());
+    let number = duty.proposes(LOW);
+    duty.github.fault(Fault::token_expires().on("POST", CHECKS));
+    duty.hears();
+    has(&duty.check(number), "success: LOW");
     duty.github.read_all();
 }
 

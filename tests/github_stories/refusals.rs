@@ -56,8 +56,11 @@ fn a_refusal_stands_for_one_pull_request_and_one_time() {
     let mut duty = Duty::new();
     let numbers = [duty.proposes(MEDIUM), duty.proposes(MEDIUM)];
     let words = "Resource not accessible by integration";
-    duty.github
-        .fault(Fault::answers(403, words).on("POST", CHECKS));
+    // Refused where both are written at once, and again where they are written one by one.
+    for route in ["/graphql (mutation)", CHECKS] {
+        duty.github
+            .fault(Fault::answers(403, words).on("POST", route));
+    }
     assert!(duty.takes_events());
     let (_, said) = untold(&mut duty);
     has(

@@ -61,7 +61,7 @@ fn the_same_delivery_twice_is_heard_once() {
     let first = host.github.sent()[0].delivery.id.clone();
     host.github.redeliver(&first);
     host.rests();
-    host.costs_at_most(6);
+    host.costs_at_most(5);
     assert_eq!(host.decisions(number), 1);
     assert_eq!(host.github.all_comments(number).len(), 1);
     host.github.read_all();

@@ -27,6 +27,8 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(60);
 const MOST_TRIES: u32 = 3;
 /// How many pages of a list are read.
 const MOST_PAGES: usize = 100;
+/// Where GraphQL is.
+const GRAPHQL: &str = "/graphql";
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -110,17 +112,30 @@ struct WireName {
 }
 
 #[derive(Deserialize)]
-struct GraphqlAnswer<T> {
-    data: Option<T>,
+pub(super) struct GraphqlAnswer<T> {
+    pub(super) data: Option<T>,
     #[serde(default = "Vec::new")]
-    errors: Vec<GraphqlError>,
+    pub(super) errors: Vec<GraphqlError>,
 }
 
 #[derive(Deserialize)]
-struct GraphqlError {
+pub(super) struct GraphqlError {
     #[serde(default, rename = "type")]
     kind: String,
     message: String,
+    #[serde(default)]
+    path: Vec<Value>,
+}
+
+impl GraphqlError {
+    /// Whether it says that this field of a mutation was refused, and so not carried out.
+    pub(super) fn refuses(&self, field: &str) -> bool {
+        let is_refusal = matches!(
+            self.kind.as_str(),
+            "FORBIDDEN" | "NOT_FOUND" | "UNPROCESSABLE"
+        );
+        is_refusal && self.path.first().and_then(Value::as_str) == Some(field)
+    }
 }
 
 #[derive(Deserialize)]
@@ -178,13 +193,42 @@ impl Client {
 
     /// Asks in GraphQL. An answer that names an error is one, whatever else it holds.
     pub(super) fn query<T: DeserializeOwned>(&self, query: &str, variables: &Value) -> Result<T> {
-        const PATH: &str = "/graphql";
-        let body = serde_json::json!({ "query": query, "variables": variables });
+        let GraphqlAnswer { data, errors } = self.graphql(Method::Query, query, variables)?;
+        match (errors.first(), data) {
+            (None, Some(data)) => Ok(data),
+            // GitHub knows no such pull request: that is said beside an empty answer.
+            (Some(error), Some(data)) if error.kind == "NOT_FOUND" => Ok(data),
+            (error, _) => Err(ApiError::Unreadable {
+                request: format!("POST {GRAPHQL}"),
+                reason: error.map_or_else(
+                    || "there is nothing in it".to_owned(),
+                    |error| error.message.clone(),
+                ),
+            }),
+        }
+    }
+
+    /// Writes in GraphQL, once. Each field of it comes about or fails by itself.
+    pub(super) fn mutate<T: DeserializeOwned>(
+        &self,
+        mutation: &str,
+        variables: &Value,
+    ) -> Result<GraphqlAnswer<T>> {
+        self.graphql(Method::Post, mutation, variables)
+    }
+
+    fn graphql<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        text: &str,
+        variables: &Value,
+    ) -> Result<GraphqlAnswer<T>> {
+        let body = serde_json::json!({ "query": text, "variables": variables });
         let answer = self.connection.wait(async {
             let installation = self.installation().await?;
             let request = Request {
-                method: Method::Query,
-                path: PATH,
+                method,
+                path: GRAPHQL,
                 body: Some(&body),
                 installation,
             };
@@ -197,19 +241,7 @@ impl Client {
             })
             .await
         })??;
-        let GraphqlAnswer { data, errors } = parse(PATH, &answer.body)?;
-        match (errors.first(), data) {
-            (None, Some(data)) => Ok(data),
-            // GitHub knows no such pull request: that is said beside an empty answer.
-            (Some(error), Some(data)) if error.kind == "NOT_FOUND" => Ok(data),
-            (error, _) => Err(ApiError::Unreadable {
-                request: format!("POST {PATH}"),
-                reason: error.map_or_else(
-                    || "there is nothing in it".to_owned(),
-                    |error| error.message.clone(),
-                ),
-            }),
-        }
+        parse(GRAPHQL, &answer.body)
     }
 
     /// Reads one thing that need not be there.

@@ -14,6 +14,7 @@ use super::ask::Requested;
 use super::confirm::branch_of;
 use super::external_id::ExternalId;
 use super::glance::labels;
+use super::open::NodeIds;
 use super::pushers::{Branch, Pushed, Pushers};
 use super::webhook::{Happened, PullChange, WebhookEvent};
 use super::wire::{User, WireApp, WireComment, WirePull, WireReview};
@@ -52,6 +53,9 @@ pub(super) struct Held {
     pub(super) pull: Pull,
     /// What it proposes from; none once that repository is gone.
     pub(super) branch: Option<Branch>,
+    /// What GraphQL calls it; none where GitHub did not say.
+    #[serde(default)]
+    pub(super) nodes: Option<NodeIds>,
     pub(super) pushers: Pushers,
     /// When we were last told that it is open.
     pub(super) open_at: DateTime<Utc>,
@@ -124,6 +128,7 @@ impl Held {
                 last_report: None,
             },
             branch: branch_of(&wire.head),
+            nodes: NodeIds::of(wire),
             pushers: Pushers::default(),
             open_at: wire.updated_at.unwrap_or(wire.created_at),
             is_draft: wire.draft,

@@ -17,6 +17,7 @@ mod error;
 mod external_id;
 mod glance;
 pub mod manifest;
+mod open;
 mod pace;
 mod propose;
 mod pushers;

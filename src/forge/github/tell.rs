@@ -11,7 +11,7 @@ use super::desk::{Heard, Held, Said, Words};
 use super::error::ApiError;
 use super::external_id::ExternalId;
 use super::wire::{WireCheckRun, WireNumbered, WireStatus};
-use super::{CHECK_NAME, LABEL_PREFIX, read, words};
+use super::{CHECK_NAME, LABEL_PREFIX, open, read, words};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
 use crate::forge::{Report, ReportState};
@@ -37,8 +37,10 @@ impl Teller {
             return Ok(());
         }
         // Whoever was asked is named in the comment, and both are kept in the check run.
+        let asked = ask(client, held, report.details.ask.as_ref());
+        self.open(client, held, report)?;
         let told = [
-            ask(client, held, report.details.ask.as_ref()),
+            asked,
             comment(client, held, report),
             self.check(client, held, report),
             label(client, held, report.details.level),
@@ -46,6 +48,21 @@ impl Teller {
         told.into_iter().collect::<Result<()>>()?;
         held.pull.last_report = Some(text);
         Ok(())
+    }
+
+    /// The first comment and the first check run of a pull request, at once where that can be done. What comes of it is
+    /// not written again below; what does not is.
+    fn open(&self, client: &Client, held: &mut Held, report: &Report) -> Result<()> {
+        let is_new = held.comment == Said::Nothing && held.check == Said::Nothing;
+        // A job shares its App with other jobs: its check run names the comment, which must be there first.
+        if !is_new || !self.may_check || !client.is_app() {
+            return Ok(());
+        }
+        let Some(comment) = &report.details.comment else {
+            return Ok(());
+        };
+        let text = comment.text(&whom(client, held, report.details.ask.as_ref()));
+        open::open(client, held, report, &words::comment(&text))
     }
 
     /// What our check of this commit says.

@@ -60,6 +60,9 @@ pub struct End {
 pub struct WireRepository {
     /// `OWNER/NAME`.
     pub full_name: String,
+    /// Its id in GraphQL.
+    #[serde(default)]
+    pub node_id: Option<String>,
 }
 
 /// One entry of GitHub's account of what befell a branch.
@@ -108,6 +111,9 @@ pub struct Team {
 pub struct WirePull {
     /// Its number.
     pub number: u64,
+    /// Its id in GraphQL.
+    #[serde(default)]
+    pub node_id: Option<String>,
     /// Its address for people.
     #[serde(default)]
     pub html_url: Option<String>,

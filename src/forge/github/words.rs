@@ -75,6 +75,14 @@ fn first(text: &str, most: usize) -> String {
     cut
 }
 
+/// What a check run shows.
+pub(super) fn output(report: &Report) -> Value {
+    json!({
+        "title": first(&report.title, LONGEST_TITLE),
+        "summary": cut(&report.body),
+    })
+}
+
 /// A check run without its name and commit.
 pub(super) fn check_run(report: &Report, external_id: &ExternalId) -> Value {
     let annotations: Vec<Value> = report
@@ -84,10 +92,7 @@ pub(super) fn check_run(report: &Report, external_id: &ExternalId) -> Value {
         .filter_map(annotation)
         .take(MOST_ANNOTATIONS)
         .collect();
-    let mut output = json!({
-        "title": first(&report.title, LONGEST_TITLE),
-        "summary": cut(&report.body),
-    });
+    let mut output = output(report);
     if let (Some(output), false) = (output.as_object_mut(), annotations.is_empty()) {
         output.insert("annotations".to_owned(), Value::Array(annotations));
     }

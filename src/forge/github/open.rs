@@ -1,0 +1,106 @@
+//! The first comment and the first check run of a pull request, in one request: a mutation in GraphQL has two fields,
+//! each of which comes about or fails by itself. REST writes what was refused, and whatever is written later.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::client::{Client, GraphqlAnswer};
+use super::desk::{Held, Said, Words};
+use super::error::ApiError;
+use super::external_id::ExternalId;
+use super::wire::WirePull;
+use super::{CHECK_NAME, words};
+use crate::domain::ids::Sha;
+use crate::forge::{Report, ReportState};
+
+/// The double of the tests holds it against GitHub's schema.
+const MUTATION: &str = "mutation($comment: AddCommentInput!, $check: CreateCheckRunInput!) {
+  addComment(input: $comment) { commentEdge { node { fullDatabaseId } } }
+  createCheckRun(input: $check) { checkRun { databaseId } }
+}";
+
+/// What GraphQL calls a pull request and the repository that it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct NodeIds {
+    pull: String,
+    repository: String,
+}
+
+impl NodeIds {
+    pub(super) fn of(wire: &WirePull) -> Option<Self> {
+        Some(Self {
+            pull: wire.node_id.clone()?,
+            repository: wire.base.repo.as_ref()?.node_id.clone()?,
+        })
+    }
+}
+
+/// Writes both. What came about is noted with its id, what was refused as not written, and anything else as not known,
+/// so that it is looked up before it is written.
+///
+/// # Errors
+/// When it is not known whether they were written: the next run looks.
+pub(super) fn open(
+    client: &Client,
+    held: &mut Held,
+    report: &Report,
+    comment: &str,
+) -> Result<(), ApiError> {
+    let is_plain = report.state == ReportState::Waiting && report.details.problems.is_empty();
+    let (Some(nodes), true) = (&held.nodes, is_plain) else {
+        return Ok(());
+    };
+    let print = words::print(&report.text());
+    let external_id = ExternalId {
+        report: Some(print),
+        asked: held.asked.clone(),
+        // Not known yet: whoever needs it finds it by its author and its mark.
+        comment: None,
+        pushed: held.pushers.carried(held.pull.head),
+    };
+    let variables = json!({
+        "comment": { "subjectId": nodes.pull, "body": comment },
+        "check": {
+            "repositoryId": nodes.repository,
+            "name": CHECK_NAME,
+            "headSha": held.pull.head.to_string(),
+            "status": "IN_PROGRESS",
+            "externalId": external_id.to_string(),
+            "output": words::output(report),
+        },
+    });
+    match client.mutate::<Value>(MUTATION, &variables) {
+        Ok(answer) => {
+            let id = "/addComment/commentEdge/node/fullDatabaseId";
+            let comment_print = words::print_of_comment(comment);
+            held.comment = note(&answer, "addComment", id, comment_print);
+            let id = "/createCheckRun/checkRun/databaseId";
+            held.check = note(&answer, "createCheckRun", id, Some(print));
+        }
+        Err(error) if error.is_uncertain() => {
+            held.comment = Said::Unknown;
+            held.check = Said::Unknown;
+            return Err(error);
+        }
+        // Nothing was written, and REST says why where it is refused as well.
+        Err(error) => tracing::debug!("{error}"),
+    }
+    Ok(())
+}
+
+/// What we know of one field, whose id is at that place of the answer.
+fn note(
+    answer: &GraphqlAnswer<Value>,
+    field: &str,
+    place: &str,
+    print: Option<Sha>,
+) -> Said<Words> {
+    let id = answer.data.as_ref().and_then(|data| data.pointer(place));
+    // A number beyond 32 bits is written as a text.
+    let id = id.and_then(|id| id.as_u64().or_else(|| id.as_str()?.parse().ok()));
+    match id {
+        Some(id) => Said::This((id, print)),
+        None if answer.errors.iter().any(|error| error.refuses(field)) => Said::Nothing,
+        None => Said::Unknown,
+    }
+}
