@@ -511,6 +511,7 @@ fn ask_for_everything(stage: &Stage) {
         "output": {"title": "LOW 0.00", "summary": "merged", "text": "all of it"}});
     let run = bot(stage, &token, "POST", "/check-runs", Some(check)).gives(201)["id"].clone();
     stage.user("alice").reruns_check(1);
+    stage.user("alice").reruns_all_checks(1);
     stage.user("alice").presses(1, "recheck");
     let review = stage.user("bob").approves(1, "");
     let comment = stage.user("bob").comments(1, "hello");
@@ -537,6 +538,7 @@ fn ask_for_everything(stage: &Stage) {
         format!("/commits/{head}/statuses"),
         format!("/commits/{head}/status"),
         "/commits/recommend/a".to_owned(),
+        "/activity?ref=refs/heads/recommend/a".to_owned(),
     ] {
         bot(stage, &token, "GET", &path, None).gives(200);
     }

@@ -6,6 +6,8 @@ use crate::support::{has, has_not};
 use crate::world::{Host, serve, stage};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
+/// The first comment and the first check run, in one request.
+const OPENING: &str = "/graphql (mutation)";
 const CHECKS: &str = "/repos/{owner}/{repo}/check-runs";
 const COMMENTS: &str = "/repos/{owner}/{repo}/issues/{issue_number}/comments";
 
@@ -81,7 +83,8 @@ fn a_retargeted_pull_request_waits_until_it_is_ours_again() {
         "not counted: the review of `alice`: it is older than the last change of the base branch",
     );
     host.github.wait(chrono::TimeDelta::seconds(5));
-    host.approves("alice", number, "Fine.");
+    // At that time: the host's own approvals are of now.
+    host.github.user("alice").approves(number, "Fine.");
     host.rests();
     host.is_merged(number);
     host.github.read_all();
@@ -186,7 +189,7 @@ fn a_long_limit_stops_no_decision_and_is_told() {
 
 #[test]
 fn a_write_that_may_have_arrived_is_not_sent_twice() {
-    for route in [CHECKS, COMMENTS] {
+    for route in [OPENING, CHECKS, COMMENTS] {
         for arrives in [true, false] {
             let host = Host::new();
             let fault = if arrives {
@@ -194,6 +197,12 @@ fn a_write_that_may_have_arrived_is_not_sent_twice() {
             } else {
                 Fault::bad_gateway_on_write()
             };
+            if route != OPENING {
+                // Refused there, so that both are written one by one.
+                let words = "Resource not accessible by integration";
+                host.github
+                    .fault(Fault::answers(403, words).on("POST", OPENING));
+            }
             host.github.fault(fault.on("POST", route));
             let number = host.proposes(MEDIUM);
             host.serving
@@ -219,7 +228,8 @@ fn a_write_that_may_have_arrived_is_not_sent_twice() {
 #[test]
 fn a_token_that_ends_in_the_middle_is_replaced() {
     let host = Host::new();
-    host.github.fault(Fault::token_expires().on("POST", CHECKS));
+    host.github
+        .fault(Fault::token_expires().on("POST", OPENING));
     let number = host.proposes(MEDIUM);
     host.rests();
     has(&host.check(number), "needs 1 approval by a reviewer");
