@@ -253,6 +253,7 @@ fn where_the_rules_say_so_people_are_asked_about_what_does_not_exist() {
         "the target does not exist on main, which counts as production",
     );
     has(&stage.report(3), "which counts as irreversible");
+    stage.read_all();
 }
 
 #[test]
