@@ -303,6 +303,8 @@ impl Bot {
             let mut confirmed = None;
             if let Some(basis) = hearing.find_basis() {
                 match self.forge.confirm(&self.repo, pull, basis, now) {
+                    // Nothing new was said, so the answer is the same.
+                    Ok(Some(asked)) if asked == *pull => {}
                     Ok(Some(asked)) => {
                         hearing = evaluator.hear(&asked)?;
                         confirmed = Some(asked);
