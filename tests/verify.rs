@@ -26,6 +26,8 @@ mod objects;
 mod proposals;
 #[path = "verify/rescored.rs"]
 mod rescored;
+#[path = "verify/shown.rs"]
+mod shown;
 #[path = "verify/signing.rs"]
 mod signing;
 #[path = "verify/story.rs"]

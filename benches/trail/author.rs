@@ -658,6 +658,7 @@ fn commit_of(id: Sha, parent: Sha, who: Signature) -> countersign::git::Commit {
         committer: who,
         message: String::new(),
         valid_utf8: true,
+        encoding: None,
     }
 }
 

@@ -125,6 +125,17 @@ fn hidden(commit: &Commit) -> Option<Problem> {
             "commit {short} is in the name of the bot: commit in your own (`git commit --amend --reset-author`)"
         ));
     }
+    if let Some(encoding) = &commit.encoding {
+        return say(format!(
+            "commit {short} is in the encoding {}, in which it can read differently: set `i18n.commitEncoding` to UTF-8 and reword it (`git commit --amend`)",
+            quoted(encoding)
+        ));
+    }
+    if !commit.valid_utf8 {
+        return say(format!(
+            "the message of commit {short} or a name in it is not UTF-8: reword it (`git commit --amend`)"
+        ));
+    }
     let message = commit.message.replace("\r\n", "\n");
     let is_bad = |c: &char| is_bidirectional(*c) || (c.is_control() && !matches!(c, '\n' | '\t'));
     let names = people.iter().flat_map(|who| [&who.name, &who.email]);

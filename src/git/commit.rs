@@ -57,6 +57,8 @@ pub struct Commit {
     pub message: String,
     /// False if a name, an address or the message was not UTF-8 and had characters replaced.
     pub valid_utf8: bool,
+    /// The encoding by which git shows all of it, where a header names another one than UTF-8.
+    pub encoding: Option<String>,
 }
 
 /// A commit as it is stored, not yet read.
@@ -115,6 +117,7 @@ struct Lines<'a> {
     parents: Vec<Sha>,
     author: &'a [u8],
     committer: &'a [u8],
+    encoding: Option<&'a [u8]>,
     message: &'a [u8],
 }
 
@@ -135,20 +138,31 @@ fn commit_lines(bytes: &[u8]) -> Option<Lines<'_>> {
     let (author, after) = line(rest.strip_prefix(b"author ")?)?;
     let (committer, mut rest) = line(after.strip_prefix(b"committer ")?)?;
     // Other headers (encoding, signature) end at the first empty line; their continuations begin with a space.
+    let mut encoding = None;
     while !rest.is_empty() {
         let (header, after) = line(rest)?;
         rest = after;
         if header.is_empty() {
             break;
         }
+        let named = header.strip_prefix(b"encoding ");
+        encoding = encoding.or(named.filter(|name| !is_utf8(name)));
     }
     Some(Lines {
         tree,
         parents,
         author,
         committer,
+        encoding,
         message: rest,
     })
+}
+
+/// As git takes the name of an encoding.
+fn is_utf8(name: &[u8]) -> bool {
+    [&b"utf-8"[..], b"utf8"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn split_signature(line: &[u8]) -> Option<(&[u8], &[u8], i64)> {
@@ -194,6 +208,9 @@ pub(super) fn parse_commit(id: Sha, bytes: &[u8]) -> Result<Commit> {
             committer: parse_signature(lines.committer, &mut valid_utf8)?,
             message: lossy(lines.message, &mut valid_utf8),
             valid_utf8,
+            encoding: lines
+                .encoding
+                .map(|name| String::from_utf8_lossy(name).into_owned()),
         })
     };
     parse().ok_or_else(|| broken_commit(id))

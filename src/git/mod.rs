@@ -12,8 +12,10 @@
 //! `update_refs`, and only then drop the [`KeptPack`].
 
 mod ancestry;
+mod bloom;
 mod buffer;
 mod commit;
+mod commit_graph;
 mod diff;
 mod error;
 mod history;
@@ -21,6 +23,7 @@ mod kept_pack;
 mod lock;
 mod maintenance;
 mod objects;
+mod overlays;
 mod pack;
 mod packed_refs;
 mod packing;
@@ -40,12 +43,14 @@ mod tree_node;
 
 pub use buffer::ObjectBuffer;
 pub use commit::{Commit, NewCommit, Signature, StoredCommit};
+pub use commit_graph::CommitGraph;
 pub use diff::Change;
 pub use error::GitError;
 pub use history::FirstParents;
 pub use kept_pack::KeptPack;
 pub use maintenance::{Maintenance, consolidate};
 pub use objects::{Entry, Found, Kind, Mode, blob_id};
+pub use overlays::Overlay;
 pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate};
 pub use remote::{Push, Pushed, Remote};

@@ -171,6 +171,11 @@ impl Repository {
         }
     }
 
+    /// What `packed-refs` says of this ref.
+    pub(super) fn find_packed(&self, name: &str) -> Result<Option<Sha>> {
+        PackedRefs::open(self.common_dir())?.find(name)
+    }
+
     /// The names that begin with `prefix` among the files below a folder such as `refs/pull`.
     pub(super) fn loose_under(&self, folder: &str, prefix: &str) -> Result<Vec<String>> {
         let mut names = Vec::new();

@@ -371,6 +371,7 @@ mod tests {
             committer: nobody,
             message,
             valid_utf8: true,
+            encoding: None,
         })
     }
 

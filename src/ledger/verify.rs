@@ -28,9 +28,11 @@ mod links;
 mod message;
 mod opinions;
 mod outcome_files;
+mod overlays;
 mod record;
 mod remarks;
 mod rescored;
+mod shown;
 mod signature;
 mod step;
 
@@ -41,7 +43,7 @@ use serde::Serialize;
 use super::facts::TargetBook;
 use super::{LedgerError, MAIN, workers};
 use crate::domain::ids::Sha;
-use crate::git::Repository;
+use crate::git::{CommitGraph, Repository};
 
 pub use checkpoint::Checkpoint;
 pub use finding::{Finding, FindingKind};
@@ -89,13 +91,28 @@ pub fn verify(
     seen: Option<&Checkpoint>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Verification, LedgerError> {
-    let tip = match repo.find_ref(MAIN)? {
-        Some(tip) => tip,
-        None => repo.find_ref(REMOTE_MAIN)?.ok_or(LedgerError::NoMain)?,
+    let (branch, tip) = match repo.find_ref(MAIN)? {
+        Some(tip) => (MAIN, tip),
+        None => (
+            REMOTE_MAIN,
+            repo.find_ref(REMOTE_MAIN)?.ok_or(LedgerError::NoMain)?,
+        ),
     };
     let repo = &repo.for_bulk()?;
     repo.check_ids();
     let (line, mut findings) = Line::read(repo, tip)?;
+    findings.extend(overlays::find(repo, branch, &line)?);
+    let graph = match repo.commit_graph() {
+        Ok(graph) => graph,
+        Err(error) => {
+            findings.push(Finding {
+                commit: tip,
+                kind: FindingKind::WrongCommitGraph,
+                message: error.to_string(),
+            });
+            CommitGraph::default()
+        }
+    };
     if let Some(seen) = seen {
         findings.extend(seen.find_loss(&line));
     }
@@ -107,7 +124,7 @@ pub fn verify(
     let mut handles = workers::handles(repo, line.len())?;
     let book = TargetBook::default();
     let start = |handle| -> workers::Work<'_, usize, Examined> {
-        let mut examiner = Examiner::new(handle, &line, book.clone());
+        let mut examiner = Examiner::new(handle, &line, book.clone(), &graph);
         Box::new(move |place| examiner.examine(place))
     };
     let mut done = 0;

@@ -77,7 +77,7 @@ impl Branch {
     }
 
     /// What keeps any branch from being merged, whatever it proposes.
-    pub fn check(&self, step: &mut Step) {
+    pub fn check(&self, step: &mut Step) -> Result<(), GitError> {
         if self.commits.is_empty() {
             step.say(
                 FindingKind::InvalidProposal,
@@ -85,6 +85,7 @@ impl Branch {
             );
         }
         for commit in &self.commits {
+            step.check_merged_shown(commit)?;
             let people = [&commit.author, &commit.committer];
             if people
                 .iter()
@@ -104,6 +105,7 @@ impl Branch {
                 step.say(FindingKind::InvalidProposal, message);
             }
         }
+        Ok(())
     }
 }
 

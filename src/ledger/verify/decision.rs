@@ -79,7 +79,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     answer.without_branch = branch.is_none();
     answer.merged = merged_by(branch.as_ref(), status);
     if let (Some(branch), Some(blob)) = (&branch, blob) {
-        check_branch(step, branch, &path, blob, status);
+        check_branch(step, branch, &path, blob, status)?;
     }
     answer.by_team = recompute(
         examiner,
@@ -158,7 +158,13 @@ fn check_agent(
 }
 
 /// The branch proposes exactly this file.
-fn check_branch(step: &mut Step, branch: &Branch, path: &str, blob: Sha, status: Status) {
+fn check_branch(
+    step: &mut Step,
+    branch: &Branch,
+    path: &str,
+    blob: Sha,
+    status: Status,
+) -> Result<(), GitError> {
     branch.check_fork(step);
     let is_it = |change: &crate::git::Change| {
         let new = change.new.as_ref().map(|new| (new.mode, new.id));
@@ -171,9 +177,9 @@ fn check_branch(step: &mut Step, branch: &Branch, path: &str, blob: Sha, status:
         );
     }
     if !status.is_approval() {
-        return;
+        return Ok(());
     }
-    branch.check(step);
+    branch.check(step)?;
     if let Some(other) = branch.changes.iter().find(|change| !is_it(change)) {
         let other = String::from_utf8_lossy(&other.path)
             .escape_default()
@@ -185,6 +191,7 @@ fn check_branch(step: &mut Step, branch: &Branch, path: &str, blob: Sha, status:
             ),
         );
     }
+    Ok(())
 }
 
 type Subject<'a> = (&'a Arc<Recommendation>, &'a Version, Option<&'a Branch>);

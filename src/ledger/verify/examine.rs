@@ -12,7 +12,7 @@ use super::{decision, execution, freeze, genesis, governance, remarks, rescored,
 use crate::domain::documents::{ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
-use crate::git::{Commit, GitError, Repository};
+use crate::git::{Commit, CommitGraph, GitError, Repository};
 use crate::ledger::facts::TargetBook;
 use crate::ledger::rulebook::read_signing;
 use crate::ledger::{Entry, Event, Rulebook};
@@ -100,6 +100,7 @@ pub struct Examiner<'v> {
     pub line: &'v Line,
     pub rulebook: Rulebook,
     pub book: TargetBook,
+    graph: &'v CommitGraph,
     recent: HashMap<CaseId, Arc<Recommendation>>,
     /// The commit examined last, and its tree: the parent of the next one.
     last: Option<(Sha, Sha)>,
@@ -107,12 +108,18 @@ pub struct Examiner<'v> {
 
 impl<'v> Examiner<'v> {
     /// An examiner that has seen nothing yet.
-    pub fn new(repo: &'v Repository, line: &'v Line, book: TargetBook) -> Self {
+    pub fn new(
+        repo: &'v Repository,
+        line: &'v Line,
+        book: TargetBook,
+        graph: &'v CommitGraph,
+    ) -> Self {
         Self {
             repo,
             line,
             rulebook: Rulebook::default(),
             book,
+            graph,
             recent: HashMap::new(),
             last: None,
         }
@@ -162,7 +169,8 @@ impl<'v> Examiner<'v> {
         if place == 0 && self.line.is_cut {
             return Ok(());
         }
-        let mut step = Step::new((self.repo, self.line), (commit, entry), parent)?;
+        let place = (self.repo, self.line, self.graph);
+        let mut step = Step::new(place, (commit, entry), parent)?;
         let answered = self.ask(&mut step);
         examined.signed = step.signed;
         // What was found before something could not be read stays found.

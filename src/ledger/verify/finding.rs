@@ -62,6 +62,22 @@ kinds! {
     Unexplained = "unexplained",
     /// An object that is needed cannot be read.
     Unreadable = "unreadable",
+    /// Git shows another object in its place.
+    Replaced = "replaced",
+    /// Git takes other parents for those of the commit.
+    Grafted = "grafted",
+    /// Git takes the commit for the first one.
+    Shallow = "shallow",
+    /// Git shows notes below commits.
+    Notes = "notes",
+    /// `HEAD` is another commit than the tip of the trail.
+    HeadElsewhere = "head_elsewhere",
+    /// Git takes the name of the trail's branch for another ref.
+    AmbiguousName = "ambiguous_name",
+    /// Git's summary of commits says something else than the commit.
+    WrongCommitGraph = "wrong_commit_graph",
+    /// Git shows the commit's text in another encoding than it was checked in.
+    ForeignEncoding = "foreign_encoding",
     /// Not made by the bot.
     ForeignIdentity = "foreign_identity",
     /// Not signed, though the rules ask for a signature.
@@ -191,6 +207,14 @@ impl FindingKind {
             | Self::SecondGenesis
             | Self::Unexplained
             | Self::Unreadable
+            | Self::Replaced
+            | Self::Grafted
+            | Self::Shallow
+            | Self::Notes
+            | Self::HeadElsewhere
+            | Self::AmbiguousName
+            | Self::WrongCommitGraph
+            | Self::ForeignEncoding
             | Self::ForeignIdentity
             | Self::Unsigned
             | Self::ForeignSignature

@@ -45,7 +45,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
             ));
             if decision.status.is_approval() {
                 answer.merged = branch.ids().collect();
-                branch.check(step);
+                branch.check(step)?;
                 take_changes(step, &branch.changes)?;
             }
         }

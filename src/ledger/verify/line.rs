@@ -26,6 +26,8 @@ impl Line {
         let mut ids = Vec::new();
         let mut merged: Vec<(Sha, usize)> = Vec::new();
         let mut findings = Vec::new();
+        let shallow = repo.shallow_commits()?;
+        let mut is_cut = false;
         for commit in repo.first_parent_links(tip) {
             match (commit, ids.last()) {
                 (Ok((id, parents)), _) => {
@@ -33,9 +35,12 @@ impl Line {
                     ids.push(id);
                 }
                 (Err(error), None) => return Err(error),
+                // That git's history ends there is a finding of its own.
+                (Err(_), Some(oldest)) if shallow.contains(oldest) => is_cut = true,
                 (Err(error), Some(oldest)) => {
+                    is_cut = true;
                     let message = format!(
-                        "what came before it cannot be read, so nothing older is verified: {error}; a shallow clone is not enough"
+                        "what came before it cannot be read, so nothing older is verified: {error}"
                     );
                     findings.push(Finding {
                         commit: *oldest,
@@ -61,7 +66,7 @@ impl Line {
                 ids,
                 places,
                 merges,
-                is_cut: !findings.is_empty(),
+                is_cut,
             },
             findings,
         ))
@@ -70,6 +75,11 @@ impl Line {
     /// How many there are.
     pub const fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// The newest commit.
+    pub fn tip(&self) -> Option<Sha> {
+        self.ids.last().copied()
     }
 
     /// The commit at a place, the oldest being at 0.

@@ -9,14 +9,14 @@ use super::finding::{Finding, FindingKind};
 use super::line::Line;
 use crate::domain::documents::{Freeze, time};
 use crate::domain::ids::{Sha, quoted};
-use crate::git::{Change, Commit, GitError, Mode, Repository};
+use crate::git::{Change, Commit, CommitGraph, GitError, Mode, Repository};
 use crate::ledger::{BOT_EMAIL, BOT_NAME, Entry, Version, is_record};
 use crate::rules::governance::Signing;
 
 /// The clocks of several bots may differ by this much.
 pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// More changed files than any event makes.
-const MOST_CHANGES: usize = 100_000;
+pub const MOST_CHANGES: usize = 100_000;
 /// So many unexplained files of one commit are named.
 const MOST_NAMED: usize = 10;
 
@@ -24,6 +24,7 @@ const MOST_NAMED: usize = 10;
 pub struct Step<'v> {
     pub repo: &'v Repository,
     pub line: &'v Line,
+    pub graph: &'v CommitGraph,
     pub commit: Commit,
     /// The first parent, and the tree that everything is judged by.
     pub parent: Option<(Sha, Sha)>,
@@ -41,7 +42,7 @@ pub struct Step<'v> {
 impl<'v> Step<'v> {
     /// Begins with a commit and its first parent.
     pub fn new(
-        (repo, line): (&'v Repository, &'v Line),
+        (repo, line, graph): (&'v Repository, &'v Line, &'v CommitGraph),
         (commit, entry): (Commit, Entry),
         parent: Option<(Sha, Sha)>,
     ) -> Result<Self, GitError> {
@@ -50,9 +51,10 @@ impl<'v> Step<'v> {
             Some(commit.tree),
             MOST_CHANGES,
         )?;
-        Ok(Self {
+        let mut step = Self {
             repo,
             line,
+            graph,
             commit,
             parent,
             entry,
@@ -61,7 +63,9 @@ impl<'v> Step<'v> {
             changes,
             findings: Vec::new(),
             signed: false,
-        })
+        };
+        step.check_shown();
+        Ok(step)
     }
 
     /// Writes down that something is wrong.
@@ -71,6 +75,13 @@ impl<'v> Step<'v> {
             kind,
             message: message.into(),
         });
+    }
+
+    /// Git shows it as it is.
+    fn check_shown(&mut self) {
+        for (kind, message) in super::shown::find(self.graph, &self.commit, &self.changes) {
+            self.say(kind, message);
+        }
     }
 
     /// Made by the bot, author and committer alike.
