@@ -12,6 +12,8 @@
 mod approvals;
 #[path = "verify/checkpoint.rs"]
 mod checkpoint;
+#[path = "verify/clocks.rs"]
+mod clocks;
 #[path = "verify/engines.rs"]
 mod engines;
 #[path = "verify/findings.rs"]

@@ -36,13 +36,20 @@ enum Task {
     /// Nothing: it is settled, or somebody else is at it.
     Nothing,
     /// Run it.
-    Run(Box<(Executor, CaseFile)>),
+    Run(Box<Run>),
     /// It was claimed by somebody who died, or by a workflow that does not report.
     Orphaned(Box<CaseFile>),
     /// It would be asked more by now, which is recorded.
     Rescored(Box<Rescored>),
     /// It could not be proposed any more, which is recorded as a failure.
     Invalid,
+}
+
+/// What this bot claimed and carries out.
+struct Run {
+    executor: Executor,
+    case: CaseFile,
+    claimed_at: DateTime<Utc>,
 }
 
 /// How a case was settled.
@@ -107,9 +114,14 @@ impl Bot {
                 (started_at, Finished::unknown(orphaned(approved)), false)
             }
             Task::Run(run) => {
-                let (executor, case) = *run;
+                let Run {
+                    executor,
+                    case,
+                    claimed_at,
+                } = *run;
                 step("execution claimed");
-                let started_at = (self.clock)();
+                // The claim may have the time of a commit that this clock is behind.
+                let started_at = (self.clock)().max(claimed_at);
                 let finished = self.carry_out(&executor, &case)?;
                 step("execution ended");
                 let Some(finished) = finished else {
@@ -126,7 +138,7 @@ impl Bot {
             if !is_ours && !case.outcomes.is_empty() {
                 return Ok(false);
             }
-            let times = (started_at, now);
+            let times = (started_at.min(now), now);
             let finished = finished.clone();
             let outcome = finished.record(id, case.next_attempt(), approved, times);
             draft.outcome(&outcome, &case.recommendation, &[])?;
@@ -240,7 +252,11 @@ impl Bot {
                 return Ok(Task::Nothing);
             }
             draft.claim(&claim, &case.recommendation)?;
-            Ok(Task::Run(Box::new((executor.clone(), case))))
+            Ok(Task::Run(Box::new(Run {
+                executor: executor.clone(),
+                case,
+                claimed_at: claim.started_at,
+            })))
         })
     }
 }

@@ -3,10 +3,11 @@
 //! [`Evaluator::hear`] inspects the proposal, derives the facts, scores it and asks the gate. `run` acts
 //! on the hearing; `list`, `show` and the dashboard only show it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::documents::{
     AccountRecord, Assessment, Freeze, PullRecord, Recommendation, Role, RulesRecord, Status,
@@ -188,6 +189,7 @@ fn hear_among(
 ) -> Result<Pending, BotError> {
     let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
     let mut draft = Draft::on(repo, Some(base))?;
+    let now = draft.time_to_show(now);
     let mut evaluator = Evaluator {
         repo,
         rulebook,
@@ -253,6 +255,9 @@ pub(super) fn ended(
     };
     Hearing::only(case, report, act)
 }
+
+/// No clock by which a pull request was opened is further ahead than this.
+const MOST_CLOCK_ERROR: TimeDelta = TimeDelta::days(1);
 
 /// More characters than any justification has to have.
 const LONG_ENOUGH: usize = 10_000;
@@ -365,7 +370,7 @@ impl Evaluator<'_, '_, '_> {
         }
         for commit in self.repo.first_parents(base) {
             let commit = commit?;
-            if commit.committer.time < pull.opened_at - CaseId::FUTURE_TOLERANCE {
+            if commit.committer.time < pull.opened_at - MOST_CLOCK_ERROR {
                 break;
             }
             if commit.parents.get(1) == Some(&pull.head) {
@@ -393,9 +398,14 @@ impl Evaluator<'_, '_, '_> {
         version: &Version,
     ) -> Result<Ruling, BotError> {
         let frozen = self.draft.find(Freeze::PATH)?.is_some();
+        // What people said has a time of their clocks; nobody says anything after it was heard.
+        let pull = pull.until(self.now);
+        let elsewhere: Vec<Cow<'_, Pull>> =
+            elsewhere.iter().map(|pull| pull.until(self.now)).collect();
+        let elsewhere: Vec<&Pull> = elsewhere.iter().map(AsRef::as_ref).collect();
         let case = Case {
-            pull,
-            elsewhere,
+            pull: &pull,
+            elsewhere: &elsewhere,
             kind,
             level,
             interests,
@@ -426,7 +436,7 @@ impl Evaluator<'_, '_, '_> {
                 base_changed_at: pull.base_changed_at,
                 head: pull.head,
                 base,
-                opened_at: pull.opened_at,
+                opened_at: pull.opened_at.min(self.now),
             },
             recommendation,
             rules: RulesRecord {

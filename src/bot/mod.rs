@@ -139,6 +139,8 @@ impl Bot {
     /// When the repository or the forge fails; what was published by then stays published.
     pub fn run(&mut self, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary, BotError> {
         let mut summary = Summary::default();
+        // The forge takes the time of this clock for when it saw things.
+        Draft::on(&self.repo, Some(self.main()?))?.now((self.clock)())?;
         let open = self.open_pulls()?;
         newest_engine::check(&self.repo, self.main()?)?;
         let total = open.len();
@@ -206,9 +208,9 @@ impl Bot {
             return Ok(());
         }
         for _ in 0..MOST_TRIES {
-            let now = (self.clock)();
             let base = self.main()?;
             let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
+            let now = draft.now((self.clock)())?;
             let mut evaluator = Evaluator {
                 repo: &self.repo,
                 rulebook: &mut self.rulebook,
@@ -284,10 +286,10 @@ impl Bot {
         open: &mut OpenCases<'_>,
         waiting: &mut Waiting,
     ) -> Result<Option<Worked>, BotError> {
-        let now = (self.clock)();
         let base = self.main()?;
         newest_engine::check(&self.repo, base)?;
         let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
+        let now = draft.now((self.clock)())?;
         let mut evaluator = Evaluator {
             repo: &self.repo,
             rulebook: &mut self.rulebook,

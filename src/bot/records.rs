@@ -181,9 +181,9 @@ impl Bot {
         mut append: impl FnMut(&mut Draft<'_>, &Version, DateTime<Utc>) -> Result<T, BotError>,
     ) -> Result<T, BotError> {
         for _ in 0..MOST_TRIES {
-            let now = (self.clock)();
             let base = self.main()?;
             let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
+            let now = draft.now((self.clock)())?;
             let root = draft.root()?;
             let version = self.rulebook.read(draft.objects(), root)?;
             let version = version.map_err(|problems| {

@@ -95,6 +95,10 @@ fn of_ledger(error: &LedgerError) -> Option<(String, &'static str)> {
             "this repository has no branch `main`, so it is no governance repository".to_owned(),
             "make one with `countersign init PATH`, or name another with `--repo PATH`",
         )),
+        LedgerError::ClockBehind { .. } => Some((
+            error.to_string(),
+            "set the clock of this machine (`timedatectl`); if it is right, wait: the other one was ahead",
+        )),
         LedgerError::Unsigned => Some((
             error.to_string(),
             "give the bot its key with `--signing-key FILE` or COUNTERSIGN_SIGNING_KEY: nothing is written unsigned",

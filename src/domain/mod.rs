@@ -2,6 +2,7 @@
 //!
 //! Everything else in the house speaks in these types; nothing here does I/O or knows a rule.
 
+pub mod clock;
 pub mod command;
 pub mod documents;
 pub mod engine;

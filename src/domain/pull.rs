@@ -1,5 +1,7 @@
 //! A pull request, as every forge can show it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,32 @@ pub struct Pull {
     pub comments: Vec<Comment>,
     /// What the bot last said on it, so that it speaks only when it has something new to say.
     pub last_report: Option<String>,
+}
+
+impl Pull {
+    /// The same, with nothing said later than `now`, whatever the clock of whoever said it read. Their order stays.
+    pub fn until(&self, now: DateTime<Utc>) -> Cow<'_, Self> {
+        let reviews = self.reviews.iter().map(|review| review.at);
+        let comments = self.comments.iter().map(|comment| comment.at);
+        let closed = match self.state {
+            PullState::Closed { at, .. } => Some(at),
+            PullState::Open | PullState::Done => None,
+        };
+        if reviews.chain(comments).chain(closed).all(|at| at <= now) {
+            return Cow::Borrowed(self);
+        }
+        let mut pull = self.clone();
+        for review in &mut pull.reviews {
+            review.at = review.at.min(now);
+        }
+        for comment in &mut pull.comments {
+            comment.at = comment.at.min(now);
+        }
+        if let PullState::Closed { at, .. } = &mut pull.state {
+            *at = (*at).min(now);
+        }
+        Cow::Owned(pull)
+    }
 }
 
 /// How much is known of who pushed to the branch of a pull request.

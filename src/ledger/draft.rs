@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{BOT_EMAIL, BOT_NAME, LedgerError, entry};
+use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{
     Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn,
 };
@@ -33,6 +34,10 @@ pub struct Draft<'r> {
     base: Option<Sha>,
     tip: Option<Sha>,
     root: Option<Sha>,
+    /// The time of the last commit.
+    latest: Option<DateTime<Utc>>,
+    /// What the clock says, while it is behind that.
+    clock_behind: Option<DateTime<Utc>>,
     tree: TreeEditor,
     buffer: ObjectBuffer,
     /// The folder `rules` of the last commit: what the next one is judged by.
@@ -47,16 +52,16 @@ impl<'r> Draft<'r> {
     /// # Errors
     /// When the commit cannot be read.
     pub fn on(repo: &'r Repository, tip: Option<Sha>) -> Result<Self> {
-        let root = tip
-            .map(|tip| repo.read_commit(tip))
-            .transpose()?
-            .map(|commit| commit.tree);
+        let commit = tip.map(|tip| repo.read_commit(tip)).transpose()?;
+        let root = commit.as_ref().map(|commit| commit.tree);
         Ok(Self {
             repo,
             signer: None,
             base: tip,
             tip,
             root,
+            latest: commit.map(|commit| commit.committer.time),
+            clock_behind: None,
             tree: TreeEditor::new(root),
             buffer: ObjectBuffer::new(),
             rules: match root {
@@ -71,6 +76,30 @@ impl<'r> Draft<'r> {
     #[must_use]
     pub fn signed_by(self, signer: Option<&'r SigningKey>) -> Self {
         Self { signer, ..self }
+    }
+
+    /// The time of what is appended next: what the clock says, or the time of the last commit where the clock is
+    /// behind it. Every commit that is made then carries what the clock said.
+    ///
+    /// # Errors
+    /// When it is so far behind that one of the two clocks is wrong.
+    pub fn now(&mut self, clock: DateTime<Utc>) -> Result<DateTime<Utc>> {
+        self.clock_behind = None;
+        match self.latest {
+            Some(latest) if clock < latest - CLOCK_TOLERANCE => {
+                Err(LedgerError::ClockBehind { clock, latest })
+            }
+            Some(latest) if clock < latest => {
+                self.clock_behind = Some(clock);
+                Ok(latest)
+            }
+            _ => Ok(clock),
+        }
+    }
+
+    /// The same for who only looks: however far the clock is behind.
+    pub fn time_to_show(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
+        self.latest.map_or(clock, |latest| latest.max(clock))
     }
 
     /// The key that its commits are signed with.
@@ -388,7 +417,13 @@ impl<'r> Draft<'r> {
             .insert(self.repo.with(&self.buffer), path, FileMode::File, id)?)
     }
 
-    fn commit(&mut self, message: String, merged: &[Sha], at: DateTime<Utc>) -> Result<Sha> {
+    fn commit(&mut self, mut message: String, merged: &[Sha], at: DateTime<Utc>) -> Result<Sha> {
+        if let Some(latest) = self.latest.filter(|latest| at < *latest) {
+            return Err(LedgerError::TooEarly { at, latest });
+        }
+        if let Some(clock) = self.clock_behind {
+            entry::note_clock(&mut message, clock);
+        }
         let root = self.tree.write(&mut self.buffer);
         let bot = Signature {
             name: BOT_NAME.to_owned(),
@@ -411,6 +446,7 @@ impl<'r> Draft<'r> {
         self.rules = self.find(Rules::FOLDER)?.map(|entry| entry.id);
         self.tip = Some(id);
         self.root = Some(root);
+        self.latest = Some(at);
         tracing::trace!(target: "countersign::step", commit = %id, "drafted");
         Ok(id)
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::BOT_EMAIL;
-use super::trailers::Trailers;
+use super::trailers::{BOT_CLOCK, Trailers};
 use crate::domain::documents::{
     Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn, Status, time,
 };
@@ -129,6 +129,28 @@ fn is_old_unfreeze(message: &str) -> bool {
 /// proposes made it.
 pub fn is_event(commit: &Commit) -> bool {
     commit.committer.email == BOT_EMAIL && Entry::of(commit).event.is_some()
+}
+
+/// Adds to the message of any event what the bot's clock said, which was behind the commit before.
+pub fn note_clock(message: &mut String, clock: DateTime<Utc>) {
+    message.push_str(&format!("{BOT_CLOCK}: {}\n", time::text(&clock)));
+}
+
+/// The message of an event without that note, and what the note says.
+pub fn split_clock(message: &str) -> (&str, Option<DateTime<Utc>>) {
+    let find = || {
+        let start = message.trim_end_matches('\n').rfind('\n')? + 1;
+        let (before, line) = message.split_at_checked(start)?;
+        let text = line.strip_prefix(BOT_CLOCK)?.strip_prefix(": ")?;
+        let at: DateTime<Utc> = text.strip_suffix('\n')?.parse().ok()?;
+        let mut again = before.to_owned();
+        note_clock(&mut again, at);
+        (again == message).then_some((before, at))
+    };
+    match find() {
+        Some((before, at)) => (before, Some(at)),
+        None => (message, None),
+    }
 }
 
 /// The message of the first commit.

@@ -1,5 +1,9 @@
 //! What can go wrong with the trail.
 
+use chrono::{DateTime, Utc};
+
+use crate::domain::clock::CLOCK_TOLERANCE;
+use crate::domain::documents::time;
 use crate::domain::ids::Sha;
 use crate::domain::problem::Problems;
 use crate::git::GitError;
@@ -37,6 +41,27 @@ pub enum LedgerError {
         /// The newest decision's engine, quoted.
         newest: String,
         ours: &'static str,
+    },
+    /// The clock is too far behind the newest commit.
+    #[error(
+        "the clock of this machine says {}, and the newest commit of `main` is dated {}: one of both machines is wrong, and nothing is written until they are less than {} minutes apart",
+        time::text(clock),
+        time::text(latest),
+        CLOCK_TOLERANCE.num_minutes()
+    )]
+    ClockBehind {
+        clock: DateTime<Utc>,
+        latest: DateTime<Utc>,
+    },
+    /// An event is dated before the one that it follows.
+    #[error(
+        "an event of {} cannot follow one of {}: decide again",
+        time::text(at),
+        time::text(latest)
+    )]
+    TooEarly {
+        at: DateTime<Utc>,
+        latest: DateTime<Utc>,
     },
     /// The rules ask for signed commits, and there is no key to sign with.
     #[error("`rules/governance.yaml` asks for signed commits, and no key to sign with was given")]

@@ -10,7 +10,7 @@ use crate::domain::ids::CaseId;
 const MOST_OF_OURS: usize = 16;
 
 /// The keys that only the bot writes. A proposal whose commit messages carry one is refused.
-const RESERVED: [&str; 24] = [
+const RESERVED: [&str; 25] = [
     "Event",
     "Recommendation",
     "Governance",
@@ -35,7 +35,11 @@ const RESERVED: [&str; 24] = [
     "Confidence",
     "Opened",
     "Said-in",
+    BOT_CLOCK,
 ];
+
+/// What the bot's clock said, where that was earlier than the commit before.
+pub(super) const BOT_CLOCK: &str = "Bot-clock";
 
 /// The trailers of one commit, in their order. One text holds them all: a trail has millions, and each would be
 /// two small things to make and drop.

@@ -26,6 +26,8 @@ pub struct Examined {
     pub commit: Sha,
     pub place: usize,
     pub at: DateTime<Utc>,
+    /// What the bot's clock said, where it was behind the commit before.
+    pub clock: Option<DateTime<Utc>>,
     pub event: Option<Event>,
     pub fact: Fact,
     /// The engine of a decision.
@@ -132,6 +134,7 @@ impl<'v> Examiner<'v> {
             commit: id.unwrap_or(Sha::from_bytes([0; 20])),
             place,
             at: DateTime::<Utc>::UNIX_EPOCH,
+            clock: None,
             event: None,
             fact: Fact::Nothing,
             engine: None,
@@ -173,6 +176,7 @@ impl<'v> Examiner<'v> {
         let mut step = Step::new(place, (commit, entry), parent)?;
         let answered = self.ask(&mut step);
         examined.signed = step.signed;
+        examined.clock = step.clock();
         // What was found before something could not be read stays found.
         examined.findings.append(&mut step.findings);
         let answer = answered?;
@@ -198,6 +202,7 @@ impl<'v> Examiner<'v> {
 
     fn ask(&mut self, step: &mut Step) -> Result<Answer, GitError> {
         step.check_identity();
+        step.check_clock();
         if step.parent.is_none() {
             genesis::check_first(self, step)?;
             return Ok(Answer::default());

@@ -5,6 +5,7 @@ use super::examine::{Answer, Examiner, Fact};
 use super::finding::FindingKind;
 use super::step::Step;
 use super::{outcome_files, rescored};
+use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Claim, ExecutorKind, Outcome, Recommendation, time};
 use crate::domain::ids::CaseId;
 use crate::git::GitError;
@@ -160,7 +161,7 @@ pub fn check_outcome(
         step.say(FindingKind::Misplaced, message);
     }
     step.check_time(&path, "finished_at", outcome.finished_at);
-    if outcome.started_at > outcome.finished_at + super::step::CLOCK_TOLERANCE {
+    if outcome.started_at > outcome.finished_at + CLOCK_TOLERANCE {
         step.say(
             FindingKind::WrongTime,
             format!("{} is later than its end", written.place(&["started_at"])),

@@ -90,7 +90,7 @@ fn paths_of(changes: &[Change]) -> Vec<String> {
 fn check_id(step: &mut Step, written: &Written<Decision>, case: CaseId) {
     let decision = &written.document;
     let follows = CaseId::from_parts(case.time(), decision.pull.head.seed()) == case
-        && case.time().timestamp() == decision.pull.opened_at.timestamp();
+        && opened_with(case, decision);
     if decision.id != case || !follows {
         let message = format!(
             "{} is `{}`, which does not follow from its pull request and its folder",
@@ -108,6 +108,13 @@ fn check_id(step: &mut Step, written: &Written<Decision>, case: CaseId) {
             ),
         );
     }
+}
+
+/// Whether the time of the id is when the pull request was opened; by whichever clock, if that was ahead of the decision.
+fn opened_with(case: CaseId, decision: &Decision) -> bool {
+    let opened_at = decision.pull.opened_at;
+    let is_ahead = case.time() > decision.decided_at && opened_at == decision.decided_at;
+    case.time().timestamp() == opened_at.timestamp() || is_ahead
 }
 
 /// Takes what the branch changes off the list; what is the same on `main` already needs no change.
@@ -158,7 +165,7 @@ fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
 fn check_message_without_paths(step: &mut Step, decision: &Decision) {
     let expected = entry::governance_message(decision, &[UNKNOWN_PATH.to_owned()]);
     let (start, end) = expected.split_once(UNKNOWN_PATH).unwrap_or((&expected, ""));
-    let found = step.commit.message.clone();
+    let found = step.message().to_owned();
     let fits = found
         .strip_prefix(start)
         .and_then(|rest| rest.strip_suffix(&format!("{}\n", end.trim_end())))

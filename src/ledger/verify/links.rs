@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::examine::{Examined, Fact};
 use super::finding::{Finding, FindingKind};
-use super::step::CLOCK_TOLERANCE;
+use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{ExecutorKind, Status, time};
 use crate::domain::ids::{CaseId, Sha};
 
@@ -75,6 +75,8 @@ pub struct Links {
     /// What the very next commit has to be.
     due: Option<Due>,
     latest: Option<(DateTime<Utc>, Sha)>,
+    /// The time of the commit before.
+    previous: Option<DateTime<Utc>>,
     /// Every commit that was merged.
     merged: HashSet<Sha>,
 }
@@ -149,6 +151,16 @@ impl Links {
 
     fn check_order(&mut self, examined: &Examined) -> Option<(FindingKind, String)> {
         let (at, before) = (examined.at, self.latest);
+        let previous = self.previous.replace(at);
+        if let Some(clock) = examined.clock
+            && previous != Some(at)
+        {
+            let (clock, at) = (time::text(&clock), time::text(&at));
+            let message = format!(
+                "it says that the bot's clock was behind, at {clock}, and so has the time of the commit before; but it is dated {at}"
+            );
+            return Some((FindingKind::WrongTime, message));
+        }
         if let Some((latest, id)) = before {
             if at + CLOCK_TOLERANCE < latest {
                 self.latest = Some((at, examined.commit));

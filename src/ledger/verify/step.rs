@@ -3,18 +3,18 @@
 //! A check takes from the list of changes what its event may change. What is left at the end nobody
 //! explains.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::finding::{Finding, FindingKind};
 use super::line::Line;
+use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Freeze, time};
 use crate::domain::ids::{Sha, quoted};
 use crate::git::{Change, Commit, CommitGraph, GitError, Mode, Repository};
+use crate::ledger::entry::split_clock;
 use crate::ledger::{BOT_EMAIL, BOT_NAME, Entry, Version, is_record};
 use crate::rules::governance::Signing;
 
-/// The clocks of several bots may differ by this much.
-pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// More changed files than any event makes.
 pub const MOST_CHANGES: usize = 100_000;
 /// So many unexplained files of one commit are named.
@@ -100,6 +100,29 @@ impl<'v> Step<'v> {
         }
     }
 
+    /// What the bot notes of its clock: that it was behind the commit before, and by no more than it may be.
+    pub fn check_clock(&mut self) {
+        let Some(clock) = self.clock() else { return };
+        let at = self.commit.committer.time;
+        if clock >= at || clock < at - CLOCK_TOLERANCE {
+            let (clock, at) = (time::text(&clock), time::text(&at));
+            self.say(
+                FindingKind::WrongTime,
+                format!("it is dated {at}, which does not follow from a clock that said {clock}"),
+            );
+        }
+    }
+
+    /// What the bot's clock said, where it was behind the commit before.
+    pub fn clock(&self) -> Option<DateTime<Utc>> {
+        split_clock(&self.commit.message).1
+    }
+
+    /// The message without what it says of the clock.
+    pub fn message(&self) -> &str {
+        split_clock(&self.commit.message).0
+    }
+
     /// The commit carries exactly the time that its record does.
     pub fn check_time(&mut self, path: &str, key: &str, recorded: DateTime<Utc>) {
         for (part, at) in [
@@ -147,13 +170,11 @@ impl<'v> Step<'v> {
     /// The whole message is the one that the record gives.
     pub fn check_message(&mut self, expected: &str) {
         let expected = format!("{}\n", expected.trim_end());
-        if self.commit.message == expected {
+        if self.message() == expected {
             return;
         }
-        self.say(
-            FindingKind::WrongMessage,
-            super::message::first_difference(&self.commit.message, &expected),
-        );
+        let difference = super::message::first_difference(self.message(), &expected);
+        self.say(FindingKind::WrongMessage, difference);
     }
 
     /// Takes the change of one path off the list.
