@@ -23,7 +23,7 @@ const MEASURED_FOR: Duration = Duration::from_millis(1_500);
 type Case = (Recommendation, Situation);
 
 /// A condition that needs the interpreter, as somebody may write one.
-const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'x')\", reason: bold}\n";
+const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'aggressive')\", reason: bold}\n";
 
 fn main() {
     let rules = rules_with("");

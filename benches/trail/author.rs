@@ -359,7 +359,7 @@ impl Author<'_> {
         let (about, text) = proposal::propose(&mut self.chance, &mut self.desk, numbered);
         let blob = branches.buffer.put_blob(text.as_bytes());
         let path = Recommendation::path_of(about.id);
-        let email = world::agent_email(about.agent.as_str());
+        let email = world::proposers_email(about.agent.as_str());
         let head = branches.commit(self.repo, (&path, blob), (&email, opened), "Propose");
         let author = AccountRecord {
             email: Some(email),

@@ -32,6 +32,14 @@ pub fn agent_email(agent: &str) -> String {
     format!("{agent}@agents.example.org")
 }
 
+/// From whom a proposal of this agent comes: one that is not registered has somebody listed propose for it.
+pub fn proposers_email(agent: &str) -> String {
+    match AGENTS.contains(&agent) {
+        true => agent_email(agent),
+        false => email(OWNERS[0]),
+    }
+}
+
 pub fn target_name(number: usize) -> String {
     const PAIRS: [&str; 8] = [
         "eurusd", "gbpusd", "usdjpy", "btcusd", "ethusd", "xauusd", "spx500", "ger40",
