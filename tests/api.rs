@@ -215,8 +215,8 @@ fn what_another_system_carries_out_is_reported_by_who_may() {
             "/recommendations/1/outcome",
             &json!({"success": true}),
         ),
-        403,
-        "own cases only",
+        404,
+        "there is no such case",
     );
     let failed =
         json!({"success": false, "error": "the broker was closed", "details": {"orders": 3}});
@@ -446,12 +446,31 @@ fn whoever_guesses_is_stopped() {
         20,
         "{refusals:?}"
     );
-    let stopped = asking.get(&alice, "/identity");
+    let stopped = guess(25);
     refused(&stopped, 429, "too many tries");
     let seconds: u64 = stopped.header("retry-after").parse().unwrap();
     assert!((1..=61).contains(&seconds), "{seconds}");
-    // What needs no token is still there.
+    // Others come from the same address.
+    asking.get(&alice, "/identity").gives(200);
     asking.serving.at("/healthz").gives(200);
+}
+
+#[test]
+fn a_trusted_proxy_says_who_guesses() {
+    let stage = Stage::example();
+    let serving = Serving::start(&mut serve(&stage, &["--trusted-proxy", "127.0.0.0/8"]));
+    let guess = |address: &str| {
+        let request = ureq::http::Request::get(format!("{}/api/v1/identity", serving.url))
+            .header("Authorization", "Bearer countersign_1")
+            .header("X-Forwarded-For", address);
+        serving.ask(request.body(Vec::new()).unwrap()).status
+    };
+    let refusals: Vec<u16> = (0..21).map(|_| guess("192.0.2.1")).collect();
+    assert_eq!(refusals[..20], [401; 20]);
+    assert_eq!(refusals[20], 429);
+    assert_eq!(guess("192.0.2.2"), 401);
+    // What the client itself wrote is not believed.
+    assert_eq!(guess("192.0.2.2, 192.0.2.1"), 429);
 }
 
 /// An agent that waits hears of a request for changes, with its words, and of whatever comes after it.
@@ -625,6 +644,12 @@ fn a_body_that_cannot_be_understood_is_said_and_changes_nothing() {
         &refused(&unknown, 422, "unknown field `risk`")["errors"][0]["message"].to_string(),
         "unknown field",
     );
+    for body in [json!([]), json!(["analyze", []])] {
+        let array = asking.post(&agent, "/recommendations", &body);
+        refused(&array, 422, "the recommendation is invalid");
+        let array = asking.post(&agent, "/recommendations/1/feedback", &body);
+        refused(&array, 400, "expected an object");
+    }
     let checked = asking
         .post(&agent, "/check", &json!({"action": "a b"}))
         .gives(200)

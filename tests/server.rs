@@ -10,9 +10,14 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
-use support::serving::{SERVE, Serving, nobody, serve, serve_nothing};
+use tokio::net::TcpSocket;
+
+use support::serving::{SERVE, Serving, nobody, persons_token, serve, serve_nothing};
 use support::{COUNTERSIGN, Stage, clean, has, has_not, trail};
 
 const LOW: &str =
@@ -329,4 +334,153 @@ fn what_is_missing_is_named() {
         &ran.exits(1).stderr,
         "there is no git repository at `no.git`",
     );
+}
+
+/// An open connection to a server.
+fn connect(serving: &Serving) -> TcpStream {
+    TcpStream::connect(serving.url.trim_start_matches("http://")).unwrap()
+}
+
+/// Open connections from another address of this machine.
+fn connect_from_elsewhere(serving: &Serving, count: usize) -> Vec<TcpStream> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let address: SocketAddr = serving.url.trim_start_matches("http://").parse().unwrap();
+    let one = async || {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+        let stream = socket.connect(address).await.unwrap().into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream
+    };
+    runtime.block_on(async {
+        let mut open = Vec::new();
+        for _ in 0..count {
+            open.push(one().await);
+        }
+        open
+    })
+}
+
+#[test]
+fn a_private_server_tells_nobody_which_repositories_it_serves() {
+    let stage = Stage::example();
+    let alice = persons_token(&stage, "alice");
+    let serving = Serving::start(&mut serve(&stage, &["--private"]));
+    let name = stage.repo.to_str().unwrap();
+    let ready = serving.wait_until("/readyz", "is ready", |answer| answer.status == 200);
+    has_not(&ready.body, name);
+    has_not(&serving.at("/metrics").gives(401).body, name);
+    let asked = |path| {
+        Serving::fetch(&serving.url, path, &alice)
+            .unwrap()
+            .gives(200)
+    };
+    has(&asked("/readyz").body, name);
+    has(&asked("/metrics").body, name);
+}
+
+#[test]
+fn a_request_names_the_server_once() {
+    let stage = Stage::example();
+    let serving = Serving::start(&mut serve(&stage, &[]));
+    for (hosts, status) in [
+        ("Host: localhost\r\n", "200 OK"),
+        ("", "400 Bad Request"),
+        ("Host:\r\n", "400 Bad Request"),
+        ("Host: localhost\r\nHost: other\r\n", "400 Bad Request"),
+    ] {
+        let mut stream = connect(&serving);
+        let request = format!("GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        has(&answer, &format!("HTTP/1.1 {status}"));
+    }
+}
+
+/// Half a request is not waited for, and connections that say nothing leave room for others, for the bot's own
+/// files, and for the answer to somebody who asks.
+#[test]
+fn who_sends_half_a_request_takes_nothing_from_others() {
+    let mut stage = Stage::example();
+    let mut limited = Command::new("sh");
+    let of_server = serve(&stage, &[]);
+    limited
+        .args(["-c", "ulimit -n 128; exec \"$0\" \"$@\""])
+        .arg(of_server.get_program())
+        .args(of_server.get_args());
+    for (name, value) in of_server.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let serving = Serving::start(&mut limited);
+    serving.is_ready();
+    let mut half = connect_from_elsewhere(&serving, 100);
+    for stream in &mut half {
+        // Those that are too many are closed at once.
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: ").ok();
+    }
+    stage.propose(
+        "strategy-optimizer",
+        "a",
+        "action: optimize\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}",
+    );
+    serving.wait_for_count("countersign_decisions_total", &[], 1.0);
+    serving.at("/healthz").gives(200);
+    for stream in &mut half {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        // Closed, by an end or by a reset.
+        assert!(!matches!(stream.read(&mut [0]), Ok(1)));
+    }
+    stage.read_all();
+}
+
+#[test]
+fn large_bodies_take_turns() {
+    let stage = Stage::example();
+    let mut command = serve(&stage, &[]);
+    let serving =
+        Serving::start(command.env("COUNTERSIGN_WEBHOOK_SECRET", "a secret for webhooks"));
+    let begin = |length: usize| {
+        let mut stream = connect(&serving);
+        let signature = "0".repeat(64);
+        let head = format!(
+            "POST /webhooks HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             Expect: 100-continue\r\nX-Hub-Signature-256: sha256={signature}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    // The server asks for a body when it begins to read it.
+    let asks = |stream: &mut TcpStream| {
+        let mut line = [0; 25];
+        stream.read_exact(&mut line).unwrap();
+        assert_eq!(&line, b"HTTP/1.1 100 Continue\r\n\r\n");
+    };
+    let mut taken = [begin(24 << 20), begin(24 << 20)];
+    taken.iter_mut().for_each(asks);
+    let mut answer = String::new();
+    begin(24 << 20).read_to_string(&mut answer).unwrap();
+    has(&answer, "HTTP/1.1 503 Service Unavailable");
+    has(
+        &answer,
+        "too many large requests at once: send it again later",
+    );
+    // Small ones need no turn.
+    let mut small = begin(2);
+    asks(&mut small);
+    small.write_all(b"{}").unwrap();
+    answer.clear();
+    small.read_to_string(&mut answer).unwrap();
+    has(&answer, "HTTP/1.1 401 Unauthorized");
+    // A turn ends with its connection.
+    drop(taken);
+    asks(&mut begin(24 << 20));
 }

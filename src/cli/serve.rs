@@ -12,7 +12,7 @@ use super::place::{Place, find_github_name};
 use super::{Answer, Result, failure, output};
 use crate::forge::github::Scout;
 use crate::server::{
-    self, Charge, Doorway, Finding, Office, Pace, PublicUrl, Search, Setup, signalled,
+    self, Charge, Doorway, Finding, Office, Pace, PublicUrl, Search, Setup, TrustedProxy, signalled,
 };
 
 /// Serve governance repositories: dashboard, API, webhooks, timers
@@ -57,6 +57,15 @@ pub struct Serve {
         hide_env_values = true
     )]
     hosts: Vec<String>,
+    /// A proxy in front of this server, or a network of them: then its `X-Forwarded-For` says who asks; may be given several times
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "ADDRESS",
+        env = "COUNTERSIGN_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    trusted_proxies: Vec<TrustedProxy>,
     /// Seconds between two times that everything is read anew: what no webhook told is heard then
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     reconcile: u64,
@@ -131,7 +140,8 @@ impl Serve {
             ));
         }
         self.say_who_reads(&office);
-        runtime.block_on(server::serve(listener, office, told_to_stop()))?;
+        let proxies = self.trusted_proxies.iter().copied().collect();
+        runtime.block_on(server::serve(listener, office, proxies, told_to_stop()));
         output::note("stopped");
         Ok(Answer::Done)
     }

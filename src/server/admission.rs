@@ -99,16 +99,14 @@ impl Office {
     /// # Errors
     /// When they are not let in.
     pub async fn admit(&self, secret: SecretString, from: IpAddr) -> Result<Admitted, NotAdmitted> {
-        if let Some(wait) = self.attempts().find_wait(from, Instant::now()) {
-            return Err(NotAdmitted::TooMany(wait));
-        }
         let keepers = self.keepers();
         let looking = tokio::task::spawn_blocking(move || look_up(keepers, &secret));
         match looking.await.map_err(|_| LibraryError::Panicked)?? {
-            None => {
-                self.attempts().fail(from, Instant::now());
-                Err(NotAdmitted::Unknown)
-            }
+            // A good token always works: others fail behind the same address.
+            None => match self.attempts().fail(from, Instant::now()) {
+                Some(wait) => Err(NotAdmitted::TooMany(wait)),
+                None => Err(NotAdmitted::Unknown),
+            },
             Some((_, Found::Bad(why))) => Err(NotAdmitted::NoLongerGood(why)),
             Some((keeper, Found::Good(token))) => {
                 let caller = keeper.recognise(&token.bearer).await?;

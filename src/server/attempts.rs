@@ -1,13 +1,14 @@
-//! Failed tries to be let in, by address: whoever guesses tokens has to wait longer than guessing pays.
+//! Tokens that nobody ever had, by address: whoever sends too many of them is told to wait.
 //!
-//! Kept in memory only. What counts is a token that nobody ever had: one that has expired or was revoked is
-//! somebody's mistake, and must not lock out everybody who shares their address.
+//! Kept in memory only. A token that has expired or was revoked is somebody's mistake and does not count, and a
+//! good one works whoever else failed at the same address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::client_address::by_household;
 use super::keeper::lock;
 
 /// So many tries may fail in a window.
@@ -24,41 +25,23 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// How long this address has to wait before it may try again; none if it may now.
-    pub fn find_wait(&self, address: IpAddr, now: Instant) -> Option<Duration> {
-        let failed = lock(&self.failed);
-        let (count, begun) = failed.get(&subject(address))?;
-        let left = WINDOW.saturating_sub(now.saturating_duration_since(*begun));
-        (*count >= MOST && !left.is_zero()).then_some(left)
-    }
-
-    /// One more try of this address has failed.
-    pub fn fail(&self, address: IpAddr, now: Instant) {
+    /// One more try of this address has failed; says how long it has to wait if it were too many before.
+    pub fn fail(&self, address: IpAddr, now: Instant) -> Option<Duration> {
         let mut failed = lock(&self.failed);
-        let is_over = |begun: &Instant| now.saturating_duration_since(*begun) >= WINDOW;
+        let left = |begun: Instant| WINDOW.saturating_sub(now.saturating_duration_since(begun));
         if failed.len() >= MOST_ADDRESSES {
-            failed.retain(|_, (_, begun)| !is_over(begun));
+            failed.retain(|_, (_, begun)| !left(*begun).is_zero());
         }
         if failed.len() >= MOST_ADDRESSES {
             // An attacker with so many addresses is not stopped by remembering them.
             failed.clear();
         }
-        let entry = failed.entry(subject(address)).or_insert((0, now));
-        if is_over(&entry.1) {
-            *entry = (0, now);
+        let (count, begun) = failed.entry(by_household(address)).or_insert((0, now));
+        if left(*begun).is_zero() {
+            (*count, *begun) = (0, now);
         }
-        entry.0 += 1;
-    }
-}
-
-/// A household has a whole /64 of IPv6 addresses.
-fn subject(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
+        *count = count.saturating_add(1);
+        (*count > MOST).then(|| left(*begun))
     }
 }
 
@@ -67,19 +50,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_guesses_waits_and_nobody_else() {
+    fn whoever_fails_too_often_waits_and_nobody_else() {
         let attempts = Attempts::default();
         let (now, guesser) = (Instant::now(), "2001:db8::1".parse().unwrap());
         for _ in 0..MOST {
-            assert_eq!(attempts.find_wait(guesser, now), None);
-            attempts.fail(guesser, now);
+            assert_eq!(attempts.fail(guesser, now), None);
         }
         let neighbour = "2001:db8::2".parse().unwrap();
-        assert_eq!(attempts.find_wait(neighbour, now), Some(WINDOW));
+        assert_eq!(attempts.fail(neighbour, now), Some(WINDOW));
         let stranger = "192.0.2.1".parse().unwrap();
-        assert_eq!(attempts.find_wait(stranger, now), None);
-        assert_eq!(attempts.find_wait(guesser, now + WINDOW), None);
-        attempts.fail(guesser, now + WINDOW);
-        assert_eq!(attempts.find_wait(guesser, now + WINDOW), None);
+        assert_eq!(attempts.fail(stranger, now), None);
+        assert_eq!(attempts.fail(guesser, now + WINDOW), None);
     }
 }

@@ -1,19 +1,31 @@
 //! What holds for every request, whoever answers it: how much, how long, and what a browser may do with
 //! the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::body::HttpBody as _;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Semaphore;
+
+use super::webhooks;
 
 /// The largest body, unless a route says otherwise.
 const MOST_BYTES: usize = 1 << 20;
 /// The longest time until an answer begins; a stream may go on after that. Whoever waits for a decision may
 /// wait for a minute.
 const LONGEST: Duration = Duration::from_secs(75);
+
+/// So much of bodies is taken in at a time.
+const MOST_BYTES_AT_ONCE: usize = 64 << 20;
+/// Smaller bodies are not counted: connections are.
+const SMALL_BODY: usize = 64 << 10;
+/// How long a large body waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
 
 /// What every answer says unless the handler says otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -31,7 +43,12 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub fn guarded(router: Router) -> Router {
     router
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn_with_state(
+            Arc::new(Semaphore::new(MOST_BYTES_AT_ONCE / SMALL_BODY)),
+            in_turn,
+        ))
         .layer(middleware::from_fn(within_time))
+        .layer(middleware::from_fn(with_host))
         .layer(middleware::from_fn(with_headers))
 }
 
@@ -40,6 +57,40 @@ async fn within_time(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this took too long\n").into_response(),
     }
+}
+
+/// Large bodies are let in as far as together they fit into what may be taken in at a time. One that does not say
+/// how large it is counts as the largest.
+async fn in_turn(State(free): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let size = request.body().size_hint();
+    let size = size.upper().and_then(|bytes| usize::try_from(bytes).ok());
+    let size = size.unwrap_or(usize::MAX).min(webhooks::MOST_BYTES);
+    if size <= SMALL_BODY {
+        return next.run(request).await;
+    }
+    let parts = u32::try_from(size.div_ceil(SMALL_BODY)).unwrap_or(u32::MAX);
+    match tokio::time::timeout(TURN, free.acquire_many(parts)).await {
+        Ok(Ok(_until_answered)) => next.run(request).await,
+        Ok(Err(_)) | Err(_) => {
+            let why = "too many large requests at once: send it again later\n";
+            (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
+    }
+}
+
+/// A request says whom it asks. HTTP/1.0 has no way to.
+async fn with_host(request: Request, next: Next) -> Response {
+    let hosts: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
+    let is_said = match hosts.as_slice() {
+        [host] => !host.is_empty(),
+        [] => request.version() == Version::HTTP_10 || request.uri().authority().is_some(),
+        _ => false,
+    };
+    if is_said {
+        return next.run(request).await;
+    }
+    let why = "the request has to name the server once, in the header `Host`\n";
+    (StatusCode::BAD_REQUEST, why).into_response()
 }
 
 async fn with_headers(request: Request, next: Next) -> Response {

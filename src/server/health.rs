@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use chrono::{TimeDelta, Utc};
 use serde::Serialize;
 
+use super::api::{self, Problem};
 use super::keeper::Keeper;
 use super::office::Office;
 
@@ -33,7 +35,9 @@ struct Readiness {
 
 #[derive(Serialize)]
 struct Kept {
-    name: String,
+    /// Told to those who may read the repository only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     ready: bool,
     /// Why it is not.
     reason: Option<&'static str>,
@@ -42,7 +46,16 @@ struct Kept {
     last_success: Option<String>,
 }
 
-async fn readiness(State(office): State<Office>) -> Response {
+/// Whether somebody may know which repositories there are: with a token, or where everybody may read them.
+async fn may_know(parts: &Parts, office: &Office) -> Result<(), Problem> {
+    if office.front().doorway().may_all_read(&parts.headers) {
+        return Ok(());
+    }
+    api::visitor(parts, office).await.map(drop)
+}
+
+async fn readiness(State(office): State<Office>, parts: Parts) -> Response {
+    let may_know = may_know(&parts, &office).await.is_ok();
     let reconcile = TimeDelta::from_std(office.pace().reconcile).unwrap_or(TimeDelta::MAX);
     let oldest = reconcile
         .checked_mul(MOST_MISSED)
@@ -51,7 +64,10 @@ async fn readiness(State(office): State<Office>) -> Response {
     let repositories: Vec<Kept> = office
         .keepers()
         .iter()
-        .map(|keeper| kept(keeper, oldest))
+        .map(|keeper| Kept {
+            name: may_know.then(|| keeper.name().to_owned()),
+            ..kept(keeper, oldest)
+        })
         .collect();
     let ready = office.is_searched() && repositories.iter().all(|kept| kept.ready);
     let status = if ready {
@@ -75,7 +91,7 @@ fn kept(keeper: &Keeper, oldest: TimeDelta) -> Kept {
         Some(_) => None,
     };
     Kept {
-        name: keeper.name().to_owned(),
+        name: None,
         ready: reason.is_none(),
         reason,
         alarm: (!standing.foreign.is_empty()).then_some(
@@ -85,7 +101,10 @@ fn kept(keeper: &Keeper, oldest: TimeDelta) -> Kept {
     }
 }
 
-async fn metrics(State(office): State<Office>) -> Response {
+async fn metrics(State(office): State<Office>, parts: Parts) -> Response {
+    if let Err(problem) = may_know(&parts, &office).await {
+        return problem.into_response();
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     match office.metrics().text() {
         Ok(text) => ([(header::CONTENT_TYPE, kind)], text).into_response(),

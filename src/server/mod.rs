@@ -10,6 +10,8 @@
 mod admission;
 mod api;
 mod attempts;
+mod client_address;
+mod connections;
 mod counter;
 mod credentials;
 mod dashboard;
@@ -29,13 +31,13 @@ mod signals;
 mod tokens;
 mod webhooks;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 
 pub use admission::{Admitted, Caller, NotAdmitted};
+pub use client_address::{TrustedProxies, TrustedProxy};
 pub use credentials::{AppCredentials, CredentialsError, make_private_folder};
 pub use dashboard::{Doorway, Harmless, PublicUrl};
 pub use keeper::{Charge, Hire, Keeper, KeeperError, Pace, Standing};
@@ -66,14 +68,12 @@ pub fn router(office: Office) -> Router {
 }
 
 /// Serves until `stop` ends, then works off what was accepted.
-///
-/// # Errors
-/// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
     office: Office,
+    proxies: TrustedProxies,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) {
     let closing = office.clone();
     let stopping = async move {
         stop.await;
@@ -85,14 +85,11 @@ pub async fn serve(
         let _ = closed.wait_for(|is_closing| *is_closing).await;
         tokio::time::sleep(LAST_ANSWERS).await;
     };
-    // Whoever guesses tokens is told by their address.
-    let routes = router(office.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, routes).with_graceful_shutdown(stopping);
-    let ended = tokio::select! {
-        ended = served.into_future() => ended,
-        () = overdue => Ok(()),
-    };
+    let routes = router(office.clone());
+    tokio::select! {
+        () = connections::serve(listener, routes, proxies, stopping) => {}
+        () = overdue => {}
+    }
     office.close();
     office.closed().await;
-    ended
 }

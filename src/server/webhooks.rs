@@ -26,7 +26,7 @@ use super::office::Office;
 use crate::forge::github::webhook::{self, Happened, WebhookEvent};
 
 /// The largest body that GitHub sends.
-const MOST_BYTES: usize = 25 << 20;
+pub const MOST_BYTES: usize = 25 << 20;
 /// How many deliveries are remembered.
 const MOST_REMEMBERED: usize = 10_000;
 /// No delivery's id is longer.

@@ -1,10 +1,8 @@
 //! What a request says: who asks, and with which body.
 
-use std::net::SocketAddr;
-
 use axum::body::Bytes;
+use axum::extract::FromRequestParts;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use secrecy::SecretString;
@@ -12,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::Problem;
 use crate::server::admission::Admitted;
-use crate::server::counter::{Kind, NEW_TOKEN, Refusal, Sent, Visitor, read_json};
+use crate::server::client_address::ClientAddress;
+use crate::server::counter::{Kind, NEW_TOKEN, Refusal, Sent, Visitor, read_json, read_object};
 use crate::server::office::Office;
 
 /// Somebody who was let in, with the token that said so.
@@ -42,7 +41,7 @@ pub async fn visitor(parts: &Parts, office: &Office) -> Result<Visitor, Problem>
 }
 
 async fn admit(parts: &Parts, office: &Office) -> Result<Admitted, Problem> {
-    let Some(ConnectInfo(address)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+    let Some(ClientAddress(address)) = parts.extensions.get() else {
         return Err(Refusal::internal(&"the server does not know its callers' addresses").into());
     };
     let secret = find_bearer(&parts.headers).ok_or_else(|| {
@@ -52,7 +51,7 @@ async fn admit(parts: &Parts, office: &Office) -> Result<Admitted, Problem> {
             format!("send it as `Authorization: Bearer TOKEN`; {NEW_TOKEN}"),
         )
     })?;
-    let admitted = office.admit(secret, address.ip()).await;
+    let admitted = office.admit(secret, *address).await;
     Ok(admitted.map_err(Refusal::from)?)
 }
 
@@ -115,7 +114,7 @@ fn body(body: Body) -> Result<Bytes, Problem> {
 /// When it is none, or of another shape.
 pub fn json<T: DeserializeOwned>(sent: Body) -> Result<T, Problem> {
     let bytes = body(sent)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    read_object(&bytes).map_err(|error| {
         malformed(
             format!("the body is not what is expected here: {error}"),
             "/api/v1/openapi.json says what is expected",

@@ -18,7 +18,7 @@ use crate::domain::ids::{AgentName, CaseId, PullNumber, quoted};
 use crate::rules::people::PersonName;
 
 pub use answers::{MOST_ROWS, MOST_SECONDS, Wait};
-pub use proposal::{Document, Proposed, Sent, read_json};
+pub use proposal::{Document, Proposed, Sent, read_json, read_object};
 pub use refusal::{Kind, NEW_TOKEN, Refusal};
 pub use words::{NewOpinion, Recorded, Report, Said};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Refusal, Result, Visitor, now};
@@ -145,12 +146,25 @@ pub enum Sent {
     Yaml(Vec<u8>),
 }
 
+/// Reads a JSON object. An array is refused, which serde would take for an object whose keys are left out.
+///
+/// # Errors
+/// When it is none, or of another shape.
+pub fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(serde::de::Error::custom(
+            "invalid type: sequence, expected an object",
+        ));
+    }
+    serde_json::from_slice(bytes)
+}
+
 /// Reads a document from JSON: what is wrong with it is an answer, unless it is no JSON at all.
 ///
 /// # Errors
 /// When it is no JSON.
 pub fn read_json(bytes: &[u8]) -> Result<Sent> {
-    match serde_json::from_slice(bytes) {
+    match read_object(bytes) {
         Ok(document) => Ok(Sent::Json(Box::new(document))),
         Err(error) if error.is_data() => {
             let place = |number: usize| u64::try_from(number).ok();

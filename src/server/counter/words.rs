@@ -151,7 +151,9 @@ impl Visitor {
                 ))
             };
         };
-        self.own(decided.agent.as_deref())?;
+        // Whether there is such a case is nobody else's business.
+        self.own(decided.agent.as_deref())
+            .map_err(|_| not_decided())?;
         if decided.executor.as_deref() != Some(ExecutorKind::External.as_str()) {
             return Err(Refusal::new(
                 Kind::Forbidden,
@@ -253,14 +255,16 @@ impl Visitor {
             }
             Ok::<_, BotError>(decided)
         });
-        found.await??.ok_or_else(|| {
-            Refusal::new(
-                Kind::NotFound,
-                "there is no such case",
-                "list the cases to see which there are; what is proposed has to be decided first",
-            )
-        })
+        found.await??.ok_or_else(not_decided)
     }
+}
+
+fn not_decided() -> Refusal {
+    Refusal::new(
+        Kind::NotFound,
+        "there is no such case",
+        "list the cases to see which there are; what is proposed has to be decided first",
+    )
 }
 
 impl NewOpinion {

@@ -1,10 +1,10 @@
 //! Signing in with a personal token, and out again.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, Form, Query, State};
+use axum::Extension;
+use axum::extract::{Form, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -12,6 +12,7 @@ use chrono::Utc;
 use serde::Deserialize;
 
 use super::super::admission::{Caller, NotAdmitted};
+use super::super::client_address::ClientAddress;
 use super::super::keeper::Keeper;
 use super::super::office::Office;
 use super::super::secrets::is_equal;
@@ -106,7 +107,7 @@ pub async fn ask(Query(asked): Query<Asked>) -> Response {
 /// Lets somebody in.
 pub async fn enter(
     State(office): State<Office>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(ClientAddress(from)): Extension<ClientAddress>,
     headers: HeaderMap,
     Form(entering): Form<Entering>,
 ) -> Response {
@@ -118,7 +119,7 @@ pub async fn enter(
             "Paste the whole token.",
         );
     }
-    let admitted = match office.admit(token.to_owned().into(), from.ip()).await {
+    let admitted = match office.admit(token.to_owned().into(), from).await {
         Ok(admitted) => admitted,
         Err(error) => return turned_away(&error, &entering.next),
     };
