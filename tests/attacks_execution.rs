@@ -153,12 +153,20 @@ fn output_is_capped_and_printable() {
     );
 }
 
+/// Whether the process whose id the program wrote is gone, or a zombie that nobody has collected yet.
+fn is_gone(stage: &Stage, file: &str) -> bool {
+    let pid = seen(stage, file).unwrap();
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    state.is_empty() || state.contains(") Z ")
+}
+
 #[test]
 fn the_time_limit_ends_everything_that_the_program_started() {
-    // The first waits itself, the second has ended and left somebody behind that holds its output.
+    // A child, one in a session of its own, and one whose parent has ended.
     for script in [
         "sleep 600 & echo $! > FOLDER/pid; wait",
-        "sleep 600 & echo $! > FOLDER/pid",
+        "setsid sh -c 'echo $$ > FOLDER/pid; exec sleep 600'; wait",
+        "setsid sh -c 'setsid sleep 600 & echo $! > FOLDER/pid'; sleep 600",
     ] {
         let mut stage = stage_of(script, 1);
         let id = stage.propose(AGENT, "a", BODY);
@@ -170,14 +178,23 @@ fn the_time_limit_ends_everything_that_the_program_started() {
             outcome["error"].as_str().unwrap(),
             "was killed after its time limit of 1 s",
         );
-        let pid = seen(&stage, "pid").unwrap();
-        // Gone, or a zombie that nobody has collected yet.
-        let state =
-            std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        assert!(
-            state.is_empty() || state.contains(") Z "),
-            "{script}: {state}"
-        );
+        assert!(is_gone(&stage, "pid"), "{script}");
+    }
+}
+
+#[test]
+fn what_the_program_leaves_behind_ends_with_it() {
+    // Both hold its output open.
+    for script in [
+        "sleep 600 & echo $! > FOLDER/pid",
+        "setsid sh -c 'setsid sleep 600 & echo $! > FOLDER/pid'",
+    ] {
+        let mut stage = stage_of(script, 60);
+        let id = stage.propose(AGENT, "a", BODY);
+        stage.run();
+        stage.read_all();
+        assert_eq!(outcomes(&stage, &id)[0]["success"], true, "{script}");
+        assert!(is_gone(&stage, "pid"), "{script}");
     }
 }
 
@@ -190,9 +207,10 @@ fn a_program_that_is_not_there_is_a_failed_outcome() {
     has(&stage.report(2), "merged by the bot");
     let outcome = &outcomes(&stage, &id)[0];
     assert_eq!(outcome["success"], false);
+    assert_eq!(outcome["error"], "it ended with exit status 127");
     has(
-        outcome["error"].as_str().unwrap(),
-        "cannot run `/nowhere/deploy --now`: ",
+        outcome["details"]["stderr"].as_str().unwrap(),
+        "cannot run `/nowhere/deploy --now`: No such file or directory",
     );
     let before = stage.main();
     stage.run();

@@ -12,6 +12,8 @@
 mod receiver;
 mod support;
 
+use std::time::{Duration, Instant};
+
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
 use receiver::{Receiver, Request, answer};
@@ -226,6 +228,24 @@ fn who_never_answers_is_not_waited_for() {
     run(&stage);
     stage.read_all();
     assert_eq!(receiver.seen().len(), 1);
+    let outcome = outcome(&stage, &id);
+    assert_eq!(outcome["success"], Json::Null);
+    has(
+        outcome["error"].as_str().unwrap(),
+        "it was sent and not answered (timeout",
+    );
+}
+
+#[test]
+fn who_asks_for_more_for_ever_is_not_waited_for() {
+    let receiver = Receiver::continuing();
+    let mut stage = stage_with("http", &hook(&receiver.url("/"), 1));
+    let id = stage.propose(AGENT, "a", LOW);
+    let begun = Instant::now();
+    run(&stage);
+    // The limit is one second; without one the receiver would go on for ever.
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    stage.read_all();
     let outcome = outcome(&stage, &id);
     assert_eq!(outcome["success"], Json::Null);
     has(

@@ -10,6 +10,7 @@ mod case_ref;
 mod cases;
 mod check;
 mod completions;
+mod contain;
 mod demo;
 mod export;
 mod failure;
@@ -91,6 +92,7 @@ enum Command {
     Token(token::Token),
     Mcp(mcp::Mcp),
     Completions(completions::Completions),
+    Contain(contain::Contain),
 }
 
 /// What a command came to, when nothing failed.
@@ -100,6 +102,8 @@ pub enum Answer {
     Done,
     /// The answer is no: an invalid document, a verification or policy test that fails.
     No,
+    /// As the command that was run ended.
+    Ended(u8),
 }
 
 /// What every command gives.
@@ -116,6 +120,7 @@ pub fn main() -> ExitCode {
     match cli.command.run(&cli.options) {
         Ok(Answer::Done) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(NO),
+        Ok(Answer::Ended(status)) => ExitCode::from(status),
         // Whoever read our output has seen enough, as in `| head`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<clap::Error>() {
@@ -186,6 +191,7 @@ impl Command {
             Self::Token(command) => command.run(options),
             Self::Mcp(command) => command.run(options),
             Self::Completions(command) => command.run(),
+            Self::Contain(command) => Ok(command.run()),
         }
     }
 }

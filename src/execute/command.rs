@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::Finished;
+use super::cgroup::Cgroup;
 use super::output::{MOST_OUTPUT, printable};
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::CaseId;
@@ -21,6 +24,8 @@ use crate::rules::executor::CommandLine;
 
 /// How many names are tried for the program's folder.
 const MOST_FOLDERS: u32 = 100;
+/// How long ending the program may take.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the program to its end, or to its time limit.
 pub fn run(command: &CommandLine, about: &Recommendation) -> Finished {
@@ -35,25 +40,13 @@ pub fn run(command: &CommandLine, about: &Recommendation) -> Finished {
 
 async fn run_in_time(command: &CommandLine, about: &Recommendation) -> io::Result<Finished> {
     let folder = own_folder(&about.id)?;
-    let mut child = Command::new(&command.program)
-        .args(&command.arguments)
-        .current_dir(&folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("COUNTERSIGN_CASE", about.id.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()?;
-    let group = child.id();
+    let group = Cgroup::create(&format!("countersign-{}", about.id));
+    let mut child = contained(command, about, &folder, group.as_ref())?.spawn()?;
     let ended = tokio::time::timeout(command.time_limit, talk(&mut child, about)).await;
     let finished = match ended {
         Ok(ended) => ended?,
         Err(_) => {
-            kill_group(group);
-            child.wait().await?;
+            end(&mut child, group.as_ref()).await?;
             Finished::badly(format!(
                 "`{}` was killed after its time limit of {} s",
                 command.program,
@@ -61,11 +54,60 @@ async fn run_in_time(command: &CommandLine, about: &Recommendation) -> io::Resul
             ))
         }
     };
+    drop(group);
     // A leftover in the temporary folder is no reason to call the execution failed.
     if let Err(error) = std::fs::remove_dir_all(&folder) {
         tracing::warn!("cannot remove `{}`: {error}", folder.display());
     }
     Ok(finished)
+}
+
+/// The program inside [`contain`](super::contain), which is this very program: it enforces the limit even when the
+/// bot is gone.
+fn contained(
+    command: &CommandLine,
+    about: &Recommendation,
+    folder: &Path,
+    group: Option<&Cgroup>,
+) -> io::Result<Command> {
+    let limit = command.time_limit.saturating_add(GRACE).as_secs();
+    let mut contained = Command::new(std::env::current_exe()?);
+    contained.args(["contain", "--limit", &limit.to_string()]);
+    if let Some(group) = group {
+        contained.arg("--cgroup").arg(group.folder());
+    }
+    contained
+        .arg("--")
+        .arg(&command.program)
+        .args(&command.arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("COUNTERSIGN_CASE", about.id.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    Ok(contained)
+}
+
+/// Ends the program with everything that it has started.
+async fn end(child: &mut Child, group: Option<&Cgroup>) -> io::Result<()> {
+    match group {
+        Some(group) => group.kill(),
+        None => {
+            let id = child.id().and_then(|id| i32::try_from(id).ok());
+            if let Some(id) = id.and_then(Pid::from_raw) {
+                // It may have ended since.
+                kill_process(id, Signal::TERM).ok();
+            }
+        }
+    }
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        child.kill().await?;
+    }
+    Ok(())
 }
 
 /// An empty folder that was not there before and that nobody else may enter: others on this machine
@@ -82,20 +124,6 @@ fn own_folder(id: &CaseId) -> io::Result<PathBuf> {
         match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map(|()| folder),
-        }
-    }
-}
-
-/// The program is the leader of its own group, so that what it started ends with it, even when the
-/// program itself has ended before.
-fn kill_group(group: Option<u32>) {
-    if let Some(id) = group {
-        let killed = std::process::Command::new("kill")
-            .args(["-9", "--", &format!("-{id}")])
-            .stderr(Stdio::null())
-            .status();
-        if let Err(error) = killed {
-            tracing::warn!("cannot kill what `{id}` started: {error}");
         }
     }
 }

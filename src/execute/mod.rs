@@ -5,7 +5,9 @@
 //! reported by somebody else.
 
 pub mod apply;
+mod cgroup;
 pub mod command;
+pub mod contain;
 pub mod dispatch;
 pub mod http;
 mod order;

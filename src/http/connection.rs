@@ -5,19 +5,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector,
     TcpConnector, Transport,
 };
+use ureq::{Error, Timeout};
 
 /// Connects as ureq does by default, with reads that are repeated when a signal interrupts them. What is
-/// said once a connection stands (through TLS, not the making of it) sets `has_spoken`.
-pub(super) fn connector(has_spoken: Arc<AtomicBool>) -> impl Connector {
+/// said once a connection stands (through TLS, not the making of it) sets `has_spoken`. After `whole` nothing more
+/// is read: ureq begins its limits anew with every `100 Continue`.
+pub(super) fn connector(has_spoken: Arc<AtomicBool>, whole: Option<Duration>) -> impl Connector {
     ().chain(ConnectProxyConnector::default())
         .chain(TcpConnector::default())
-        .chain(Patient)
+        .chain(Patient(whole))
         .chain(RustlsConnector::default())
         .chain(Witness(has_spoken))
 }
@@ -85,11 +87,14 @@ fn is_distrust(error: &Error) -> bool {
 }
 
 #[derive(Debug)]
-struct Patient;
+struct Patient(Option<Duration>);
 
-/// A connection whose reads are repeated.
+/// A connection whose reads are repeated, up to its end.
 #[derive(Debug)]
-struct PatientTransport<T>(T);
+struct PatientTransport<T> {
+    inner: T,
+    ends: Option<Instant>,
+}
 
 impl<T: Transport> Connector<T> for Patient {
     type Out = PatientTransport<T>;
@@ -99,22 +104,26 @@ impl<T: Transport> Connector<T> for Patient {
         _: &ConnectionDetails,
         chained: Option<T>,
     ) -> Result<Option<Self::Out>, Error> {
-        Ok(chained.map(PatientTransport))
+        let ends = self.0.and_then(|whole| Instant::now().checked_add(whole));
+        Ok(chained.map(|inner| PatientTransport { inner, ends }))
     }
 }
 
 impl<T: Transport> Transport for PatientTransport<T> {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.0.buffers()
+        self.inner.buffers()
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.0.transmit_output(amount, timeout)
+        self.inner.transmit_output(amount, timeout)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         loop {
-            match self.0.await_input(timeout) {
+            if self.ends.is_some_and(|ends| Instant::now() >= ends) {
+                return Err(Error::Timeout(Timeout::Global));
+            }
+            match self.inner.await_input(timeout) {
                 Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 other => return other,
             }
@@ -122,10 +131,10 @@ impl<T: Transport> Transport for PatientTransport<T> {
     }
 
     fn is_open(&mut self) -> bool {
-        self.0.is_open()
+        self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
-        self.0.is_tls()
+        self.inner.is_tls()
     }
 }

@@ -71,7 +71,7 @@ impl Client {
         if url.starts_with("https://") {
             config = config.https_only(true).tls_config(tls());
         }
-        let connector = connection::connector(Arc::clone(&has_spoken));
+        let connector = connection::connector(Arc::clone(&has_spoken), patience.whole);
         Self {
             agent: ureq::Agent::with_parts(config.build(), connector, DefaultResolver::default()),
             has_spoken,

@@ -44,6 +44,25 @@ impl Receiver {
         Self::serving("http", None, None)
     }
 
+    /// Says `100 Continue` for ever, one at a time.
+    pub fn continuing() -> Self {
+        let receiver = Self::silent();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut talk: Box<dyn Talk> = Box::new(stream.unwrap());
+                if read(&mut talk).is_some() {
+                    while talk.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").is_ok() {
+                        // All at once would be one answer whose head is too large.
+                        std::thread::sleep(std::time::Duration::from_millis(10));
+                    }
+                }
+            }
+        });
+        Self { host, ..receiver }
+    }
+
     fn serving(scheme: &str, tls: Option<Arc<ServerConfig>>, reply: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = format!("{scheme}://{}", listener.local_addr().unwrap());
