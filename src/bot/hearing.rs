@@ -256,8 +256,8 @@ pub(super) fn ended(
     Hearing::only(case, report, act)
 }
 
-/// No clock by which a pull request was opened is further ahead than this.
-const MOST_CLOCK_ERROR: TimeDelta = TimeDelta::days(1);
+/// A clock by which a pull request was opened may be ahead by so much: one time zone taken for another.
+const MOST_CLOCK_ERROR: TimeDelta = TimeDelta::hours(15);
 
 /// More characters than any justification has to have.
 const LONG_ENOUGH: usize = 10_000;
