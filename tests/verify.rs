@@ -10,6 +10,8 @@
 
 #[path = "verify/approvals.rs"]
 mod approvals;
+#[path = "verify/canonical.rs"]
+mod canonical;
 #[path = "verify/checkpoint.rs"]
 mod checkpoint;
 #[path = "verify/clocks.rs"]
@@ -24,6 +26,8 @@ mod history;
 mod links;
 #[path = "verify/objects.rs"]
 mod objects;
+#[path = "verify/places.rs"]
+mod places;
 #[path = "verify/proposals.rs"]
 mod proposals;
 #[path = "verify/rescored.rs"]

@@ -49,7 +49,7 @@ impl Backtest {
     /// # Errors
     /// When the rules or the history cannot be read.
     pub fn run(&self, options: &Options) -> Result {
-        let repo = options.open()?;
+        let repo = options.open_whole()?;
         let files = self.rule_files(&repo)?;
         let rules = Rules::read(&files).map_err(|problems| {
             failure::hinted(

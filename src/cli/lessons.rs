@@ -34,7 +34,7 @@ impl Lessons {
     /// # Errors
     /// When the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
-        let repo = options.open()?;
+        let repo = options.open_whole()?;
         let index = cases::read(options, &repo, Wanted::Decided)?;
         let (agent, period) = (self.agent.as_str(), self.time.period(options.now()));
         let wanted = Computed::wanted(&index, agent, period);

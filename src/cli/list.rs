@@ -37,7 +37,7 @@ impl List {
     /// # Errors
     /// When the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
-        let repo = options.open()?;
+        let repo = options.open_whole()?;
         let wanted = match self.status {
             None => Wanted::All,
             Some(Standing::Pending) => Wanted::Pending,

@@ -114,6 +114,14 @@ impl Options {
         self.place()?.open()
     }
 
+    /// Opens the repository for reading its whole history.
+    ///
+    /// # Errors
+    /// When there is none, or it is shallow.
+    pub fn open_whole(&self) -> Result<Repository> {
+        self.place()?.open_whole()
+    }
+
     /// Opens the repository in which pull requests live and `main` is written.
     ///
     /// # Errors

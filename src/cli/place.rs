@@ -41,6 +41,27 @@ impl Place {
         }
     }
 
+    /// Opens it for reading its whole history.
+    ///
+    /// # Errors
+    /// When there is none, it is shallow, or GitHub cannot be asked.
+    pub fn open_whole(&self) -> Result<Repository> {
+        let repo = self.open()?;
+        if repo.shallow_commits()?.is_empty() {
+            return Ok(repo);
+        }
+        Err(failure::hinted(
+            format!(
+                "`{}` is a shallow clone: what is older is not there",
+                self.name()
+            ),
+            format!(
+                "fetch the rest with `git -C {} fetch --unshallow` (`fetch-depth: 0` for actions/checkout)",
+                self.name()
+            ),
+        ))
+    }
+
     /// Opens it for reading, as it is now; a local clone will do.
     ///
     /// # Errors
@@ -65,7 +86,7 @@ impl Place {
     /// # Errors
     /// When there is none, or it is somebody's clone.
     pub fn open_forge(&self) -> Result<Repository> {
-        let repo = self.open()?;
+        let repo = self.open_whole()?;
         if !repo.is_bare() {
             return Err(failure::hinted(
                 format!(

@@ -53,7 +53,7 @@ impl Report {
     /// # Errors
     /// When the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
-        let repo = options.open()?;
+        let repo = options.open_whole()?;
         let index = cases::read(options, &repo, Wanted::All)?;
         let now = options.now();
         let scope = Scope {

@@ -30,7 +30,7 @@ impl Show {
     pub fn run(&self, options: &Options) -> Result {
         let shown = find(options, self.case)?;
         if let Some(pull) = shown.pull.as_ref().filter(|_| shown.is_pending())
-            && let Some(last) = LastShown::of(options, &options.open()?)
+            && let Some(last) = LastShown::of(options, &options.open_whole()?)
         {
             last.remember(pull.number, pull.head);
         }
@@ -51,7 +51,7 @@ pub(super) fn show_open(options: &Options, number: PullNumber) -> Result<Option<
 }
 
 fn find(options: &Options, case: CaseRef) -> Result<Shown> {
-    let repo = options.open()?;
+    let repo = options.open_whole()?;
     let index = index::read(&repo)?;
     if let Some(found) = case.find(&index) {
         let id = found.id.context("a decided case has an id")?;

@@ -19,6 +19,9 @@ pub const ENGINE: &str = concat!("countersign ", env!("CARGO_PKG_VERSION"), " en
 /// The version in [`ENGINE`]. What each one changed stands in the README, under "The trail".
 pub const ENGINE_VERSION: u32 = 2;
 
+/// The release that brought each version, the first one first. The next one brings no older engine.
+const BROUGHT_BY: [[u32; 3]; 2] = [[0, 1, 0], [0, 2, 0]];
+
 /// The releases before the engine had a version of its own.
 const FIRST_VERSION: u32 = 1;
 
@@ -36,7 +39,24 @@ impl Engine {
             (Some("engine"), Some(version), None) => parse_number(version)?,
             _ => return None,
         };
-        (version >= FIRST_VERSION).then_some(Self { release, version })
+        let engine = Self { release, version };
+        let is_known = version >= FIRST_VERSION && engine.to_string() == text;
+        (is_known && engine.fits_release()).then_some(engine)
+    }
+
+    /// Whether the release can have had this version. Of versions that come later nothing is known but that.
+    fn fits_release(self) -> bool {
+        let place = usize::try_from(self.version - FIRST_VERSION).unwrap_or(usize::MAX);
+        let last = BROUGHT_BY.len() - 1;
+        let is_old_enough = |next: &[u32; 3]| self.release < *next;
+        match BROUGHT_BY.get(place) {
+            Some(first) => {
+                self.release >= *first && BROUGHT_BY.get(place + 1).is_none_or(is_old_enough)
+            }
+            None => BROUGHT_BY
+                .get(last)
+                .is_some_and(|newest| self.release > *newest),
+        }
     }
 
     /// Whether this program cannot know how that engine decides.
@@ -83,6 +103,8 @@ mod tests {
         assert!(!ours.is_newer() && !ours.is_older());
         let first = Engine::parse("countersign 0.1.0").unwrap();
         assert_eq!((first.version(), first.is_older()), (1, true));
+        assert!(BROUGHT_BY.is_sorted());
+        assert_eq!(BROUGHT_BY.len(), usize::try_from(ENGINE_VERSION).unwrap());
         let later = Engine::parse("countersign 9.0.0 engine 77").unwrap();
         assert!(later.is_newer());
         for engine in [ours, first, later] {
@@ -101,6 +123,10 @@ mod tests {
             "countersign 0.1.0 engine 02",
             "countersign 0.1.0 engine 2 ",
             "Countersign 0.1.0",
+            "countersign 0.1.0 engine 1",
+            "countersign 0.1.0 engine 2",
+            "countersign 0.2.0",
+            "countersign 0.2.0 engine 3",
         ] {
             assert_eq!(Engine::parse(wrong), None, "{wrong:?}");
         }

@@ -42,26 +42,33 @@ pub struct Pull {
 }
 
 impl Pull {
-    /// The same, with nothing said later than `now`, whatever the clock of whoever said it read. Their order stays.
+    /// The same, with nothing said before it was opened or later than `now`, whatever the clock of whoever said it read.
+    /// Their order stays.
     pub fn until(&self, now: DateTime<Utc>) -> Cow<'_, Self> {
+        let opened_at = self.opened_at.min(now);
+        let seen = |at: DateTime<Utc>| at.clamp(opened_at, now);
         let reviews = self.reviews.iter().map(|review| review.at);
         let comments = self.comments.iter().map(|comment| comment.at);
         let closed = match self.state {
             PullState::Closed { at, .. } => Some(at),
             PullState::Open | PullState::Done => None,
         };
-        if reviews.chain(comments).chain(closed).all(|at| at <= now) {
+        if reviews
+            .chain(comments)
+            .chain(closed)
+            .all(|at| at == seen(at))
+        {
             return Cow::Borrowed(self);
         }
         let mut pull = self.clone();
         for review in &mut pull.reviews {
-            review.at = review.at.min(now);
+            review.at = seen(review.at);
         }
         for comment in &mut pull.comments {
-            comment.at = comment.at.min(now);
+            comment.at = seen(comment.at);
         }
         if let PullState::Closed { at, .. } = &mut pull.state {
-            *at = (*at).min(now);
+            *at = seen(*at);
         }
         Cow::Owned(pull)
     }

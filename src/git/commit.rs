@@ -86,6 +86,23 @@ impl StoredCommit {
         Ok(String::from_utf8_lossy(lines.message))
     }
 
+    /// Whether its headers are as [`NewCommit`] writes them: no others, and each in that one way.
+    pub fn has_plain_headers(&self, commit: &Commit) -> bool {
+        let signature = self.find_signature();
+        let plain = NewCommit {
+            tree: commit.tree,
+            parents: commit.parents.clone(),
+            author: commit.author.clone(),
+            committer: commit.committer.clone(),
+            message: String::new(),
+            signature: signature.map(|signature| signature.armored),
+        };
+        // Up to the empty line.
+        let headers = plain.to_bytes();
+        let end = headers.len() - 1;
+        self.bytes.get(..end) == headers.get(..end)
+    }
+
     /// The commit that it continues; none if it is the first one, or malformed.
     pub fn first_parent(&self) -> Option<Sha> {
         let (_, rest) = take_id(&self.bytes, b"tree ")?;

@@ -82,6 +82,12 @@ impl Walk<'_> {
             id.map_or_else(|| Ok(Arc::from([])), |id| self.objects.read_raw_tree(id))
         };
         let (old_bytes, new_bytes): (Arc<[u8]>, Arc<[u8]>) = (load(old)?, load(new)?);
+        if self.depth > 0 && new.is_some() && new_bytes.is_empty() {
+            return Err(GitError::new(format!(
+                "the folder `{}` is empty, which git never stores: leave it out",
+                String::from_utf8_lossy(&self.path).escape_default()
+            )));
+        }
         let said = |id: Option<Sha>| {
             move |error: GitError| id.map_or_else(|| error.clone(), |id| in_tree(id, &error))
         };

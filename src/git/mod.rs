@@ -40,6 +40,7 @@ mod tests;
 mod transport;
 mod tree;
 mod tree_node;
+mod trusted;
 
 pub use buffer::ObjectBuffer;
 pub use commit::{Commit, NewCommit, Signature, StoredCommit};

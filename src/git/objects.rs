@@ -167,9 +167,13 @@ pub(super) fn first_entry(bytes: &[u8]) -> Result<RawEntry<'_>> {
         .ok()
         .and_then(|text| u32::from_str_radix(text, 8).ok());
     let mode = mode.ok_or_else(broken)?;
+    let is_padded = bytes.first() == Some(&b'0');
     let rest = rest.get(1..).ok_or_else(broken)?;
     let nul = rest.iter().position(|b| *b == 0).ok_or_else(broken)?;
     let (name, rest) = rest.split_at(nul);
+    if is_padded {
+        return Err(malformed(name, "written with a zero before its mode"));
+    }
     let id = rest
         .get(1..21)
         .and_then(|id| <[u8; 20]>::try_from(id).ok())

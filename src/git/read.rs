@@ -147,7 +147,7 @@ impl Objects<'_> {
     }
 
     /// A commit that is read later, or elsewhere.
-    pub(super) fn read_stored_commit(&self, id: Sha) -> Result<StoredCommit> {
+    pub fn read_stored_commit(&self, id: Sha) -> Result<StoredCommit> {
         let bytes = self.read_shared(id, Kind::Commit)?;
         Ok(StoredCommit { id, bytes })
     }

@@ -10,7 +10,7 @@ use super::error::{During, GitError, Result};
 use super::packs::Packs;
 use super::read::Way;
 use super::recent::Recent;
-use super::step;
+use super::{step, trusted};
 use crate::domain::ids::Sha;
 
 /// How often a write is tried that others can disturb.
@@ -23,6 +23,7 @@ const RECENT_TREES: usize = 2 * 1024 * 1024;
 /// [`Repository::reopen`] for a second one.
 pub struct Repository {
     pub(super) inner: git2::Repository,
+    is_bare: bool,
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
     pub(super) trees: RefCell<Recent<Sha, Arc<[u8]>, RECENT_TREES>>,
@@ -98,25 +99,28 @@ impl Repository {
 
     /// Opens a bare repository, or the clone whose working folder or git directory this is.
     pub fn open(path: &Path) -> Result<Self> {
-        let inner = git2::Repository::open(path).map_err(|error| {
-            let shown = path.display();
-            if error.code() == git2::ErrorCode::NotFound {
-                return GitError::missing(format!(
-                    "no git repository at `{shown}`: make one with `countersign init {shown}`, or name another with `--repo`"
-                ));
+        match git2::Repository::open(path) {
+            Ok(inner) => Self::wrap(inner),
+            Err(error) if error.code() == git2::ErrorCode::Owner => {
+                Self::wrap(open_trusted(path).map_err(|_| unopened(path, &error))?)
             }
-            GitError::new(format!("cannot open the repository `{shown}`: {}", error.message()))
-        })?;
-        Self::wrap(inner)
+            Err(error) => Err(unopened(path, &error)),
+        }
     }
 
     fn wrap(inner: git2::Repository) -> Result<Self> {
         if inner.object_format() != git2::ObjectFormat::Sha1 {
-            return Err(GitError::new(format!(
-                "`{}` uses SHA-256 object ids, which are not supported: make one with `countersign init`",
-                inner.path().display()
-            )));
+            return Err(sha256(inner.path()));
         }
+        let config = inner
+            .config()
+            .during(|| "read the repository's configuration")?;
+        let format = config.get_string("extensions.refstorage");
+        if format.is_ok_and(|format| !format.eq_ignore_ascii_case("files")) {
+            return Err(reftable(inner.path()));
+        }
+        // What was opened because the user trusts it was opened by its git directory, whatever it is.
+        let is_bare = inner.is_bare() && config.get_bool("core.bare").unwrap_or(true);
         static SETTINGS: Once = Once::new();
         // Damage is found by zlib's checksum; who must find tampering asks for it (`check_ids`).
         SETTINGS.call_once(|| {
@@ -127,6 +131,7 @@ impl Repository {
         });
         Ok(Self {
             inner,
+            is_bare,
             ancestry: RefCell::default(),
             trees: RefCell::default(),
             last_way: RefCell::default(),
@@ -147,7 +152,7 @@ impl Repository {
 
     /// Whether it has no working folder: a forge's own repository is bare, a person's clone is not.
     pub fn is_bare(&self) -> bool {
-        self.inner.is_bare()
+        self.is_bare
     }
 
     /// Gives a setting of the repository's own configuration these values, and no others.
@@ -228,6 +233,51 @@ pub fn configured_identity() -> Option<(String, String)> {
             .filter(|value| !value.trim().is_empty())
     };
     Some((read("user.name")?, read("user.email")?))
+}
+
+/// Opens the repository of somebody else, if the user says that it may be.
+fn open_trusted(path: &Path) -> std::result::Result<git2::Repository, git2::Error> {
+    let found = git2::Repository::open_bare(path)
+        .or_else(|_| git2::Repository::open_bare(path.join(".git")))?;
+    match trusted::is_trusted(found.path()) {
+        true => Ok(found),
+        false => Err(git2::Error::from_str("it is not trusted")),
+    }
+}
+
+/// Why a repository cannot be opened, and what to do about it.
+fn unopened(path: &Path, error: &git2::Error) -> GitError {
+    let shown = path.display();
+    let message = error.message();
+    match error.code() {
+        git2::ErrorCode::NotFound => GitError::missing(format!(
+            "no git repository at `{shown}`: make one with `countersign init {shown}`, or name another with `--repo`"
+        )),
+        git2::ErrorCode::Owner => {
+            let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            GitError::new(format!(
+                "`{shown}` belongs to another user, and git runs nothing there that its owner could have changed: if you trust it, `git config --global --add safe.directory {}`",
+                whole.display()
+            ))
+        }
+        _ if message.contains("object format") => sha256(path),
+        _ if message.contains("extensions.refstorage") => reftable(path),
+        _ => GitError::new(format!("cannot open the repository `{shown}`: {message}")),
+    }
+}
+
+fn sha256(path: &Path) -> GitError {
+    GitError::new(format!(
+        "`{}` has SHA-256 object ids, and a trail has SHA-1 ids: make its repository with `countersign init`, and clone that",
+        path.display()
+    ))
+}
+
+fn reftable(path: &Path) -> GitError {
+    GitError::new(format!(
+        "`{}` keeps its refs in the format `reftable`, which cannot be read here: `git -C {0} refs migrate --ref-format=files`, or clone it anew with `git clone --ref-format=files`",
+        path.display()
+    ))
 }
 
 /// A bare repository without any ref.

@@ -5,10 +5,8 @@ use std::path::Path;
 
 use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
 
+use super::commit::StoredCommit;
 use super::error::{GitError, Result};
-use super::objects::Kind;
-use super::repository::Repository;
-use crate::domain::ids::Sha;
 use crate::domain::signing::PublicKey;
 
 /// What git signs commits under, so that a signature cannot be used for anything else.
@@ -79,7 +77,7 @@ impl fmt::Debug for SigningKey {
 /// A signature on a commit, and what it has to cover.
 #[derive(Debug, Clone)]
 pub struct CommitSignature {
-    armored: String,
+    pub(super) armored: String,
     payload: Vec<u8>,
 }
 
@@ -112,13 +110,10 @@ impl CommitSignature {
     }
 }
 
-impl Repository {
-    /// The signature on a commit; none if it has none.
-    ///
-    /// # Errors
-    /// When the commit cannot be read.
-    pub fn find_signature(&self, commit: Sha) -> Result<Option<CommitSignature>> {
-        Ok(split(&self.objects().read_kind(commit, Kind::Commit)?))
+impl StoredCommit {
+    /// The signature on it; none if it has none.
+    pub fn find_signature(&self) -> Option<CommitSignature> {
+        split(&self.bytes)
     }
 }
 

@@ -51,7 +51,7 @@ impl Export {
     /// # Errors
     /// When the repository cannot be read or the file cannot be written.
     pub fn run(&self, options: &Options) -> Result {
-        let repo = options.open()?.for_bulk()?;
+        let repo = options.open_whole()?.for_bulk()?;
         let (index, waiting) = cases::read_with_pending(options, &repo)?;
         let beside = Beside::of(&self.output)?;
         let mut exported = Exported {

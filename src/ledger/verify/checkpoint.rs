@@ -42,9 +42,17 @@ impl Checkpoint {
     /// When the file cannot be read or is no checkpoint. That is never taken for "seen nothing".
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(io::Error::from),
+            Ok(bytes) => {
+                let seen: Self = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
+                // It would find nothing missing from any trail.
+                match seen.commits {
+                    0 => Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "it remembers 0 commits, and no trail that was verified has none",
+                    )),
+                    _ => Ok(Some(seen)),
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -8,7 +8,7 @@ use super::approvals::{self, Question};
 use super::assessment;
 use super::branch::Branch;
 use super::document::Written;
-use super::examine::{Answer, Examiner, Fact};
+use super::examine::{Answer, Examiner, Fact, PullId};
 use super::finding::FindingKind;
 use super::record;
 use super::step::Step;
@@ -50,6 +50,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
         return Ok(answer);
     };
     answer.engine = Engine::parse(&written.document.engine);
+    answer.pull = Some(PullId::from(&written.document.pull));
     record::check(step, &written);
     check_place(step, case, (&written, about.as_ref()), blob);
     let (Some(about), Some(version)) = (about, step.version.clone()) else {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::finding::FindingKind;
 use super::step::Step;
+use crate::domain::ids::quoted;
 use crate::domain::problem::Problems;
 use crate::domain::yaml;
 use crate::git::GitError;
@@ -28,6 +30,38 @@ impl<T> Written<T> {
         }
     }
 
+    /// Where it is not written as the bot writes what it says.
+    fn find_other_writing(&self) -> Option<String>
+    where
+        T: Serialize,
+    {
+        let path = &self.path;
+        let again = match yaml::write(&self.document) {
+            Ok(again) if again.as_bytes() == &*self.bytes => return None,
+            Ok(again) => again,
+            Err(error) => return Some(format!("{path}: the bot could not write it: {error}")),
+        };
+        let text = String::from_utf8_lossy(&self.bytes);
+        let (mut lines, mut bots) = (text.lines(), again.lines());
+        let mut number = 0usize;
+        loop {
+            number += 1;
+            let (line, bots) = (lines.next(), bots.next());
+            if line.is_some() && line == bots {
+                continue;
+            }
+            let shown = |line: Option<&str>| line.map_or("nothing".to_owned(), quoted);
+            return Some(match (line, bots) {
+                (None, None) => format!("{path}: its last line does not end as the bot ends it"),
+                _ => format!(
+                    "{path}:{number}: it is not in the bot's writing, which has {} there and not {}",
+                    shown(bots),
+                    shown(line)
+                ),
+            });
+        }
+    }
+
     /// The line on which a key stands, told from the text: each key after the one before it.
     fn line_of(&self, keys: &[&str]) -> Option<usize> {
         let text = std::str::from_utf8(&self.bytes).ok()?;
@@ -47,12 +81,18 @@ impl<T> Written<T> {
 }
 
 impl Step<'_> {
-    /// Takes an added document off the list of changes and reads it.
-    pub fn take_document<T: DeserializeOwned>(
+    /// Takes an added record off the list of changes and reads it. It is in the bot's own writing.
+    pub fn take_document<T: DeserializeOwned + Serialize>(
         &mut self,
         path: &str,
     ) -> Result<Option<Written<T>>, GitError> {
-        self.take_document_by(path, yaml::read)
+        let written = self.take_document_by(path, yaml::read::<T>)?;
+        if let Some(written) = &written
+            && let Some(difference) = written.find_other_writing()
+        {
+            self.say(FindingKind::NotCanonical, difference);
+        }
+        Ok(written)
     }
 
     /// The same with another reader.

@@ -9,9 +9,9 @@ use super::finding::{Finding, FindingKind};
 use super::line::Line;
 use super::step::Step;
 use super::{decision, execution, freeze, genesis, governance, remarks, rescored, signature};
-use crate::domain::documents::{ExecutorKind, Recommendation, Status};
+use crate::domain::documents::{ExecutorKind, PullRecord, Recommendation, Status};
 use crate::domain::engine::Engine;
-use crate::domain::ids::{CaseId, Sha};
+use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::git::{Commit, CommitGraph, GitError, Repository};
 use crate::ledger::facts::TargetBook;
 use crate::ledger::rulebook::read_signing;
@@ -32,6 +32,8 @@ pub struct Examined {
     pub fact: Fact,
     /// The engine of a decision.
     pub engine: Option<Engine>,
+    /// The pull request that was decided.
+    pub pull: Option<PullId>,
     /// The commits that it merges, beside the trail's own.
     pub merged: Vec<Sha>,
     pub findings: Vec<Finding>,
@@ -40,6 +42,22 @@ pub struct Examined {
     pub signed: bool,
     /// How many people spoke as members of a team.
     pub by_team: usize,
+}
+
+/// A pull request, as a record names it: each has its number once on its forge.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PullId {
+    pub url: Option<String>,
+    pub number: PullNumber,
+}
+
+impl From<&PullRecord> for PullId {
+    fn from(pull: &PullRecord) -> Self {
+        Self {
+            url: pull.url.clone(),
+            number: pull.number,
+        }
+    }
 }
 
 /// What later commits may rest on.
@@ -62,6 +80,7 @@ pub enum Fact {
     Claimed {
         case: CaseId,
         executor: ExecutorKind,
+        at: DateTime<Utc>,
         is_invalid: bool,
     },
     /// An attempt ended.
@@ -70,6 +89,9 @@ pub enum Fact {
         attempt: u32,
         executor: ExecutorKind,
         success: Option<bool>,
+        /// None if that is not on record.
+        started_at: Option<DateTime<Utc>>,
+        is_by_bot: bool,
     },
     /// Somebody said something about a case.
     Remarked { case: CaseId },
@@ -80,6 +102,7 @@ pub enum Fact {
 pub struct Answer {
     pub fact: Option<Fact>,
     pub engine: Option<Engine>,
+    pub pull: Option<PullId>,
     pub merged: Vec<Sha>,
     pub recomputed: bool,
     pub without_branch: bool,
@@ -138,6 +161,7 @@ impl<'v> Examiner<'v> {
             event: None,
             fact: Fact::Nothing,
             engine: None,
+            pull: None,
             merged: Vec::new(),
             findings: Vec::new(),
             recomputed: false,
@@ -163,7 +187,8 @@ impl<'v> Examiner<'v> {
         place: usize,
         examined: &mut Examined,
     ) -> Result<(), GitError> {
-        let commit = self.repo.read_commit(id)?;
+        let stored = self.repo.objects().read_stored_commit(id)?;
+        let commit = stored.read()?;
         let entry = Entry::of(&commit);
         examined.at = commit.committer.time;
         examined.event = entry.event;
@@ -173,7 +198,7 @@ impl<'v> Examiner<'v> {
             return Ok(());
         }
         let place = (self.repo, self.line, self.graph);
-        let mut step = Step::new(place, (commit, entry), parent)?;
+        let mut step = Step::new(place, (stored, commit, entry), parent)?;
         let answered = self.ask(&mut step);
         examined.signed = step.signed;
         examined.clock = step.clock();
@@ -182,6 +207,7 @@ impl<'v> Examiner<'v> {
         let answer = answered?;
         examined.fact = answer.fact.unwrap_or(Fact::Nothing);
         examined.engine = answer.engine;
+        examined.pull = answer.pull;
         examined.merged = answer.merged;
         examined.recomputed = answer.recomputed;
         examined.without_branch = answer.without_branch;
@@ -208,7 +234,7 @@ impl<'v> Examiner<'v> {
             return Ok(Answer::default());
         }
         self.read_rules(step)?;
-        signature::check(step)?;
+        signature::check(step);
         let answer = match (step.entry.event, step.entry.case) {
             (Some(Event::Genesis), _) => {
                 step.say(

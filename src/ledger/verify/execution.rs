@@ -9,8 +9,8 @@ use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Claim, ExecutorKind, Outcome, Recommendation, time};
 use crate::domain::ids::CaseId;
 use crate::git::GitError;
-use crate::ledger::entry;
 use crate::ledger::rescore::Again;
+use crate::ledger::{REPORTED_BY_BOT, entry};
 use crate::rules::executor::Executor;
 
 /// Checks a claim.
@@ -26,6 +26,7 @@ pub fn check_claim(
         return Ok(Fact::Claimed {
             case,
             executor: executor.unwrap_or(ExecutorKind::External),
+            at: step.commit.committer.time,
             is_invalid: false,
         }
         .into());
@@ -36,6 +37,7 @@ pub fn check_claim(
         Ok(Fact::Claimed {
             case,
             executor,
+            at: claim.started_at,
             is_invalid,
         }
         .into())
@@ -147,6 +149,8 @@ pub fn check_outcome(
             attempt,
             executor: said,
             success: None,
+            started_at: None,
+            is_by_bot: step.entry.trailers.find("By") == Some(REPORTED_BY_BOT),
         }
         .into());
     };
@@ -178,6 +182,8 @@ pub fn check_outcome(
         attempt,
         executor: outcome.executor,
         success: outcome.success,
+        started_at: Some(outcome.started_at),
+        is_by_bot: outcome.reported_by == REPORTED_BY_BOT,
     }
     .into())
 }

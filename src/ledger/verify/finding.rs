@@ -78,6 +78,8 @@ kinds! {
     WrongCommitGraph = "wrong_commit_graph",
     /// Git shows the commit's text in another encoding than it was checked in.
     ForeignEncoding = "foreign_encoding",
+    /// Its bytes are not those that the bot writes.
+    NotCanonical = "not_canonical",
     /// Not made by the bot.
     ForeignIdentity = "foreign_identity",
     /// Not signed, though the rules ask for a signature.
@@ -156,6 +158,8 @@ kinds! {
     WrongAttempt = "wrong_attempt",
     /// Something was executed that nobody claimed.
     WithoutClaim = "without_claim",
+    /// The number of a pull request is none, or is another's.
+    WrongNumber = "wrong_number",
     /// A claim that could not be made.
     WrongClaim = "wrong_claim",
     /// Recorded as scored again though nothing more would be asked, or not as it is when computed again.
@@ -215,6 +219,7 @@ impl FindingKind {
             | Self::AmbiguousName
             | Self::WrongCommitGraph
             | Self::ForeignEncoding
+            | Self::NotCanonical
             | Self::ForeignIdentity
             | Self::Unsigned
             | Self::ForeignSignature
@@ -238,6 +243,7 @@ impl FindingKind {
             | Self::DecidedTwice
             | Self::WrongAttempt
             | Self::WithoutClaim
+            | Self::WrongNumber
             | Self::WrongClaim
             | Self::WrongExecutor
             | Self::MissingOutcome => false,

@@ -7,7 +7,7 @@ use super::assessment;
 use super::branch::Branch;
 use super::decision::given_on_other_main;
 use super::document::Written;
-use super::examine::{Answer, Examiner};
+use super::examine::{Answer, Examiner, PullId};
 use super::finding::FindingKind;
 use super::record;
 use super::step::Step;
@@ -32,6 +32,7 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     };
     let decision = &written.document;
     answer.engine = Engine::parse(&decision.engine);
+    answer.pull = Some(PullId::from(&decision.pull));
     record::check(step, &written);
     check_id(step, &written, case);
     let branch = Branch::read(step, decision.pull.head)?;

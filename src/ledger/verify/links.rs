@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::examine::{Examined, Fact};
+use super::examine::{Examined, Fact, PullId};
 use super::finding::{Finding, FindingKind};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{ExecutorKind, Status, time};
@@ -19,9 +19,21 @@ struct State {
     executor: ExecutorKind,
     decided_at_place: usize,
     rescored: bool,
-    claimed: bool,
+    claimed_at: Option<DateTime<Utc>>,
     attempts: u32,
     last_executor: ExecutorKind,
+    last_success: Option<bool>,
+}
+
+/// An attempt that ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    case: CaseId,
+    attempt: u32,
+    executor: ExecutorKind,
+    success: Option<bool>,
+    started_at: Option<DateTime<Utc>>,
+    is_by_bot: bool,
 }
 
 /// An outcome that is published together with the commit before it.
@@ -79,6 +91,8 @@ pub struct Links {
     previous: Option<DateTime<Utc>>,
     /// Every commit that was merged.
     merged: HashSet<Sha>,
+    /// Every pull request that was decided.
+    pulls: HashSet<PullId>,
 }
 
 impl Links {
@@ -95,6 +109,7 @@ impl Links {
                 wrong.push((FindingKind::InvalidProposal, message));
             }
         }
+        wrong.extend(self.check_pull(examined));
         let due = self.due.take();
         let mut findings = Vec::new();
         findings.extend(
@@ -112,9 +127,10 @@ impl Links {
             Fact::Claimed {
                 case,
                 executor,
+                at,
                 is_invalid,
             } => {
-                wrong.extend(self.claim(case, executor));
+                wrong.extend(self.claim(case, executor, at));
                 self.due = is_invalid.then_some(Due {
                     commit: examined.commit,
                     case,
@@ -125,8 +141,20 @@ impl Links {
                 case,
                 attempt,
                 executor,
-                ..
-            } => wrong.extend(self.end(examined, case, (attempt, executor))),
+                success,
+                started_at,
+                is_by_bot,
+            } => wrong.extend(self.end(
+                examined.place,
+                Ended {
+                    case,
+                    attempt,
+                    executor,
+                    success,
+                    started_at,
+                    is_by_bot,
+                },
+            )),
             Fact::Remarked { case } => {
                 if !self.cases.contains_key(&case) {
                     wrong.push((
@@ -142,6 +170,19 @@ impl Links {
             message,
         }));
         findings
+    }
+
+    /// Each pull request has a number, and is decided once.
+    fn check_pull(&mut self, examined: &Examined) -> Option<(FindingKind, String)> {
+        let pull = examined.pull.as_ref()?;
+        let message = if pull.number.0 == 0 {
+            "it decides a pull request without a number: they begin with #1".to_owned()
+        } else if !self.pulls.insert(pull.clone()) {
+            format!("{} was decided before, as another case", pull.number)
+        } else {
+            return None;
+        };
+        Some((FindingKind::WrongNumber, message))
     }
 
     /// Nothing may be due at the tip: an outcome is published together with its decision.
@@ -204,9 +245,10 @@ impl Links {
             executor,
             decided_at_place: examined.place,
             rescored: false,
-            claimed: false,
+            claimed_at: None,
             attempts: 0,
             last_executor: executor,
+            last_success: None,
         };
         self.cases.insert(case, state);
         None
@@ -227,7 +269,7 @@ impl Links {
             );
             return Some((FindingKind::WithoutDecision, message));
         }
-        if was_rescored || state.claimed || state.attempts > 0 {
+        if was_rescored || state.claimed_at.is_some() || state.attempts > 0 {
             let message = format!("`{case}` was scored again, claimed or executed before");
             return Some((FindingKind::WrongRescoring, message));
         }
@@ -240,14 +282,19 @@ impl Links {
         })
     }
 
-    fn claim(&mut self, case: CaseId, claimed: ExecutorKind) -> Option<(FindingKind, String)> {
+    fn claim(
+        &mut self,
+        case: CaseId,
+        claimed: ExecutorKind,
+        at: DateTime<Utc>,
+    ) -> Option<(FindingKind, String)> {
         let Some(state) = self.cases.get_mut(&case) else {
             return Some((
                 FindingKind::WithoutDecision,
                 format!("there is no decision on `{case}` before it"),
             ));
         };
-        let was_claimed = std::mem::replace(&mut state.claimed, true);
+        let was_claimed = state.claimed_at.replace(at).is_some();
         if !state.status.is_approval() {
             return Some((
                 FindingKind::WithoutDecision,
@@ -280,12 +327,13 @@ impl Links {
         Some((FindingKind::WrongExecutor, message))
     }
 
-    fn end(
-        &mut self,
-        examined: &Examined,
-        case: CaseId,
-        (attempt, executor): (u32, ExecutorKind),
-    ) -> Option<(FindingKind, String)> {
+    fn end(&mut self, place: usize, ended: Ended) -> Option<(FindingKind, String)> {
+        let Ended {
+            case,
+            attempt,
+            executor,
+            ..
+        } = ended;
         let Some(state) = self.cases.get_mut(&case) else {
             return Some((
                 FindingKind::WithoutDecision,
@@ -295,6 +343,7 @@ impl Links {
         let expected = state.attempts.saturating_add(1);
         state.attempts = attempt;
         let before = std::mem::replace(&mut state.last_executor, executor);
+        let last_success = std::mem::replace(&mut state.last_success, ended.success);
         if !state.status.is_approval() {
             return Some((
                 FindingKind::WithoutDecision,
@@ -310,15 +359,41 @@ impl Links {
                 format!("it is attempt {attempt} of `{case}`, but attempt {expected} comes next"),
             ));
         }
-        if attempt > 1 {
-            let message = || {
-                format!(
-                    "attempt {attempt} of `{case}` names the executor {executor}, the one before it {before}"
-                )
-            };
-            return (executor != before).then(|| (FindingKind::WrongExecutor, message()));
+        if let (Some(claimed_at), Some(started_at)) = (state.claimed_at, ended.started_at)
+            && started_at < claimed_at - CLOCK_TOLERANCE
+        {
+            let message = format!(
+                "it was started at {}, before `{case}` was claimed at {}",
+                time::text(&started_at),
+                time::text(&claimed_at)
+            );
+            return Some((FindingKind::WrongTime, message));
         }
-        let is_next = examined.place == state.decided_at_place + 1;
+        if attempt > 1 && executor != before {
+            let message = format!(
+                "attempt {attempt} of `{case}` names the executor {executor}, the one before it {before}"
+            );
+            return Some((FindingKind::WrongExecutor, message));
+        }
+        if attempt > 1 {
+            // What the bot did itself is news, whoever reported in the meantime.
+            let is_repeated = !ended.is_by_bot && last_success == ended.success;
+            return is_repeated.then(|| {
+                let message = format!(
+                    "attempt {attempt} of `{case}` is reported by somebody else to have ended as the one before it"
+                );
+                (FindingKind::WrongOutcome, message)
+            });
+        }
+        let is_running =
+            state.claimed_at.is_some() && executor.is_claimed() && !executor.is_reported();
+        if is_running && !ended.is_by_bot {
+            let message = format!(
+                "`{case}` was claimed by the bot, which had not ended it, and somebody else reports its outcome"
+            );
+            return Some((FindingKind::WrongOutcome, message));
+        }
+        let is_next = place == state.decided_at_place + 1;
         state
             .find_wrong_first(executor, is_next)
             .map(|(kind, message)| (kind, format!("`{case}` {message}")))
@@ -334,12 +409,14 @@ impl State {
     ) -> Option<(FindingKind, String)> {
         let approved = self.executor;
         match executor {
-            _ if executor.is_claimed() && approved == executor && !self.claimed => Some((
-                FindingKind::WithoutClaim,
-                "was executed by the bot without a claim".to_owned(),
-            )),
+            _ if executor.is_claimed() && approved == executor && self.claimed_at.is_none() => {
+                Some((
+                    FindingKind::WithoutClaim,
+                    "was executed by the bot without a claim".to_owned(),
+                ))
+            }
             // A person may report what they did before the bot came to it.
-            ExecutorKind::External if approved.is_claimed() && !self.claimed => None,
+            ExecutorKind::External if approved.is_claimed() && self.claimed_at.is_none() => None,
             _ if approved != executor => Some((
                 FindingKind::WrongExecutor,
                 format!("was approved for the executor {approved}, but carried out by {executor}"),

@@ -99,6 +99,17 @@ fn check_times(step: &mut Step, written: &Written<Decision>) {
             .iter()
             .map(|rejection| ("rejection.at", rejection.at)),
     );
+    let first = decision.pull.opened_at - CLOCK_TOLERANCE;
+    let said = decision.approvals.iter().map(|approval| approval.at);
+    for at in said.filter(|at| *at < first) {
+        let message = format!(
+            "{} is {}, before the pull request was opened at {}",
+            written.place(&["approvals", "at"]),
+            time::text(&at),
+            time::text(&decision.pull.opened_at)
+        );
+        step.say(FindingKind::WrongTime, message);
+    }
     for (key, at) in earlier {
         if at > latest {
             let keys: Vec<&str> = key.split('.').collect();

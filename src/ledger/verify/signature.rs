@@ -3,21 +3,21 @@
 use super::finding::FindingKind;
 use super::step::Step;
 use crate::domain::ids::quoted;
-use crate::git::{GitError, Signed};
+use crate::git::Signed;
 
 /// Checks the signature, where the rules say whose it has to be.
-pub fn check(step: &mut Step) -> Result<(), GitError> {
+pub fn check(step: &mut Step) {
     let Some(signing) = step.signing.clone() else {
-        return Ok(());
+        return;
     };
-    let Some(signature) = step.repo.find_signature(step.commit.id)? else {
+    let Some(signature) = step.stored.find_signature() else {
         if signing.required {
             step.say(
                 FindingKind::Unsigned,
                 "it is not signed, but the rules of its parent ask for the bot's signature",
             );
         }
-        return Ok(());
+        return;
     };
     match signature.check(&signing.keys) {
         Signed::By(_) => step.signed = true,
@@ -41,5 +41,4 @@ pub fn check(step: &mut Step) -> Result<(), GitError> {
             "its signature does not cover what it says: it was changed after it was signed, or the signature is another commit's",
         ),
     }
-    Ok(())
 }

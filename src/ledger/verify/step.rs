@@ -10,7 +10,7 @@ use super::line::Line;
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Freeze, time};
 use crate::domain::ids::{Sha, quoted};
-use crate::git::{Change, Commit, CommitGraph, GitError, Mode, Repository};
+use crate::git::{Change, Commit, CommitGraph, GitError, Mode, Repository, StoredCommit};
 use crate::ledger::entry::split_clock;
 use crate::ledger::{BOT_EMAIL, BOT_NAME, Entry, Version, is_record};
 use crate::rules::governance::Signing;
@@ -25,6 +25,7 @@ pub struct Step<'v> {
     pub repo: &'v Repository,
     pub line: &'v Line,
     pub graph: &'v CommitGraph,
+    pub stored: StoredCommit,
     pub commit: Commit,
     /// The first parent, and the tree that everything is judged by.
     pub parent: Option<(Sha, Sha)>,
@@ -43,7 +44,7 @@ impl<'v> Step<'v> {
     /// Begins with a commit and its first parent.
     pub fn new(
         (repo, line, graph): (&'v Repository, &'v Line, &'v CommitGraph),
-        (commit, entry): (Commit, Entry),
+        (stored, commit, entry): (StoredCommit, Commit, Entry),
         parent: Option<(Sha, Sha)>,
     ) -> Result<Self, GitError> {
         let changes = repo.diff_trees(
@@ -55,6 +56,7 @@ impl<'v> Step<'v> {
             repo,
             line,
             graph,
+            stored,
             commit,
             parent,
             entry,
@@ -97,6 +99,13 @@ impl<'v> Step<'v> {
                     format!("its {part} is {shown}, not `{BOT_NAME} <{BOT_EMAIL}>`"),
                 );
             }
+        }
+        // Another encoding is a finding of its own.
+        if self.commit.encoding.is_none() && !self.stored.has_plain_headers(&self.commit) {
+            self.say(
+                FindingKind::NotCanonical,
+                "its headers are not as the bot writes them: there is one more, or a name, an address, a time or a time zone is written otherwise",
+            );
         }
     }
 
