@@ -363,6 +363,19 @@ fn one_agent_does_not_flood_its_reviewers() {
             "Nobody is asked about this one until they are decided or withdrawn; it would need 1 approval by a reviewer",
         );
         has_not(&said, "Who may give it:");
+        // Whoever looks is told the same.
+        let shown = stage.countersign(&["show", &number.to_string()]);
+        has(
+            &shown.succeeds().stdout,
+            "refused for now: 2 proposals of `strategy-optimizer` wait already",
+        );
+        has(
+            &stage
+                .countersign(&["list", "--status", "pending", "--format", "json"])
+                .succeeds()
+                .stdout,
+            "refused for now: 2 proposals of `strategy-optimizer` wait already",
+        );
     }
     has(&stage.report(6), "success: LOW 0.00: merged by the bot");
     assert_eq!(stage.log().len(), before + 2);

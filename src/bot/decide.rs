@@ -1,7 +1,6 @@
 //! Decides pull requests one after the other, each on top of what was decided before it: first a
 //! [`Hearing`] as a value, then the commits that follow from it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -86,15 +85,9 @@ pub struct Evaluator<'e, 'o, 'r> {
     pub rulebook: &'e mut Rulebook,
     pub draft: &'e mut Draft<'r>,
     pub now: DateTime<Utc>,
-    /// How many proposals of each agent wait for people, in this pass.
-    pub waiting: Waiting,
     /// The pull requests that are open at this moment.
     pub open: &'e mut OpenCases<'o>,
 }
-
-/// How many proposals wait for people, by agent; under none those of all that are not registered, who
-/// could otherwise take a new name for each.
-pub type Waiting = BTreeMap<Option<AgentName>, u32>;
 
 impl Evaluator<'_, '_, '_> {
     /// Counts a proposal that waits, and says so where it is one too many: an agent must not flood its
@@ -107,10 +100,8 @@ impl Evaluator<'_, '_, '_> {
         rules: &Rules,
     ) -> Report {
         let agent = agent.filter(|name| rules.agents.contains_key(*name));
-        let waiting = self.waiting.entry(agent.cloned()).or_insert(0);
-        *waiting += 1;
         let limit = rules.governance.pending_limit;
-        if *waiting > limit {
+        if self.open.count_waiting(agent.cloned()) > limit {
             report::over_limit(agent, limit, ruling)
         } else {
             report

@@ -25,7 +25,7 @@ use crate::git::Repository;
 use crate::ledger::{Draft, Entry, LedgerError, MAIN, Rulebook, Version};
 use crate::rules::Rules;
 
-use super::decide::{Evaluator, Waiting};
+use super::decide::Evaluator;
 use super::governance::JudgedChange;
 use super::inspect::{Inspected, Proposal, inspect};
 use super::open_cases::{KnownCases, OpenCases};
@@ -161,8 +161,20 @@ impl Bot {
     /// When the repository fails.
     pub fn hear(&mut self, pull: Pull, open: &[Pull]) -> Result<Pending, BotError> {
         let now = (self.clock)();
-        let mut open = OpenCases::new(open, KnownCases::default());
-        hear_among(&self.repo, &mut self.rulebook, pull, &mut open, now)
+        let mut cases = OpenCases::new(open, KnownCases::default());
+        let root = self.repo.read_commit(self.main()?)?.tree;
+        let version = self.rulebook.read(self.repo.objects(), root)?;
+        let limit = version.map_or(u32::MAX, |version| version.rules.governance.pending_limit);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let earlier = open.iter().filter(|one| one.number < pull.number);
+        // Fewer cannot make it one too many, whoever proposes them.
+        if earlier.clone().count() >= limit {
+            for earlier in earlier {
+                let rulebook = &mut self.rulebook;
+                hear_among(&self.repo, rulebook, earlier.clone(), &mut cases, now)?;
+            }
+        }
+        hear_among(&self.repo, &mut self.rulebook, pull, &mut cases, now)
     }
 }
 
@@ -195,7 +207,6 @@ fn hear_among(
         rulebook,
         draft: &mut draft,
         now,
-        waiting: Waiting::new(),
         open,
     };
     let mut hearing = evaluator.hear(&pull)?;

@@ -38,7 +38,7 @@ use crate::forge::{Conclusion, Forge, ForgeError, Publication, Published, Report
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
-use decide::{Answer, Evaluator, Waiting};
+use decide::{Answer, Evaluator};
 use open_cases::{KnownCases, OpenCases};
 
 pub use error::{BotError, UntoldRun};
@@ -148,7 +148,7 @@ impl Bot {
         self.take_freeze_commands(&open)?;
         self.settle_executions(&mut summary)?;
         let mut done = BTreeSet::new();
-        let mut waiting = Waiting::new();
+        let mut waiting = open_cases::Waiting::new();
         let mut known = KnownCases::default();
         let mut lost = 0;
         let mut failure = None;
@@ -161,9 +161,10 @@ impl Bot {
             if pulls.is_empty() {
                 break;
             }
-            let mut cases = OpenCases::new(&open, known);
-            let worked_off = self.work_off(&pulls, &mut cases, &mut waiting)?;
-            known = cases.into_known();
+            let mut cases = OpenCases::new(&open, known).after(waiting.clone());
+            let worked_off = self.work_off(&pulls, &mut cases)?;
+            let (known_by_now, waiting_by_now) = cases.into_parts();
+            known = known_by_now;
             match worked_off {
                 None => {
                     lost += 1;
@@ -173,6 +174,7 @@ impl Bot {
                 }
                 Some(worked) => {
                     lost = 0;
+                    waiting = waiting_by_now;
                     done.extend(worked.left);
                     done.extend(worked.handled.iter().map(|handled| handled.number));
                     summary.handled.extend(worked.handled);
@@ -216,7 +218,6 @@ impl Bot {
                 rulebook: &mut self.rulebook,
                 draft: &mut draft,
                 now,
-                waiting: Waiting::new(),
                 open: &mut OpenCases::new(pulls, KnownCases::default()),
             };
             evaluator.take_freeze_commands(pulls)?;
@@ -279,12 +280,10 @@ impl Bot {
     }
 
     /// Decides a batch of pull requests and publishes what was decided; none if the race was lost.
-    /// `waiting` counts, over all batches, how many proposals of each agent wait for people.
     fn work_off(
         &mut self,
         pulls: &[&Pull],
         open: &mut OpenCases<'_>,
-        waiting: &mut Waiting,
     ) -> Result<Option<Worked>, BotError> {
         let base = self.main()?;
         newest_engine::check(&self.repo, base)?;
@@ -295,7 +294,6 @@ impl Bot {
             rulebook: &mut self.rulebook,
             draft: &mut draft,
             now,
-            waiting: waiting.clone(),
             open,
         };
         let mut worked = Worked::default();
@@ -345,14 +343,12 @@ impl Bot {
             }
             worked.handled.push(answer.handled(pull, is_news));
         }
-        let counted = evaluator.waiting;
         if let Some(publication) = publication(draft, (base, now), conclusions)?
             && self.forge.publish(&self.repo, publication)? == Published::Lost
         {
             return Ok(None);
         }
         self.forge.report(&self.repo, reports, now)?;
-        *waiting = counted;
         Ok(Some(worked))
     }
 }

@@ -56,7 +56,12 @@ pub struct OpenCases<'p> {
     /// How many of them were looked into, from the first one on.
     looked_into: usize,
     known: KnownCases,
+    waiting: Waiting,
 }
+
+/// How many proposals wait for people, by agent; under none those of all that are not registered, who
+/// could otherwise take a new name for each.
+pub type Waiting = BTreeMap<Option<AgentName>, u32>;
 
 impl<'p> OpenCases<'p> {
     pub fn new(pulls: &'p [Pull], known: KnownCases) -> Self {
@@ -65,11 +70,24 @@ impl<'p> OpenCases<'p> {
             with_objections: pulls.iter().filter(|pull| has_objection(pull)).collect(),
             looked_into: 0,
             known,
+            waiting: Waiting::new(),
         }
     }
 
-    pub fn into_known(self) -> KnownCases {
-        self.known
+    /// The same after so many were found to wait.
+    pub fn after(self, waiting: Waiting) -> Self {
+        Self { waiting, ..self }
+    }
+
+    /// Counts one more that waits; says how many wait by now.
+    pub fn count_waiting(&mut self, agent: Option<AgentName>) -> u32 {
+        let count = self.waiting.entry(agent).or_insert(0);
+        *count = count.saturating_add(1);
+        *count
+    }
+
+    pub fn into_parts(self) -> (KnownCases, Waiting) {
+        (self.known, self.waiting)
     }
 
     fn find(&self, number: PullNumber) -> Option<&'p Pull> {
