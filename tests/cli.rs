@@ -805,7 +805,7 @@ fn only_proposals_come_in_by_a_push() {
             refused.stderr
         );
     }
-    for name in ["refs/pull/1/meta", "refs/countersign/pulls"] {
+    for name in ["refs/pull/1/head", "refs/countersign/pulls"] {
         let refused = clone.try_git(&["push", "-q", "origin", &format!("HEAD:{name}")]);
         assert!(refused.stderr.contains("hidden ref"), "{}", refused.stderr);
     }

@@ -26,7 +26,7 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Conclusion, Details, Forge, Publication, Published, Report, ReportState};
 use countersign::git::{NewCommit, ObjectBuffer, Repository, Signature};
 use countersign::ledger::Draft;
-use support::Stage;
+use support::{PULLS, Stage};
 
 /// A forge with people around it.
 trait World {
@@ -481,8 +481,37 @@ impl World for Local {
         self.stage.said_on(number.0).len()
     }
     fn damage(&self, number: PullNumber) {
-        let meta = format!("refs/pull/{}/meta", number.0);
-        self.stage.git(&["update-ref", &meta, "main"]);
+        let garbage = self.stage.folder("garbage");
+        std::fs::write(&garbage, "{\"event\": ").unwrap();
+        let blob = self
+            .stage
+            .git(&["hash-object", "-w", garbage.to_str().unwrap()]);
+        let index = self.stage.folder("index-of-damage");
+        let git = |arguments: &[&str]| {
+            let mut command = std::process::Command::new("git");
+            command
+                .arg("--git-dir")
+                .arg(&self.stage.repo)
+                .args(arguments)
+                .env("GIT_INDEX_FILE", &index);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        git(&["read-tree", PULLS]);
+        let path = format!("open/0/{}/{}", number.0 / 100, number.0);
+        let entry = format!("100644,{},{path}", blob.trim());
+        git(&["update-index", "--cacheinfo", &entry]);
+        let tree = git(&["write-tree"]);
+        let author = [
+            "-c",
+            "user.name=nobody",
+            "-c",
+            "user.email=nobody@example.org",
+        ];
+        let commit = ["commit-tree", "-p", PULLS, "-m", "damage", tree.as_str()];
+        let commit = git(&[author.as_slice(), commit.as_slice()].concat());
+        git(&["update-ref", PULLS, &commit]);
     }
 }
 
@@ -502,57 +531,41 @@ fn populated() -> Local {
     world
 }
 
+/// The branches are not lost: they are taken for new ones, which nobody has reviewed. No number is given to them that anything
+/// still tells of.
 #[track_caller]
-fn assert_populated(world: &Local) {
+fn assert_noticed_anew(world: &Local) {
     let pulls = world.open();
-    assert_eq!(numbers(&pulls), [(2, "recommend/b"), (3, "recommend/c")]);
-    assert_eq!(pulls[0].reviews.len(), 1);
+    assert_eq!(numbers(&pulls), [(3, "recommend/b"), (4, "recommend/c")]);
+    assert!(pulls[0].reviews.is_empty());
     world.push("recommend/a", "again");
-    assert_eq!(numbers(&world.open())[2], (4, "recommend/a"));
-    assert_eq!(world.find(1).unwrap().state, PullState::Done);
+    assert_eq!(numbers(&world.open())[2], (5, "recommend/a"));
 }
 
 #[test]
-fn an_index_of_garbage_is_rebuilt() {
+fn records_of_garbage_do_not_stop_the_bot() {
     let world = populated();
     let garbage = world.stage.folder("garbage");
     std::fs::write(&garbage, "{\"next\": ").unwrap();
     let blob = world
         .stage
         .git(&["hash-object", "-w", garbage.to_str().unwrap()]);
-    world
-        .stage
-        .git(&["update-ref", "refs/countersign/pulls", blob.trim()]);
-    assert_populated(&world);
+    world.stage.git(&["update-ref", PULLS, blob.trim()]);
+    assert_noticed_anew(&world);
 }
 
 #[test]
-fn an_index_that_is_lost_is_rebuilt() {
+fn records_that_are_lost_do_not_stop_the_bot() {
     let world = populated();
-    world
-        .stage
-        .git(&["update-ref", "-d", "refs/countersign/pulls"]);
-    assert_populated(&world);
+    world.stage.git(&["update-ref", "-d", PULLS]);
+    assert_noticed_anew(&world);
 }
 
 #[test]
-fn an_index_that_a_power_failure_emptied_is_rebuilt() {
+fn a_ref_that_a_power_failure_emptied_does_not_stop_the_bot() {
     let world = populated();
-    std::fs::write(world.stage.repo.join("refs/countersign/pulls"), "").unwrap();
-    assert_populated(&world);
-}
-
-#[test]
-fn an_unreadable_record_does_not_stop_the_index_from_being_rebuilt() {
-    let world = populated();
-    world
-        .stage
-        .git(&["update-ref", "-d", "refs/countersign/pulls"]);
-    world.damage(PullNumber(2));
-    let pulls = world.open();
-    // Its branch is not lost: it is taken for a new one, which nobody has reviewed.
-    assert_eq!(numbers(&pulls), [(3, "recommend/c"), (4, "recommend/b")]);
-    assert!(pulls[1].reviews.is_empty());
+    std::fs::write(world.stage.repo.join(PULLS), "").unwrap();
+    assert_noticed_anew(&world);
 }
 
 #[test]
@@ -564,13 +577,168 @@ fn a_pinned_head_that_is_missing_comes_back() {
     world.approve(PullNumber(2), "bob", "");
     let pinned = world.stage.git(&["rev-parse", "refs/pull/2/head"]);
     assert_eq!(pinned.trim(), head.to_string());
-    // A number whose record was never written is not given to another branch.
+    // A number whose record was lost is not given to another branch.
     world.stage.git(&["update-ref", "refs/pull/7/head", "main"]);
+    world.stage.git(&["update-ref", "-d", PULLS]);
+    world.push("recommend/new", "new");
+    assert_eq!(numbers(&world.open())[2], (10, "recommend/new"));
+}
+
+/// What is open and what has ended, by path.
+fn paths(world: &Local) -> Vec<String> {
+    let paths = world.stage.git(&["ls-tree", "-r", "--name-only", PULLS]);
+    paths.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn only_what_waits_has_refs() {
+    let mut stage = Stage::example();
+    let low = "action: analyze\ntargets: [rsi-eurusd]";
+    let medium = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
+    stage.propose("strategy-optimizer", "low", low);
+    stage.propose("strategy-optimizer", "medium", medium);
+    stage.run();
+    let refs = |stage: &Stage| {
+        let refs = stage.git(&["for-each-ref", "--format=%(refname)"]);
+        refs.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let always = [
+        "refs/countersign/pulls",
+        "refs/countersign/settled",
+        "refs/heads/main",
+    ];
+    let waiting = stage.git(&[
+        "for-each-ref",
+        "--format=%(refname:lstrip=2)",
+        "refs/heads/recommend",
+    ]);
+    assert_eq!(waiting, "recommend/medium\n");
+    let number = match stage.said_on(1).last().unwrap().contains("merged") {
+        true => 2,
+        false => 1,
+    };
+    let head = format!("refs/pull/{number}/head");
+    let rejected = stage.git(&["rev-parse", &head]).trim().to_owned();
+    let mut expected: Vec<&str> = always.to_vec();
+    expected.extend(["refs/heads/recommend/medium", &head]);
+    assert_eq!(refs(&stage), expected);
+    let no = [
+        "--reject",
+        "bad_timing",
+        "-m",
+        "Not this week, the exchange is closed.",
+    ];
+    stage.review(number, "alice", &no).succeeds();
+    stage.run();
+    assert_eq!(refs(&stage), always);
+    // Its head is in no branch any more, and is kept all the same.
+    stage.git(&["gc", "-q", "--prune=now"]);
+    stage.git(&["cat-file", "-e", &rejected]);
+    let parents = stage.git(&["log", "--format=%P", PULLS]);
+    assert!(parents.contains(&rejected), "{parents}");
+    stage.read_all();
+}
+
+#[test]
+fn what_was_pushed_over_is_kept() {
+    let world = Local::new();
+    let first = world.push("recommend/a", "1");
+    world.open();
+    world.approve(PullNumber(1), "alice", "");
+    world.push("recommend/a", "2");
+    world.approve(PullNumber(1), "alice", "");
     world
         .stage
-        .git(&["update-ref", "-d", "refs/countersign/pulls"]);
+        .git(&["reflog", "expire", "--expire=now", "--all"]);
+    world.stage.git(&["gc", "-q", "--prune=now"]);
+    assert!(world.repo().read_commit(first).is_ok());
+}
+
+/// The same repository as the version before this one would have left it.
+fn in_the_old_form(world: &Local) {
+    let repo = world.repo();
+    let mut open = serde_json::Map::new();
+    let mut buffer = ObjectBuffer::new();
+    let mut refs = Vec::new();
+    for path in paths(world) {
+        let Ok(number) = path.rsplit('/').next().unwrap().parse::<u64>() else {
+            continue;
+        };
+        let mut tip: Option<Sha> = None;
+        for event in world.stage.events_of(number) {
+            let bot = Signature {
+                name: "Countersign".to_owned(),
+                email: "bot@countersign.invalid".to_owned(),
+                time: world.now(),
+            };
+            let head = event["head"].as_str().map(|head| head.parse().unwrap());
+            let head: Option<Sha> =
+                head.filter(|_| event["event"] == "opened" || event["event"] == "pushed");
+            if let Some(head) = head {
+                refs.push((format!("refs/pull/{number}/head"), head));
+            }
+            if event["event"] == "opened" && path.starts_with("open/") {
+                let pull = serde_json::json!({
+                    "number": number, "head": event["head"], "author": event["author"], "opened_at": event["at"],
+                });
+                open.insert(event["branch"].as_str().unwrap().to_owned(), pull);
+            }
+            let tree = buffer.put_empty_tree();
+            tip = Some(buffer.put_commit(&NewCommit {
+                tree,
+                parents: tip.into_iter().chain(head).collect(),
+                author: bot.clone(),
+                committer: bot,
+                message: format!("an event\n\n{event}"),
+                signature: None,
+            }));
+        }
+        refs.push((format!("refs/pull/{number}/meta"), tip.unwrap()));
+    }
+    let next = world
+        .stage
+        .git(&["cat-file", "blob", &format!("{PULLS}:next")]);
+    let index = serde_json::json!({"next": next.trim().parse::<u64>().unwrap(), "open": open});
+    let blob = buffer.put_blob(index.to_string().as_bytes());
+    let _kept = buffer.flush(repo).unwrap();
+    for (name, id) in &refs {
+        world.stage.git(&["update-ref", name, &id.to_string()]);
+    }
+    world.stage.git(&["update-ref", PULLS, &blob.to_string()]);
+}
+
+#[test]
+fn the_old_form_is_converted_and_its_refs_go_with_the_next_run() {
+    let world = populated();
+    let (open, ended) = (world.open(), world.find(1).unwrap());
+    in_the_old_form(&world);
+    assert_eq!(world.open(), open);
+    assert_eq!(world.find(1), Some(ended.clone()));
+    let refs = || {
+        world
+            .stage
+            .git(&["for-each-ref", "--format=%(refname)", "refs/pull"])
+    };
+    assert_eq!(
+        refs(),
+        "refs/pull/1/head\nrefs/pull/1/meta\nrefs/pull/2/head\nrefs/pull/2/meta\nrefs/pull/3/head\nrefs/pull/3/meta\n"
+    );
+    world.stage.run();
+    assert_eq!(refs(), "refs/pull/2/head\nrefs/pull/3/head\n");
+    assert_eq!(world.find(1), Some(ended));
+    assert_eq!(world.find(2).unwrap().reviews, open[0].reviews);
     world.push("recommend/new", "new");
-    assert_eq!(numbers(&world.open())[2], (8, "recommend/new"));
+    assert_eq!(numbers(&world.open())[2], (4, "recommend/new"));
+}
+
+#[test]
+fn the_old_form_whose_index_is_lost_is_converted() {
+    let world = populated();
+    let open = world.open();
+    in_the_old_form(&world);
+    world.stage.git(&["update-ref", "-d", PULLS]);
+    assert_eq!(world.open(), open);
+    assert_eq!(world.find(1).unwrap().state, PullState::Done);
 }
 
 #[test]

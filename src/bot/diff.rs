@@ -67,6 +67,24 @@ pub enum FileChange {
     Binary,
 }
 
+/// Where a head can be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchedFrom {
+    /// From the ref of its pull request: an open one, and on GitHub any.
+    Head(PullNumber),
+    /// With what the local forge keeps of pull requests that have ended.
+    Ended,
+}
+
+impl FetchedFrom {
+    fn name(self) -> String {
+        match self {
+            Self::Head(number) => format!("refs/pull/{}/head", number.0),
+            Self::Ended => "refs/countersign/pulls".to_owned(),
+        }
+    }
+}
+
 /// The two commits between which everything lies.
 #[derive(Debug, Clone, Copy)]
 pub struct Range {
@@ -74,8 +92,8 @@ pub struct Range {
     pub fork: Sha,
     /// Its head.
     pub head: Sha,
-    /// The pull request whose head a clone has to fetch first; none where `main` leads to it.
-    pub fetched_from: Option<PullNumber>,
+    /// What a clone has to fetch first; none where `main` leads to the head.
+    pub fetched_from: Option<FetchedFrom>,
 }
 
 impl Diff {
@@ -104,7 +122,7 @@ impl Diff {
         let (fork, head) = (range.fork.short(), range.head.short());
         let fetch = range
             .fetched_from
-            .map(|number| format!("git fetch origin refs/pull/{}/head && ", number.0));
+            .map(|from| format!("git fetch origin {} && ", from.name()));
         let fetch = fetch.unwrap_or_default();
         Ok(Self {
             files,

@@ -13,7 +13,7 @@ use crate::ledger::{CaseFile, Landed, LedgerError, Version};
 use crate::risk;
 
 use super::decide::Evaluator;
-use super::diff::{self, Diff};
+use super::diff::{self, Diff, FetchedFrom};
 use super::hearing::{Act, Hearing, ended};
 use super::preview::Preview;
 use super::trial::Trial;
@@ -92,7 +92,7 @@ impl Evaluator<'_, '_, '_> {
         let range = diff::Range {
             fork: self.repo.merge_base(base, pull.head)?.unwrap_or(base),
             head: pull.head,
-            fetched_from: Some(pull.number),
+            fetched_from: Some(FetchedFrom::Head(pull.number)),
         };
         Ok(Diff::of(self.draft.objects(), changes, range)?)
     }

@@ -144,6 +144,8 @@ impl Bot {
         let open = self.open_pulls()?;
         newest_engine::check(&self.repo, self.main()?)?;
         let total = open.len();
+        // What is opened from now on is for the next run: this one ends, however much is proposed meanwhile.
+        let last = open.last().map(|pull| pull.number);
         self.learn_teams()?;
         self.take_freeze_commands(&open)?;
         self.settle_executions(&mut summary)?;
@@ -156,7 +158,8 @@ impl Bot {
             // Read anew for every batch, so that a review or push in the meantime is heard.
             let open = self.open_pulls()?;
             self.take_freeze_commands(&open)?;
-            let left = open.iter().filter(|pull| !done.contains(&pull.number));
+            let is_left = |pull: &&Pull| Some(pull.number) <= last && !done.contains(&pull.number);
+            let left = open.iter().filter(is_left);
             let pulls: Vec<&Pull> = left.take(BATCH).collect();
             if pulls.is_empty() {
                 break;
@@ -196,7 +199,7 @@ impl Bot {
                 tracing::warn!("{error}; the repository only becomes slower until that works")
             }
         }
-        let untold = self.forge.end_run();
+        let untold = self.forge.end_run(&self.repo);
         if untold.is_empty() {
             return Ok(summary);
         }

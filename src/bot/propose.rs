@@ -1,20 +1,19 @@
 //! Opens the pull request of a recommendation in the name of its agent: for the command line, the API and
 //! MCP. Agents that speak git need none of this.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::BotError;
-use crate::domain::documents::{Decision, Recommendation, Status};
+use crate::domain::documents::{AccountRecord, Decision, Recommendation, Status};
 use crate::domain::ids::{AgentName, CaseId, PullNumber, Sha};
+use crate::forge::Forge as _;
 use crate::forge::github::{GithubForge, NewPull};
-use crate::forge::local::LocalForge;
-use crate::forge::{Forge as _, ForgeError};
-use crate::git::{
-    Durability, Expect, Mode, NewCommit, ObjectBuffer, RefEdit, RefsUpdate, Repository, Signature,
-    TreeEditor,
-};
+use crate::forge::local::{LocalForge, NewPull as NewLocalPull};
+use crate::git::{Mode, NewCommit, ObjectBuffer, Repository, Signature, TreeEditor};
 use crate::ledger::{CaseFile, LedgerError, MAIN};
 use crate::rules::Rules;
 
@@ -67,32 +66,21 @@ pub fn branch_of(id: CaseId) -> String {
 }
 
 impl NewProposal<'_> {
-    /// Opens the pull request in a repository that is its own forge; none if its branch exists already.
+    /// Opens the pull request in a repository that is its own forge, with its branch; none if that exists already.
     ///
     /// # Errors
     /// When the repository cannot be written.
     pub fn open_here(&self, repo: &Repository) -> Result<Option<Opened>, BotError> {
-        let (head, mut buffer) = self.commit(repo)?;
-        let branch = branch_of(self.recommendation.id);
-        let _kept = buffer.flush(repo)?;
-        let edit = RefEdit {
-            name: format!("refs/heads/{branch}"),
-            expected: Expect::Absent,
-            new: Some(head),
-        };
-        if repo.update_refs(&[edit], Durability::Durable)? != RefsUpdate::Done {
-            return Ok(None);
+        let mut forge = LocalForge::new();
+        let mut batch = ProposalBatch::on(repo)?;
+        batch.add(self)?;
+        let opened = batch.open(&mut forge, self.now)?.pop().flatten();
+        if let Some(opened) = &opened {
+            // Nobody may be there to decide it.
+            forge.make_branches(repo, &BTreeSet::from([opened.number]), self.now)?;
+            forge.write_seen(repo)?;
         }
-        if let Some(number) = find_number(repo, &branch, self.now)? {
-            return Ok(Some(self.opened(number, head)));
-        }
-        // A bot that looks all the time may have decided it since.
-        let decided = find_decided(repo, self.recommendation.id)?;
-        let decided = decided.ok_or_else(|| ForgeError::Record {
-            number: PullNumber(0),
-            reason: format!("the new branch `{branch}` was not noticed"),
-        })?;
-        Ok(Some(decided.opened))
+        Ok(opened)
     }
 
     /// Opens the pull request on GitHub, under the account that we are there.
@@ -104,51 +92,129 @@ impl NewProposal<'_> {
         repo: &Repository,
         forge: &GithubForge,
     ) -> Result<Opened, BotError> {
-        let (head, buffer) = self.commit(repo)?;
+        let mut batch = ProposalBatch::on(repo)?;
+        let head = batch.add(self)?;
         let new = NewPull {
             branch: &branch_of(self.recommendation.id),
             head,
             title: &subject(self.recommendation),
             body: "Proposed with `countersign`.",
         };
-        let number = forge.open_pull(repo, new, buffer)?;
-        Ok(self.opened(number, head))
+        let number = forge.open_pull(repo, new, batch.buffer)?;
+        Ok(Opened::new(self.recommendation.id, number, head))
     }
+}
 
-    fn opened(&self, number: PullNumber, head: Sha) -> Opened {
-        let id = self.recommendation.id;
-        let branch = branch_of(id);
-        Opened {
+impl Opened {
+    fn new(id: CaseId, number: PullNumber, head: Sha) -> Self {
+        Self {
             id,
             number,
-            branch,
+            branch: branch_of(id),
             head,
         }
     }
+}
 
-    /// The file on top of `main`, in one commit of the agent.
-    fn commit(&self, repo: &Repository) -> Result<(Sha, ObjectBuffer), BotError> {
+/// Proposals that are opened together in a repository that is its own forge: one pack and one change of one ref, however
+/// many there are.
+pub struct ProposalBatch<'r> {
+    repo: &'r Repository,
+    base: Sha,
+    root: Sha,
+    /// The tree of `base`, and the file of the proposal that was added last. The tree of the next one is then stored
+    /// as its difference to that one.
+    tree: TreeEditor,
+    last_path: Option<String>,
+    buffer: ObjectBuffer,
+    opened: Vec<(CaseId, NewLocalPull)>,
+}
+
+impl<'r> ProposalBatch<'r> {
+    /// A batch on the tip of `main`.
+    ///
+    /// # Errors
+    /// When there is no `main`.
+    pub fn on(repo: &'r Repository) -> Result<Self, BotError> {
         let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
-        let mut buffer = ObjectBuffer::new();
-        let blob = buffer.put_blob(self.bytes);
-        let mut tree = TreeEditor::new(Some(repo.read_commit(base)?.tree));
-        let path = Recommendation::path_of(self.recommendation.id);
-        tree.insert(repo.objects(), &path, Mode::File, blob)?;
-        let signature = Signature {
-            name: self.recommendation.agent.to_string(),
-            email: self.email.to_owned(),
-            time: self.now,
+        let root = repo.read_commit(base)?.tree;
+        Ok(Self {
+            repo,
+            base,
+            root,
+            tree: TreeEditor::new(Some(root)),
+            last_path: None,
+            buffer: ObjectBuffer::new(),
+            opened: Vec::new(),
+        })
+    }
+
+    /// Adds the file on top of `main`, in one commit of the agent. Each id at most once.
+    ///
+    /// # Errors
+    /// When the file has no place in the tree; the others stay.
+    pub fn add(&mut self, new: &NewProposal<'_>) -> Result<Sha, BotError> {
+        let id = new.recommendation.id;
+        let tree = match self.tree_with(new) {
+            Ok(tree) => tree,
+            Err(error) => {
+                self.tree = TreeEditor::new(Some(self.root));
+                self.last_path = None;
+                return Err(error);
+            }
         };
-        let tree = tree.write(&mut buffer);
-        let head = buffer.put_commit(&NewCommit {
+        let signature = Signature {
+            name: new.recommendation.agent.to_string(),
+            email: new.email.to_owned(),
+            time: new.now,
+        };
+        let head = self.buffer.put_commit(&NewCommit {
             tree,
-            parents: vec![base],
+            parents: vec![self.base],
             author: signature.clone(),
             committer: signature,
-            message: subject(self.recommendation),
+            message: subject(new.recommendation),
             signature: None,
         });
-        Ok((head, buffer))
+        let pull = NewLocalPull {
+            branch: branch_of(id),
+            head,
+            author: AccountRecord {
+                email: Some(new.email.to_owned()),
+                ..AccountRecord::default()
+            },
+        };
+        self.opened.push((id, pull));
+        Ok(head)
+    }
+
+    fn tree_with(&mut self, new: &NewProposal<'_>) -> Result<Sha, BotError> {
+        if let Some(last) = self.last_path.take() {
+            self.tree.remove(self.repo.with(&self.buffer), &last)?;
+        }
+        let path = Recommendation::path_of(new.recommendation.id);
+        let blob = self.buffer.put_blob(new.bytes);
+        let objects = self.repo.with(&self.buffer);
+        self.tree.insert(objects, &path, Mode::File, blob)?;
+        self.last_path = Some(path);
+        Ok(self.tree.write(&mut self.buffer))
+    }
+
+    /// Opens the pull requests, in the order in which they were added; none where the branch exists already. Those that
+    /// have to wait get their branches from the bot.
+    ///
+    /// # Errors
+    /// When the repository cannot be written. Then none of them is open.
+    pub fn open(
+        mut self,
+        forge: &mut LocalForge,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<Opened>>, BotError> {
+        let (ids, pulls): (Vec<CaseId>, Vec<NewLocalPull>) = self.opened.into_iter().unzip();
+        let numbers = forge.open((self.repo, &mut self.buffer), &pulls, now)?;
+        let all = ids.into_iter().zip(pulls).zip(numbers);
+        let opened = all.map(|((id, pull), number)| Some(Opened::new(id, number?, pull.head)));
+        Ok(opened.collect())
     }
 }
 
@@ -158,6 +224,7 @@ impl NewProposal<'_> {
 /// When the repository cannot be read.
 pub fn find_existing(
     repo: &Repository,
+    forge: &mut LocalForge,
     id: CaseId,
     now: DateTime<Utc>,
 ) -> Result<Option<Existing>, BotError> {
@@ -165,25 +232,23 @@ pub fn find_existing(
         return Ok(Some(decided));
     }
     let branch = branch_of(id);
-    let Some(head) = repo.find_ref(&format!("refs/heads/{branch}"))? else {
-        return Ok(None);
-    };
-    let path = Recommendation::path_of(id);
-    let bytes = repo.read_path(repo.read_commit(head)?.tree, &path)?;
-    let read = Recommendation::read(&path, &bytes.unwrap_or_default());
-    let recommendation = read.map_err(LedgerError::from)?;
-    let Some(number) = find_number(repo, &branch, now)? else {
+    let mut pull = forge.find_by_branch(repo, &branch)?;
+    if pull.is_none() && repo.find_ref(&format!("refs/heads/{branch}"))?.is_some() {
+        // It was pushed, and nobody has looked yet.
+        let pulls = forge.open_pulls(repo, now)?;
+        forge.write_seen(repo)?;
+        pull = pulls.into_iter().find(|pull| pull.branch == branch);
+    }
+    let Some(pull) = pull else {
+        // A bot that looks all the time may have decided it since.
         return find_decided(repo, id);
     };
-    let opened = Opened {
-        id,
-        number,
-        branch,
-        head,
-    };
+    let path = Recommendation::path_of(id);
+    let bytes = repo.read_path(repo.read_commit(pull.head)?.tree, &path)?;
+    let read = Recommendation::read(&path, &bytes.unwrap_or_default());
     Ok(Some(Existing {
-        recommendation,
-        opened,
+        recommendation: read.map_err(LedgerError::from)?,
+        opened: Opened::new(id, pull.number, pull.head),
         status: None,
     }))
 }
@@ -207,20 +272,6 @@ fn find_decided(repo: &Repository, id: CaseId) -> Result<Option<Existing>, BotEr
         status: Some(file.decision.status),
         recommendation: file.recommendation,
     }))
-}
-
-/// Has the local forge notice a branch; none if it has gone.
-fn find_number(
-    repo: &Repository,
-    branch: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<PullNumber>, BotError> {
-    let mut forge = LocalForge::new();
-    let pulls = forge.open_pulls(repo, now)?;
-    forge.write_seen(repo)?;
-    let mut pulls = pulls.iter();
-    let found = pulls.find(|pull| pull.branch == branch);
-    Ok(found.map(|pull| pull.number))
 }
 
 /// `recommend: modify_parameters on rsi-eurusd and 2 more`: all of it are checked names.

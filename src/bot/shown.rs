@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::diff::{self, Diff};
+use super::diff::{self, Diff, FetchedFrom};
 use super::{Bot, BotError, Pending};
 use crate::domain::documents::{
     Assessment, Claim, Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Recommendation,
@@ -401,10 +401,15 @@ pub fn diff_as_decided(repo: &Repository, decision: &Decision) -> Option<Diff> {
     let fork = repo.merge_base(base, head).ok()??;
     let tree = |commit| Some(repo.read_commit(commit).ok()?.tree);
     let changes = repo.diff_trees(Some(tree(fork)?), Some(tree(head)?), MOST_CHANGES);
+    let fetched_from = match &decision.pull.url {
+        _ if decision.status.is_approval() => None,
+        Some(_) => Some(FetchedFrom::Head(decision.pull.number)),
+        None => Some(FetchedFrom::Ended),
+    };
     let range = diff::Range {
         fork,
         head,
-        fetched_from: (!decision.status.is_approval()).then_some(decision.pull.number),
+        fetched_from,
     };
     Diff::of(repo.objects(), &changes.ok()?, range).ok()
 }

@@ -78,7 +78,7 @@ pub trait Forge: Send {
     ) -> Result<(), ForgeError>;
 
     /// A run has ended: gives the pull requests that could not be told everything in it. The next run tells them.
-    fn end_run(&mut self) -> Vec<Untold> {
+    fn end_run(&mut self, _repo: &Repository) -> Vec<Untold> {
         Vec::new()
     }
 

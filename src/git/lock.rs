@@ -423,10 +423,11 @@ pub(super) fn remove_if_stale(lock: &Path, git_dir: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Removes what killed processes left in the git directory: their lives, and contents that never took
-/// their place. A content is written and used within one change, so an old one is nobody's.
+/// Removes what killed processes left in the git directory: their lives, the locks of refs that nobody asks for any more,
+/// and contents that never took their place. A content is written and used within one change, so an old one is nobody's.
 pub(super) fn sweep(git_dir: &Path) -> Result<()> {
     let during = || format!("list `{}`", git_dir.display());
+    let mut has_swept_refs = false;
     for entry in fs::read_dir(git_dir).during(during)?.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -437,9 +438,26 @@ pub(super) fn sweep(git_dir: &Path) -> Result<()> {
             .and_then(|at| SystemTime::now().duration_since(at).ok());
         let is_old = age.is_some_and(|age| age >= STALE);
         let is_over = name.starts_with(LIFE) && find_end(&path, git_dir).unwrap_or(is_old);
+        if is_over && !std::mem::replace(&mut has_swept_refs, true) {
+            sweep_locks(&git_dir.join("refs"), git_dir)?;
+        }
         if is_over || (name.starts_with(NEW) && is_old) {
             // Somebody else may have been faster.
             fs::remove_file(&path).ok();
+        }
+    }
+    Ok(())
+}
+
+fn sweep_locks(folder: &Path, git_dir: &Path) -> Result<()> {
+    // It may be gone by now.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_lock = path.extension().is_some_and(|end| end == "lock") || is_folder_lock(&path);
+        if is_lock {
+            remove_if_stale(&path, git_dir)?;
+        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep_locks(&path, git_dir)?;
         }
     }
     Ok(())
@@ -461,6 +479,28 @@ pub(super) fn process_guard(git_dir: &Path, name: &str) -> Result<Option<File>> 
             Err(error).during(|| format!("lock `{}`", path.display()))
         }
     }
+}
+
+/// Waits for the turn among our own processes and threads to change something: whoever has it is not raced. Nothing rests on
+/// it. After ten seconds, for instance when whoever has it was stopped by a debugger, it goes on without; and so it does
+/// where no such file can be made.
+pub(super) fn wait_for_turn(git_dir: &Path, name: &str) -> Option<File> {
+    let mut waited = Duration::ZERO;
+    let pause = Duration::from_millis(1);
+    while waited < PATIENCE {
+        match process_guard(git_dir, name) {
+            Ok(Some(turn)) => return Some(turn),
+            Ok(None) => {
+                std::thread::sleep(pause);
+                waited += pause;
+            }
+            Err(error) => {
+                tracing::debug!("{error}");
+                return None;
+            }
+        }
+    }
+    None
 }
 
 /// Makes renames in a folder survive a power failure. Other systems than Unix cannot, and need not.

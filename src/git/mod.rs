@@ -53,7 +53,7 @@ pub use maintenance::{Maintenance, consolidate};
 pub use objects::{Entry, Found, Kind, Mode, blob_id};
 pub use overlays::Overlay;
 pub use read::Objects;
-pub use refs::{Durability, Expect, RefEdit, RefsUpdate};
+pub use refs::{Durability, Expect, RefEdit, RefsUpdate, Turn};
 pub use remote::{Push, Pushed, Remote};
 pub use repository::{Repository, configured_identity};
 pub use signing::{CommitSignature, Signed, SigningKey};

@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::error::{During, GitError, Result};
+use super::lock::wait_for_turn;
 use super::packed_refs::PackedRefs;
 use super::ref_update::Transaction;
 use super::repository::{Repository, sha};
@@ -59,6 +60,13 @@ pub enum Durability {
     Durable,
     /// It may be lost, or leave an empty file for a new ref. A crash of the process alone loses nothing.
     Fast,
+}
+
+/// The turn to change something; see [`Repository::wait_for_turn`].
+#[derive(Debug)]
+#[must_use = "others have their turn as soon as this is dropped"]
+pub struct Turn {
+    _file: Option<fs::File>,
 }
 
 /// What the file of a ref says.
@@ -143,6 +151,15 @@ impl Repository {
     /// stored already; no reflog is written.
     pub fn update_refs(&self, edits: &[RefEdit], durability: Durability) -> Result<RefsUpdate> {
         Transaction::run(self, edits, durability == Durability::Durable)
+    }
+
+    /// Waits until none of our other processes and threads changes what goes by this name. Held until it is dropped.
+    /// Correctness must not rest on it: whoever waited for long goes on without.
+    pub fn wait_for_turn(&self, name: &str) -> Turn {
+        let name = format!("countersign-{name}");
+        Turn {
+            _file: wait_for_turn(self.common_dir(), &name),
+        }
     }
 
     /// What the file of this ref says.

@@ -10,7 +10,7 @@ use chrono::Utc;
 use secrecy::SecretString;
 
 use super::keeper::Keeper;
-use super::library::LibraryError;
+use super::library::{LibraryError, rules_on_main};
 use super::office::Office;
 use super::tokens::{Bearer, Found, Token, TokensError};
 use crate::domain::documents::Role;
@@ -151,8 +151,9 @@ impl Keeper {
     /// When they are not listed, or the rules cannot be read.
     pub async fn recognise(&self, bearer: &Bearer) -> Result<Caller, NotAdmitted> {
         let wanted = bearer.clone();
-        let asked = self.library().read(move |reader| {
-            let version = reader.rules()?;
+        // No case is asked about, so nothing has to be read of those that were added since.
+        let asked = self.library().consult(move |repo, rulebook| {
+            let version = rules_on_main(repo, rulebook)?;
             Ok::<_, crate::bot::BotError>(
                 version.map(|version| Caller::find(&wanted, &version.rules)),
             )

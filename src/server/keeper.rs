@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::library::Library;
 use super::metrics::Metrics;
+use super::proposals::ProposalQueue;
 use super::shift::Shift;
 use super::tokens::Tokens;
 use crate::bot::Bot;
@@ -107,6 +108,8 @@ pub(super) struct Room {
     pub(super) github: Option<GithubForge>,
     pub(super) metrics: Metrics,
     pub(super) library: Library,
+    /// Where proposals are written; none where an agent opens its pull requests itself.
+    proposals: Option<ProposalQueue>,
     tokens: Option<Tokens>,
     pub(super) decides: bool,
     pub(super) standing: watch::Sender<Standing>,
@@ -156,8 +159,13 @@ impl Keeper {
     /// When no thread can be started.
     pub fn start(charge: Charge, pace: Pace, metrics: Metrics) -> std::io::Result<Self> {
         let (library, librarian) = Library::open(&charge.name)?;
+        let proposals = match charge.github {
+            None => Some(ProposalQueue::start(library.clone())?),
+            Some(_) => None,
+        };
         let room = Arc::new(Room {
             name: charge.name,
+            proposals,
             github: charge.github,
             metrics,
             library,
@@ -189,6 +197,11 @@ impl Keeper {
     /// Every case of the repository in memory, for handlers to read.
     pub fn library(&self) -> &Library {
         &self.room.library
+    }
+
+    /// Where proposals are written; none where an agent opens its pull requests itself.
+    pub(super) fn proposals(&self) -> Option<&ProposalQueue> {
+        self.room.proposals.as_ref()
     }
 
     /// By what people and agents are let in; none where there is no place to keep it.

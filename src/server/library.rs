@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::keeper::lock;
 use super::shelf::{Shelf, Wanted};
@@ -27,8 +27,8 @@ use crate::ledger::{LedgerError, MAIN, Rulebook, Teams, Version};
 
 /// How long a question waits for the first reading of the trail.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// So many handles on the repository are kept for the next questions.
-const MOST_DESKS: usize = 4;
+/// So many questions are answered at the same time, each with a handle on the repository: the others wait for their turn.
+const MOST_DESKS: usize = 8;
 
 /// What is known of a repository at one moment.
 #[derive(Default)]
@@ -103,6 +103,7 @@ struct Room {
     edition: watch::Sender<u64>,
     place: RwLock<(PathBuf, Teams)>,
     desks: Mutex<Vec<Desk>>,
+    turns: Arc<Semaphore>,
     shelf: Shelf,
 }
 
@@ -147,15 +148,26 @@ impl Reader<'_> {
     /// # Errors
     /// When the repository fails.
     pub fn rules(&mut self) -> Result<Result<Version, Problems>, BotError> {
-        let tip = self.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
-        let root = self.repo.read_commit(tip)?.tree;
-        Ok(self.rulebook.read(self.repo.objects(), root)?)
+        rules_on_main(self.repo, self.rulebook)
     }
 
     /// The rulebook, for what reads rules by itself.
     pub const fn rulebook(&mut self) -> &mut Rulebook {
         self.rulebook
     }
+}
+
+/// The rules at the tip of `main` at this moment, with the members of teams; or what is wrong with them.
+///
+/// # Errors
+/// When the repository fails.
+pub(super) fn rules_on_main(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+) -> Result<Result<Version, Problems>, BotError> {
+    let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+    let root = repo.read_commit(tip)?.tree;
+    Ok(rulebook.read(repo.objects(), root)?)
 }
 
 impl Library {
@@ -171,6 +183,7 @@ impl Library {
                 edition: watch::Sender::new(0),
                 place: RwLock::default(),
                 desks: Mutex::default(),
+                turns: Arc::new(Semaphore::new(MOST_DESKS)),
                 shelf: Shelf::default(),
             }),
         };
@@ -197,9 +210,12 @@ impl Library {
         &self,
         question: impl FnOnce(&mut Reader<'_>) -> T + Send + 'static,
     ) -> Result<T, LibraryError> {
-        self.opened().await?;
+        let turn = self.turn().await?;
         let library = self.clone();
-        let answering = tokio::task::spawn_blocking(move || library.answer(question));
+        let answering = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            library.answer(question)
+        });
         answering.await.map_err(|_| LibraryError::Panicked)?
     }
 
@@ -211,10 +227,11 @@ impl Library {
         &self,
         work: impl FnOnce(&Repository, &mut Rulebook) -> T + Send + 'static,
     ) -> Result<T, LibraryError> {
-        self.opened().await?;
+        let turn = self.turn().await?;
         let library = self.clone();
         let working = tokio::task::spawn_blocking(move || {
-            library.with_desk(|desk| work(&desk.repo, &mut desk.rulebook))
+            let _turn = turn;
+            library.with_desk(work)
         });
         working.await.map_err(|_| LibraryError::Panicked)?
     }
@@ -240,7 +257,18 @@ impl Library {
         Ok(self.consult(fetching).await??)
     }
 
-    async fn opened(&self) -> Result<(), LibraryError> {
+    /// Waits until the trail was read once, and for a turn.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, LibraryError> {
+        self.opened().await?;
+        let turn = Arc::clone(&self.room.turns).acquire_owned().await;
+        turn.map_err(|_| LibraryError::Panicked)
+    }
+
+    /// Waits until the trail was read once.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub(super) async fn opened(&self) -> Result<(), LibraryError> {
         let mut edition = self.watch();
         let read = edition.wait_for(|edition| *edition > 0);
         match tokio::time::timeout(PATIENCE, read).await {
@@ -250,17 +278,17 @@ impl Library {
     }
 
     fn answer<T>(&self, question: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, LibraryError> {
-        self.with_desk(|desk| {
+        self.with_desk(|repo, rulebook| {
             // Whoever has just been told of a decision may ask before the librarian has heard of it.
-            if let Err(error) = self.catch_up(&desk.repo) {
+            if let Err(error) = self.catch_up(repo) {
                 tracing::error!("the cases of `{}` cannot be read: {error}", self.room.name);
             }
             let holdings = self.room.holdings.read();
             let holdings = holdings.unwrap_or_else(PoisonError::into_inner);
             question(&mut Reader {
                 holdings: &holdings,
-                repo: &desk.repo,
-                rulebook: &mut desk.rulebook,
+                repo,
+                rulebook,
                 shelf: &self.room.shelf,
             })
         })
@@ -277,7 +305,14 @@ impl Library {
         Ok(())
     }
 
-    fn with_desk<T>(&self, work: impl FnOnce(&mut Desk) -> T) -> Result<T, LibraryError> {
+    /// Lends a handle on the repository. Blocks.
+    ///
+    /// # Errors
+    /// When the repository cannot be opened.
+    pub(super) fn with_desk<T>(
+        &self,
+        work: impl FnOnce(&Repository, &mut Rulebook) -> T,
+    ) -> Result<T, LibraryError> {
         let free = lock(&self.room.desks).pop();
         let (path, teams) = {
             let place = self.room.place.read();
@@ -291,7 +326,7 @@ impl Library {
             },
         };
         desk.rulebook.know_teams(teams);
-        let done = work(&mut desk);
+        let done = work(&desk.repo, &mut desk.rulebook);
         let mut desks = lock(&self.room.desks);
         if desks.len() < MOST_DESKS {
             desks.push(desk);

@@ -22,6 +22,7 @@ mod library;
 mod mcp;
 mod metrics;
 mod office;
+mod proposals;
 mod search;
 mod secrets;
 mod setup;

@@ -106,7 +106,7 @@ impl Shift {
     /// Whether a local repository looks different from when the last run began.
     fn has_moved(&self) -> bool {
         let bot = self.bot.as_ref();
-        let now = bot.and_then(|bot| fingerprint(bot, &self.open));
+        let now = bot.and_then(fingerprint);
         now.is_none() || now != self.seen
     }
 
@@ -145,13 +145,12 @@ impl Shift {
             self.reconcile_at = begun + self.pace.reconcile;
             self.read_anew();
         }
-        let open = self.open.clone();
         self.again_at = None;
         let mut seen = None;
         let (decides, is_local) = (self.room.decides, self.room.github.is_none());
         let done = self.bot().map(|bot| {
             // Looked at first: what moves during the run is seen as moved after it.
-            seen = is_local.then(|| fingerprint(bot, &open)).flatten();
+            seen = is_local.then(|| fingerprint(bot)).flatten();
             guarded(|| {
                 if decides {
                     bot.run(&mut |_, _| {})
@@ -185,7 +184,7 @@ impl Shift {
             }
             Err(error) => self.on_failure(&format!("{error:#}"), ended),
         }
-        self.seen = if self.open == open { seen } else { None };
+        self.seen = seen;
         self.room
             .metrics
             .ran(&self.room.name, self.failures == 0, ended - begun);
@@ -303,6 +302,6 @@ impl Shift {
 }
 
 /// What a local repository looks like, as far as that calls for a run.
-fn fingerprint(bot: &Bot, open: &BTreeSet<PullNumber>) -> Option<u64> {
-    LocalForge::fingerprint(bot.repository(), open).ok()
+fn fingerprint(bot: &Bot) -> Option<u64> {
+    LocalForge::fingerprint(bot.repository()).ok()
 }

@@ -497,36 +497,48 @@ impl Stage {
         }
     }
 
+    /// The number of every pull request that there ever was.
     fn numbers(&self) -> Vec<u64> {
-        let refs = self.git(&["for-each-ref", "--format=%(refname)", "refs/pull"]);
-        refs.lines()
-            .filter_map(|name| {
-                name.strip_prefix("refs/pull/")?
-                    .strip_suffix("/meta")?
-                    .parse()
-                    .ok()
-            })
-            .collect()
+        if self.git(&["for-each-ref", PULLS]).is_empty() {
+            return Vec::new();
+        }
+        let list = ["ls-tree", "-r", "--name-only", PULLS, "open", "ended"];
+        let mut numbers: Vec<u64> = self
+            .git(&list)
+            .lines()
+            .filter_map(|path| path.rsplit('/').next()?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The events of a pull request, oldest first, as they are stored.
+    pub fn events_of(&self, number: u64) -> Vec<Json> {
+        let ends = format!("/{number}");
+        let list = ["ls-tree", "-r", "--name-only", PULLS, "open", "ended"];
+        let paths = self.git(&list);
+        let path = paths.lines().find(|path| path.ends_with(&ends));
+        let path = path.unwrap_or_else(|| panic!("there is no pull request #{number}"));
+        let lines = self.git(&["cat-file", "blob", &format!("{PULLS}:{path}")]);
+        // Some stories damage a record.
+        let events = lines
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        events.collect()
     }
 
     /// Everything the bot said on a pull request, oldest first.
     pub fn said_on(&self, number: u64) -> Vec<String> {
-        let log = self.git(&[
-            "log",
-            "--first-parent",
-            "--reverse",
-            "--author=Countersign",
-            "--format=%B%x00",
-            &format!("refs/pull/{number}/meta"),
-        ]);
-        let events = log.split('\0').filter_map(|message| {
-            let event: Json = serde_json::from_str(message.trim().split_once("\n\n")?.1).ok()?;
-            matches!(event["event"].as_str(), Some("reported" | "ended"))
-                .then(|| event["text"].as_str().unwrap().to_owned())
-        });
-        events.collect()
+        let events = self.events_of(number).into_iter();
+        events
+            .filter(|event| matches!(event["event"].as_str(), Some("reported" | "ended")))
+            .map(|event| event["text"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
+
+/// The ref whose tree holds what is known of pull requests.
+pub const PULLS: &str = "refs/countersign/pulls";
 
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();

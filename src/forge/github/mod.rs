@@ -446,7 +446,7 @@ impl Forge for GithubForge {
         Ok(())
     }
 
-    fn end_run(&mut self) -> Vec<Untold> {
+    fn end_run(&mut self, _repo: &Repository) -> Vec<Untold> {
         self.store();
         let untold = std::mem::take(&mut *lock(&self.room.untold));
         let untold = untold.into_iter();

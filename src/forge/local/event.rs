@@ -1,7 +1,6 @@
-//! The history of a pull request on the local forge: one commit an event, folded by one match.
+//! The history of a pull request on the local forge: one line of JSON an event, folded by one match.
 //!
-//! The body of each commit of `refs/pull/<n>/meta` is one event as JSON. The shapes are stored for
-//! ever: a new field needs a default, a new event a new variant (see the samples in the tests).
+//! The shapes are stored for ever: a new field needs a default, a new event a new variant (see the samples in the tests).
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,6 +23,14 @@ pub enum PullEvent {
         /// Whose commit that is.
         author: AccountRecord,
         /// When the forge saw it.
+        at: DateTime<Utc>,
+        /// Whether it was pushed. What is proposed through us gets its branch when it has to wait.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        has_branch: bool,
+    },
+    /// The branch of a pull request that was opened without one was made.
+    Branched {
+        /// When.
         at: DateTime<Utc>,
     },
     /// The branch was moved.
@@ -93,21 +100,18 @@ pub enum PullEvent {
 }
 
 impl PullEvent {
-    /// The first line of its commit.
-    pub fn subject(&self) -> String {
+    /// What happened, in a word.
+    pub const fn word(&self) -> &'static str {
         match self {
-            Self::Opened { branch, head, .. } => format!("opened: {branch} at {}", head.short()),
-            Self::Pushed { head, .. } => format!("pushed: {}", head.short()),
-            Self::Reviewed { opinion, head, .. } => {
-                format!("reviewed: {opinion:?} of {}", head.short())
-            }
-            Self::Commented { .. } => "commented".to_owned(),
-            Self::Reported { text, .. } => {
-                format!("reported: {}", text.lines().next().unwrap_or_default())
-            }
-            Self::Closed { .. } => "closed: the branch was deleted".to_owned(),
-            Self::Reopened { .. } => "reopened: the branch is there again".to_owned(),
-            Self::Ended { status, main, .. } => format!("ended: {status} by {}", main.short()),
+            Self::Opened { .. } => "opened",
+            Self::Branched { .. } => "branched",
+            Self::Pushed { .. } => "pushed",
+            Self::Reviewed { .. } => "reviewed",
+            Self::Commented { .. } => "commented",
+            Self::Reported { .. } => "reported",
+            Self::Closed { .. } => "closed",
+            Self::Reopened { .. } => "reopened",
+            Self::Ended { .. } => "ended",
         }
     }
 
@@ -115,6 +119,7 @@ impl PullEvent {
     pub const fn at(&self) -> DateTime<Utc> {
         match self {
             Self::Opened { at, .. }
+            | Self::Branched { at }
             | Self::Pushed { at, .. }
             | Self::Reviewed { at, .. }
             | Self::Commented { at, .. }
@@ -125,10 +130,25 @@ impl PullEvent {
         }
     }
 
-    /// The commit that this event pins, so that it is never collected.
-    pub const fn pins(&self) -> Option<Sha> {
+    /// The commit that the pull request has from then on.
+    pub const fn head(&self) -> Option<Sha> {
         match self {
             Self::Opened { head, .. } | Self::Pushed { head, .. } => Some(*head),
+            _ => None,
+        }
+    }
+
+    /// The head that nothing else keeps from then on: no branch leads to it, and `main` does not.
+    pub fn leaves_behind(&self, before: Option<&Pull>) -> Option<Sha> {
+        let before = before.map(|pull| pull.head);
+        match self {
+            Self::Opened {
+                head,
+                has_branch: false,
+                ..
+            } => Some(*head),
+            Self::Pushed { .. } | Self::Closed { .. } => before,
+            Self::Ended { status, head, .. } if !status.is_approval() => head.or(before),
             _ => None,
         }
     }
@@ -147,7 +167,9 @@ impl PullEvent {
             (Self::Closed { .. }, Some(pull)) => pull.state != PullState::Open,
             (Self::Reopened { .. }, Some(pull)) => !matches!(pull.state, PullState::Closed { .. }),
             (Self::Ended { .. }, Some(pull)) => pull.state == PullState::Done,
-            (Self::Reviewed { .. } | Self::Commented { .. }, Some(_)) => false,
+            (Self::Reviewed { .. } | Self::Commented { .. } | Self::Branched { .. }, Some(_)) => {
+                false
+            }
         }
     }
 
@@ -163,6 +185,7 @@ impl PullEvent {
                     head,
                     author,
                     at,
+                    has_branch: _,
                 },
                 None,
             ) => return Ok(opened(number, branch, head, author, at)),
@@ -172,7 +195,7 @@ impl PullEvent {
         };
         let id = format!("r{}", pull.reviews.len() + pull.comments.len() + 1);
         match event {
-            Self::Opened { .. } => {}
+            Self::Opened { .. } | Self::Branched { .. } => {}
             Self::Pushed { head, .. } => pull.head = head,
             Self::Reviewed {
                 account,
@@ -215,6 +238,16 @@ impl PullEvent {
     }
 }
 
+const fn yes() -> bool {
+    true
+}
+
+/// As serde asks it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_yes(answer: &bool) -> bool {
+    *answer
+}
+
 fn opened(
     number: PullNumber,
     branch: String,
@@ -246,8 +279,9 @@ mod tests {
     use super::*;
 
     /// One stored sample of every shape that was ever written. Add to it; never change a line.
-    const SAMPLES: [&str; 9] = [
+    const SAMPLES: [&str; 10] = [
         r#"{"event":"opened","branch":"recommend/a","head":"9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","author":{"email":"a@agents.example.org"},"at":"2026-11-23T14:02:11Z"}"#,
+        r#"{"event":"branched","at":"2026-11-23T14:02:12Z"}"#,
         r#"{"event":"pushed","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","at":"2026-11-23T14:03:11Z"}"#,
         r#"{"event":"reviewed","account":{"login":"alice"},"opinion":"approve","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","body":"fine","at":"2026-11-23T14:04:11Z"}"#,
         r#"{"event":"commented","account":{"login":"alice"},"body":"/confidence confident","at":"2026-11-23T14:05:11Z"}"#,
@@ -257,6 +291,13 @@ mod tests {
         r#"{"event":"ended","status":"withdrawn","head":"8f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","text":"failure: withdrawn","at":"2026-11-23T14:06:12Z"}"#,
         r#"{"event":"ended","status":"withdrawn","main":"7f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","text":"failure: withdrawn","at":"2026-11-23T14:06:12Z"}"#,
     ];
+
+    #[test]
+    fn one_without_a_branch_is_stored_as_such() {
+        let sample = r#"{"event":"opened","branch":"recommend/a","head":"9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a9f1c0d4a","author":{"email":"a@agents.example.org"},"at":"2026-11-23T14:02:11Z","has_branch":false}"#;
+        let event: PullEvent = serde_json::from_str(sample).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), sample);
+    }
 
     #[test]
     fn every_shape_ever_stored_still_folds() {

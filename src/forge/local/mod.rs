@@ -1,32 +1,32 @@
 //! The embedded forge: a bare repository on disk, without server, account or token.
 //!
-//! A branch `recommend/…` or `govern/…` *is* a pull request. Its events live in `refs/pull/<n>/meta`,
-//! its newest commit is pinned by `refs/pull/<n>/head`, and `refs/countersign/pulls` says which are
-//! open. Everything is written by compare-and-swap, so several bots and reviewers may work at once.
-//! Whoever can write to the folder is trusted with it.
+//! A branch `recommend/…` or `govern/…` *is* a pull request. What is known of it lives in the tree of one ref,
+//! `refs/countersign/pulls` (see `store`), written by compare-and-swap, so several bots and reviewers may work at once.
+//! While it is open and the bot has reported on it, `refs/pull/<n>/head` is its head. Whoever can write to the folder
+//! is trusted with it.
 
 mod branches;
 mod event;
-mod index;
+mod old;
+mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::{Conclusion, Forge, ForgeError, Publication, Published, Report};
+use super::{Conclusion, Forge, ForgeError, Publication, Published, Report, Untold};
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
-use crate::git::{
-    Durability, Expect, NewCommit, ObjectBuffer, RefEdit, RefsUpdate, Repository, Signature,
-};
-use crate::ledger::{BOT_EMAIL, BOT_NAME, MAIN};
+use crate::git::{Durability, Expect, ObjectBuffer, RefEdit, RefsUpdate, Repository};
+use crate::ledger::MAIN;
 
-use branches::{author_of, delete, deletion, is_gone};
+use branches::{Tidying, alive, author_of, head_ref, is_gone};
 use event::PullEvent;
-use index::{Index, StoredIndex};
+use store::{Kept, OpenCache, PULLS_REF, Stored, Update, fold_onto};
 
 /// The prefixes of branches that are pull requests.
 pub const BRANCH_PREFIXES: [&str; 2] = ["recommend/", "govern/"];
@@ -34,12 +34,25 @@ pub const BRANCH_PREFIXES: [&str; 2] = ["recommend/", "govern/"];
 /// How often a write is tried again when others were faster.
 const MOST_TRIES: u32 = 50;
 
+/// Ended pull requests whose branches are gone are put away with the next write, or by themselves, but not more often.
+const BETWEEN_SETTLING: Duration = Duration::from_secs(1);
+
 type Result<T> = std::result::Result<T, ForgeError>;
 
-/// The local forge. Keeps only what it has seen but not yet written down.
+/// Who changes what is known of pull requests waits for the others who do.
+const TURN: &str = "pulls";
+
+/// The local forge. Keeps only what it has seen but not yet written down, and what can be read again.
 #[derive(Debug, Default)]
 pub struct LocalForge {
     seen: BTreeMap<PullNumber, Vec<PullEvent>>,
+    cache: OpenCache,
+    /// Whether this process has made good what a killed one may have left undone about refs.
+    has_repaired: bool,
+    /// Whether it is our turn to write.
+    has_turn: bool,
+    /// When ended ones were last put away by themselves.
+    settled_at: Option<Instant>,
 }
 
 /// A review to be recorded.
@@ -59,12 +72,15 @@ pub struct NewReview {
     pub at: DateTime<Utc>,
 }
 
-fn meta_ref(number: PullNumber) -> String {
-    format!("refs/pull/{}/meta", number.0)
-}
-
-fn head_ref(number: PullNumber) -> String {
-    format!("refs/pull/{}/head", number.0)
+/// A pull request that is opened through us, and not by a push.
+#[derive(Debug, Clone)]
+pub struct NewPull {
+    /// The branch that it gets when it has to wait.
+    pub branch: String,
+    /// Its commit.
+    pub head: Sha,
+    /// Whose commit that is.
+    pub author: AccountRecord,
 }
 
 impl LocalForge {
@@ -80,8 +96,8 @@ impl LocalForge {
     pub fn review(&mut self, repo: &Repository, review: NewReview) -> Result<Pull> {
         self.open_pulls(repo, review.at)?;
         self.write_seen(repo)?;
-        let pull =
-            Self::read_pull(repo, review.number)?.ok_or(ForgeError::NoSuchPull(review.number))?;
+        let pull = self.find_pull(repo, review.number)?;
+        let pull = pull.ok_or(ForgeError::NoSuchPull(review.number))?;
         if pull.state == PullState::Done {
             return Err(ForgeError::Ended(review.number));
         }
@@ -97,8 +113,9 @@ impl LocalForge {
             at: review.at,
         };
         self.seen.entry(review.number).or_default().push(event);
-        self.write(repo, None, &[], Durability::Durable)?;
-        Self::read_pull(repo, review.number)?.ok_or(ForgeError::NoSuchPull(review.number))
+        self.write(repo, None, Tidying::default())?;
+        let pull = self.find_pull(repo, review.number)?;
+        pull.ok_or(ForgeError::NoSuchPull(review.number))
     }
 
     /// The commits that an open pull request has had, as far as anybody looked, the newest last; empty if there is
@@ -116,12 +133,148 @@ impl LocalForge {
         if !open.iter().any(|pull| pull.number == number) {
             return Ok(Vec::new());
         }
-        let mut events = match repo.find_ref(&meta_ref(number))? {
-            Some(tip) => Self::read_events(repo, number, tip)?,
-            None => Vec::new(),
-        };
+        let mut events = Stored::read(repo)?.events(repo, number)?;
         events.extend(self.seen.get(&number).into_iter().flatten().cloned());
-        Ok(events.iter().filter_map(PullEvent::pins).collect())
+        Ok(events.iter().filter_map(PullEvent::head).collect())
+    }
+
+    /// Does something when it is our turn.
+    fn in_turn<T>(
+        &mut self,
+        repo: &Repository,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        if self.has_turn {
+            return work(self);
+        }
+        let _turn = repo.wait_for_turn(TURN);
+        self.has_turn = true;
+        let done = work(self);
+        self.has_turn = false;
+        done
+    }
+
+    /// Opens pull requests for commits that are stored, or in the buffer, which is stored with them: whatever their number,
+    /// it is one pack and one change of one ref. Gives their numbers; none where the branch is taken.
+    ///
+    /// # Errors
+    /// When they cannot be written. Then none of them is open.
+    pub fn open(
+        &mut self,
+        (repo, buffer): (&Repository, &mut ObjectBuffer),
+        new: &[NewPull],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<PullNumber>>> {
+        self.in_turn(repo, |forge| forge.try_to_open((repo, buffer), new, now))
+    }
+
+    fn try_to_open(
+        &mut self,
+        (repo, buffer): (&Repository, &mut ObjectBuffer),
+        new: &[NewPull],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<PullNumber>>> {
+        let mut kept = Vec::new();
+        for _ in 0..MOST_TRIES {
+            let stored = Stored::read(repo)?;
+            let (mut next, mut numbers) = (stored.next, Vec::new());
+            let mut events = BTreeMap::new();
+            for pull in new {
+                if self.find_open(repo, &stored, &pull.branch)?.is_some()
+                    || repo
+                        .find_ref(&format!("refs/heads/{}", pull.branch))?
+                        .is_some()
+                {
+                    numbers.push(None);
+                    continue;
+                }
+                let number = PullNumber(next);
+                next = next.saturating_add(1);
+                let opened = PullEvent::Opened {
+                    branch: pull.branch.clone(),
+                    head: pull.head,
+                    author: pull.author.clone(),
+                    at: now,
+                    has_branch: false,
+                };
+                events.insert(number, vec![opened]);
+                numbers.push(Some(number));
+            }
+            let update = stored.append((repo, buffer), &events, &mut self.cache)?;
+            kept.push(buffer.flush(repo)?);
+            step("proposals stored");
+            let edits: Vec<RefEdit> = update.into_iter().map(|update| update.edit).collect();
+            if edits.is_empty()
+                || repo.update_refs(&edits, Durability::Durable)? == RefsUpdate::Done
+            {
+                step("proposals opened");
+                return Ok(numbers);
+            }
+        }
+        Err(ForgeError::Busy(MOST_TRIES))
+    }
+
+    /// The pull request that is open from this branch, as far as it was noticed.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub fn find_by_branch(&mut self, repo: &Repository, branch: &str) -> Result<Option<Pull>> {
+        let stored = Stored::read(repo)?;
+        self.find_open(repo, &stored, branch)
+    }
+
+    fn find_open(
+        &mut self,
+        repo: &Repository,
+        stored: &Stored,
+        branch: &str,
+    ) -> Result<Option<Pull>> {
+        let mut all = self.cache.read(repo, stored)?.map(|kept| &kept.pull);
+        let is_it = |pull: &&Pull| pull.branch == branch && pull.state != PullState::Done;
+        Ok(all.find(is_it).cloned())
+    }
+
+    /// Makes the branches of pull requests that were opened without: agents push to them, or delete them. One that cannot
+    /// be made keeps back no other.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read or written.
+    pub fn make_branches(
+        &mut self,
+        repo: &Repository,
+        numbers: &BTreeSet<PullNumber>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let stored = Stored::read(repo)?;
+        let all = self.cache.read(repo, &stored)?;
+        let lack = all.filter(|kept| !kept.has_branch && kept.pull.state != PullState::Done);
+        let lack = lack.map(|kept| &kept.pull);
+        let lack: Vec<(PullNumber, RefEdit)> = lack
+            .filter(|pull| numbers.contains(&pull.number))
+            .map(|pull| (pull.number, branches::creation(&pull.branch, pull.head)))
+            .collect();
+        let edits: Vec<RefEdit> = lack.iter().map(|(_, edit)| edit.clone()).collect();
+        let all_made = !edits.is_empty()
+            && matches!(
+                repo.update_refs(&edits, Durability::Durable),
+                Ok(RefsUpdate::Done)
+            );
+        for (number, edit) in lack {
+            let made = match all_made {
+                true => Ok(RefsUpdate::Done),
+                false => repo.update_refs(&[edit], Durability::Durable),
+            };
+            match made {
+                // One that is there already was pushed.
+                Ok(_) => {
+                    let branched = PullEvent::Branched { at: now };
+                    self.seen.entry(number).or_default().push(branched);
+                }
+                Err(error) => tracing::warn!("{number} gets no branch: {error}"),
+            }
+        }
+        step("branches made");
+        Ok(())
     }
 
     /// Writes down what was seen and not yet written.
@@ -129,28 +282,23 @@ impl LocalForge {
     /// # Errors
     /// When it cannot be written.
     pub fn write_seen(&mut self, repo: &Repository) -> Result<()> {
-        if self.seen.is_empty() {
-            return Ok(());
-        }
-        self.write(repo, None, &[], Durability::Fast)
+        self.write(repo, None, Tidying::default())
     }
 
-    /// A number that changes whenever there may be something to do: a branch, one of these pull requests
-    /// or the list of open ones was moved. Cheap, however many have ended.
+    /// A number that changes whenever there may be something to do: a branch was moved, or something happened to a
+    /// pull request. Cheap, however many there are and were.
     ///
     /// # Errors
     /// When the repository cannot be read.
-    pub fn fingerprint(repo: &Repository, open: &BTreeSet<PullNumber>) -> Result<u64> {
+    pub fn fingerprint(repo: &Repository) -> Result<u64> {
         let mut hasher = DefaultHasher::new();
         repo.refs_under("refs/heads/")?.hash(&mut hasher);
-        repo.find_ref(index::INDEX_REF)?.hash(&mut hasher);
-        for number in open {
-            repo.find_ref(&meta_ref(*number))?.hash(&mut hasher);
-        }
+        repo.find_ref(PULLS_REF)?.hash(&mut hasher);
         Ok(hasher.finish())
     }
 
-    fn queue_ends(&mut self, conclusions: &[Conclusion], main: Sha, now: DateTime<Utc>) {
+    fn queue_ends(&mut self, conclusions: &[Conclusion], main: Sha, now: DateTime<Utc>) -> Tidying {
+        let mut tidying = Tidying::default();
         for end in conclusions {
             let event = PullEvent::Ended {
                 status: end.status,
@@ -160,164 +308,98 @@ impl LocalForge {
                 at: now,
             };
             self.seen.entry(end.number).or_default().push(event);
+            tidying.end(end.number, &end.branch, end.head);
         }
+        tidying
     }
 
-    /// A pull request as its own record tells it.
-    fn read_pull(repo: &Repository, number: PullNumber) -> Result<Option<Pull>> {
-        let Some(tip) = repo.find_ref(&meta_ref(number))? else {
-            return Ok(None);
-        };
-        fold_onto(number, None, &Self::read_events(repo, number, tip)?)
-    }
-
-    /// What happened to a pull request, oldest first.
-    fn read_events(repo: &Repository, number: PullNumber, tip: Sha) -> Result<Vec<PullEvent>> {
-        let unreadable = |reason: String| ForgeError::Record { number, reason };
-        let mut events = Vec::new();
-        for commit in repo.first_parents(tip) {
-            let commit = commit?;
-            let body = commit
-                .message
-                .split_once("\n\n")
-                .map_or("", |(_, body)| body);
-            let event: PullEvent = serde_json::from_str(body)
-                .map_err(|error| unreadable(format!("commit {}: {error}", commit.id)))?;
-            let is_first = matches!(event, PullEvent::Opened { .. });
-            events.push(event);
-            if is_first {
-                break;
-            }
-        }
-        events.reverse();
-        Ok(events)
-    }
-
-    /// Compares the branches with the index: gives numbers to new ones, notices pushes and deletions.
+    /// Compares the branches with what is stored: gives numbers to new ones, notices pushes and deletions.
     fn notice(&mut self, repo: &Repository, now: DateTime<Utc>) -> Result<Vec<Pull>> {
         for _ in 0..MOST_TRIES {
-            let stored = StoredIndex::read(repo)?;
-            let mut index = stored.index.clone();
-            let mut alive = BTreeSet::new();
-            for prefix in BRANCH_PREFIXES {
-                for (name, head) in repo.refs_under(&format!("refs/heads/{prefix}"))? {
-                    let Some(branch) = name.strip_prefix("refs/heads/") else {
-                        continue;
-                    };
-                    alive.insert(branch.to_owned());
-                    match index.open.get_mut(branch) {
-                        Some(open) => open.head = head,
-                        None => index.open_new(branch, head, author_of(repo, head), now),
-                    }
-                }
+            let stored = Stored::read(repo)?;
+            let alive = alive(repo, &BRANCH_PREFIXES)?;
+            let known: Vec<Kept> = self.cache.read(repo, &stored)?.cloned().collect();
+            let seen = Seen::compare(repo, (&known, stored.next), &alive, now);
+            self.seen = seen.events;
+            // The bot died after it ended these and before it deleted their branches.
+            seen.ended.carry_out(repo)?;
+            if seen.has_new && !self.has_turn {
+                return self.in_turn(repo, |forge| forge.notice(repo, now));
             }
-            if !stored.holds(&index) {
-                if !stored.swap(repo, &index)? {
+            if seen.has_new {
+                let mut buffer = ObjectBuffer::new();
+                let update = stored.append((repo, &mut buffer), &self.seen, &mut self.cache)?;
+                let _kept = buffer.flush(repo)?;
+                step("branches noticed");
+                let edits: Vec<RefEdit> = update.into_iter().map(|update| update.edit).collect();
+                if repo.update_refs(&edits, Durability::Durable)? != RefsUpdate::Done {
                     continue;
                 }
-                step("branches noticed");
+                step("numbers given out");
             }
-            // In doubt nothing is called withdrawn: it is left out until the next look.
-            let is_clear = |branch: &String| alive.contains(branch) || is_gone(repo, branch);
-            index.open.retain(|branch, _| is_clear(branch));
-            return self.see(repo, &index, &alive, now);
+            let mut pulls = Vec::new();
+            let mut known: HashMap<PullNumber, Kept> = known
+                .into_iter()
+                .map(|kept| (kept.pull.number, kept))
+                .collect();
+            for number in seen.open {
+                let mut kept = known.remove(&number);
+                for event in self.seen.get(&number).into_iter().flatten() {
+                    kept = Some(fold_onto(number, kept, event)?);
+                }
+                pulls.extend(kept.map(|kept| kept.pull));
+            }
+            if seen.has_new {
+                self.seen.clear();
+            }
+            return Ok(pulls);
         }
         Err(ForgeError::Busy(MOST_TRIES))
     }
 
-    /// The open pull requests as they are now; events that their own records lack are queued.
-    fn see(
-        &mut self,
-        repo: &Repository,
-        index: &Index,
-        alive: &BTreeSet<String>,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Pull>> {
-        self.seen.clear();
-        let mut pulls = Vec::new();
-        let mut ended = Vec::new();
-        for (branch, open) in &index.open {
-            let stored = match Self::read_pull(repo, open.number) {
-                Ok(stored) => stored,
-                Err(error) => {
-                    tracing::error!("{error}; it is left out until that is mended");
-                    continue;
-                }
-            };
-            let mut events = Vec::new();
-            match &stored {
-                // The bot died after it ended this one and before it took it out of the index.
-                Some(pull) if pull.state == PullState::Done => {
-                    ended.push((open.number, deletion(branch, pull.head)));
-                    continue;
-                }
-                Some(pull) if pull.head != open.head => events.push(PullEvent::Pushed {
-                    head: open.head,
-                    at: now,
-                }),
-                Some(_) => {}
-                None => {
-                    let (branch, head, author) = (branch.clone(), open.head, open.author.clone());
-                    events.push(PullEvent::Opened {
-                        branch,
-                        head,
-                        author,
-                        at: open.opened_at,
-                    });
-                }
-            }
-            if !alive.contains(branch) {
-                events.push(PullEvent::Closed {
-                    by: open.author.clone(),
-                    at: now,
-                });
-            } else if let Some(PullState::Closed { .. }) = stored.as_ref().map(|pull| &pull.state) {
-                events.push(PullEvent::Reopened { at: now });
-            }
-            pulls.extend(fold_onto(open.number, stored, &events)?);
-            if !events.is_empty() {
-                self.seen.insert(open.number, events);
-            }
+    /// Writes every queued event, and does about refs what follows. `first` is for events that are stored already.
+    fn write(&mut self, repo: &Repository, first: Option<Update>, tidying: Tidying) -> Result<()> {
+        if self.seen.is_empty() {
+            return tidying.carry_out(repo);
         }
-        // Its branch goes, unless it was pushed to since: that is a new pull request.
-        let (ended, branches): (BTreeSet<_>, Vec<_>) = ended.into_iter().unzip();
-        delete(repo, branches)?;
-        forget(repo, &ended)?;
-        pulls.sort_by_key(|pull| pull.number);
-        Ok(pulls)
+        self.in_turn(repo, |forge| forge.try_to_write(repo, first, tidying))
     }
 
-    /// Writes every queued event, and deletes the branches of what has ended. `first` holds the ref
-    /// edits for events that are stored already.
-    fn write(
+    fn try_to_write(
         &mut self,
         repo: &Repository,
-        first: Option<Vec<RefEdit>>,
-        ended: &[Conclusion],
-        durability: Durability,
+        first: Option<Update>,
+        mut tidying: Tidying,
     ) -> Result<()> {
         let mut prepared = first;
         let mut _kept = None;
         for _ in 0..MOST_TRIES {
-            let edits = match prepared.take() {
-                Some(edits) => edits,
+            let update = match prepared.take() {
+                Some(update) => Some(update),
                 None => {
+                    let stored = Stored::read(repo)?;
                     let mut buffer = ObjectBuffer::new();
-                    let edits = self.event_edits(repo, &mut buffer)?;
+                    let update = stored.append((repo, &mut buffer), &self.seen, &mut self.cache)?;
                     if !buffer.is_empty() {
                         _kept = Some(buffer.flush(repo)?);
                         step("events stored");
                     }
-                    edits
+                    update
                 }
             };
-            if edits.is_empty() || repo.update_refs(&edits, durability)? == RefsUpdate::Done {
-                step("refs of pull requests moved");
-                self.seen.clear();
-                let branches = ended.iter().map(|end| deletion(&end.branch, end.head));
-                delete(repo, branches.collect())?;
-                return forget(repo, &ended.iter().map(|end| end.number).collect());
+            if let Some(update) = update {
+                if repo.update_refs(&[update.edit], Durability::Durable)? != RefsUpdate::Done {
+                    continue;
+                }
+                step("pull requests written");
+                for (number, head) in update.shown {
+                    tidying.point(number, head);
+                }
             }
+            self.seen.clear();
+            tidying.carry_out(repo)?;
+            step("refs of pull requests tidied");
+            return Ok(());
         }
         Err(ForgeError::Busy(MOST_TRIES))
     }
@@ -331,16 +413,22 @@ impl LocalForge {
             now,
         } = publication;
         if Some(tip) == base {
-            self.queue_ends(&conclusions, tip, now);
-            self.write(repo, None, &conclusions, Durability::Fast)?;
+            let tidying = self.queue_ends(&conclusions, tip, now);
+            self.write(repo, None, tidying)?;
             return Ok(Published::Done);
         }
         if repo.find_ref(MAIN)? != base {
             return Ok(Published::Lost);
         }
         // The events go into the same pack as the commits, so that one sync makes both durable.
-        self.queue_ends(&conclusions, tip, now);
-        let edits = self.event_edits(repo, &mut buffer)?;
+        let tidying = self.queue_ends(&conclusions, tip, now);
+        let update = match self.seen.is_empty() {
+            true => None,
+            false => {
+                let stored = Stored::read(repo)?;
+                stored.append((repo, &mut buffer), &self.seen, &mut self.cache)?
+            }
+        };
         let _kept = buffer.flush(repo)?;
         step("objects stored");
         let edit = RefEdit {
@@ -352,95 +440,142 @@ impl LocalForge {
             return Ok(Published::Lost);
         }
         step("main published");
-        self.write(repo, Some(edits), &conclusions, Durability::Fast)?;
+        self.write(repo, update, tidying)?;
         Ok(Published::Done)
     }
 
-    /// Puts the queued events into the buffer, and says which refs have to move for them.
-    fn event_edits(&self, repo: &Repository, buffer: &mut ObjectBuffer) -> Result<Vec<RefEdit>> {
-        let mut edits = Vec::new();
-        for (number, events) in &self.seen {
-            let stored = repo.find_ref(&meta_ref(*number))?;
-            let mut pull = if stored.is_some() {
-                Self::read_pull(repo, *number)?
-            } else {
-                None
-            };
-            let mut tip = stored;
-            for event in events {
-                if event.is_redundant_on(pull.as_ref()) {
-                    continue;
-                }
-                tip = Some(put_event(buffer, event, tip)?);
-                pull = fold_onto(*number, pull, std::slice::from_ref(event))?;
-            }
-            let Some(pull) = pull else { continue };
-            // The head first: a crash between the two is then made good with the event.
-            if stored.is_none() || repo.find_ref(&head_ref(*number))? != Some(pull.head) {
-                edits.push(RefEdit {
-                    name: head_ref(*number),
-                    expected: Expect::Any,
-                    new: Some(pull.head),
-                });
-            }
-            if tip != stored {
-                let expected = stored.map_or(Expect::Absent, Expect::Is);
-                edits.push(RefEdit {
-                    name: meta_ref(*number),
-                    expected,
-                    new: tip,
-                });
-            }
-        }
-        Ok(edits)
-    }
-}
-
-/// Takes ended pull requests out of the index.
-fn forget(repo: &Repository, numbers: &BTreeSet<PullNumber>) -> Result<()> {
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    for _ in 0..MOST_TRIES {
-        let stored = StoredIndex::read(repo)?;
-        let mut index = stored.index.clone();
-        index.open.retain(|_, open| !numbers.contains(&open.number));
-        if stored.holds(&index) || stored.swap(repo, &index)? {
-            step("index of pull requests swapped");
+    /// Puts away what has ended and whose branch is gone: whoever pushes that branch again opens a new pull request.
+    fn settle(&mut self, repo: &Repository) -> Result<()> {
+        let is_soon = |at: Instant| at.elapsed() < BETWEEN_SETTLING;
+        if self.settled_at.is_some_and(is_soon) {
             return Ok(());
         }
+        let stored = Stored::read(repo)?;
+        let mut buffer = ObjectBuffer::new();
+        let nothing = BTreeMap::new();
+        if let Some(update) = stored.append((repo, &mut buffer), &nothing, &mut self.cache)? {
+            let _kept = buffer.flush(repo)?;
+            // Whoever was faster has done it, too.
+            repo.update_refs(&[update.edit], Durability::Durable)?;
+            step("ended pull requests put away");
+            self.settled_at = Some(Instant::now());
+        }
+        Ok(())
     }
-    Err(ForgeError::Busy(MOST_TRIES))
+
+    /// Makes good what a killed process may have left undone about refs, and removes those of the old form.
+    fn repair(&self, repo: &Repository) -> Result<()> {
+        let stored = Stored::read(repo)?;
+        let mut cache = OpenCache::default();
+        let open = cache.read(repo, &stored)?;
+        let open = open.map(|kept| &kept.pull);
+        let is_shown = |pull: &Pull| pull.last_report.is_some() || !pull.reviews.is_empty();
+        let open = open.filter(|pull| pull.state != PullState::Done && is_shown(pull));
+        let mut tidying = Tidying::default();
+        let mut needed = BTreeSet::new();
+        for pull in open {
+            needed.insert(head_ref(pull.number));
+            tidying.point(pull.number, pull.head);
+        }
+        for (name, _) in repo.refs_under("refs/pull/")? {
+            let is_ours = old::is_meta_ref(&name) || name.ends_with("/head");
+            if is_ours && !needed.contains(&name) {
+                tidying.remove(name);
+            }
+        }
+        tidying.carry_out(repo)
+    }
 }
 
-fn fold_onto(number: PullNumber, pull: Option<Pull>, events: &[PullEvent]) -> Result<Option<Pull>> {
-    events.iter().try_fold(pull, |pull, event| {
-        let folded = event.clone().fold(number, pull);
-        folded
-            .map(Some)
-            .map_err(|reason| ForgeError::Record { number, reason })
-    })
+/// What a look at the branches shows that the records lack.
+struct Seen {
+    events: BTreeMap<PullNumber, Vec<PullEvent>>,
+    /// The pull requests that are open now, in order.
+    open: BTreeSet<PullNumber>,
+    /// Whether there are new ones among them.
+    has_new: bool,
+    ended: Tidying,
 }
 
-fn put_event(buffer: &mut ObjectBuffer, event: &PullEvent, parent: Option<Sha>) -> Result<Sha> {
-    let body = serde_json::to_string(event).map_err(|error| ForgeError::Record {
-        number: PullNumber(0),
-        reason: error.to_string(),
-    })?;
-    let bot = Signature {
-        name: BOT_NAME.to_owned(),
-        email: BOT_EMAIL.to_owned(),
-        time: event.at(),
-    };
-    let tree = buffer.put_empty_tree();
-    Ok(buffer.put_commit(&NewCommit {
-        tree,
-        parents: parent.into_iter().chain(event.pins()).collect(),
-        author: bot.clone(),
-        committer: bot,
-        message: format!("{}\n\n{body}", event.subject()),
-        signature: None,
-    }))
+impl Seen {
+    fn compare(
+        repo: &Repository,
+        (known, mut next): (&[Kept], u64),
+        alive: &BTreeMap<String, Sha>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut seen = Self {
+            events: BTreeMap::new(),
+            open: BTreeSet::new(),
+            has_new: false,
+            ended: Tidying::default(),
+        };
+        let mut taken = BTreeSet::new();
+        for Kept { pull, has_branch } in known {
+            let head = alive.get(&pull.branch);
+            if pull.state == PullState::Done {
+                if head == Some(&pull.head) {
+                    taken.insert(pull.branch.as_str());
+                    seen.ended.end(pull.number, &pull.branch, pull.head);
+                }
+                continue;
+            }
+            taken.insert(pull.branch.as_str());
+            let mut events = Vec::new();
+            match head {
+                Some(head) => {
+                    if !has_branch {
+                        events.push(PullEvent::Branched { at: now });
+                    }
+                    if let PullState::Closed { .. } = pull.state {
+                        events.push(PullEvent::Reopened { at: now });
+                    }
+                    if *head != pull.head {
+                        events.push(PullEvent::Pushed {
+                            head: *head,
+                            at: now,
+                        });
+                    }
+                }
+                None if !has_branch => {}
+                // In doubt nothing is called withdrawn: it is left out until the next look.
+                None if !is_gone(repo, &pull.branch) => continue,
+                None if pull.state == PullState::Open => events.push(PullEvent::Closed {
+                    by: pull.author.clone(),
+                    at: now,
+                }),
+                None => {}
+            }
+            seen.open.insert(pull.number);
+            if !events.is_empty() {
+                seen.events.insert(pull.number, events);
+            }
+        }
+        // Recommendations before changes of the rules.
+        let in_order = BRANCH_PREFIXES.into_iter().flat_map(|prefix| {
+            alive
+                .iter()
+                .filter(move |(name, _)| name.starts_with(prefix))
+        });
+        for (branch, head) in in_order {
+            if taken.contains(branch.as_str()) {
+                continue;
+            }
+            let number = PullNumber(next);
+            next = next.saturating_add(1);
+            let opened = PullEvent::Opened {
+                branch: branch.clone(),
+                head: *head,
+                author: author_of(repo, *head),
+                at: now,
+                has_branch: true,
+            };
+            seen.events.insert(number, vec![opened]);
+            seen.open.insert(number);
+            seen.has_new = true;
+        }
+        seen
+    }
 }
 
 /// Marks a point at which the process may die without harm; the crash tests kill it at each of them.
@@ -454,16 +589,16 @@ impl Forge for LocalForge {
     }
 
     fn find_pull(&mut self, repo: &Repository, number: PullNumber) -> Result<Option<Pull>> {
-        let stored = Self::read_pull(repo, number)?;
-        match self.seen.get(&number) {
-            Some(events) => fold_onto(number, stored, events),
-            None => Ok(stored),
+        let mut kept = Stored::read(repo)?.find(repo, number)?;
+        for event in self.seen.get(&number).into_iter().flatten() {
+            kept = Some(fold_onto(number, kept, event)?);
         }
+        Ok(kept.map(|kept| kept.pull))
     }
 
     fn publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {
         let seen = self.seen.clone();
-        let published = self.try_to_publish(repo, publication);
+        let published = self.in_turn(repo, |forge| forge.try_to_publish(repo, publication));
         if !matches!(published, Ok(Published::Done)) {
             // What did not come about must not be written down with something else later.
             self.seen = seen;
@@ -477,6 +612,8 @@ impl Forge for LocalForge {
         reports: Vec<(PullNumber, Report)>,
         now: DateTime<Utc>,
     ) -> Result<()> {
+        let numbers = reports.iter().map(|(number, _)| *number).collect();
+        self.make_branches(repo, &numbers, now)?;
         for (number, report) in reports {
             self.seen
                 .entry(number)
@@ -487,5 +624,17 @@ impl Forge for LocalForge {
                 });
         }
         self.write_seen(repo)
+    }
+
+    fn end_run(&mut self, repo: &Repository) -> Vec<Untold> {
+        let mut tidied = self.settle(repo);
+        if tidied.is_ok() && !self.has_repaired {
+            tidied = self.repair(repo);
+            self.has_repaired = tidied.is_ok();
+        }
+        if let Err(error) = tidied {
+            tracing::warn!("{error}; the next run tidies up after ended pull requests");
+        }
+        Vec::new()
     }
 }

@@ -18,7 +18,9 @@ use crate::domain::ids::{AgentName, CaseId, PullNumber, quoted};
 use crate::rules::people::PersonName;
 
 pub use answers::{MOST_ROWS, MOST_SECONDS, Wait};
-pub use proposal::{Document, Proposed, Sent, read_json, read_object};
+pub use proposal::{
+    Document, ProposalText, Proposed, Sent, propose_together, read_json, read_object,
+};
 pub use refusal::{Kind, NEW_TOKEN, Refusal};
 pub use words::{NewOpinion, Recorded, Report, Said};
 

@@ -1,6 +1,6 @@
 //! Checking and proposing a recommendation, from JSON or from the text of its file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -10,16 +10,21 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Refusal, Result, Visitor, now};
 use crate::bot::BotError;
 use crate::bot::check::{Checked, check_by};
-use crate::bot::propose::{Existing, NewProposal, Opened, find_email, find_existing};
+use crate::bot::propose::{
+    Existing, NewProposal, Opened, ProposalBatch, find_email, find_existing,
+};
 use crate::domain::documents::{Assessment, Citation, Recommendation, Requirement, Status};
 use crate::domain::ids::{ActionName, AgentName, CaseId, ParameterName, Session, TargetName};
 use crate::domain::problem::Problem;
 use crate::domain::value::Value;
 use crate::domain::yaml;
 use crate::forge::github::GithubForge;
+use crate::forge::local::LocalForge;
 use crate::git::Repository;
 use crate::insight::Standing;
 use crate::ledger::{LedgerError, Rulebook};
+use crate::server::library::rules_on_main;
+use crate::server::proposals::ProposalRequest;
 
 /// How problems name what came as JSON.
 const REQUEST: &str = "request";
@@ -67,7 +72,8 @@ pub struct Document {
 }
 
 /// What is to be checked or proposed, as its file will hold it.
-struct Text {
+#[derive(Debug)]
+pub struct ProposalText {
     file: &'static str,
     bytes: Vec<u8>,
 }
@@ -91,7 +97,7 @@ pub struct Proposed {
 impl Document {
     /// The recommendation that is meant. What it lacks follows from its id, so that the same request means
     /// the same recommendation whenever it is repeated.
-    fn text(self, agent: Option<&AgentName>) -> Result<Text> {
+    fn text(self, agent: Option<&AgentName>) -> Result<ProposalText> {
         let id = self
             .id
             .unwrap_or_else(|| CaseId::from_parts(now(), ulid::Ulid::generate().random()));
@@ -128,7 +134,7 @@ impl Document {
             let problem = Problem::of_file(REQUEST, error.to_string());
             Refusal::invalid(Checked::invalid(vec![problem]))
         })?;
-        Ok(Text {
+        Ok(ProposalText {
             file: REQUEST,
             bytes: text.into_bytes(),
         })
@@ -183,11 +189,11 @@ pub fn read_json(bytes: &[u8]) -> Result<Sent> {
 }
 
 impl Sent {
-    fn text(self, agent: Option<&AgentName>) -> Result<Text> {
+    fn text(self, agent: Option<&AgentName>) -> Result<ProposalText> {
         match self {
             Self::Json(document) => document.text(agent),
             Self::Unreadable(problem) => Err(Refusal::invalid(Checked::invalid(vec![problem]))),
-            Self::Yaml(bytes) => Ok(Text { file: FILE, bytes }),
+            Self::Yaml(bytes) => Ok(ProposalText { file: FILE, bytes }),
         }
     }
 }
@@ -222,20 +228,24 @@ impl Visitor {
     pub async fn propose(&self, sent: Sent) -> Result<Proposed> {
         let agent = self.agent("proposing")?.clone();
         let text = sent.text(Some(&agent))?;
-        let github = self.proposes_on_github()?;
-        let proposed = self.keeper.library().consult(move |repo, rulebook| {
-            propose(repo, rulebook, (&agent, github.as_ref()), &text)
-        });
-        let proposed = proposed.await??;
+        let proposed = match self.keeper.proposals() {
+            Some(proposals) => proposals.propose(agent, text).await?,
+            None => {
+                let forge = self.forge_of_agent()?;
+                let opening = move |repo: &Repository, rulebook: &mut Rulebook| {
+                    propose_on_github(repo, rulebook, &forge, (&agent, &text))
+                };
+                self.keeper.library().consult(opening).await??
+            }
+        };
         self.keeper.wake();
         Ok(proposed)
     }
 
-    /// Where the proposal is opened; none for the repository itself. On GitHub an agent is its account, so a
-    /// server, whose account is the bot's, can propose for nobody there.
-    fn proposes_on_github(&self) -> Result<Option<GithubForge>> {
+    /// On GitHub an agent is its account, so a server, whose account is the bot's, can propose for nobody there.
+    fn forge_of_agent(&self) -> Result<GithubForge> {
         let Some(forge) = self.keeper.github() else {
-            return Ok(None);
+            return Err(Refusal::internal(&"a folder whose proposals nobody writes"));
         };
         if self.keeper.decides() {
             return Err(Refusal::new(
@@ -250,14 +260,14 @@ impl Visitor {
                 ),
             ));
         }
-        Ok(Some(forge.clone()))
+        Ok(forge.clone())
     }
 }
 
 fn check(
     repo: &Repository,
     rulebook: &mut Rulebook,
-    text: &Text,
+    text: &ProposalText,
 ) -> std::result::Result<Checked, BotError> {
     let mut checked = check_by((repo, rulebook), text.file, &text.bytes, now())?;
     if text.file == REQUEST {
@@ -269,12 +279,117 @@ fn check(
     Ok(checked)
 }
 
-fn propose(
+/// A proposal that may be opened.
+struct Ready {
+    recommendation: Recommendation,
+    checked: Checked,
+    /// Under which address the agent commits.
+    email: String,
+}
+
+/// Opens proposals in a repository that is its own forge, and answers each. Nothing that is wrong with one of them
+/// keeps back the others.
+pub fn propose_together(
+    (repo, rulebook, forge): (&Repository, &mut Rulebook, &mut LocalForge),
+    mut requests: Vec<ProposalRequest>,
+) {
+    while !requests.is_empty() {
+        let mut batch = match ProposalBatch::on(repo) {
+            Ok(batch) => batch,
+            Err(error) => return refuse_all(requests, error),
+        };
+        let mut seen = BTreeSet::new();
+        let (mut added, mut later) = (Vec::new(), Vec::new());
+        for request in requests {
+            let about = (&request.agent, &request.text);
+            let ready = match prepare((repo, rulebook, forge), about) {
+                Ok(Prepared::Ready(ready)) => ready,
+                Ok(Prepared::Known(existing)) => {
+                    request.answer(Ok(repeated(*existing)));
+                    continue;
+                }
+                Err(refusal) => {
+                    request.answer(Err(refusal));
+                    continue;
+                }
+            };
+            if !seen.insert(ready.recommendation.id) {
+                // Once the first one is there, it is either the same or its id is taken.
+                later.push(request);
+                continue;
+            }
+            match batch.add(&ready.proposal(&request.text)) {
+                Ok(_) => added.push((request, ready)),
+                Err(error) => request.answer(Err(error.into())),
+            }
+        }
+        match batch.open(forge, now()) {
+            Ok(opened) => {
+                for ((request, ready), opened) in added.into_iter().zip(opened) {
+                    let answer = match opened {
+                        Some(opened) => Ok(ready.proposed(opened)),
+                        None => find_faster(repo, forge, &ready.recommendation),
+                    };
+                    request.answer(answer);
+                }
+            }
+            Err(error) => refuse_all(added.into_iter().map(|(request, _)| request), error),
+        }
+        requests = later;
+    }
+}
+
+fn refuse_all(requests: impl IntoIterator<Item = ProposalRequest>, error: BotError) {
+    let refusal = Refusal::from(error);
+    for request in requests {
+        request.answer(Err(refusal.clone()));
+    }
+}
+
+/// Another process was faster with the same id.
+fn find_faster(
+    repo: &Repository,
+    forge: &mut LocalForge,
+    recommendation: &Recommendation,
+) -> Result<Proposed> {
+    let existing = find_same(repo, forge, recommendation)?;
+    existing.map(repeated).ok_or_else(|| taken(recommendation))
+}
+
+fn propose_on_github(
     repo: &Repository,
     rulebook: &mut Rulebook,
-    (agent, github): (&AgentName, Option<&GithubForge>),
-    text: &Text,
+    forge: &GithubForge,
+    (agent, text): (&AgentName, &ProposalText),
 ) -> Result<Proposed> {
+    let recommendation = read_own(agent, text)?;
+    let ready = validate(repo, rulebook, (recommendation, text))?;
+    let opened = ready.proposal(text).open_on_github(repo, forge)?;
+    Ok(ready.proposed(opened))
+}
+
+/// What may follow from a proposal that can be read.
+enum Prepared {
+    /// It may be opened.
+    Ready(Box<Ready>),
+    /// It was proposed before.
+    Known(Box<Existing>),
+}
+
+fn prepare(
+    (repo, rulebook, forge): (&Repository, &mut Rulebook, &mut LocalForge),
+    (agent, text): (&AgentName, &ProposalText),
+) -> Result<Prepared> {
+    let recommendation = read_own(agent, text)?;
+    if let Some(existing) = find_same(repo, forge, &recommendation)? {
+        return Ok(Prepared::Known(Box::new(existing)));
+    }
+    let ready = validate(repo, rulebook, (recommendation, text))?;
+    Ok(Prepared::Ready(Box::new(ready)))
+}
+
+/// The recommendation in a text, if it is that agent's own.
+fn read_own(agent: &AgentName, text: &ProposalText) -> Result<Recommendation> {
     let recommendation = match Recommendation::read_proposed(text.file, &text.bytes) {
         Ok(recommendation) => recommendation,
         Err(problems) => return Err(Refusal::invalid(Checked::invalid(problems.0))),
@@ -289,43 +404,19 @@ fn propose(
             "leave `agent` out, or use the token of that agent",
         ));
     }
-    if github.is_none()
-        && let Some(existing) = find_same(repo, &recommendation)?
-    {
-        return Ok(repeated(existing));
-    }
+    Ok(recommendation)
+}
+
+fn validate(
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    (recommendation, text): (Recommendation, &ProposalText),
+) -> Result<Ready> {
     let checked = check(repo, rulebook, text)?;
     if !checked.valid {
         return Err(Refusal::invalid(checked));
     }
-    let opened = open(repo, rulebook, (&recommendation, &text.bytes), github)?;
-    let Some(opened) = opened else {
-        // Somebody was faster with the same id.
-        let existing = find_same(repo, &recommendation)?;
-        return existing.map(repeated).ok_or_else(|| taken(&recommendation));
-    };
-    Ok(Proposed {
-        opened,
-        created: true,
-        status: Standing::Pending.to_string(),
-        risk: checked.risk,
-        requires: checked.requires,
-    })
-}
-
-fn open(
-    repo: &Repository,
-    rulebook: &mut Rulebook,
-    (recommendation, bytes): (&Recommendation, &[u8]),
-    github: Option<&GithubForge>,
-) -> Result<Option<Opened>> {
-    let tip = repo.find_ref(crate::ledger::MAIN).map_err(BotError::from)?;
-    let tip = tip.ok_or(LedgerError::NoMain).map_err(BotError::from)?;
-    let root = repo.read_commit(tip).map_err(BotError::from)?.tree;
-    let version = rulebook
-        .read(repo.objects(), root)
-        .map_err(BotError::from)?;
-    let rules = version
+    let rules = rules_on_main(repo, rulebook)?
         .map_err(|problems| Refusal::internal(&problems))?
         .rules;
     let email = find_email(&rules, &recommendation.agent).ok_or_else(|| {
@@ -335,21 +426,41 @@ fn open(
             "an admin lists one there through a pull request",
         )
     })?;
-    let new = NewProposal {
+    Ok(Ready {
+        email: email.to_owned(),
         recommendation,
-        bytes,
-        email,
-        now: now(),
-    };
-    match github {
-        Some(forge) => Ok(Some(new.open_on_github(repo, forge)?)),
-        None => Ok(new.open_here(repo)?),
+        checked,
+    })
+}
+
+impl Ready {
+    fn proposal<'a>(&'a self, text: &'a ProposalText) -> NewProposal<'a> {
+        NewProposal {
+            recommendation: &self.recommendation,
+            bytes: &text.bytes,
+            email: &self.email,
+            now: now(),
+        }
+    }
+
+    fn proposed(self, opened: Opened) -> Proposed {
+        Proposed {
+            opened,
+            created: true,
+            status: Standing::Pending.to_string(),
+            risk: self.checked.risk,
+            requires: self.checked.requires,
+        }
     }
 }
 
 /// The same proposal, if it was made before.
-fn find_same(repo: &Repository, recommendation: &Recommendation) -> Result<Option<Existing>> {
-    match find_existing(repo, recommendation.id, now()) {
+fn find_same(
+    repo: &Repository,
+    forge: &mut LocalForge,
+    recommendation: &Recommendation,
+) -> Result<Option<Existing>> {
+    match find_existing(repo, forge, recommendation.id, now()) {
         Ok(None) => Ok(None),
         Ok(Some(existing)) if existing.recommendation == *recommendation => Ok(Some(existing)),
         Ok(Some(_)) | Err(BotError::Ledger(LedgerError::Document(_))) => Err(taken(recommendation)),
