@@ -465,3 +465,92 @@ fn several_bots_and_people_at_once_lose_nothing_and_do_nothing_twice() {
     );
     stage.verifies();
 }
+
+#[test]
+fn a_branch_whose_name_is_no_text_is_named_once_and_passed_over() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let name = |prefix: &str| {
+        std::ffi::OsStr::from_bytes(&[prefix.as_bytes(), b"caf\xe9"].concat()).to_owned()
+    };
+    let mut stage = Stage::example();
+    stage.propose(AGENT, "m", MEDIUM);
+    stage.run();
+    // Nobody pushes it,
+    let clone = stage.clone_of(AGENT).start();
+    let push = |target: &std::ffi::OsStr| {
+        let mut command = std::process::Command::new("git");
+        command
+            .current_dir(&clone.path)
+            .args(["push", "origin"])
+            .arg(target);
+        support::clean(&mut command, EMAIL);
+        support::Ran::of(&command.output().unwrap())
+    };
+    let refused = push(&name("HEAD:refs/heads/recommend/")).exits(1);
+    has(
+        &refused.stderr,
+        "countersign: the name of a branch is letters, digits and signs of ASCII: choose another one.",
+    );
+    // and where it exists all the same, loose or packed, everything else goes on.
+    let mut command = std::process::Command::new("git");
+    command
+        .current_dir(&stage.repo)
+        .arg("update-ref")
+        .arg(name("refs/heads/recommend/"))
+        .arg("main");
+    support::Ran::of(&command.output().unwrap()).succeeds();
+    let warning = r"the name of the ref `refs/heads/recommend/caf\xe9` is not UTF-8: it is passed over; rename or delete it with git";
+    for packed in [false, true] {
+        if packed {
+            stage.git(&["pack-refs", "--all"]);
+        }
+        let csv = stage.folder("cases.csv");
+        let commands: [&[&str]; 6] = [
+            &["run"],
+            &["list"],
+            &["show", "1"],
+            &[
+                "review",
+                "1",
+                "--as",
+                "alice",
+                "--request-changes",
+                "--message",
+                "Not yet.",
+            ],
+            &[
+                "propose",
+                "--agent",
+                AGENT,
+                "--action",
+                "analyze",
+                "--target",
+                "rsi-eurusd",
+                "--rationale",
+                "x",
+            ],
+            &[
+                "export",
+                "--format",
+                "csv",
+                "--output",
+                csv.to_str().unwrap(),
+            ],
+        ];
+        for arguments in commands {
+            let ran = stage.countersign(arguments).succeeds();
+            let said = ran.stderr.matches(warning).count();
+            // Not every command looks at branches.
+            let looks = matches!(arguments[0], "run" | "list");
+            assert!(
+                said == 1 || said == 0 && !looks,
+                "{arguments:?}: {}",
+                ran.text()
+            );
+        }
+    }
+    stage.approve(1, "alice");
+    stage.run();
+    stage.read_all();
+    stage.verifies();
+}

@@ -200,6 +200,7 @@ impl Author<'_> {
             mode: rules.governance.mode,
             risk,
             now: self.now,
+            shortest_justification: 0,
         };
         self.write_down(
             draft,
@@ -606,6 +607,7 @@ impl Author<'_> {
             mode: rules.governance.mode,
             risk,
             now: self.now,
+            shortest_justification: 0,
         };
         match judge(verdict::rule(&case, rules), subject) {
             Judgement::Merge(permit) => draft.merge_governance(&permit, &[change]).unwrap(),

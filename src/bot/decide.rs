@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::error::{InvalidPull, separate};
 use super::hearing::{Act, Hearing, Pending};
 use super::open_cases::OpenCases;
 use super::{BotError, Handled, report};
@@ -108,35 +109,58 @@ impl Evaluator<'_, '_, '_> {
         }
     }
 
-    /// Decides one pull request that was heard, appending to the draft what is to be recorded.
+    /// Decides one pull request that was heard, appending to the draft what is to be recorded. What cannot be recorded
+    /// leaves the draft as it was.
     ///
     /// # Errors
     /// When the repository fails.
     pub fn act(&mut self, pull: &Pull, hearing: Hearing) -> Result<Answer, BotError> {
         let (id, report) = (hearing.id, hearing.report.clone());
-        Ok(match hearing.act {
-            Act::Wait => Answer::Waiting {
-                hearing: Box::new(Hearing {
-                    act: Act::Wait,
-                    ..hearing
-                }),
-            },
-            Act::End(status) => ended(id, status, report),
-            Act::EndAs { status, number } => Answer::Ended {
+        let before = self.draft.mark();
+        let recorded = match hearing.act {
+            Act::Wait => {
+                return Ok(Answer::Waiting {
+                    hearing: Box::new(Hearing {
+                        act: Act::Wait,
+                        ..hearing
+                    }),
+                });
+            }
+            Act::End(status) => Ok(ended(id, status, report)),
+            Act::EndAs { status, number } => Ok(Answer::Ended {
                 id,
                 status,
                 decided_as: Some(number),
                 report: Box::new(report),
-            },
+            }),
             Act::Recommendation(judged) => {
-                let status = self.record_recommendation(pull, *judged)?;
-                ended(id, status, report)
+                let recorded = self.record_recommendation(pull, *judged);
+                separate(recorded)?.map(|status| ended(id, status, report))
             }
             Act::Governance(judged) => {
-                let status = self.record_governance_change(*judged)?;
-                ended(id, status, report)
+                let recorded = self.record_governance_change(*judged);
+                separate(recorded)?.map(|status| ended(id, status, report))
             }
-        })
+        };
+        match recorded {
+            Ok(answer) => Ok(answer),
+            Err(invalid) => {
+                self.draft.go_back(before)?;
+                let invalid = InvalidPull {
+                    case: id,
+                    is_governance: hearing.is_governance,
+                    ..invalid
+                };
+                let hearing = match self.read_rules()? {
+                    Ok(version) => self.invalid(pull, &version, &invalid),
+                    Err(problems) => {
+                        Hearing::only(id, report::unreadable_rules(&problems), Act::Wait)
+                    }
+                };
+                // It waits, or ends without a record: this comes back once.
+                self.act(pull, hearing)
+            }
+        }
     }
 }
 

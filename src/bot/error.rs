@@ -1,11 +1,26 @@
-//! What can stop the bot. Nothing of this ever approves anything.
+//! What can stop the bot, and what is wrong with one pull request only. Nothing of either ever approves anything.
+//!
+//! [`BotError`] stops a run: the repository, the forge or the rules are the reason. Nothing is lost by it, and no pull
+//! request ends. [`InvalidPull`] makes one pull request invalid, with the reason, and the others go on. Neither becomes
+//! the other: an evaluation that comes to no end gives an [`EvaluationError`], which says which of the two it is.
+//!
+//! ```compile_fail,E0277
+//! use countersign::bot::{BotError, InvalidPull};
+//! fn stops(wrong: InvalidPull) -> Result<(), BotError> { Err(wrong)? }
+//! ```
+//! ```compile_fail,E0277
+//! use countersign::bot::{BotError, InvalidPull};
+//! fn blames(failed: BotError) -> Result<(), InvalidPull> { Err(failed)? }
+//! ```
 
 use std::fmt;
 
 use super::Summary;
+use crate::domain::ids::CaseId;
+use crate::domain::problem::{Problem, Problems};
 use crate::forge::{ForgeError, Untold};
 use crate::git::GitError;
-use crate::ledger::LedgerError;
+use crate::ledger::{AppendError, LedgerError, Unrecordable};
 
 /// Why the bot could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +37,120 @@ pub enum BotError {
     /// The answer is no, for a reason that the user can do something about.
     #[error("{0}")]
     Refused(String),
+    /// What a person or a system reports cannot be recorded as it is.
+    #[error("{0}")]
+    Unrecordable(Unrecordable),
     /// Everything was decided and done, and some people could not be told.
     #[error("{0}")]
     Untold(Box<UntoldRun>),
     /// `main` moved under every attempt.
     #[error("main was moved by others {0} times in a row: try again")]
     Busy(u32),
+}
+
+impl BotError {
+    /// Why something that was reported on its own, and not on a pull request, was not recorded.
+    pub(super) fn of_report(error: AppendError) -> Self {
+        match error {
+            AppendError::Unrecordable(what) => Self::Unrecordable(what),
+            AppendError::Failed(error) => error.into(),
+        }
+    }
+
+    /// Whether an object that ought to be there is not.
+    pub(super) fn is_missing(&self) -> bool {
+        match self {
+            Self::Git(error)
+            | Self::Ledger(LedgerError::Git(error))
+            | Self::Forge(ForgeError::Git(error)) => error.is_missing(),
+            _ => false,
+        }
+    }
+}
+
+/// What is wrong with one pull request: with what it contains, or with what would be recorded of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidPull {
+    /// The case, where it is known.
+    pub case: Option<CaseId>,
+    /// Whether it is a governance change, as far as that is known.
+    pub is_governance: bool,
+    pub problems: Problems,
+}
+
+impl InvalidPull {
+    pub fn new(problems: impl Into<Problems>) -> Self {
+        Self {
+            case: None,
+            is_governance: false,
+            problems: problems.into(),
+        }
+    }
+
+    /// Something that is wrong with no file in particular.
+    pub fn because(message: impl Into<String>) -> Self {
+        Self::new(Problem::of_file("pull request", message))
+    }
+
+    #[must_use]
+    pub fn with_case(self, case: CaseId) -> Self {
+        Self {
+            case: Some(case),
+            ..self
+        }
+    }
+}
+
+/// Why an evaluation did not come to its end.
+#[derive(Debug)]
+pub enum EvaluationError {
+    /// This pull request is the reason: it is invalid, and the others go on.
+    Invalid(InvalidPull),
+    /// The repository, the forge or the rules are: nothing is decided.
+    Stopped(BotError),
+}
+
+impl From<InvalidPull> for EvaluationError {
+    fn from(invalid: InvalidPull) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl<E: Into<BotError>> From<E> for EvaluationError {
+    fn from(error: E) -> Self {
+        Self::Stopped(error.into())
+    }
+}
+
+/// What came of one part of an evaluation.
+pub(super) type Evaluated<T> = Result<T, EvaluationError>;
+
+/// Separates the two: a pull request that is invalid is an answer, anything else goes up.
+pub(super) fn separate<T>(evaluated: Evaluated<T>) -> Result<Result<T, InvalidPull>, BotError> {
+    match evaluated {
+        Ok(value) => Ok(Ok(value)),
+        Err(EvaluationError::Invalid(invalid)) => Ok(Err(invalid)),
+        Err(EvaluationError::Stopped(error)) => Err(error),
+    }
+}
+
+/// What was read of the commits that a pull request brings: objects that git would not have written, or more of them
+/// than a proposal may have, are its own doing.
+pub(super) fn of_branch<T>(read: Result<T, GitError>) -> Evaluated<T> {
+    read.map_err(|error| match error.is_content() {
+        true => InvalidPull::because(error.to_string()).into(),
+        false => error.into(),
+    })
+}
+
+/// What came of appending to the trail what a pull request comes to.
+pub(super) fn of_record<T>(appended: Result<T, AppendError>) -> Evaluated<T> {
+    appended.map_err(|error| match error {
+        AppendError::Unrecordable(what) => {
+            InvalidPull::because(format!("what it comes to cannot be recorded: {what}")).into()
+        }
+        AppendError::Failed(error) => error.into(),
+    })
 }
 
 /// A run that did its work, and could not tell everybody.

@@ -67,7 +67,15 @@ impl Bot {
         let unfinished = find_unfinished(&self.repo, tip)?;
         let mut all_settled = true;
         for (id, approved) in unfinished {
-            match self.settle(id, approved)? {
+            let settled = match self.settle(id, approved) {
+                // The others are carried out all the same.
+                Err(BotError::Unrecordable(what)) => {
+                    tracing::warn!("`{id}` is not settled: {what}");
+                    None
+                }
+                settled => settled?,
+            };
+            match settled {
                 Some(Settled::Executed(word)) => summary.executed.push((id, word)),
                 Some(Settled::Rescored(rescored)) => {
                     tracing::warn!(
@@ -141,7 +149,8 @@ impl Bot {
             let times = (started_at.min(now), now);
             let finished = finished.clone();
             let outcome = finished.record(id, case.next_attempt(), approved, times);
-            draft.outcome(&outcome, &case.recommendation, &[])?;
+            let appended = draft.outcome(&outcome, &case.recommendation, &[]);
+            appended.map_err(BotError::of_report)?;
             Ok(true)
         })?;
         lock.release();
@@ -231,7 +240,8 @@ impl Bot {
             };
             if let Again::More(more) = again {
                 let rescored = more.record(id, approved, rules_of(draft, version)?, now);
-                draft.rescored(&rescored, &case.recommendation)?;
+                let appended = draft.rescored(&rescored, &case.recommendation);
+                appended.map_err(BotError::of_report)?;
                 return Ok(Task::Rescored(Box::new(rescored)));
             }
             let Some(claim) = claim(id, executor, now) else {
@@ -241,8 +251,10 @@ impl Bot {
                 // Published in one piece with its claim, so that nobody takes it for one that runs.
                 let outcome = Finished::badly(rescore::refusal(&problems))
                     .record(id, case.next_attempt(), approved, (now, now));
-                draft.claim(&claim, &case.recommendation)?;
-                draft.outcome(&outcome, &case.recommendation, &[])?;
+                let claimed = draft.claim(&claim, &case.recommendation);
+                claimed.map_err(BotError::of_report)?;
+                let appended = draft.outcome(&outcome, &case.recommendation, &[]);
+                appended.map_err(BotError::of_report)?;
                 return Ok(Task::Invalid);
             }
             if let Executor::Http(hook) = executor
@@ -251,7 +263,8 @@ impl Bot {
                 tracing::warn!("`{id}` is not carried out: {reason}");
                 return Ok(Task::Nothing);
             }
-            draft.claim(&claim, &case.recommendation)?;
+            let claimed = draft.claim(&claim, &case.recommendation);
+            claimed.map_err(BotError::of_report)?;
             Ok(Task::Run(Box::new(Run {
                 executor: executor.clone(),
                 case,

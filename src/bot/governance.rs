@@ -2,7 +2,7 @@
 
 use crate::domain::documents::{Decision, Status};
 use crate::domain::ids::CaseId;
-use crate::domain::problem::Problems;
+use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
 use crate::gate::eligibility::{Interests, Principal, principal_of};
@@ -14,6 +14,7 @@ use crate::risk;
 
 use super::decide::Evaluator;
 use super::diff::{self, Diff, FetchedFrom};
+use super::error::{Evaluated, InvalidPull, of_record};
 use super::hearing::{Act, Hearing, ended};
 use super::preview::Preview;
 use super::trial::Trial;
@@ -39,21 +40,38 @@ impl Evaluator<'_, '_, '_> {
         changes: Vec<Change>,
         interests: Interests,
         version: &Version,
-    ) -> Result<Hearing, BotError> {
+    ) -> Evaluated<Hearing> {
         let id = id_of(pull);
-        if let Some(Landed::ThisHead { status, number }) =
-            CaseFile::landed(self.draft, id, &Decision::governance_path_of(id), pull.head)?
-        {
-            let main = self.draft.tip()?;
-            return Ok(ended(pull, Some(id), number, (status, main)));
+        let invalid = |problems: Problems| InvalidPull {
+            is_governance: true,
+            ..InvalidPull::new(problems).with_case(id)
+        };
+        let path = Decision::governance_path_of(id);
+        match CaseFile::landed(self.draft, id, &path, pull.head)? {
+            Some(Landed::ThisHead { status, number }) => {
+                let main = self.draft.tip()?;
+                return Ok(ended(pull, Some(id), number, (status, main)));
+            }
+            Some(Landed::Otherwise) => {
+                let message = "another change is on record under the same id: push this one anew with another commit";
+                return Err(invalid(Problem::of_file(path, message).into()).into());
+            }
+            None => {}
         }
         let paths: Vec<String> = changes
             .iter()
             .map(|change| String::from_utf8_lossy(&change.path).into_owned())
             .collect();
         let trial = Trial::of(self.repo, self.draft, self.rulebook, &changes, pull.forge())?;
+        if let (Some(limit), PullState::Open) = (trial.took_too_long, &pull.state) {
+            let report = report::took_too_long(limit);
+            return Ok(Hearing {
+                is_governance: true,
+                ..Hearing::only(Some(id), report, Act::Wait)
+            });
+        }
         if let (Some(problems), PullState::Open) = (trial.find_problems(), &pull.state) {
-            return Ok(self.refuse((pull, version), id, &problems));
+            return Err(invalid(problems).into());
         }
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;
@@ -97,13 +115,6 @@ impl Evaluator<'_, '_, '_> {
         Ok(Diff::of(self.draft.objects(), changes, range)?)
     }
 
-    fn refuse(&self, about: (&Pull, &Version), id: CaseId, problems: &Problems) -> Hearing {
-        Hearing {
-            is_governance: true,
-            ..self.invalid(about, Some(id), problems)
-        }
-    }
-
     /// What people propose is not counted; what agents and strangers do is, like their recommendations.
     fn count_change(
         &mut self,
@@ -121,25 +132,22 @@ impl Evaluator<'_, '_, '_> {
     }
 
     /// Appends the decision, with the change if it was approved.
-    pub(super) fn record_governance_change(
-        &mut self,
-        judged: JudgedChange,
-    ) -> Result<Status, BotError> {
+    pub(super) fn record_governance_change(&mut self, judged: JudgedChange) -> Evaluated<Status> {
         let JudgedChange {
             changes,
             paths,
             judgement,
         } = judged;
         match judgement {
-            Judgement::Wait => Err(BotError::Refused(
-                "a case that waits cannot be recorded".to_owned(),
-            )),
+            Judgement::Wait => {
+                Err(BotError::Refused("a case that waits cannot be recorded".to_owned()).into())
+            }
             Judgement::Close(decision) => {
-                self.draft.close_governance(&decision, &paths)?;
+                of_record(self.draft.close_governance(&decision, &paths))?;
                 Ok(decision.status)
             }
             Judgement::Merge(permit) => {
-                self.draft.merge_governance(&permit, &changes)?;
+                of_record(self.draft.merge_governance(&permit, &changes))?;
                 Ok(permit.decision().status)
             }
         }

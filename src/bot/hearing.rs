@@ -14,7 +14,7 @@ use crate::domain::documents::{
 };
 use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::level::Level;
-use crate::domain::problem::{Problem, Problems};
+use crate::domain::problem::Problems;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
 use crate::forge::{Basis, Report, ReportState};
@@ -26,6 +26,7 @@ use crate::ledger::{Draft, Entry, LedgerError, MAIN, Rulebook, Version};
 use crate::rules::Rules;
 
 use super::decide::Evaluator;
+use super::error::{Evaluated, InvalidPull, of_branch, separate};
 use super::governance::JudgedChange;
 use super::inspect::{Inspected, Proposal, inspect};
 use super::open_cases::{KnownCases, OpenCases};
@@ -279,7 +280,7 @@ impl Evaluator<'_, '_, '_> {
     /// # Errors
     /// When the repository fails.
     pub fn hear(&mut self, pull: &Pull) -> Result<Hearing, BotError> {
-        let merged = self.find_merged(pull);
+        let merged = separate(self.find_merged(pull))?;
         if let Ok(Some(hearing)) = merged {
             return Ok(hearing);
         }
@@ -293,25 +294,24 @@ impl Evaluator<'_, '_, '_> {
                 ));
             }
         };
-        // What cannot even be read is that proposal's trouble: it must not stop the others.
-        let inspected = merged
-            .and_then(|_| inspect(self.repo, self.draft, pull, self.now))
-            .unwrap_or_else(
-                |error| Err(Problem::of_file("pull request", error.to_string()).into()),
-            );
+        let heard = match merged {
+            Ok(_) => separate(self.hear_valid(pull, &version))?,
+            Err(invalid) => Err(invalid),
+        };
+        Ok(heard.unwrap_or_else(|invalid| self.invalid(pull, &version, &invalid)))
+    }
+
+    fn hear_valid(&mut self, pull: &Pull, version: &Version) -> Evaluated<Hearing> {
         let Inspected {
             proposal,
             contributions,
-        } = match inspected {
-            Ok(inspected) => inspected,
-            Err(problems) => return Ok(self.invalid((pull, &version), None, &problems)),
-        };
+        } = inspect(self.repo, self.draft, pull, self.now)?;
         let document = match &proposal {
             Proposal::Recommendation { document, .. } => Some(document.as_ref()),
             Proposal::Governance { .. } => None,
         };
         self.learn(pull, document, &version.rules);
-        let elsewhere = self.objections_elsewhere(pull, document, &version.rules);
+        let elsewhere = self.objections_elsewhere(pull, document, &version.rules)?;
         let proposer = match &proposal {
             Proposal::Recommendation { document, .. } => Some(document.agent.clone()),
             Proposal::Governance { .. } => match principal_of(&pull.author, &version.rules) {
@@ -337,10 +337,10 @@ impl Evaluator<'_, '_, '_> {
                     path,
                     blob,
                 };
-                self.hear_recommendation((pull, &elsewhere), proposed, interests, &version)
+                self.hear_recommendation((pull, &elsewhere), proposed, interests, version)
             }
             Proposal::Governance { changes } => {
-                self.hear_governance_change((pull, &elsewhere), changes, interests, &version)
+                self.hear_governance_change((pull, &elsewhere), changes, interests, version)
             }
         }
     }
@@ -353,12 +353,7 @@ impl Evaluator<'_, '_, '_> {
 
     /// Something that cannot be decided: it waits for a mend, until its author takes it back or time is up.
     /// There is nothing to record on `main` then, because there is no valid recommendation.
-    pub(super) fn invalid(
-        &self,
-        (pull, version): (&Pull, &Version),
-        id: Option<CaseId>,
-        problems: &Problems,
-    ) -> Hearing {
+    pub(super) fn invalid(&self, pull: &Pull, version: &Version, invalid: &InvalidPull) -> Hearing {
         let act = match pull.state {
             PullState::Closed { .. } => Act::End(Status::Withdrawn),
             PullState::Open | PullState::Done
@@ -368,15 +363,18 @@ impl Evaluator<'_, '_, '_> {
             }
             PullState::Open | PullState::Done => Act::Wait,
         };
-        Hearing::only(id, report::invalid(problems), act)
+        Hearing {
+            is_governance: invalid.is_governance,
+            ..Hearing::only(invalid.case, report::invalid(&invalid.problems), act)
+        }
     }
 
     /// A head that `main` already contains: the bot died after it published and before it told anybody.
-    fn find_merged(&self, pull: &Pull) -> Result<Option<Hearing>, BotError> {
+    fn find_merged(&self, pull: &Pull) -> Evaluated<Option<Hearing>> {
         let Some(base) = self.draft.base() else {
             return Ok(None);
         };
-        if self.repo.merge_base(base, pull.head)? != Some(pull.head) {
+        if !of_branch(self.repo.is_reachable(base, pull.head))? {
             return Ok(None);
         }
         for commit in self.repo.first_parents(base) {
@@ -457,6 +455,10 @@ impl Evaluator<'_, '_, '_> {
             mode: version.rules.governance.mode,
             risk,
             now: self.now,
+            shortest_justification: usize::try_from(
+                version.rules.governance.justification_min_length,
+            )
+            .unwrap_or(usize::MAX),
         })
     }
 }

@@ -11,9 +11,10 @@ use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Contribution, Pull};
 use crate::domain::yaml;
 use crate::git::{Change, Commit, Mode, Objects, Repository};
-use crate::ledger::{BOT_EMAIL, Draft, facts, find_forged, is_record};
+use crate::ledger::{BOT_EMAIL, Draft, LedgerError, facts, find_forged, is_record};
 
 use super::BotError;
+use super::error::{Evaluated, InvalidPull, of_branch};
 
 /// The most commits and the most files of one pull request.
 const MOST_COMMITS: usize = 250;
@@ -49,57 +50,57 @@ pub struct Inspected {
     pub contributions: Vec<Contribution>,
 }
 
-/// Looks into a pull request. The inner error says everything that makes it invalid.
+/// Looks into a pull request.
 ///
 /// # Errors
-/// The outer error when the repository fails.
+/// Everything that makes it invalid, or that the repository fails.
 pub fn inspect(
     repo: &Repository,
     draft: &mut Draft<'_>,
     pull: &Pull,
     now: DateTime<Utc>,
-) -> Result<Result<Inspected, Problems>, BotError> {
+) -> Evaluated<Inspected> {
     let Some(base) = draft.base() else {
-        return Err(crate::ledger::LedgerError::NoMain.into());
-    };
-    let Some(fork) = repo.merge_base(base, pull.head)? else {
-        return Ok(invalid(
-            "the branch has no history in common with `main`: start it from `main`",
-        ));
+        return Err(LedgerError::NoMain.into());
     };
     let commits = match repo.commits_between(base, pull.head, MOST_COMMITS) {
-        Ok(commits) => commits,
-        Err(error) => {
-            return Ok(invalid(format!(
+        Err(error) if error.is_content() => {
+            return invalid(format!(
                 "{error}; a proposal has at most {MOST_COMMITS} commits"
-            )));
+            ));
         }
+        commits => commits?,
+    };
+    let Some(fork) = of_branch(repo.merge_base(base, pull.head))? else {
+        return invalid("the branch has no history in common with `main`: start it from `main`");
     };
     if let Some(problem) = commits.iter().find_map(|c| forged(c).or_else(|| hidden(c))) {
-        return Ok(Err(problem.into()));
+        return Err(InvalidPull::new(problem).into());
     }
-    let (before, after) = (
-        repo.read_commit(fork)?.tree,
-        repo.read_commit(pull.head)?.tree,
-    );
+    let before = repo.read_commit(fork)?.tree;
+    let after = of_branch(repo.read_commit(pull.head))?.tree;
     let changes = match repo.diff_trees(Some(before), Some(after), MOST_FILES) {
-        Ok(changes) => changes,
-        Err(error) => {
-            return Ok(invalid(format!(
+        Err(error) if error.is_content() => {
+            return invalid(format!(
                 "{error}; a proposal changes at most {MOST_FILES} files"
-            )));
+            ));
         }
+        changes => changes?,
     };
     let contributions = facts::contributions(pull, &commits);
-    let judged = judge(draft, changes, now)?;
-    Ok(judged.map(|proposal| Inspected {
+    let proposal = judge(draft, changes, now)?;
+    Ok(Inspected {
         proposal,
         contributions,
-    }))
+    })
 }
 
-fn invalid<T>(message: impl Into<String>) -> Result<T, Problems> {
-    Err(Problem::of_file("pull request", message).into())
+fn invalid<T>(message: impl Into<String>) -> Evaluated<T> {
+    Err(InvalidPull::because(message).into())
+}
+
+fn invalid_file<T>(path: impl Into<String>, message: impl Into<String>) -> Evaluated<T> {
+    Err(InvalidPull::new(Problem::of_file(path, message)).into())
 }
 
 /// A message that would read like the bot's own in `git log`.
@@ -148,15 +149,11 @@ fn hidden(commit: &Commit) -> Option<Problem> {
     ))
 }
 
-fn judge(
-    draft: &mut Draft<'_>,
-    changes: Vec<Change>,
-    now: DateTime<Utc>,
-) -> Result<Result<Proposal, Problems>, BotError> {
+fn judge(draft: &mut Draft<'_>, changes: Vec<Change>, now: DateTime<Utc>) -> Evaluated<Proposal> {
     if changes.is_empty() {
-        return Ok(invalid(
+        return invalid(
             "it changes nothing against `main`: push a recommendation or a governance change",
-        ));
+        );
     }
     let mut problems = Vec::new();
     for change in &changes {
@@ -173,7 +170,7 @@ fn judge(
         }
     }
     if !problems.is_empty() {
-        return Ok(Err(Problems(problems)));
+        return Err(InvalidPull::new(Problems(problems)).into());
     }
     if changes.iter().all(|change| !is_record(&text_of(change))) {
         return governance(draft, changes);
@@ -181,7 +178,7 @@ fn judge(
     let mixed = changes.iter().find(|change| !is_record(&text_of(change)));
     if let Some(change) = mixed {
         let message = "a recommendation and a governance change in one pull request: propose them one by one, so that neither hides the other";
-        return Ok(Err(Problem::of_file(text_of(change), message).into()));
+        return invalid_file(text_of(change), message);
     }
     match changes.as_slice() {
         [change] => recommendation(draft, change, now),
@@ -190,9 +187,9 @@ fn judge(
                 "{} records are touched: a recommendation adds exactly one file, its own `recommendation.yaml`",
                 changes.len()
             );
-            Ok(Err(Problem::of_file(text_of(second), message).into()))
+            invalid_file(text_of(second), message)
         }
-        [] => Ok(invalid("it changes nothing")),
+        [] => invalid("it changes nothing"),
     }
 }
 
@@ -292,9 +289,9 @@ fn recommendation(
     draft: &mut Draft<'_>,
     change: &Change,
     now: DateTime<Utc>,
-) -> Result<Result<Proposal, Problems>, BotError> {
+) -> Evaluated<Proposal> {
     let path = text_of(change);
-    let fail = |message: &str| Ok(Err(Problem::of_file(path.clone(), message).into()));
+    let fail = |message: &str| invalid_file(path.clone(), message);
     let (None, Some(new)) = (&change.old, &change.new) else {
         return fail(
             "a record is never edited or removed: a correction is a new record (`countersign feedback`, or a new recommendation)",
@@ -306,13 +303,11 @@ fn recommendation(
         );
     }
     let objects = draft.objects();
-    let Some(bytes) = objects.read_blob_up_to(new.id, crate::domain::yaml::MAX_BYTES)? else {
+    let bytes = of_branch(objects.read_blob_up_to(new.id, yaml::MAX_BYTES))?;
+    let Some(bytes) = bytes else {
         return fail("the file is too large: at most 64 KiB");
     };
-    let document = match Recommendation::read_proposed(&path, &bytes) {
-        Ok(document) => document,
-        Err(problems) => return Ok(Err(problems)),
-    };
+    let document = Recommendation::read_proposed(&path, &bytes).map_err(InvalidPull::new)?;
     let at = document.id.time();
     if at > now + CaseId::FUTURE_TOLERANCE {
         return fail(
@@ -327,29 +322,22 @@ fn recommendation(
             format!("this id belongs at `{expected}`: move the file or take a fresh id"),
         );
         yaml::place(&bytes, [&mut problem]);
-        return Ok(Err(problem.into()));
+        return Err(InvalidPull::new(problem).into());
     }
-    Ok(Ok(Proposal::Recommendation {
+    Ok(Proposal::Recommendation {
         document: Box::new(document),
         path,
         blob: new.id,
-    }))
+    })
 }
 
-fn governance(
-    draft: &mut Draft<'_>,
-    changes: Vec<Change>,
-) -> Result<Result<Proposal, Problems>, BotError> {
+fn governance(draft: &mut Draft<'_>, changes: Vec<Change>) -> Evaluated<Proposal> {
     for change in &changes {
         let path = text_of(change);
         if let Some(new) = &change.new
-            && draft.objects().blob_size(new.id)? > LARGEST_FILE
+            && of_branch(draft.objects().blob_size(new.id))? > LARGEST_FILE
         {
-            return Ok(Err(Problem::of_file(
-                path,
-                "the file is too large: at most 1 MiB",
-            )
-            .into()));
+            return invalid_file(path, "the file is too large: at most 1 MiB");
         }
         let there = draft.find(&path)?.map(|entry| (entry.mode, entry.id));
         let was = change.old.as_ref().map(|entry| (entry.mode, entry.id));
@@ -357,7 +345,7 @@ fn governance(
         if matches!(there, Some((Mode::Tree, _))) {
             let message =
                 "is a folder on `main`: a file does not take its place; choose another name";
-            return Ok(Err(Problem::of_file(path, message).into()));
+            return invalid_file(path, message);
         }
         if change.new.is_some()
             && let Some(file) = find_file_above(draft, &changes, &path)?
@@ -365,17 +353,15 @@ fn governance(
             let message = format!(
                 "`{file}` is a file on `main`, so nothing can lie below it: choose another name"
             );
-            return Ok(Err(Problem::of_file(path, message).into()));
+            return invalid_file(path, message);
         }
         if there != was && there != becomes {
-            return Ok(Err(Problem::of_file(
-                path,
-                "was changed on `main` in the meantime: bring the branch up to date (`git rebase`)",
-            )
-            .into()));
+            let message =
+                "was changed on `main` in the meantime: bring the branch up to date (`git rebase`)";
+            return invalid_file(path, message);
         }
     }
-    Ok(Ok(Proposal::Governance { changes }))
+    Ok(Proposal::Governance { changes })
 }
 
 /// What stands on `main` where this path needs a folder, and is not removed by the same change.

@@ -28,20 +28,21 @@ mod trial;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::domain::documents::{Rescored, Status};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::Pull;
-use crate::forge::{Conclusion, Forge, ForgeError, Publication, Published, Report};
+use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
 use decide::{Answer, Evaluator};
 use open_cases::{KnownCases, OpenCases};
 
-pub use error::{BotError, UntoldRun};
+pub use error::{BotError, EvaluationError, InvalidPull, UntoldRun};
 pub use hearing::{Hearing, Pending, find_objection, hear};
 pub use preview::Preview;
 pub use records::{NewFeedback, NewOutcome};
@@ -89,8 +90,17 @@ struct Worked {
     handled: Vec<Handled>,
     /// Those that may not be decided at the moment.
     left: Vec<PullNumber>,
-    /// Why the first of those could not be asked about.
-    failure: Option<ForgeError>,
+    /// Why the first of those was left.
+    failure: Option<BotError>,
+}
+
+impl Worked {
+    /// Leaves a pull request as it is for the next run. What is true of one says nothing of the others.
+    fn leave(&mut self, number: PullNumber, error: BotError) {
+        tracing::warn!("{number} is left for the next run: {error}");
+        self.left.push(number);
+        self.failure.get_or_insert(error);
+    }
 }
 
 /// What a run did.
@@ -120,6 +130,15 @@ impl Bot {
     #[must_use]
     pub fn signed_by(self, signer: Option<SigningKey>) -> Self {
         Self { signer, ..self }
+    }
+
+    /// The same bot, with another limit for the policy tests of one version of the rules.
+    #[must_use]
+    pub fn with_test_limit(self, limit: Duration) -> Self {
+        Self {
+            rulebook: self.rulebook.with_test_limit(limit),
+            ..self
+        }
     }
 
     /// The repository.
@@ -188,7 +207,7 @@ impl Bot {
         }
         self.settle_executions(&mut summary)?;
         if let Some(failure) = failure {
-            return Err(failure.into());
+            return Err(failure);
         }
         match consolidate(&self.repo) {
             Ok(Maintenance::Consolidated { before, after }) => {
@@ -302,7 +321,15 @@ impl Bot {
         let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
         for pull in pulls.iter().copied() {
-            let mut hearing = evaluator.hear(pull)?;
+            let mut hearing = match evaluator.hear(pull) {
+                Ok(hearing) => hearing,
+                // Objects of this one are gone; if it is the repository that loses them, none is decided.
+                Err(error) if error.is_missing() => {
+                    worked.leave(pull.number, error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let mut confirmed = None;
             if let Some(basis) = hearing.find_basis() {
                 match self.forge.confirm(&self.repo, pull, basis, now) {
@@ -316,11 +343,8 @@ impl Bot {
                         worked.left.push(pull.number);
                         continue;
                     }
-                    // What is true of one says nothing of the others.
                     Err(error) => {
-                        tracing::warn!("{} is left for the next run: {error}", pull.number);
-                        worked.left.push(pull.number);
-                        worked.failure.get_or_insert(error);
+                        worked.leave(pull.number, error.into());
                         continue;
                     }
                 }

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::BotError;
 use super::decide::Evaluator;
+use super::error::separate;
 use super::inspect::{Inspected, Proposal, inspect};
 use crate::domain::command::Command;
 use crate::domain::documents::Recommendation;
@@ -132,23 +134,25 @@ impl<'o> Evaluator<'_, 'o, '_> {
         self.open.known.learn(pull, proposed);
     }
 
-    fn look_into(&mut self, pull: &Pull, rules: &Rules) -> Option<Proposed> {
+    fn look_into(&mut self, pull: &Pull, rules: &Rules) -> Result<Option<Proposed>, BotError> {
         if let Some((head, proposed)) = self.open.known.of.get(&pull.number)
             && *head == pull.head
         {
-            return proposed.clone();
+            return Ok(proposed.clone());
         }
-        // What cannot be read proposes nothing.
-        let document = match inspect(self.repo, self.draft, pull, self.now) {
+        let document = match separate(inspect(self.repo, self.draft, pull, self.now)) {
             Ok(Ok(Inspected {
                 proposal: Proposal::Recommendation { document, .. },
                 ..
             })) => Some(document),
-            _ => None,
+            // What is invalid proposes nothing, nor does what is not there.
+            Ok(_) => None,
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error),
         };
         self.learn(pull, document.as_deref(), rules);
-        let (_, proposed) = self.open.known.of.get(&pull.number)?;
-        proposed.clone()
+        let known = self.open.known.of.get(&pull.number);
+        Ok(known.and_then(|(_, proposed)| proposed.clone()))
     }
 
     /// The other open pull requests of the same case on which somebody said no.
@@ -157,24 +161,24 @@ impl<'o> Evaluator<'_, 'o, '_> {
         pull: &Pull,
         document: Option<&Recommendation>,
         rules: &Rules,
-    ) -> Vec<&'o Pull> {
+    ) -> Result<Vec<&'o Pull>, BotError> {
         let mut found = Vec::new();
         for other in self.open.with_objections.clone() {
             if other.number == pull.number {
                 continue;
             }
-            let is_same = other.head == pull.head
-                || document.is_some_and(|document| {
-                    let proposed = self.look_into(other, rules);
-                    proposed.is_some_and(|other| {
-                        other.id == document.id && other.agent == document.agent
-                    })
-                });
+            let is_same = match document {
+                _ if other.head == pull.head => true,
+                None => false,
+                Some(document) => self
+                    .look_into(other, rules)?
+                    .is_some_and(|other| other.id == document.id && other.agent == document.agent),
+            };
             if is_same {
                 found.push(other);
             }
         }
-        found
+        Ok(found)
     }
 
     /// Why a pull request may not use its id: an open one had it first, with another commit.
@@ -184,7 +188,7 @@ impl<'o> Evaluator<'_, 'o, '_> {
         document: &Recommendation,
         path: &str,
         rules: &Rules,
-    ) -> Option<Problem> {
+    ) -> Result<Option<Problem>, BotError> {
         let id = document.id;
         let mine = rank(pull, id);
         // Those with lower numbers come first, unless this one had its id later.
@@ -197,9 +201,14 @@ impl<'o> Evaluator<'_, 'o, '_> {
             let place = self.open.looked_into;
             self.open.looked_into += 1;
             if let Some(other) = pulls.get(place).filter(|other| other.number != pull.number) {
-                self.look_into(other, rules);
+                self.look_into(other, rules)?;
             }
         }
+        Ok(self.name_owner_of_id(pull, id, path))
+    }
+
+    fn name_owner_of_id(&self, pull: &Pull, id: CaseId, path: &str) -> Option<Problem> {
+        let mine = rank(pull, id);
         let numbers = self.open.known.by_id.get(&id)?;
         let others = numbers.iter().filter_map(|number| self.open.find(*number));
         let owner = others

@@ -195,7 +195,8 @@ impl<'r> ProposalBatch<'r> {
         let path = Recommendation::path_of(new.recommendation.id);
         let blob = self.buffer.put_blob(new.bytes);
         let objects = self.repo.with(&self.buffer);
-        self.tree.insert(objects, &path, Mode::File, blob)?;
+        let inserted = self.tree.insert(objects, &path, Mode::File, blob);
+        inserted.map_err(|error| BotError::of_report(error.into()))?;
         self.last_path = Some(path);
         Ok(self.tree.write(&mut self.buffer))
     }

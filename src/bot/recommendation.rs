@@ -17,6 +17,7 @@ use crate::risk;
 use crate::rules::executor::Executor;
 
 use super::decide::Evaluator;
+use super::error::{Evaluated, InvalidPull, of_record};
 use super::hearing::{Act, Hearing, ended};
 use super::preview::Preview;
 use super::{BotError, report};
@@ -45,22 +46,23 @@ impl Evaluator<'_, '_, '_> {
         proposed: Proposed,
         interests: Interests,
         version: &Version,
-    ) -> Result<Hearing, BotError> {
-        let id = Some(proposed.document.id);
-        if let Some(hearing) = self.find_landed(pull, &proposed, version)? {
+    ) -> Evaluated<Hearing> {
+        let id = proposed.document.id;
+        let invalid = |problems: Problems| Err(InvalidPull::new(problems).with_case(id).into());
+        if let Some(hearing) = self.find_landed(pull, &proposed)? {
             return Ok(hearing);
         }
         if let Some(problem) = impersonation(pull, &proposed, interests.contributions, version) {
-            return Ok(self.invalid((pull, version), id, &problem.into()));
+            return invalid(problem.into());
         }
         let (document, path) = (&proposed.document, &proposed.path);
-        if let Some(problem) = self.find_owner_of_id(pull, document, path, &version.rules) {
-            return Ok(self.invalid((pull, version), id, &problem.into()));
+        if let Some(problem) = self.find_owner_of_id(pull, document, path, &version.rules)? {
+            return invalid(problem.into());
         }
         let targets =
             match facts::targets_by(&proposed.document, |path| self.draft.read_file(path))? {
                 Ok(targets) => targets,
-                Err(problems) => return Ok(self.invalid((pull, version), id, &problems)),
+                Err(problems) => return invalid(problems),
             };
         let mut situation = facts::situation(
             &proposed.document,
@@ -79,36 +81,26 @@ impl Evaluator<'_, '_, '_> {
         );
         if !problems.is_empty() {
             yaml::place(&objects.read_blob(proposed.blob)?, &mut problems);
-            return Ok(self.invalid((pull, version), id, &Problems(problems)));
+            return invalid(Problems(problems));
         }
         self.judge_recommendation((pull, elsewhere), proposed, (interests, targets), version)
     }
 
     /// A case that is on `main` already, decided with this head or with another.
-    fn find_landed(
-        &mut self,
-        pull: &Pull,
-        proposed: &Proposed,
-        version: &Version,
-    ) -> Result<Option<Hearing>, BotError> {
+    fn find_landed(&mut self, pull: &Pull, proposed: &Proposed) -> Evaluated<Option<Hearing>> {
         let id = proposed.document.id;
-        Ok(
-            match CaseFile::landed(self.draft, id, &Decision::path_of(id), pull.head)? {
-                None => None,
-                Some(Landed::ThisHead { status, number }) => {
-                    let main = self.draft.tip()?;
-                    Some(ended(pull, Some(id), number, (status, main)))
-                }
-                Some(Landed::Otherwise) => {
-                    let message = "this id is decided already, and a record is never edited: take a fresh id (`countersign new`)";
-                    Some(self.invalid(
-                        (pull, version),
-                        Some(id),
-                        &Problem::of_key(&proposed.path, "id", message).into(),
-                    ))
-                }
-            },
-        )
+        match CaseFile::landed(self.draft, id, &Decision::path_of(id), pull.head)? {
+            None => Ok(None),
+            Some(Landed::ThisHead { status, number }) => {
+                let main = self.draft.tip()?;
+                Ok(Some(ended(pull, Some(id), number, (status, main))))
+            }
+            Some(Landed::Otherwise) => {
+                let message = "this id is decided already, and a record is never edited: take a fresh id (`countersign new`)";
+                let problem = Problem::of_key(&proposed.path, "id", message);
+                Err(InvalidPull::new(problem).with_case(id).into())
+            }
+        }
     }
 
     fn judge_recommendation(
@@ -117,7 +109,7 @@ impl Evaluator<'_, '_, '_> {
         proposed: Proposed,
         (interests, targets): (Interests, Targets),
         version: &Version,
-    ) -> Result<Hearing, BotError> {
+    ) -> Evaluated<Hearing> {
         let Proposed { document, blob, .. } = proposed;
         let rules = &version.rules;
         let situation = facts::situation(
@@ -170,7 +162,7 @@ impl Evaluator<'_, '_, '_> {
         &mut self,
         pull: &Pull,
         judged: JudgedRecommendation,
-    ) -> Result<Status, BotError> {
+    ) -> Evaluated<Status> {
         let JudgedRecommendation {
             document,
             judgement,
@@ -179,12 +171,12 @@ impl Evaluator<'_, '_, '_> {
         } = judged;
         let status = match judgement {
             Judgement::Wait => {
-                return Err(BotError::Refused(
-                    "a case that waits cannot be recorded".to_owned(),
-                ));
+                return Err(
+                    BotError::Refused("a case that waits cannot be recorded".to_owned()).into(),
+                );
             }
             Judgement::Close(decision) => {
-                self.draft.close(&decision, &document)?;
+                of_record(self.draft.close(&decision, &document))?;
                 decision.status
             }
             Judgement::Merge(permit) => {
@@ -192,7 +184,7 @@ impl Evaluator<'_, '_, '_> {
                 // An unknown action has nobody who carries it out: a person reports what they did.
                 let executor =
                     action.map_or(ExecutorKind::External, |action| action.executor.kind());
-                self.draft.merge(&permit, &document, executor.as_str())?;
+                of_record(self.draft.merge(&permit, &document, executor.as_str()))?;
                 self.execute_in_push(&document, &targets, &version)?;
                 permit.decision().status
             }
@@ -206,7 +198,7 @@ impl Evaluator<'_, '_, '_> {
         document: &Recommendation,
         targets: &Targets,
         version: &Version,
-    ) -> Result<(), BotError> {
+    ) -> Evaluated<()> {
         let Some(action) = version.rules.actions.get(&document.action) else {
             return Ok(());
         };
@@ -221,7 +213,7 @@ impl Evaluator<'_, '_, '_> {
             | Executor::External => return Ok(()),
         };
         let outcome = finished.record(document.id, 1, action.executor.kind(), (self.now, self.now));
-        self.draft.outcome(&outcome, document, &files)?;
+        of_record(self.draft.outcome(&outcome, document, &files))?;
         Ok(())
     }
 }

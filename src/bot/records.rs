@@ -89,9 +89,11 @@ impl Bot {
             {
                 let rules = rules_of(draft, version)?;
                 let rescored = more.record(new.id, ExecutorKind::External, rules, now);
-                draft.rescored(&rescored, &case.recommendation)?;
+                let rescored = draft.rescored(&rescored, &case.recommendation);
+                rescored.map_err(BotError::of_report)?;
             }
-            Ok(draft.outcome(&outcome, &case.recommendation, &[])?)
+            let reported = draft.outcome(&outcome, &case.recommendation, &[]);
+            reported.map_err(BotError::of_report)
         })
     }
 
@@ -111,7 +113,8 @@ impl Bot {
                 message: new.message.clone(),
                 at: now,
             };
-            Ok(draft.feedback(&feedback, &case.recommendation)?)
+            let given = draft.feedback(&feedback, &case.recommendation);
+            given.map_err(BotError::of_report)
         })
     }
 
@@ -133,13 +136,14 @@ impl Bot {
                         .to_owned(),
                 ));
             }
-            Ok(draft.freeze(&Freeze {
+            let frozen = draft.freeze(&Freeze {
                 schema: Default::default(),
                 by: person.name.login().clone(),
                 reason: reason.to_owned(),
                 at: now,
                 said_in: None,
-            })?)
+            });
+            frozen.map_err(BotError::of_report)
         })
     }
 
@@ -171,7 +175,8 @@ impl Bot {
                 .into_iter()
                 .map(|command| command.said_in)
                 .collect();
-            Ok(draft.unfreeze(person.name.login(), &said_in, now)?)
+            let unfrozen = draft.unfreeze(person.name.login(), &said_in, now);
+            unfrozen.map_err(BotError::of_report)
         })
     }
 

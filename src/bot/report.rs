@@ -7,6 +7,7 @@ mod quote;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use self::quote::{block, fenced, sentence};
 use super::details;
@@ -81,6 +82,21 @@ fn list_problems(body: &mut String, problems: &Problems) {
         let _ = writeln!(list, "and {} more", problems.0.len() - MOST_LINES);
     }
     let _ = writeln!(body, "{}", block(&list));
+}
+
+/// The policy tests of new rules took longer than they may.
+pub fn took_too_long(limit: Duration) -> Report {
+    Report {
+        state: ReportState::Waiting,
+        title: format!(
+            "governance change: its policy tests take longer than {} s",
+            limit.as_secs()
+        ),
+        body: "Nothing is decided on it, and nothing is recorded; the next run tries again. If it stays so, give \
+               it fewer or cheaper policy tests and conditions, or the bot a faster machine.\n"
+            .to_owned(),
+        details: Details::default(),
+    }
 }
 
 /// The same case was decided as another pull request.

@@ -15,6 +15,7 @@ use crate::rules::Rules;
 
 use super::BotError;
 use super::decide::Evaluator;
+use super::error::{Evaluated, of_record};
 
 /// How much of somebody's words goes into a record, in characters.
 const MOST_WORDS: usize = 4_000;
@@ -26,7 +27,7 @@ impl Evaluator<'_, '_, '_> {
         pull: &Pull,
         document: &Recommendation,
         version: &Version,
-    ) -> Result<(), BotError> {
+    ) -> Evaluated<()> {
         for said in said_by_people(pull) {
             let Principal::Person(person) = principal_of(said.account, &version.rules) else {
                 continue;
@@ -49,7 +50,7 @@ impl Evaluator<'_, '_, '_> {
                     message: cut(&message),
                     at: self.now,
                 };
-                self.draft.feedback(&feedback, document)?;
+                of_record(self.draft.feedback(&feedback, document))?;
             }
         }
         Ok(())
@@ -69,13 +70,14 @@ impl Evaluator<'_, '_, '_> {
         let commands = freeze_commands(pulls, &version.rules);
         let new = without_heard(self.repo, base, commands)?;
         if let Some(first) = new.into_iter().next() {
-            self.draft.freeze(&Freeze {
+            let frozen = self.draft.freeze(&Freeze {
                 schema: Default::default(),
                 by: first.by,
                 reason: cut(&first.reason),
                 at: self.now,
                 said_in: Some(first.said_in),
-            })?;
+            });
+            frozen.map_err(BotError::of_report)?;
         }
         Ok(())
     }

@@ -27,7 +27,10 @@ impl Evaluator<'_, '_, '_> {
     ) -> Result<BTreeMap<String, String>, BotError> {
         let mut outdated = BTreeMap::new();
         for (id, main) in approvals_on_older_main(pull, self.draft.tip()?) {
-            let root = self.repo.read_commit(main)?.tree;
+            let Some(root) = self.find_root(main)? else {
+                outdated.insert(id, GONE.to_owned());
+                continue;
+            };
             let about = About {
                 recommendation: document,
                 contributions: interests.contributions,
@@ -49,7 +52,10 @@ impl Evaluator<'_, '_, '_> {
     ) -> Result<BTreeMap<String, String>, BotError> {
         let mut outdated = BTreeMap::new();
         for (id, main) in approvals_on_older_main(pull, self.draft.tip()?) {
-            let root = self.repo.read_commit(main)?.tree;
+            let Some(root) = self.find_root(main)? else {
+                outdated.insert(id, GONE.to_owned());
+                continue;
+            };
             let then = self.repo.entry_at(root, Rules::FOLDER)?;
             if then.map(|entry| entry.id) != Some(version.tree) {
                 outdated.insert(id, "the rules have changed on `main`".to_owned());
@@ -57,7 +63,19 @@ impl Evaluator<'_, '_, '_> {
         }
         Ok(outdated)
     }
+
+    /// The tree of an older tip; none if it is not in this repository any more.
+    fn find_root(&self, main: Sha) -> Result<Option<Sha>, BotError> {
+        match self.repo.read_commit(main) {
+            Ok(commit) => Ok(Some(commit.tree)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
+
+/// Why an approval does not survive whose `main` is gone, as after a restore from a backup.
+const GONE: &str = "`main` was put back to what it was before";
 
 fn approvals_on_older_main(pull: &Pull, tip: Sha) -> Vec<(String, Sha)> {
     let approvals = pull

@@ -1,18 +1,19 @@
 //! A governance change on trial: are the new rules readable, do their policy tests pass, could the bot still
 //! write, and which past decisions would have come out differently?
 
+use std::time::{Duration, Instant};
+
 use crate::domain::documents::Target;
 use crate::domain::forge_kind::ForgeKind;
-use crate::domain::ids::quoted;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
-use crate::gate::policy;
 use crate::git::{Change, Repository, SigningKey};
-use crate::ledger::backtest::{Backtest, backtest};
+use crate::ledger::backtest::{Backtest, Extent, backtest};
 use crate::ledger::{Draft, Rulebook, Version, rule_files};
 use crate::rules::{Rules, governance};
 
 use super::BotError;
+use super::error::{of_record, separate};
 
 /// So many of the newest commits of the trail are replayed under the new rules; `countersign backtest`
 /// replays all of them.
@@ -26,6 +27,8 @@ pub struct Trial {
     pub tests: usize,
     /// What each failing policy test says.
     pub failures: Vec<Problem>,
+    /// That the policy tests took longer than this: then nothing else is known, and nothing is decided.
+    pub took_too_long: Option<Duration>,
     /// The newest decisions under the new rules; none if the rules stay as they are.
     pub backtest: Option<Backtest>,
 }
@@ -44,7 +47,13 @@ impl Trial {
     ) -> Result<Self, BotError> {
         let mut trial = Self::default();
         let before = draft.root()?;
-        let root = draft.preview(changes)?;
+        let root = match separate(of_record(draft.preview(changes)))? {
+            Ok(root) => root,
+            Err(invalid) => {
+                trial.problems.extend(invalid.problems.0);
+                return Ok(trial);
+            }
+        };
         let objects = draft.objects();
         for (path, bytes) in super::inspect::yaml_files(objects, root, "targets")? {
             if let Err(Problems(problems)) = yaml::read::<Target>(&path, &bytes) {
@@ -58,27 +67,15 @@ impl Trial {
                 return Ok(trial);
             }
         };
-        let files = rule_files(objects, version.tree)?;
-        match Rules::read_tests(&files) {
-            Err(Problems(problems)) => trial.problems.extend(problems),
-            Ok(tests) => {
-                trial.tests = tests.len();
-                for placed in tests {
-                    if let Err(failures) = policy::run(&placed.test, &version.rules) {
-                        // The lines after the differences explain the whole assessment; `countersign test` shows them.
-                        let differences: Vec<&str> = failures
-                            .iter()
-                            .map(String::as_str)
-                            .take_while(|line| !line.contains(" RISK (score "))
-                            .collect();
-                        let message = format!(
-                            "the policy test {} fails: {}",
-                            quoted(&placed.test.name),
-                            differences.join("; ")
-                        );
-                        trial.failures.push(placed.problem(&files, message));
-                    }
-                }
+        match rulebook.test(objects, &version)? {
+            Some(tested) => {
+                trial.tests = tested.tests;
+                trial.problems.extend(tested.problems.iter().cloned());
+                trial.failures.extend(tested.failures.iter().cloned());
+            }
+            None => {
+                trial.took_too_long = Some(rulebook.test_limit());
+                return Ok(trial);
             }
         }
         let changes_rules = objects
@@ -91,6 +88,7 @@ impl Trial {
         }
         if changes_rules && trial.find_problems().is_none() {
             let mut lockout = find_lockout(&version, draft.signer())?;
+            let files = rule_files(objects, version.tree)?;
             if let Some(bytes) = files.get(governance::PATH) {
                 yaml::place(bytes, &mut lockout);
             }
@@ -98,7 +96,11 @@ impl Trial {
             trial.backtest = match draft.base() {
                 Some(tip) => {
                     let rules = &version.rules;
-                    Some(backtest(repo, tip, rules, Some(REPLAYED), &mut |_| {})?)
+                    let extent = Extent {
+                        newest: Some(REPLAYED),
+                        until: Some(Instant::now() + rulebook.test_limit()),
+                    };
+                    Some(backtest(repo, tip, rules, extent, &mut |_| {})?)
                 }
                 None => None,
             };

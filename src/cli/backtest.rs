@@ -11,7 +11,7 @@ use super::test::from_folder;
 use super::{Answer, Result, failure, output};
 use crate::domain::ids::Sha;
 use crate::git::Repository;
-use crate::ledger::backtest::{Backtest as Replayed, backtest};
+use crate::ledger::backtest::{Backtest as Replayed, Extent, backtest};
 use crate::ledger::{MAIN, rule_files};
 use crate::rules::{RuleFiles, Rules};
 
@@ -64,7 +64,11 @@ impl Backtest {
             bar.set_style(style);
         }
         let newest = self.newest.and_then(|count| usize::try_from(count).ok());
-        let replayed = backtest(&repo, tip, &rules, newest, &mut |done| {
+        let extent = Extent {
+            newest,
+            until: None,
+        };
+        let replayed = backtest(&repo, tip, &rules, extent, &mut |done| {
             if done.is_multiple_of(STEP) {
                 bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
             }

@@ -50,6 +50,10 @@ fn said(error: &anyhow::Error) -> (String, Option<String>) {
     let known = match error.downcast_ref::<BotError>() {
         Some(BotError::Forge(error)) => of_forge(error),
         Some(BotError::Ledger(error)) => of_ledger(error),
+        Some(BotError::Unrecordable(what)) => Some((
+            what.to_string(),
+            "shorten it, and leave out characters that are not text",
+        )),
         Some(BotError::Busy(_)) => Some((
             "`main` was moved by others again and again".to_owned(),
             TRY_AGAIN,

@@ -75,7 +75,15 @@ impl Tested {
     /// Runs the tests among these files.
     pub fn of(files: &RuleFiles) -> Self {
         let (rules, tests) = match (Rules::read(files), Rules::read_tests(files)) {
-            (Ok(rules), Ok(tests)) => (rules, tests),
+            (Ok(rules), Ok(tests)) => match rules.find_costly_test(&tests, files) {
+                None => (rules, tests),
+                Some(problem) => {
+                    return Self {
+                        errors: vec![problem],
+                        ..Self::default()
+                    };
+                }
+            },
             (rules, tests) => {
                 let problems = [rules.err(), tests.err()]
                     .into_iter()

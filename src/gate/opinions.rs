@@ -116,6 +116,26 @@ pub fn record(decision: &mut Decision, mut opinions: Vec<OpinionRecord>) {
     decision.omitted_opinions = u64::try_from(all - decision.opinions.len()).unwrap_or(u64::MAX);
 }
 
+/// Cuts the justifications of a decision that would not fit into its document otherwise, but never below what the
+/// rules ask for: then it is heard again as it was counted.
+pub fn cut_justifications(decision: &mut Decision, least: usize) {
+    for most in FEWER_WORDS {
+        if decision.approvals.is_empty() || is_writable(decision) {
+            return;
+        }
+        for approval in &mut decision.approvals {
+            let Some(text) = &approval.justification else {
+                continue;
+            };
+            let kept: String = text.chars().take(most.max(least)).collect();
+            let kept = Command::strip(&kept);
+            if kept.chars().count() >= least {
+                approval.justification = (!kept.is_empty()).then_some(kept);
+            }
+        }
+    }
+}
+
 fn is_writable(decision: &Decision) -> bool {
     yaml::write(decision).is_ok()
 }

@@ -25,6 +25,8 @@ pub struct Subject {
     pub risk: Assessment,
     /// The time of the decision.
     pub now: DateTime<Utc>,
+    /// So many characters of a justification are kept in any case.
+    pub shortest_justification: usize,
 }
 
 /// Allows one merge: of this head, onto this tip, with this decision.
@@ -89,6 +91,7 @@ pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {
         withdrawn_on: ruling.withdrawn_on,
     };
     opinions::record(&mut decision, ruling.opinions);
+    opinions::cut_justifications(&mut decision, subject.shortest_justification);
     if status.is_approval() {
         Judgement::Merge(Box::new(MergePermit { decision }))
     } else {

@@ -17,11 +17,55 @@ use crate::rules::agents::Agent;
 use crate::rules::governance::Governance;
 use crate::rules::policy_test::{Expected, PolicyTest, Proposal};
 
+/// What a test comes to.
+struct Decided {
+    recommendation: Recommendation,
+    situation: Situation,
+    assessment: Assessment,
+    required: Requirement,
+    differences: Vec<String>,
+}
+
 /// Runs one policy test.
+///
+/// # Errors
+/// A line for each expectation that does not hold.
+pub fn check(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
+    let differences = decide(test, rules)?.differences;
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(differences)
+    }
+}
+
+/// Runs one policy test and explains what came out, which takes longer where it fails.
 ///
 /// # Errors
 /// A line for each expectation that does not hold, and after them the lines of the explanation.
 pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
+    let Decided {
+        recommendation,
+        situation,
+        assessment,
+        required,
+        differences: mut failures,
+    } = decide(test, rules)?;
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let explanation = Explanation::of(&recommendation, &situation, rules, &assessment, required);
+    failures.extend(
+        explanation
+            .plain()
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned),
+    );
+    Err(failures)
+}
+
+fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
     let recommendation = recommendation(&test.recommend, rules)?;
     let situation = Situation {
         targets: test
@@ -55,19 +99,14 @@ pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
     };
     let assessment = assess(&recommendation, &situation, rules);
     let required = requirement::for_recommendation(assessment.level, &governance);
-    let mut failures = differences(&test.expect, &assessment, required);
-    if failures.is_empty() {
-        return Ok(());
-    }
-    let explanation = Explanation::of(&recommendation, &situation, rules, &assessment, required);
-    failures.extend(
-        explanation
-            .plain()
-            .lines()
-            .filter(|line| !line.is_empty())
-            .map(str::to_owned),
-    );
-    Err(failures)
+    let differences = differences(&test.expect, &assessment, required);
+    Ok(Decided {
+        recommendation,
+        situation,
+        assessment,
+        required,
+        differences,
+    })
 }
 
 fn differences(expect: &Expected, assessment: &Assessment, required: Requirement) -> Vec<String> {

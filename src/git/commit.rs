@@ -246,7 +246,7 @@ pub(super) fn parse_links(id: Sha, bytes: &[u8]) -> Result<Links> {
 }
 
 fn broken_commit(id: Sha) -> GitError {
-    GitError::new(format!(
+    GitError::content(format!(
         "commit `{id}` is malformed: it was not made by git, or run `git fsck`"
     ))
 }

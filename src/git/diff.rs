@@ -74,7 +74,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn pair(&mut self, old: Option<Sha>, new: Option<Sha>) -> Result<()> {
         if self.depth > MAX_DEPTH {
-            return Err(GitError::new(format!(
+            return Err(GitError::content(format!(
                 "folders are nested deeper than {MAX_DEPTH} levels"
             )));
         }
@@ -135,7 +135,7 @@ impl Walk<'_> {
             self.depth -= 1;
         } else {
             if self.changes.len() >= self.most {
-                return Err(GitError::new(format!(
+                return Err(GitError::content(format!(
                     "more than {} files differ",
                     self.most
                 )));

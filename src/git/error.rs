@@ -8,7 +8,17 @@ use std::fmt::Display;
 #[error("{message}")]
 pub struct GitError {
     message: String,
-    missing: bool,
+    cause: Cause,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Something is not there.
+    Missing,
+    /// An object, or the history it is part of, is not what can be worked with: whoever made it is the reason.
+    Content,
+    /// Anything else: the disk, a permission, damage.
+    Failed,
 }
 
 /// The result of every fallible function of this room.
@@ -18,20 +28,42 @@ impl GitError {
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            missing: false,
+            cause: Cause::Failed,
         }
     }
 
     pub(super) fn missing(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            missing: true,
+            cause: Cause::Missing,
+        }
+    }
+
+    /// For an object that could be read, and is not what git would have written or more than was asked for.
+    pub(super) fn content(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            cause: Cause::Content,
+        }
+    }
+
+    /// The same error, with more in its message.
+    pub(super) fn reworded(&self, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            cause: self.cause,
         }
     }
 
     /// Whether the reason is that an object or file is not there (as against unreadable).
     pub fn is_missing(&self) -> bool {
-        self.missing
+        self.cause == Cause::Missing
+    }
+
+    /// Whether the reason is what an object says, which is the same for everybody who has it: the repository itself
+    /// works.
+    pub fn is_content(&self) -> bool {
+        self.cause == Cause::Content
     }
 }
 
@@ -45,7 +77,10 @@ impl<T> During<T> for std::result::Result<T, git2::Error> {
     fn during<D: Display>(self, what: impl FnOnce() -> D) -> Result<T> {
         self.map_err(|error| GitError {
             message: format!("cannot {}: {}", what(), error.message()),
-            missing: error.code() == git2::ErrorCode::NotFound,
+            cause: match error.code() {
+                git2::ErrorCode::NotFound => Cause::Missing,
+                _ => Cause::Failed,
+            },
         })
     }
 }
@@ -54,7 +89,10 @@ impl<T> During<T> for std::io::Result<T> {
     fn during<D: Display>(self, what: impl FnOnce() -> D) -> Result<T> {
         self.map_err(|error| GitError {
             message: format!("cannot {}: {error}", what()),
-            missing: error.kind() == std::io::ErrorKind::NotFound,
+            cause: match error.kind() {
+                std::io::ErrorKind::NotFound => Cause::Missing,
+                _ => Cause::Failed,
+            },
         })
     }
 }

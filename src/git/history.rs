@@ -21,7 +21,7 @@ impl Repository {
         let mut ancestry = self.ancestry.borrow_mut();
         ancestry.move_to(self, excluded)?;
         let Some(side) = ancestry.fork(self, head, most)? else {
-            return Err(GitError::new(format!(
+            return Err(GitError::content(format!(
                 "`{head}` has more than {most} commits that `{excluded}` has not"
             )));
         };
@@ -46,8 +46,23 @@ impl Repository {
         match self.inner.merge_base(oid(a)?, oid(b)?) {
             Ok(id) => sha(id).map(Some),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) if error.message().contains("failed to parse commit") => {
+                let said = error.message();
+                Err(GitError::content(format!(
+                    "cannot find where `{a}` and `{b}` part: {said}"
+                )))
+            }
             Err(error) => Err(error).during(|| format!("find where `{a}` and `{b}` part")),
         }
+    }
+
+    /// Whether a commit is part of the history of a branch. Cheap in the same way as
+    /// [`Repository::commits_between`].
+    pub fn is_reachable(&self, tip: Sha, id: Sha) -> Result<bool> {
+        let mut ancestry = self.ancestry.borrow_mut();
+        ancestry.move_to(self, tip)?;
+        let side = ancestry.fork(self, id, MOST_ON_A_SIDE)?;
+        Ok(side.is_some_and(|side| side.own.is_empty()))
     }
 
     /// The first-parent history as ids, each with all its parents: a third of the work. Ends after the first

@@ -23,6 +23,7 @@ mod kept_pack;
 mod lock;
 mod maintenance;
 mod objects;
+mod once;
 mod overlays;
 mod pack;
 mod packed_refs;
@@ -51,6 +52,7 @@ pub use history::FirstParents;
 pub use kept_pack::KeptPack;
 pub use maintenance::{Maintenance, consolidate};
 pub use objects::{Entry, Found, Kind, Mode, blob_id};
+pub use once::warn_once;
 pub use overlays::Overlay;
 pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate, Turn};
@@ -58,7 +60,7 @@ pub use remote::{Push, Pushed, Remote};
 pub use repository::{Repository, configured_identity};
 pub use signing::{CommitSignature, Signed, SigningKey};
 pub use transport::{Anonymous, Credentials, RemoteError};
-pub use tree::TreeEditor;
+pub use tree::{InsertError, TreeEditor};
 
 /// Marks a point at which the process may die without harm; the crash tests kill it at each of them.
 fn step(name: &'static str) {

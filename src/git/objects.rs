@@ -20,6 +20,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Commit, Self::Tree, Self::Blob, Self::Tag];
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Commit => "commit",
@@ -222,7 +224,7 @@ fn last_bytes(text: &[u8]) -> Option<u64> {
 }
 
 pub(super) fn broken_tree() -> GitError {
-    GitError::new("the tree is cut short or broken: run `git fsck`")
+    GitError::content("the tree is cut short or broken: run `git fsck`")
 }
 
 /// All entries of a tree. A tree that git itself would never write (unsorted, a name twice, a name
@@ -295,7 +297,7 @@ pub(super) fn out_of_order(name: &[u8]) -> GitError {
 
 fn malformed(name: &[u8], what: &str) -> GitError {
     let name = String::from_utf8_lossy(name);
-    GitError::new(format!(
+    GitError::content(format!(
         "the tree is malformed: its entry `{}` is {what}: it was not made by git",
         name.escape_default()
     ))

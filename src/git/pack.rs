@@ -2,7 +2,7 @@
 //! reaches a tenth of the speed, while we know what each new tree was made from.
 
 use flate2::{Compress, Compression, FlushCompress, Status};
-use libdeflater::Decompressor;
+use libdeflater::{DecompressionError, Decompressor};
 use sha1::{Digest, Sha1};
 
 use super::objects::Kind;
@@ -371,6 +371,25 @@ impl Inflate {
         };
         let written = tables.zlib_decompress(stream, to.get_mut(start..)?);
         (written == Ok(size)).then_some(())
+    }
+}
+
+/// A whole stream whose length is not known before; none if it is cut short, damaged or larger than
+/// [`MAX_OBJECT_LEN`].
+pub(super) fn inflate_all(stream: &[u8]) -> Option<Vec<u8>> {
+    let mut inflater = Decompressor::new();
+    let mut content = vec![0; stream.len().saturating_mul(4).max(1024)];
+    loop {
+        match inflater.zlib_decompress(stream, &mut content) {
+            Ok(len) => {
+                content.truncate(len);
+                return Some(content);
+            }
+            Err(DecompressionError::InsufficientSpace) if content.len() <= MAX_OBJECT_LEN => {
+                content.resize(content.len().saturating_mul(4), 0);
+            }
+            Err(_) => return None,
+        }
     }
 }
 

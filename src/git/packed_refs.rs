@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{During, GitError, Result};
+use super::refs::pass_over;
 use crate::domain::ids::Sha;
 
 /// What git writes when every tag below has its `^` line and the names are in order of their bytes.
@@ -102,7 +103,9 @@ impl PackedRefs {
         let mut found = None;
         self.each_line(self.first_not_before(name)?, |line| {
             match name_of(line) {
-                Some(here) if here == name.as_bytes() => found = Some(parse_line(line)?.1),
+                Some(here) if here == name.as_bytes() => {
+                    found = parse_line(line)?.map(|(_, id)| id);
+                }
                 Some(_) => return Ok(!self.sorted),
                 None => {}
             }
@@ -111,11 +114,11 @@ impl PackedRefs {
         Ok(found)
     }
 
-    /// The refs whose names begin with `prefix`.
+    /// The refs whose names begin with `prefix`; not those whose names are no text.
     pub(super) fn under(&self, prefix: &str) -> Result<Vec<(String, Sha)>> {
         let mut found = Vec::new();
         self.each_under(prefix, |line| {
-            found.push(parse_line(line)?);
+            found.extend(parse_line(line)?);
             Ok(true)
         })?;
         Ok(found)
@@ -125,8 +128,8 @@ impl PackedRefs {
     pub(super) fn any_under(&self, prefix: &str) -> Result<Option<String>> {
         let mut found = None;
         self.each_under(prefix, |line| {
-            found = Some(parse_line(line)?.0);
-            Ok(false)
+            found = parse_line(line)?.map(|(name, _)| name);
+            Ok(found.is_none())
         })?;
         Ok(found)
     }
@@ -300,13 +303,22 @@ fn name_of(line: &[u8]) -> Option<&[u8]> {
     Some(line.get(41..)?.trim_ascii_end())
 }
 
-fn parse_line(line: &[u8]) -> Result<(String, Sha)> {
+/// Name and id; none for a name that is no text, which nobody can ask for.
+fn parse_line(line: &[u8]) -> Result<Option<(String, Sha)>> {
     let parse = || {
-        let line = std::str::from_utf8(line).ok()?;
-        let (id, name) = line.trim_end().split_once(' ')?;
-        Some((name.to_owned(), id.parse().ok()?))
+        let (id, rest) = line.split_at_checked(40)?;
+        let id = std::str::from_utf8(id).ok()?.parse().ok()?;
+        let name = rest.strip_prefix(b" ")?.trim_ascii_end();
+        Some((name, id))
     };
-    parse().ok_or_else(|| {
+    let parsed = parse().map(|(name, id)| match std::str::from_utf8(name) {
+        Ok(name) => Some((name.to_owned(), id)),
+        Err(_) => {
+            pass_over(name);
+            None
+        }
+    });
+    parsed.ok_or_else(|| {
         let line = String::from_utf8_lossy(line);
         GitError::new(format!(
             "`packed-refs` is broken at `{}`: run `git fsck`",

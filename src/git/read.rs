@@ -1,12 +1,14 @@
 //! Reading objects, both stored ones and those that still wait in a buffer, by id and by path.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::buffer::ObjectBuffer;
 use super::commit::{Commit, StoredCommit};
 use super::error::{During, GitError, Result};
 use super::objects::{self, Entry, Found, Kind, Mode};
-use super::pack::MAX_OBJECT_LEN;
+use super::pack::{MAX_OBJECT_LEN, inflate_all};
 use super::repository::{Repository, oid};
 use crate::domain::ids::Sha;
 
@@ -32,6 +34,10 @@ impl Objects<'_> {
         if let Some((kind, content)) = self.read_packed(id, MAX_OBJECT_LEN)? {
             return Ok((kind, T::from(&content)));
         }
+        if let Some((kind, content)) = self.read_loose(id)? {
+            self.check_id(id, kind, &content)?;
+            return Ok((kind, T::from(&content)));
+        }
         let during = || format!("read the object `{id}`");
         let odb = self.repo.inner.odb().during(during)?;
         let object = odb.read(oid(id)?).during(during)?;
@@ -48,6 +54,43 @@ impl Objects<'_> {
         };
         self.check_id(id, kind, object.data())?;
         Ok((kind, T::from(object.data())))
+    }
+
+    /// From a file of its own: libgit2 reads one that is cut short, as a power failure may leave it, for ever. None if there
+    /// is no such file, or it is larger than what we hold in memory at once.
+    fn read_loose(&self, id: Sha) -> Result<Option<(Kind, Vec<u8>)>> {
+        let name = id.to_string();
+        let (folder, rest) = name.split_at(2);
+        let path = self
+            .repo
+            .common_dir()
+            .join("objects")
+            .join(folder)
+            .join(rest);
+        let during = || format!("read the object `{id}`");
+        let file = match fs::read(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).during(during),
+        };
+        if file.len() > MAX_OBJECT_LEN {
+            return Ok(None);
+        }
+        let parse = || {
+            let mut content = inflate_all(&file)?;
+            let end = memchr::memchr(0, &content)?;
+            let header = std::str::from_utf8(content.get(..end)?).ok()?;
+            let (kind, len) = header.split_once(' ')?;
+            let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
+            let len = len.parse();
+            content.drain(..=end);
+            (len == Ok(content.len())).then_some((kind, content))
+        };
+        parse().map(Some).ok_or_else(|| {
+            GitError::new(format!(
+                "the file of the object `{id}` is cut short or damaged: run `git fsck`"
+            ))
+        })
     }
 
     /// By the shorter way, where this handle has one; none if the object has to be looked for otherwise, as those
@@ -100,7 +143,7 @@ impl Objects<'_> {
     fn read_kind_into<T: for<'b> From<&'b [u8]>>(&self, id: Sha, wanted: Kind) -> Result<T> {
         let (kind, content) = self.read_into(id)?;
         if kind != wanted {
-            return Err(GitError::new(format!(
+            return Err(GitError::content(format!(
                 "`{id}` is a {}, expected a {}",
                 kind.name(),
                 wanted.name()
@@ -130,14 +173,17 @@ impl Objects<'_> {
         if self.buffer.is_some_and(|buffer| buffer.contains(id)) {
             return self.read_blob(id).map(|content| content.len());
         }
+        if let Some((kind, content)) = self.read_loose(id)? {
+            return match kind {
+                Kind::Blob => Ok(content.len()),
+                kind => Err(not_a_blob(id, kind.name())),
+            };
+        }
         let during = || format!("read the size of `{id}`");
         let odb = self.repo.inner.odb().during(during)?;
         match odb.read_header(oid(id)?).during(during)? {
             (size, git2::ObjectType::Blob) => Ok(size),
-            (_, kind) => Err(GitError::new(format!(
-                "`{id}` is a {}, expected a blob",
-                kind.str()
-            ))),
+            (_, kind) => Err(not_a_blob(id, kind.str())),
         }
     }
 
@@ -293,8 +339,12 @@ impl Way {
     }
 }
 
+fn not_a_blob(id: Sha, kind: &str) -> GitError {
+    GitError::content(format!("`{id}` is a {kind}, expected a blob"))
+}
+
 pub(super) fn in_tree(id: Sha, error: &GitError) -> GitError {
-    GitError::new(format!("cannot read the tree `{id}`: {error}"))
+    error.reworded(format!("cannot read the tree `{id}`: {error}"))
 }
 
 impl Repository {

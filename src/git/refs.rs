@@ -12,6 +12,7 @@ use std::path::Path;
 
 use super::error::{During, GitError, Result};
 use super::lock::wait_for_turn;
+use super::once::warn_once;
 use super::packed_refs::PackedRefs;
 use super::ref_update::Transaction;
 use super::repository::{Repository, sha};
@@ -133,7 +134,7 @@ impl Repository {
                 // Packed since it was listed, and so found below; or deleted.
                 Loose::Missing => {}
                 // One broken branch must not hide the others.
-                Loose::Broken => tracing::warn!("{}", broken(&name)),
+                Loose::Broken => warn_once(&broken(&name).to_string()),
             }
         }
         for (name, id) in PackedRefs::open(self.common_dir())?.under(prefix)? {
@@ -201,6 +202,14 @@ impl Repository {
     }
 }
 
+/// Names a ref that nobody can ask for, because its name is no text.
+pub(super) fn pass_over(name: &[u8]) {
+    warn_once(&format!(
+        "the name of the ref `{}` is not UTF-8: it is passed over; rename or delete it with git",
+        name.escape_ascii()
+    ));
+}
+
 /// Whether all worktrees share the ref, and it is where its name says.
 fn is_plain(name: &str) -> bool {
     const OF_ONE_WORKTREE: [&str; 3] = ["refs/bisect/", "refs/worktree/", "refs/rewritten/"];
@@ -221,10 +230,13 @@ fn collect_loose(folder: &Path, name: &str, prefix: &str, names: &mut Vec<String
     };
     for entry in entries {
         let entry = entry.during(|| format!("list `{}`", folder.display()))?;
-        let Ok(child) = entry.file_name().into_string() else {
-            continue;
+        let child = match entry.file_name().into_string() {
+            Ok(child) => format!("{name}/{child}"),
+            Err(child) => {
+                pass_over(&[name.as_bytes(), b"/", child.as_encoded_bytes()].concat());
+                continue;
+            }
         };
-        let child = format!("{name}/{child}");
         let leads_there = child.starts_with(prefix) || prefix.starts_with(&format!("{child}/"));
         if child.ends_with(".lock") || !leads_there {
             continue;

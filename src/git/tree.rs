@@ -13,6 +13,27 @@ use crate::domain::ids::Sha;
 /// A folder that was not needed during so many writes is forgotten, so that memory stays bounded.
 const KEEP_WRITES: u64 = 64;
 
+/// Why something cannot be put at a path.
+#[derive(Debug, thiserror::Error)]
+pub enum InsertError {
+    /// Something else stands in its way.
+    #[error("{0}")]
+    Occupied(String),
+    /// The tree cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl InsertError {
+    /// For a tree that nobody else writes: whatever stands in the way is damage.
+    pub fn into_damage(self) -> GitError {
+        match self {
+            Self::Occupied(what) => GitError::new(what),
+            Self::Git(error) => error,
+        }
+    }
+}
+
 /// A tree in memory that can be changed and written again and again.
 #[derive(Debug, Clone)]
 pub struct TreeEditor {
@@ -86,28 +107,61 @@ impl TreeEditor {
         }
     }
 
-    /// Adds or replaces what is at this path; folders are made as needed. `mode` must not be a folder's.
-    pub fn insert(&mut self, objects: Objects<'_>, path: &str, mode: Mode, id: Sha) -> Result<()> {
+    /// Adds or replaces what is at this path; folders are made as needed. `mode` must not be a folder's. A path that
+    /// is occupied leaves the tree as it was.
+    pub fn insert(
+        &mut self,
+        objects: Objects<'_>,
+        path: &str,
+        mode: Mode,
+        id: Sha,
+    ) -> std::result::Result<(), InsertError> {
         let (folders, name) = split(path)?;
         if mode == Mode::Tree {
             return Err(GitError::new(format!(
                 "cannot put a whole folder at `{path}`: insert its files"
-            )));
+            ))
+            .into());
+        }
+        if let Some(way) = self.find_in_the_way(objects, path)? {
+            return Err(InsertError::Occupied(way));
         }
         let clock = self.clock;
-        if self
-            .find(objects, path)?
-            .is_some_and(|entry| entry.mode == Mode::Tree)
-        {
-            return Err(GitError::new(format!(
-                "`{path}` is a folder: remove what is in it first"
-            )));
-        }
         let mut node = self.root(objects)?;
         for folder in folders {
             node = node.child_to_edit(objects, folder, clock)?;
         }
-        node.set(name, mode, id)
+        Ok(node.set(name, mode, id)?)
+    }
+
+    /// What keeps a file from being put at this path, in words.
+    fn find_in_the_way(&mut self, objects: Objects<'_>, path: &str) -> Result<Option<String>> {
+        let clock = self.clock;
+        let (folders, name) = split(path)?;
+        let mut node = self.root(objects)?;
+        let mut end = 0;
+        for folder in folders {
+            end += folder.len();
+            match node.find(folder) {
+                None => return Ok(None),
+                Some(entry) if entry.is_tree() => {}
+                Some(_) => {
+                    let file = path.get(..end).unwrap_or(path);
+                    return Ok(Some(format!(
+                        "`{file}` is a file, not a folder, so nothing can lie below it: choose another name"
+                    )));
+                }
+            }
+            end += 1;
+            match node.child(objects, folder, clock)? {
+                Some(child) => node = child,
+                None => return Ok(None),
+            }
+        }
+        let is_folder = node.find(name).is_some_and(|entry| entry.is_tree());
+        Ok(is_folder.then(|| {
+            format!("`{path}` is a folder, and a file does not take its place: choose another name")
+        }))
     }
 
     /// Removes what is at this path, and the folders that become empty. Whether there was anything.

@@ -10,6 +10,7 @@ mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -140,6 +141,15 @@ pub struct Backtest {
     pub changed: Vec<Changed>,
 }
 
+/// How much of a trail is replayed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extent {
+    /// So many of its newest commits; none: all of them.
+    pub newest: Option<usize>,
+    /// As many as are begun before this moment.
+    pub until: Option<Instant>,
+}
+
 /// Replays the newest decisions of a trail, or all of them, under other rules. `progress` is told how many
 /// commits are done.
 ///
@@ -149,7 +159,7 @@ pub fn backtest(
     repo: &Repository,
     tip: Sha,
     rules: &Rules,
-    newest: Option<usize>,
+    extent: Extent,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Backtest, LedgerError> {
     let repo = &repo.for_bulk()?;
@@ -161,7 +171,8 @@ pub fn backtest(
         let before = before.and_then(StoredCommit::tree);
         Some(commit.map(|commit| (commit, before)))
     });
-    let newest = newest.unwrap_or(usize::MAX);
+    let newest = extent.newest.unwrap_or(usize::MAX);
+    let is_in_time = |_: &_| extent.until.is_none_or(|until| Instant::now() < until);
     let root = repo.read_commit(tip)?.tree;
     let mut handles = workers::handles(repo, newest)?;
     let book = TargetBook::default();
@@ -175,14 +186,19 @@ pub fn backtest(
     let mut whole = Backtest::default();
     let mut ends = HashMap::new();
     let (mut done, mut broken) = (0, None);
-    workers::in_order(&mut handles, line.take(newest), &start, &mut |seen| {
-        match seen {
-            Ok(seen) => whole.add(seen, &mut ends),
-            Err(error) => broken = Some(error),
-        }
-        done += 1;
-        progress(done);
-    });
+    workers::in_order(
+        &mut handles,
+        line.take(newest).take_while(is_in_time),
+        &start,
+        &mut |seen| {
+            match seen {
+                Ok(seen) => whole.add(seen, &mut ends),
+                Err(error) => broken = Some(error),
+            }
+            done += 1;
+            progress(done);
+        },
+    );
     if let Some(error) = broken {
         return Err(error.into());
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{BOT_EMAIL, BOT_NAME, LedgerError, entry};
+use super::{AppendError, BOT_EMAIL, BOT_NAME, LedgerError, Unrecordable, entry};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{
     Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn,
@@ -26,6 +26,17 @@ use crate::rules::governance::{self, Signing};
 use crate::rules::{RuleFiles, Rules};
 
 type Result<T> = std::result::Result<T, LedgerError>;
+/// What came of appending something.
+type Appended<T> = std::result::Result<T, AppendError>;
+
+/// A moment of a draft to which it can go back.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    tip: Option<Sha>,
+    root: Option<Sha>,
+    latest: Option<DateTime<Utc>>,
+    rules: Option<Sha>,
+}
 
 /// Unpublished events on top of a tip.
 pub struct Draft<'r> {
@@ -182,7 +193,7 @@ impl<'r> Draft<'r> {
         files: &[(String, Vec<u8>)],
         mode: Mode,
         at: DateTime<Utc>,
-    ) -> Result<Sha> {
+    ) -> Appended<Sha> {
         for (path, bytes) in files {
             let id = self.buffer.put_blob(bytes);
             self.insert(path, id)?;
@@ -199,7 +210,7 @@ impl<'r> Draft<'r> {
         permit: &MergePermit,
         about: &Recommendation,
         executor: &str,
-    ) -> Result<Sha> {
+    ) -> Appended<Sha> {
         self.check(permit)?;
         let decision = permit.decision();
         self.put_recommendation(decision, about)?;
@@ -215,7 +226,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When the permit is for another tip, or the change is recorded already.
-    pub fn merge_governance(&mut self, permit: &MergePermit, changes: &[Change]) -> Result<Sha> {
+    pub fn merge_governance(&mut self, permit: &MergePermit, changes: &[Change]) -> Appended<Sha> {
         self.check(permit)?;
         let decision = permit.decision();
         let paths = self.apply(changes)?;
@@ -228,7 +239,7 @@ impl<'r> Draft<'r> {
     }
 
     /// Makes the changes of a proposal in the draft's tree, and says which paths they touch.
-    fn apply(&mut self, changes: &[Change]) -> Result<Vec<String>> {
+    fn apply(&mut self, changes: &[Change]) -> Appended<Vec<String>> {
         let mut paths = Vec::new();
         // Removals first: a file may give way to a folder of the same name.
         let (removals, others): (Vec<&Change>, Vec<&Change>) =
@@ -250,11 +261,38 @@ impl<'r> Draft<'r> {
         Ok(paths)
     }
 
+    /// This moment.
+    pub const fn mark(&self) -> Mark {
+        Mark {
+            tip: self.tip,
+            root: self.root,
+            latest: self.latest,
+            rules: self.rules,
+        }
+    }
+
+    /// Takes back every event since a moment, and what was begun of another. Their objects stay in the buffer, where
+    /// nothing refers to them.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn go_back(&mut self, to: Mark) -> Result<()> {
+        match to.root {
+            Some(root) => self.tree.reset(self.repo.with(&self.buffer), root)?,
+            None => self.tree = TreeEditor::new(None),
+        }
+        self.tip = to.tip;
+        self.root = to.root;
+        self.latest = to.latest;
+        self.rules = to.rules;
+        Ok(())
+    }
+
     /// The tree that there would be with these changes; the draft's own tree stays as it is.
     ///
     /// # Errors
     /// When a folder cannot be read.
-    pub fn preview(&mut self, changes: &[Change]) -> Result<Sha> {
+    pub fn preview(&mut self, changes: &[Change]) -> Appended<Sha> {
         let before = self.tree.clone();
         let applied = self.apply(changes);
         let mut tree = std::mem::replace(&mut self.tree, before);
@@ -266,7 +304,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When the case is recorded already.
-    pub fn close(&mut self, decision: &Decision, about: &Recommendation) -> Result<Sha> {
+    pub fn close(&mut self, decision: &Decision, about: &Recommendation) -> Appended<Sha> {
         self.put_recommendation(decision, about)?;
         self.put_document(&Decision::path_of(decision.id), decision)?;
         self.commit(
@@ -280,7 +318,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When it is recorded already.
-    pub fn close_governance(&mut self, decision: &Decision, paths: &[String]) -> Result<Sha> {
+    pub fn close_governance(&mut self, decision: &Decision, paths: &[String]) -> Appended<Sha> {
         self.put_document(&Decision::governance_path_of(decision.id), decision)?;
         self.commit(
             entry::governance_message(decision, paths),
@@ -293,7 +331,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When that is recorded already.
-    pub fn rescored(&mut self, rescored: &Rescored, about: &Recommendation) -> Result<Sha> {
+    pub fn rescored(&mut self, rescored: &Rescored, about: &Recommendation) -> Appended<Sha> {
         self.put_document(&Rescored::path_of(rescored.id), rescored)?;
         self.commit(entry::rescored_message(rescored, about), &[], rescored.at)
     }
@@ -302,7 +340,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When it is claimed already.
-    pub fn claim(&mut self, claim: &Claim, about: &Recommendation) -> Result<Sha> {
+    pub fn claim(&mut self, claim: &Claim, about: &Recommendation) -> Appended<Sha> {
         self.put_document(&Claim::path_of(claim.id), claim)?;
         self.commit(entry::claim_message(claim, about), &[], claim.started_at)
     }
@@ -317,7 +355,7 @@ impl<'r> Draft<'r> {
         outcome: &Outcome,
         about: &Recommendation,
         files: &[(String, Option<Vec<u8>>)],
-    ) -> Result<Sha> {
+    ) -> Appended<Sha> {
         self.put_document(&Outcome::path_of(outcome.id, outcome.attempt), outcome)?;
         for (path, content) in files {
             match content {
@@ -341,7 +379,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When this very feedback is recorded already.
-    pub fn feedback(&mut self, feedback: &Feedback, about: &Recommendation) -> Result<Sha> {
+    pub fn feedback(&mut self, feedback: &Feedback, about: &Recommendation) -> Appended<Sha> {
         self.put_document(
             &Feedback::path_of(feedback.recommendation, feedback.id),
             feedback,
@@ -353,7 +391,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When it is stopped already.
-    pub fn freeze(&mut self, freeze: &Freeze) -> Result<Sha> {
+    pub fn freeze(&mut self, freeze: &Freeze) -> Appended<Sha> {
         self.put_document(Freeze::PATH, freeze)?;
         self.commit(entry::freeze_message(freeze), &[], freeze.at)
     }
@@ -362,7 +400,7 @@ impl<'r> Draft<'r> {
     ///
     /// # Errors
     /// When the tree cannot be written.
-    pub fn unfreeze(&mut self, by: &Login, said_in: &[SaidIn], at: DateTime<Utc>) -> Result<Sha> {
+    pub fn unfreeze(&mut self, by: &Login, said_in: &[SaidIn], at: DateTime<Utc>) -> Appended<Sha> {
         self.tree
             .remove(self.repo.with(&self.buffer), Freeze::PATH)?;
         self.commit(entry::unfreeze_message(by, said_in), &[], at)
@@ -385,25 +423,23 @@ impl<'r> Draft<'r> {
         }
     }
 
-    fn put_recommendation(&mut self, decision: &Decision, about: &Recommendation) -> Result<()> {
+    fn put_recommendation(&mut self, decision: &Decision, about: &Recommendation) -> Appended<()> {
         let path = Recommendation::path_of(about.id);
         let Some(blob) = decision.recommendation else {
-            return Err(LedgerError::Write {
-                path,
-                reason: "the decision names no recommendation".to_owned(),
-            });
+            let reason = "the decision names no recommendation".to_owned();
+            return Err(Unrecordable::Document { path, reason }.into());
         };
         if self.find(&path)?.is_some() {
-            return Err(LedgerError::AlreadyRecorded(path));
+            return Err(Unrecordable::AlreadyRecorded(path).into());
         }
         self.insert(&path, blob)
     }
 
-    fn put_document<T: Serialize>(&mut self, path: &str, document: &T) -> Result<()> {
+    fn put_document<T: Serialize>(&mut self, path: &str, document: &T) -> Appended<()> {
         if self.find(path)?.is_some() {
-            return Err(LedgerError::AlreadyRecorded(path.to_owned()));
+            return Err(Unrecordable::AlreadyRecorded(path.to_owned()).into());
         }
-        let text = yaml::write(document).map_err(|error| LedgerError::Write {
+        let text = yaml::write(document).map_err(|error| Unrecordable::Document {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
@@ -411,15 +447,15 @@ impl<'r> Draft<'r> {
         self.insert(path, id)
     }
 
-    fn insert(&mut self, path: &str, id: Sha) -> Result<()> {
+    fn insert(&mut self, path: &str, id: Sha) -> Appended<()> {
         Ok(self
             .tree
             .insert(self.repo.with(&self.buffer), path, FileMode::File, id)?)
     }
 
-    fn commit(&mut self, mut message: String, merged: &[Sha], at: DateTime<Utc>) -> Result<Sha> {
+    fn commit(&mut self, mut message: String, merged: &[Sha], at: DateTime<Utc>) -> Appended<Sha> {
         if let Some(latest) = self.latest.filter(|latest| at < *latest) {
-            return Err(LedgerError::TooEarly { at, latest });
+            return Err(LedgerError::TooEarly { at, latest }.into());
         }
         if let Some(clock) = self.clock_behind {
             entry::note_clock(&mut message, clock);
@@ -440,7 +476,8 @@ impl<'r> Draft<'r> {
         };
         self.check_signer()?;
         if let Some(signer) = self.signer {
-            commit.signature = Some(signer.sign(&commit.payload())?);
+            let signature = signer.sign(&commit.payload());
+            commit.signature = Some(signature?);
         }
         let id = self.buffer.put_commit(&commit);
         self.rules = self.find(Rules::FOLDER)?.map(|entry| entry.id);

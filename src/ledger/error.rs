@@ -1,4 +1,7 @@
-//! What can go wrong with the trail.
+//! What can go wrong with the trail: with the repository that holds it, or with one record that was to be appended.
+//!
+//! The two are different types with no way from one to the other, so that a record which cannot be written never
+//! stops the bot, and a repository that fails is never blamed on a proposal.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +9,7 @@ use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::time;
 use crate::domain::ids::Sha;
 use crate::domain::problem::Problems;
-use crate::git::GitError;
+use crate::git::{GitError, InsertError};
 
 /// Why the trail could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +20,6 @@ pub enum LedgerError {
     /// A document cannot be read.
     #[error("{0}")]
     Document(#[from] Problems),
-    /// A document could not be written.
-    #[error("cannot write `{path}`: {reason}")]
-    Write {
-        /// Where it was to go.
-        path: String,
-        /// Why not.
-        reason: String,
-    },
     /// A permit is for another tip: the decision is stale.
     #[error("the permit is for tip {permitted}, but main is at {actual}: decide again")]
     StalePermit {
@@ -69,9 +64,6 @@ pub enum LedgerError {
     /// The rules ask for signatures of other keys.
     #[error("`rules/governance.yaml` does not list the key that was given to sign with: `{0}`")]
     ForeignKey(String),
-    /// A record is there already; records are never changed.
-    #[error("`{0}` is already recorded: records are never changed, make a new one")]
-    AlreadyRecorded(String),
     /// There is no such case.
     #[error("there is no decided case `{0}`: `countersign list` shows all")]
     NoSuchCase(String),
@@ -80,4 +72,49 @@ pub enum LedgerError {
         "this repository has no `main`: make a governance repository with `countersign init PATH`"
     )]
     NoMain,
+}
+
+/// Why one record, or one change, cannot be appended, whoever tries and however often: its content or its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unrecordable {
+    /// The document is larger than a record may be, or holds what cannot be written.
+    #[error("`{path}` cannot be written: {reason}")]
+    Document {
+        /// Where it was to go.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A record is there already; records are never changed.
+    #[error("`{0}` is already recorded: records are never changed, make a new one")]
+    AlreadyRecorded(String),
+    /// Something else stands in its way.
+    #[error("{0}")]
+    Occupied(String),
+}
+
+/// Why an event was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// This event is the reason.
+    #[error(transparent)]
+    Unrecordable(#[from] Unrecordable),
+    /// The repository, the rules or the key to sign with are.
+    #[error(transparent)]
+    Failed(#[from] LedgerError),
+}
+
+impl From<GitError> for AppendError {
+    fn from(error: GitError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<InsertError> for AppendError {
+    fn from(error: InsertError) -> Self {
+        match error {
+            InsertError::Occupied(what) => Unrecordable::Occupied(what).into(),
+            InsertError::Git(error) => error.into(),
+        }
+    }
 }

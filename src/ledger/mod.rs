@@ -29,9 +29,9 @@ use crate::domain::documents::Freeze;
 
 pub use case_file::{CaseFile, Landed};
 pub use case_folder::CaseFolder;
-pub use draft::Draft;
+pub use draft::{Draft, Mark};
 pub use entry::{Entry, Event};
-pub use error::LedgerError;
+pub use error::{AppendError, LedgerError, Unrecordable};
 pub use foreign::{ForeignCommit, LookBack, foreign_commits};
 pub use rulebook::{Rulebook, Teams, Version, rule_files};
 pub use targets::{Files, changed_files};

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::domain::documents::AccountRecord;
-use crate::domain::ids::Sha;
+use crate::domain::ids::{Sha, quoted};
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::yaml;
+use crate::gate::policy;
 use crate::git::{Found, GitError, Mode, Objects};
 use crate::rules::governance::{self, Signing};
-use crate::rules::{RuleFiles, Rules};
+use crate::rules::{RuleFiles, Rules, cost};
 
 /// A version of the rules, or what is wrong with it.
 #[derive(Debug, Clone)]
@@ -19,12 +22,40 @@ pub struct Version {
     pub rules: Arc<Rules>,
 }
 
-/// Versions of the rules by tree id. A new clone fills it again; it holds nothing that git does not.
-#[derive(Debug, Default)]
+/// Versions of the rules by tree id, with what came of their policy tests. A new clone fills it again; it holds nothing
+/// that git does not.
+#[derive(Debug)]
 pub struct Rulebook {
     versions: HashMap<Sha, Result<Version, Problems>>,
+    tested: HashMap<Sha, Arc<Tested>>,
+    test_limit: Duration,
     teams: Teams,
 }
+
+impl Default for Rulebook {
+    fn default() -> Self {
+        Self {
+            versions: HashMap::new(),
+            tested: HashMap::new(),
+            test_limit: TEST_LIMIT,
+            teams: Teams::new(),
+        }
+    }
+}
+
+/// What came of the policy tests of a version.
+#[derive(Debug, Default)]
+pub struct Tested {
+    /// How many there are.
+    pub tests: usize,
+    /// What keeps them from being run.
+    pub problems: Vec<Problem>,
+    /// What each that fails says.
+    pub failures: Vec<Problem>,
+}
+
+/// The policy tests of one version take no longer: what they may cost is bounded, and a machine may be slow.
+const TEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// Who is in which team at this moment, where the rules leave that to the forge; or why that is not known.
 pub type Teams = BTreeMap<String, Result<Vec<AccountRecord>, String>>;
@@ -44,6 +75,41 @@ impl Rulebook {
     /// Who is in which team, as it was last told.
     pub const fn teams(&self) -> &Teams {
         &self.teams
+    }
+
+    /// The same, with another limit for the policy tests of one version.
+    #[must_use]
+    pub fn with_test_limit(self, test_limit: Duration) -> Self {
+        Self { test_limit, ..self }
+    }
+
+    /// How long the policy tests of one version may take.
+    pub const fn test_limit(&self) -> Duration {
+        self.test_limit
+    }
+
+    /// What comes of the policy tests of a version; none if that takes longer than the limit, of which nothing is kept.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn test(
+        &mut self,
+        objects: Objects<'_>,
+        version: &Version,
+    ) -> Result<Option<Arc<Tested>>, GitError> {
+        if let Some(known) = self.tested.get(&version.tree) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let files = rule_files(objects, version.tree)?;
+        let Some(tested) = test(&files, &version.rules, self.test_limit) else {
+            return Ok(None);
+        };
+        let tested = Arc::new(tested);
+        if self.tested.len() >= MOST_VERSIONS {
+            self.tested.clear();
+        }
+        self.tested.insert(version.tree, Arc::clone(&tested));
+        Ok(Some(tested))
     }
 
     /// The rules in a tree of `main`.
@@ -99,6 +165,48 @@ impl Rulebook {
     }
 }
 
+/// Runs the policy tests among these files; none if they take longer than the limit.
+fn test(files: &RuleFiles, rules: &Rules, limit: Duration) -> Option<Tested> {
+    let start = Instant::now();
+    let tests = match Rules::read_tests(files) {
+        Ok(tests) => tests,
+        Err(Problems(problems)) => {
+            return Some(Tested {
+                problems,
+                ..Tested::default()
+            });
+        }
+    };
+    let mut tested = Tested {
+        tests: tests.len(),
+        problems: rules.find_costly_test(&tests, files).into_iter().collect(),
+        failures: Vec::new(),
+    };
+    if !tested.problems.is_empty() {
+        return Some(tested);
+    }
+    for placed in tests {
+        if start.elapsed() >= limit {
+            return None;
+        }
+        if let Err(differences) = policy::check(&placed.test, rules) {
+            let message = format!(
+                "the policy test {} fails: {}",
+                quoted(&placed.test.name),
+                differences.join("; ")
+            );
+            let key = format!("tests[{}]", placed.index);
+            let failure = Problem::of_key(&placed.file, key, message);
+            tested.failures.push(failure);
+        }
+    }
+    for (path, bytes) in files {
+        let of_file = tested.failures.iter_mut();
+        yaml::place(bytes, of_file.filter(|failure| failure.file == *path));
+    }
+    Some(tested)
+}
+
 /// Whose signature the rules in a tree of `main` ask for, even where other files of them cannot be read.
 ///
 /// # Errors
@@ -113,19 +221,23 @@ pub fn read_signing(objects: Objects<'_>, root: Sha) -> Result<Option<Signing>, 
         .and_then(|governance| governance.signing))
 }
 
-/// The files below a `rules/` tree, policy tests included.
+/// The files below a `rules/` tree, policy tests included; of far too many or too large ones only so much that
+/// [`Rules::read`] refuses them.
 ///
 /// # Errors
 /// When the repository fails.
 pub fn rule_files(objects: Objects<'_>, tree: Sha) -> Result<RuleFiles, GitError> {
     let mut files = RuleFiles::new();
+    let mut bytes = 0;
     for (folder, path) in [("", "rules"), ("tests", "rules/tests")] {
         for entry in objects.list_dir(tree, folder)? {
             if let (Mode::File, Ok(name)) = (entry.mode, std::str::from_utf8(&entry.name)) {
-                files.insert(
-                    format!("{path}/{name}"),
-                    objects.read_blob(entry.id)?.to_vec(),
-                );
+                let content = objects.read_blob(entry.id)?.to_vec();
+                bytes += content.len();
+                files.insert(format!("{path}/{name}"), content);
+                if files.len() > cost::MOST_FILES || bytes > cost::MOST_BYTES {
+                    return Ok(files);
+                }
             }
         }
     }

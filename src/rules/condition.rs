@@ -1,9 +1,10 @@
 //! Conditions over the facts of a proposal, written in CEL; only this file and its parts
-//! `plain`, `types` and `depth` name the CEL crate.
+//! `plain`, `types`, `depth` and `cost` name the CEL crate.
 //!
 //! An expression may use only the documented [`FACTS`] as what they are (`types`), is bounded in length and in
 //! nested loops (the interpreter has no budget of its own), and is compiled once per version of the rules.
 
+mod cost;
 mod depth;
 mod facts;
 mod plain;
@@ -22,6 +23,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::domain::ids::ParameterName;
 use crate::domain::value::Value;
+pub use cost::Sizes;
 use facts::CHANGE;
 pub use facts::{FACTS, Fact, FactInfo, FactType, Facts, described, find};
 use plain::Plain;
@@ -71,6 +73,11 @@ impl Condition {
             plain,
             facts,
         })
+    }
+
+    /// The steps that answering it takes at most, over a proposal of this size.
+    pub fn steps(&self, sizes: Sizes) -> u64 {
+        cost::of(self.program.expression(), sizes)
     }
 
     /// The facts that the expression uses; the answer depends on nothing else.
@@ -259,7 +266,7 @@ fn shown(value: &Value) -> Box<dyn Val + '_> {
 }
 
 /// How many values are in a list or mapping.
-fn parts(value: &Value) -> usize {
+pub(super) fn parts(value: &Value) -> usize {
     match value {
         Value::List(items) => items.iter().map(|item| parts(item) + 1).sum(),
         Value::Map(entries) => entries.values().map(|item| parts(item) + 1).sum(),

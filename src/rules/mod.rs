@@ -7,6 +7,7 @@
 pub mod actions;
 pub mod agents;
 pub mod condition;
+pub mod cost;
 pub mod executor;
 pub mod governance;
 pub mod parameters;
@@ -70,6 +71,9 @@ impl Rules {
     /// # Errors
     /// Everything that is wrong in any of the files, with its place. Policy tests are not read here.
     pub fn read(files: &RuleFiles) -> Result<Self, Problems> {
+        if let Some(problem) = cost::find_too_large(files) {
+            return Err(problem.into());
+        }
         let mut problems = Vec::new();
         let governance = keep(governance::read(files), &mut problems);
         let parameters = keep(parameters::read(files), &mut problems);
@@ -94,7 +98,8 @@ impl Rules {
                     agents,
                     people,
                 };
-                let across = rules.problems_across_files();
+                let mut across = rules.problems_across_files();
+                across.extend(rules.find_costly_trigger());
                 if across.is_empty() {
                     Ok(rules)
                 } else {
@@ -144,6 +149,9 @@ impl Rules {
     /// # Errors
     /// Everything that is wrong in any of them.
     pub fn read_tests(files: &RuleFiles) -> Result<Vec<PlacedTest>, Problems> {
+        if let Some(problem) = cost::find_too_large(files) {
+            return Err(problem.into());
+        }
         let mut problems = Vec::new();
         let mut tests = Vec::new();
         for (path, bytes) in files

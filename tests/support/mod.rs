@@ -498,7 +498,7 @@ impl Stage {
     }
 
     /// The number of every pull request that there ever was.
-    fn numbers(&self) -> Vec<u64> {
+    pub fn numbers(&self) -> Vec<u64> {
         if self.git(&["for-each-ref", PULLS]).is_empty() {
             return Vec::new();
         }

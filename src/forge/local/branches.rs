@@ -16,17 +16,19 @@ pub fn head_ref(number: PullNumber) -> String {
     format!("refs/pull/{}/head", number.0)
 }
 
-/// By whom the newest commit is; nobody if it cannot be read, which never approves anything.
-pub fn author_of(repo: &Repository, head: Sha) -> AccountRecord {
-    // One that is longer than any real one is cut: it becomes part of a record, which has its limits.
-    let email = repo
-        .read_commit(head)
-        .ok()
-        .map(|commit| commit.author.email.chars().take(MOST_EMAIL).collect());
-    AccountRecord {
+/// By whom the newest commit is; nobody if it is malformed, which never approves anything. None if it is not there.
+pub fn find_author(repo: &Repository, head: Sha) -> Result<Option<AccountRecord>> {
+    let email = match repo.read_commit(head) {
+        // One that is longer than any real one is cut: it becomes part of a record, which has its limits.
+        Ok(commit) => Some(commit.author.email.chars().take(MOST_EMAIL).collect()),
+        Err(error) if error.is_content() => None,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(AccountRecord {
         email,
         ..AccountRecord::default()
-    }
+    }))
 }
 
 /// The branches with one of these prefixes, without `refs/heads/`.

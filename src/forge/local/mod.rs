@@ -21,10 +21,10 @@ use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
-use crate::git::{Durability, Expect, ObjectBuffer, RefEdit, RefsUpdate, Repository};
+use crate::git::{Durability, Expect, ObjectBuffer, RefEdit, RefsUpdate, Repository, warn_once};
 use crate::ledger::MAIN;
 
-use branches::{Tidying, alive, author_of, head_ref, is_gone};
+use branches::{Tidying, alive, find_author, head_ref, is_gone};
 use event::PullEvent;
 use store::{Kept, OpenCache, PULLS_REF, Stored, Update, fold_onto};
 
@@ -319,7 +319,7 @@ impl LocalForge {
             let stored = Stored::read(repo)?;
             let alive = alive(repo, &BRANCH_PREFIXES)?;
             let known: Vec<Kept> = self.cache.read(repo, &stored)?.cloned().collect();
-            let seen = Seen::compare(repo, (&known, stored.next), &alive, now);
+            let seen = Seen::compare(repo, (&known, stored.next), &alive, now)?;
             self.seen = seen.events;
             // The bot died after it ended these and before it deleted their branches.
             seen.ended.carry_out(repo)?;
@@ -503,7 +503,7 @@ impl Seen {
         (known, mut next): (&[Kept], u64),
         alive: &BTreeMap<String, Sha>,
         now: DateTime<Utc>,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut seen = Self {
             events: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -561,12 +561,18 @@ impl Seen {
             if taken.contains(branch.as_str()) {
                 continue;
             }
+            let Some(author) = find_author(repo, *head)? else {
+                warn_once(&format!(
+                    "the branch `{branch}` names `{head}`, which is not there: it is passed over; restore or delete it"
+                ));
+                continue;
+            };
             let number = PullNumber(next);
             next = next.saturating_add(1);
             let opened = PullEvent::Opened {
                 branch: branch.clone(),
                 head: *head,
-                author: author_of(repo, *head),
+                author,
                 at: now,
                 has_branch: true,
             };
@@ -574,7 +580,7 @@ impl Seen {
             seen.open.insert(number);
             seen.has_new = true;
         }
-        seen
+        Ok(seen)
     }
 }
 

@@ -18,7 +18,8 @@ use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::ForgeError;
 use crate::git::{
-    Durability, Expect, Mode, NewCommit, ObjectBuffer, RefEdit, Repository, Signature, TreeEditor,
+    Durability, Expect, InsertError, Mode, NewCommit, ObjectBuffer, RefEdit, Repository, Signature,
+    TreeEditor, warn_once,
 };
 use crate::ledger::{BOT_EMAIL, BOT_NAME, Entry, MAIN};
 
@@ -236,7 +237,8 @@ impl Change {
     ) -> Result<()> {
         let blob = buffer.put_blob(content);
         self.tree
-            .insert(repo.with(buffer), path, Mode::File, blob)?;
+            .insert(repo.with(buffer), path, Mode::File, blob)
+            .map_err(InsertError::into_damage)?;
         self.is_changed = true;
         Ok(())
     }
@@ -251,7 +253,8 @@ impl Change {
         let objects = repo.with(buffer);
         self.tree.remove(objects, &path_of(OPEN, number))?;
         self.tree
-            .insert(objects, &path_of(ENDED, number), Mode::File, blob)?;
+            .insert(objects, &path_of(ENDED, number), Mode::File, blob)
+            .map_err(InsertError::into_damage)?;
         self.is_changed = true;
         Ok(())
     }
@@ -433,7 +436,7 @@ impl OpenCache {
                     }
                     Err(error) => {
                         if self.unreadable.insert(blob) {
-                            tracing::error!("{error}; it is left out until that is mended");
+                            warn_once(&format!("{error}; it is left out until that is mended"));
                         }
                     }
                 },

@@ -131,6 +131,11 @@ impl From<BotError> for Refusal {
                 why,
                 "nothing was recorded; look at the case as it is now",
             ),
+            BotError::Unrecordable(what) => Self::new(
+                Kind::Malformed,
+                format!("this cannot be recorded: {what}"),
+                "shorten it, and leave out characters that are not text",
+            ),
             BotError::Busy(_) | BotError::Forge(ForgeError::Busy(_)) => Self::busy(),
             BotError::Ledger(LedgerError::NoSuchCase(id)) => Self::new(
                 Kind::NotFound,

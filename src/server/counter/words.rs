@@ -135,7 +135,7 @@ impl Visitor {
             id: decided.id,
             outcome,
             by,
-            commit: commit.map_err(unwritable)?,
+            commit: commit?,
         })
     }
 
@@ -190,7 +190,7 @@ impl Visitor {
             id,
             outcome: None,
             by: name.to_string(),
-            commit: commit.map_err(unwritable)?,
+            commit: commit?,
         })
     }
 
@@ -315,16 +315,4 @@ fn too_long(key: &str) -> Refusal {
         format!("`{key}` is too long: at most {LONGEST_TEXT} characters"),
         "put the rest elsewhere, and name where",
     )
-}
-
-/// What does not fit into a document is the sender's trouble, not ours.
-fn unwritable(error: BotError) -> Refusal {
-    match error {
-        BotError::Ledger(LedgerError::Write { reason, .. }) => Refusal::new(
-            Kind::Malformed,
-            format!("this cannot be recorded: {reason}"),
-            "say less, or plainer",
-        ),
-        error => error.into(),
-    }
 }
