@@ -187,6 +187,37 @@ fn prove(files: &Files) -> Result<()> {
     Ok(())
 }
 
+/// Puts back what a restore from a backup and a mirror lack, and an older version of ours lacks of the present one: without
+/// it a plain push reaches `main`. A hook of somebody else is left alone.
+pub fn put_back_hook(repo: &Repository) {
+    let is_there = |script: &[u8]| {
+        let is_ours = script.starts_with(MADE_BY_INIT);
+        !is_ours || script == UPDATE_HOOK.as_bytes()
+    };
+    let put_back = || -> Result<bool> {
+        let found = repo.find_hook("update")?;
+        if repo.has_hooks_elsewhere() || found.as_deref().is_some_and(is_there) {
+            return Ok(false);
+        }
+        configure(repo)?;
+        Ok(found.is_none())
+    };
+    let shown = repo.path().display();
+    match put_back() {
+        Ok(false) => {}
+        Ok(true) => tracing::warn!(
+            "`{shown}` had no hook `update`, like a mirror or what was restored from one: anybody who could push could \
+             push to `main`; the hook is there now"
+        ),
+        Err(error) => tracing::warn!(
+            "`{shown}` has no hook `update`, and it cannot be put back: {error:#}; anybody who can push can push to `main`"
+        ),
+    }
+}
+
+/// How the hook that we make begins.
+const MADE_BY_INIT: &[u8] = b"#!/bin/sh\n# Made by `countersign init`.";
+
 /// Only proposals come in by a push, and what a pull request consists of is not shown to those who push.
 fn configure(repo: &Repository) -> Result<()> {
     repo.set_config("receive.denyNonFastForwards", &["false"])?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
+use super::init::put_back_hook;
 use super::{Result, failure};
 use crate::bot::{Bot, Clock};
 use crate::domain::ids::PullNumber;
@@ -118,7 +119,10 @@ impl Place {
     pub fn bot(&self, clock: Clock, signer: Option<SigningKey>) -> Result<Bot> {
         let repo = self.open_forge()?;
         let bot = match self {
-            Self::Local(_) => Bot::new(repo, Box::new(LocalForge::new()), clock),
+            Self::Local(_) => {
+                put_back_hook(&repo);
+                Bot::new(repo, Box::new(LocalForge::new()), clock)
+            }
             Self::Github(forge) => Bot::new(repo, Box::new(forge.clone()), clock),
         };
         Ok(bot.signed_by(signer))

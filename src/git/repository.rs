@@ -173,6 +173,23 @@ impl Repository {
         Ok(())
     }
 
+    /// The script that git runs under this name; none if there is none. Where the configuration names another folder
+    /// for hooks, that is somebody else's business.
+    pub fn find_hook(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.common_dir().join("hooks").join(name);
+        match fs::read(&path) {
+            Ok(script) => Ok(Some(script)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).during(|| format!("read the hook `{}`", path.display())),
+        }
+    }
+
+    /// Whether the configuration names another folder for hooks.
+    pub fn has_hooks_elsewhere(&self) -> bool {
+        let config = self.inner.config().and_then(|mut config| config.snapshot());
+        config.is_ok_and(|config| config.get_str("core.hooksPath").is_ok())
+    }
+
     /// Puts a script where git runs it, such as `update` for every pushed ref.
     pub fn install_hook(&self, name: &str, script: &str) -> Result<()> {
         let folder = self.common_dir().join("hooks");
