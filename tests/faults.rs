@@ -530,11 +530,21 @@ fn a_forge_that_fails_at_any_call_ends_nothing_and_the_next_run_finishes() {
 #[test]
 fn what_people_write_never_keeps_a_decision_from_being_recorded() {
     let mut stage = Stage::example();
+    let bob = stage.file("rules/people.yaml");
+    let bob = bob.lines().find(|line| line.starts_with("  bob:")).unwrap();
+    let more = format!(
+        "{bob}\n{}\n{}",
+        bob.replace("bob", "erin"),
+        bob.replace("bob", "frank")
+    );
+    stage.edit_on_main("rules/people.yaml", bob, &more);
+    let (from, to) = ("[alice, bob]", "[alice, bob, erin, frank]");
+    stage.edit_on_main("rules/people.yaml", from, to);
     let medium = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
     let id = stage.propose("strategy-optimizer", "a", medium);
     stage.propose("market-analyst", "b", ANALYZE);
     let words = "\u{1f600}".repeat(4_000);
-    for who in ["alice", "bob", "carol"] {
+    for who in ["alice", "bob", "carol", "erin", "frank"] {
         let approve = ["--approve", "--message", &words];
         stage.review(1, who, &approve).succeeds();
     }
@@ -542,14 +552,15 @@ fn what_people_write_never_keeps_a_decision_from_being_recorded() {
     let case: countersign::domain::ids::CaseId = id.parse().unwrap();
     let decision = stage.file(&format!("recommendations/{}/decision.yaml", case.folder()));
     assert!(decision.len() <= 64 * 1024, "{}", decision.len());
-    let kept = decision.matches("justification: ").count();
-    assert_eq!(
-        kept,
-        3 + 1,
-        "of each, and whether one is needed: {decision}"
-    );
+    let approved = decision.matches("\n  - by: ").count() + decision.matches("\n- by: ").count();
+    assert_eq!(approved, 5, "{decision}");
+    let by_hand = stage.git(&["log", "--format=%H", "--grep=By hand", "main"]);
     assert!(trail::branches(&stage).is_empty());
-    stage.verifies();
+    // Nothing is wrong but the commits by hand.
+    let said = stage.countersign(&["verify", "--format", "json"]).json();
+    for finding in said["findings"].as_array().unwrap() {
+        has(&by_hand, finding["commit"].as_str().unwrap());
+    }
     stage.read_all();
 }
 
