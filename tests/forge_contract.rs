@@ -17,7 +17,7 @@ mod github_double;
 mod github_world;
 mod support;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use countersign::domain::documents::{Freeze, Status};
 use countersign::domain::ids::{PullNumber, Sha};
 use countersign::domain::pull::{Pull, PullState};
@@ -256,7 +256,7 @@ fn publishing_is_a_compare_and_swap(world: &dyn World) {
     let late = publication(world, stale, &[&pulls[0]]);
     let ours = late.tip;
     // Somebody else is faster.
-    let (tip, mut buffer) = event(world, stale, world.now() + TimeDelta::seconds(1), &[]);
+    let (tip, mut buffer) = event(world, stale, world.now(), &[]);
     assert_ne!(tip, ours);
     let other = Publication {
         base: Some(stale),

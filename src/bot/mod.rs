@@ -211,7 +211,9 @@ impl Bot {
         }
         match consolidate(&self.repo) {
             Ok(Maintenance::Consolidated { before, after }) => {
-                tracing::info!("consolidated {before} packs to {after}")
+                tracing::info!("consolidated {before} packs to {after}");
+                // The former handle would keep the removed ones in memory.
+                self.repo = self.repo.reopen()?;
             }
             Ok(_) => {}
             Err(error) => {

@@ -74,6 +74,9 @@ pub struct Serve {
     look: u64,
 }
 
+/// So many threads do what blocks; the rest waits. Each keeps memory of its own, and more would not make it faster.
+const BLOCKING_THREADS: usize = 16;
+
 /// The exit status of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
 
@@ -104,6 +107,7 @@ impl Serve {
             None => {}
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .max_blocking_threads(BLOCKING_THREADS)
             .enable_all()
             .build()?;
         let listener = runtime

@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// So many questions are answered at the same time, each with a handle on the repository: the others wait for their turn.
 const MOST_DESKS: usize = 8;
 
+/// After so many questions a handle is opened anew: it keeps in memory what was read of packs that are gone by now.
+const MOST_USES: u32 = 1_000;
+
 /// What is known of a repository at one moment.
 #[derive(Default)]
 pub struct Holdings {
@@ -111,6 +114,8 @@ struct Room {
 struct Desk {
     repo: Repository,
     rulebook: Rulebook,
+    /// How many questions it has answered.
+    uses: u32,
 }
 
 impl fmt::Debug for Library {
@@ -323,8 +328,14 @@ impl Library {
             None => Desk {
                 repo: Repository::open(&path)?,
                 rulebook: Rulebook::default(),
+                uses: 0,
             },
         };
+        desk.uses += 1;
+        if desk.uses > MOST_USES {
+            desk.repo = Repository::open(&path)?;
+            desk.uses = 0;
+        }
         desk.rulebook.know_teams(teams);
         let done = work(&desk.repo, &mut desk.rulebook);
         let mut desks = lock(&self.room.desks);
