@@ -470,9 +470,8 @@ impl Forge for Failing {
         repo: &Repository,
         pull: &Pull,
         basis: Basis,
-        now: DateTime<Utc>,
     ) -> Result<Option<Pull>, ForgeError> {
-        self.call(|inner| inner.confirm(repo, pull, basis, now))
+        self.call(|inner| inner.confirm(repo, pull, basis))
     }
     fn publish(
         &mut self,

@@ -10,6 +10,8 @@
 mod github_double;
 mod support;
 
+#[path = "github_stories/afterwards.rs"]
+mod afterwards;
 #[path = "github_stories/approvals.rs"]
 mod approvals;
 #[path = "github_stories/elsewhere.rs"]
@@ -24,6 +26,8 @@ mod identity;
 mod reconciling;
 #[path = "github_stories/refusals.rs"]
 mod refusals;
+#[path = "github_stories/siblings.rs"]
+mod siblings;
 #[path = "github_stories/ways.rs"]
 mod ways;
 #[path = "github_stories/world.rs"]
@@ -31,7 +35,7 @@ mod world;
 
 use chrono::TimeDelta;
 use support::{has, has_not};
-use world::{Duty, however_it_runs};
+use world::{Duty, Running, however_it_runs};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -164,6 +168,37 @@ fn what_is_irrelevant_costs_nothing() {
     duty.runs();
     duty.costs_at_most(0);
     duty.github.read_all();
+}
+
+#[test]
+fn a_label_of_ours_that_somebody_changed_is_put_right() {
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        let number = duty.proposes(MEDIUM);
+        duty.hears();
+        duty.wait(TimeDelta::minutes(2));
+        let dana = duty.github.user("dana");
+        dana.adds_label(number, "good first issue");
+        dana.adds_label(number, "risk: appetite");
+        dana.removes_label(number, "risk: medium");
+        dana.adds_label(number, "risk: low");
+        duty.github.forget_calls();
+        duty.hears();
+        duty.costs_at_most_in_one_process(2);
+        if running != Running::OneProcess {
+            // No job is started by a label: the timer's sees it.
+            duty.runs_by_timer();
+        }
+        let labels = duty.github.labels(number);
+        assert_eq!(
+            labels,
+            ["good first issue", "risk: appetite", "risk: medium"]
+        );
+        assert_eq!(duty.github.all_comments(number).len(), 1);
+        duty.github.read_comment(number);
+        duty.github.read_all();
+        duty
+    });
 }
 
 #[test]

@@ -100,7 +100,11 @@ impl Hearing {
             return None;
         }
         let nobody = ruling.required.role == Role::None && ruling.approvals.is_empty();
-        Some(if nobody { Basis::Risk } else { Basis::People })
+        let level = self.assessment.as_ref()?.level;
+        Some(match nobody {
+            true => Basis::Risk(level),
+            false => Basis::People,
+        })
     }
 
     /// A report says what was done. As long as it is not done, this one says what will be.
@@ -130,7 +134,7 @@ impl Bot {
         self.learn_teams()?;
         let now = (self.clock)();
         let mut open = OpenCases::new(&pulls, KnownCases::default());
-        let pulls = pulls.iter();
+        let pulls = pulls.iter().filter(|pull| pull.state != PullState::Draft);
         pulls
             .map(|pull| hear_among(&self.repo, &mut self.rulebook, pull.clone(), &mut open, now))
             .collect()
@@ -356,12 +360,12 @@ impl Evaluator<'_, '_, '_> {
     pub(super) fn invalid(&self, pull: &Pull, version: &Version, invalid: &InvalidPull) -> Hearing {
         let act = match pull.state {
             PullState::Closed { .. } => Act::End(Status::Withdrawn),
-            PullState::Open | PullState::Done
+            PullState::Open | PullState::Draft | PullState::Done
                 if self.now - pull.opened_at > version.rules.governance.expire_after =>
             {
                 Act::End(Status::Expired)
             }
-            PullState::Open | PullState::Done => Act::Wait,
+            PullState::Open | PullState::Draft | PullState::Done => Act::Wait,
         };
         Hearing {
             is_governance: invalid.is_governance,
@@ -389,9 +393,7 @@ impl Evaluator<'_, '_, '_> {
                     .find("Decision")
                     .and_then(|word| word.parse().ok())
                     .unwrap_or(Status::Approved);
-                let number = entry.trailers.find("Pull-request");
-                let number = number.and_then(|number| number.strip_prefix('#')?.parse().ok());
-                let number = number.map_or(pull.number, PullNumber);
+                let number = entry.pull().unwrap_or(pull.number);
                 return Ok(Some(ended(pull, entry.case, number, (status, commit.id))));
             }
         }
@@ -434,6 +436,7 @@ impl Evaluator<'_, '_, '_> {
         risk: Assessment,
     ) -> Result<Subject, BotError> {
         let base = self.draft.tip()?;
+        let pull = pull.until(self.now);
         Ok(Subject {
             id,
             pull: PullRecord {

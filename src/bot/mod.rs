@@ -34,13 +34,14 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::documents::{Rescored, Status};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
-use crate::domain::pull::Pull;
+use crate::domain::pull::{Pull, PullState};
 use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
 use decide::{Answer, Evaluator};
 use open_cases::{KnownCases, OpenCases};
+use said::Heard;
 
 pub use error::{BotError, EvaluationError, InvalidPull, UntoldRun};
 pub use hearing::{Hearing, Pending, find_objection, hear};
@@ -162,7 +163,7 @@ impl Bot {
         Draft::on(&self.repo, Some(self.main()?))?.now((self.clock)())?;
         let open = self.open_pulls()?;
         newest_engine::check(&self.repo, self.main()?)?;
-        let total = open.len();
+        let total = open.iter().filter(|pull| is_decidable(pull)).count();
         // What is opened from now on is for the next run: this one ends, however much is proposed meanwhile.
         let last = open.last().map(|pull| pull.number);
         self.learn_teams()?;
@@ -177,7 +178,9 @@ impl Bot {
             // Read anew for every batch, so that a review or push in the meantime is heard.
             let open = self.open_pulls()?;
             self.take_freeze_commands(&open)?;
-            let is_left = |pull: &&Pull| Some(pull.number) <= last && !done.contains(&pull.number);
+            let is_left = |pull: &&Pull| {
+                is_decidable(pull) && Some(pull.number) <= last && !done.contains(&pull.number)
+            };
             let left = open.iter().filter(is_left);
             let pulls: Vec<&Pull> = left.take(BATCH).collect();
             if pulls.is_empty() {
@@ -206,6 +209,7 @@ impl Bot {
             }
         }
         self.settle_executions(&mut summary)?;
+        self.record_afterwords()?;
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -255,6 +259,38 @@ impl Bot {
         Err(BotError::Busy(MOST_TRIES))
     }
 
+    /// Records the feedback that was given on pull requests after they had ended.
+    fn record_afterwords(&mut self) -> Result<(), BotError> {
+        let said = self.forge.afterwords();
+        if said.is_empty() {
+            return Ok(());
+        }
+        for _ in 0..MOST_TRIES {
+            let now = (self.clock)();
+            let base = self.main()?;
+            let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
+            let mut evaluator = Evaluator {
+                repo: &self.repo,
+                rulebook: &mut self.rulebook,
+                draft: &mut draft,
+                now,
+                open: &mut OpenCases::new(&[], KnownCases::default()),
+            };
+            if evaluator.record_afterwords(&said)? == Heard::Nothing {
+                return Ok(());
+            }
+            let published = match publication(draft, (base, now), Vec::new())? {
+                Some(publication) => self.forge.publish(&self.repo, publication)?,
+                None => Published::Done,
+            };
+            if published == Published::Done {
+                self.forge.forget_afterwords(&said);
+                return Ok(());
+            }
+        }
+        Err(BotError::Busy(MOST_TRIES))
+    }
+
     /// Asks the forge who is in the teams that the rules name. A team that cannot be asked has no members.
     fn learn_teams(&mut self) -> Result<(), BotError> {
         let root = self.repo.read_commit(self.main()?)?.tree;
@@ -273,7 +309,7 @@ impl Bot {
         Ok(())
     }
 
-    /// Every pull request that is not ended yet.
+    /// Every pull request that is not ended yet, drafts among them.
     ///
     /// # Errors
     /// When the forge cannot be asked.
@@ -334,7 +370,7 @@ impl Bot {
             };
             let mut confirmed = None;
             if let Some(basis) = hearing.find_basis() {
-                match self.forge.confirm(&self.repo, pull, basis, now) {
+                match self.forge.confirm(&self.repo, pull, basis) {
                     // Nothing new was said, so the answer is the same.
                     Ok(Some(asked)) if asked == *pull => {}
                     Ok(Some(asked)) => {
@@ -380,6 +416,10 @@ impl Bot {
         self.forge.report(&self.repo, reports, now)?;
         Ok(Some(worked))
     }
+}
+
+fn is_decidable(pull: &Pull) -> bool {
+    pull.state != PullState::Draft
 }
 
 /// What is to be published of a draft; none if there is nothing in it and nothing follows from it.

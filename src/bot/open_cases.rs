@@ -1,9 +1,11 @@
 //! Open pull requests that are one case: the same commit on two branches, or the same id twice.
 //!
-//! What is said on one of them is heard on all. The first one with an id owns it: another agent, or another commit,
-//! cannot use it up.
+//! What is said on one of them is heard on all, on a draft as well, which is not decided itself. The first one with an
+//! id owns it: another agent, or another commit, cannot use it up.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
 
 use super::BotError;
 use super::decide::Evaluator;
@@ -114,10 +116,15 @@ fn has_objection(pull: &Pull) -> bool {
             .any(|comment| is_rejection(&comment.body))
 }
 
-/// A pull request that was there before the id was made got it later, so it comes after those opened since.
+/// A forge's times have no more than seconds, and its clock and an agent's differ a little.
+const SAME_MOMENT: TimeDelta = TimeDelta::seconds(2);
+
+/// A pull request that was there before the id was made got it later, so it comes after those opened since. One whose
+/// branch bears the id had it from the beginning, whatever the clocks say: no branch of a pull request can be renamed.
 fn rank(pull: &Pull, id: CaseId) -> (bool, PullNumber) {
-    let is_older = pull.opened_at + CaseId::FUTURE_TOLERANCE < id.time();
-    (is_older, pull.number)
+    let is_older = pull.opened_at + SAME_MOMENT < id.time();
+    let is_named = pull.branch.to_ascii_uppercase().contains(&id.to_string());
+    (is_older && !is_named, pull.number)
 }
 
 impl<'o> Evaluator<'_, 'o, '_> {

@@ -1,21 +1,25 @@
 //! Commands inside reviews and comments that the gate does not take: `/feedback` and `/freeze`.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use crate::domain::command::Command;
 use crate::domain::documents::{
     AccountRecord, Feedback, Freeze, Recommendation, SaidIn, SaidInKind,
 };
-use crate::domain::ids::{CaseId, Login, Sha};
+use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::pull::Pull;
+use crate::domain::review::{Comment, Review};
+use crate::forge::Afterword;
 use crate::gate::eligibility::{Principal, may_speak, principal_of};
 use crate::git::{Repository, blob_id};
-use crate::ledger::{Entry, Event, Version};
+use crate::ledger::{CaseFile, Entry, Event, Version};
 use crate::rules::Rules;
 
 use super::BotError;
 use super::decide::Evaluator;
-use super::error::{Evaluated, of_record};
+use super::error::{Evaluated, of_record, separate};
 
 /// How much of somebody's words goes into a record, in characters.
 const MOST_WORDS: usize = 4_000;
@@ -28,32 +32,66 @@ impl Evaluator<'_, '_, '_> {
         document: &Recommendation,
         version: &Version,
     ) -> Evaluated<()> {
-        for said in said_by_people(pull) {
-            let Principal::Person(person) = principal_of(said.account, &version.rules) else {
+        let all = feedback_of(pull.number, said_by_people(pull), &version.rules);
+        self.record_feedback(&all, document)
+    }
+
+    fn record_feedback(&mut self, all: &[GivenFeedback], about: &Recommendation) -> Evaluated<()> {
+        for given in all {
+            // What is told twice is recorded once.
+            if self
+                .draft
+                .find(&Feedback::path_of(about.id, given.id))?
+                .is_some()
+            {
                 continue;
-            };
-            let texts =
-                Command::find_all(said.body)
-                    .into_iter()
-                    .filter_map(|command| match command {
-                        Ok(Command::Feedback(text)) => Some(text),
-                        _ => None,
-                    });
-            for (index, message) in texts.enumerate() {
-                let random =
-                    blob_id(format!("{}{}{index}", pull.number, said.id).as_bytes()).seed();
-                let feedback = Feedback {
-                    schema: Default::default(),
-                    id: CaseId::from_parts(said.at, random),
-                    recommendation: document.id,
-                    by: person.name.login().clone(),
-                    message: cut(&message),
-                    at: self.now,
-                };
-                of_record(self.draft.feedback(&feedback, document))?;
             }
+            let feedback = Feedback {
+                schema: Default::default(),
+                id: given.id,
+                recommendation: about.id,
+                by: given.by.clone(),
+                message: given.message.clone(),
+                at: self.now,
+            };
+            of_record(self.draft.feedback(&feedback, about))?;
         }
         Ok(())
+    }
+
+    /// `/feedback` that was given after the end becomes a record as well. Nothing else that is said then is heard.
+    pub(super) fn record_afterwords(&mut self, said: &[Afterword]) -> Result<Heard, BotError> {
+        let Some(base) = self.draft.base() else {
+            return Ok(Heard::Nothing);
+        };
+        let Ok(version) = self.read_rules()? else {
+            return Ok(Heard::Nothing);
+        };
+        let mut given: BTreeMap<PullNumber, Vec<GivenFeedback>> = BTreeMap::new();
+        for after in said {
+            let words = said_in(&after.reviews, &after.comments);
+            let all = feedback_of(after.number, words, &version.rules);
+            if !all.is_empty() {
+                given.insert(after.number, all);
+            }
+        }
+        for commit in self.repo.first_parents(base) {
+            if given.is_empty() {
+                break;
+            }
+            let entry = Entry::of(&commit?);
+            let (Some(Event::Decision), Some(case)) = (entry.event, entry.case) else {
+                continue;
+            };
+            if let Some(all) = entry.pull().and_then(|number| given.remove(&number)) {
+                let file = CaseFile::read(self.draft.objects(), self.draft.root()?, case)?;
+                let recorded = self.record_feedback(&all, &file.recommendation);
+                if let Err(invalid) = separate(recorded)? {
+                    tracing::warn!("feedback on `{case}` is not recorded: {}", invalid.problems);
+                }
+            }
+        }
+        Ok(Heard::Everything)
     }
 
     /// The first `/freeze` that was not heard before stops everything.
@@ -81,6 +119,45 @@ impl Evaluator<'_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether what was said could be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    Everything,
+    /// Nobody is known while the rules cannot be read.
+    Nothing,
+}
+
+/// A `/feedback` by somebody who is listed.
+struct GivenFeedback {
+    /// The same however often it is told.
+    id: CaseId,
+    by: Login,
+    message: String,
+}
+
+fn feedback_of(number: PullNumber, all: Vec<Said<'_>>, rules: &Rules) -> Vec<GivenFeedback> {
+    let mut given = Vec::new();
+    for said in all {
+        let Principal::Person(person) = principal_of(said.account, rules) else {
+            continue;
+        };
+        let commands = Command::find_all(said.body).into_iter();
+        let texts = commands.filter_map(|command| match command {
+            Ok(Command::Feedback(text)) => Some(text),
+            _ => None,
+        });
+        for (index, message) in texts.enumerate() {
+            let random = blob_id(format!("{number}{}{index}", said.id).as_bytes()).seed();
+            given.push(GivenFeedback {
+                id: CaseId::from_parts(said.at, random),
+                by: person.name.login().clone(),
+                message: cut(&message),
+            });
+        }
+    }
+    given
 }
 
 /// A `/freeze` by somebody who may.
@@ -173,7 +250,11 @@ struct Said<'p> {
 }
 
 fn said_by_people(pull: &Pull) -> Vec<Said<'_>> {
-    let reviews = pull.reviews.iter().filter(|r| !r.edited && !r.is_bot);
+    said_in(&pull.reviews, &pull.comments)
+}
+
+fn said_in<'p>(reviews: &'p [Review], comments: &'p [Comment]) -> Vec<Said<'p>> {
+    let reviews = reviews.iter().filter(|r| !r.edited && !r.is_bot);
     let reviews = reviews.map(|review| Said {
         account: &review.account,
         at: review.at,
@@ -181,7 +262,7 @@ fn said_by_people(pull: &Pull) -> Vec<Said<'_>> {
         id: &review.id,
         body: &review.body,
     });
-    let comments = pull.comments.iter().filter(|c| !c.edited && !c.is_bot);
+    let comments = comments.iter().filter(|c| !c.edited && !c.is_bot);
     let comments = comments.map(|comment| Said {
         account: &comment.account,
         at: comment.at,

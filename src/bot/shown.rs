@@ -259,7 +259,7 @@ impl Shown {
 
     /// A pull request that is no case: not heard yet, or ended without becoming one.
     pub fn without_case(pull: &Pull) -> Self {
-        let is_open = pull.state == PullState::Open;
+        let is_open = matches!(pull.state, PullState::Open | PullState::Draft);
         let shown = Self::of_pull(ShownPull {
             number: pull.number,
             head: pull.head,
@@ -268,7 +268,7 @@ impl Shown {
         });
         let status = match pull.state {
             PullState::Done => "ended".to_owned(),
-            PullState::Open | PullState::Closed { .. } => shown.status,
+            PullState::Open | PullState::Draft | PullState::Closed { .. } => shown.status,
         };
         Self {
             status,
@@ -348,7 +348,8 @@ impl Bot {
     /// When the repository or the forge fails.
     pub fn show_undecided(&mut self, number: PullNumber) -> Result<Option<Shown>, BotError> {
         let open = self.open_pulls()?;
-        if let Some(pull) = open.iter().find(|pull| pull.number == number) {
+        let mut decidable = open.iter().filter(|pull| pull.state != PullState::Draft);
+        if let Some(pull) = decidable.find(|pull| pull.number == number) {
             return Ok(Some(Shown::pending(&self.hear(pull.clone(), &open)?)));
         }
         let pull = self.find_pull(number)?;
@@ -362,7 +363,7 @@ impl Bot {
     pub fn show_named(&mut self, id: CaseId) -> Result<Option<Shown>, BotError> {
         let name = id.to_string();
         let open = self.open_pulls()?;
-        for pull in &open {
+        for pull in open.iter().filter(|pull| pull.state != PullState::Draft) {
             if pull.branch.ends_with(&name) {
                 let heard = self.hear(pull.clone(), &open)?;
                 if heard.hearing.id == Some(id) {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::case_ref::CaseRef;
 use super::options::{Options, rules_on_main};
+use super::place::Place;
 use super::{Answer, Result, failure, output};
 use crate::bot::NewOutcome;
 use crate::domain::documents::{AccountRecord, Outcome as Document};
@@ -53,7 +54,7 @@ impl Outcome {
     pub fn run(&self, options: &Options) -> Result {
         let repo = options.open_forge()?;
         let id = self.case.decided(&repo)?;
-        let by = self.reporter(&repo)?;
+        let by = self.reporter(&repo, options.place()?)?;
         let details = self
             .details
             .clone()
@@ -79,38 +80,40 @@ impl Outcome {
         Ok(Answer::Done)
     }
 
-    fn reporter(&self, repo: &Repository) -> Result<String> {
-        if let Some(login) = &self.by {
-            if login.as_str().eq_ignore_ascii_case(REPORTED_BY_BOT) {
-                return Err(failure::hinted(
-                    format!("`{login}` is the bot itself"),
-                    "report in your own name: `--as LOGIN`",
-                ));
-            }
-            let account = AccountRecord {
-                login: Some(login.clone()),
-                ..AccountRecord::default()
-            };
-            return Ok(match principal_of(&account, &rules_on_main(repo)?.rules) {
-                Principal::Person(person) => person.name.to_string(),
-                Principal::Agent(_) | Principal::Unknown => login.to_string(),
-            });
-        }
+    fn reporter(&self, repo: &Repository, place: &Place) -> Result<String> {
         let nobody = || {
             failure::hinted(
                 "it is not clear who reports this",
                 "say it with `--as LOGIN`, or set git's `user.email` to an address that the rules know",
             )
         };
-        let (_, email) = configured_identity().ok_or_else(nobody)?;
-        let account = AccountRecord {
-            email: Some(email),
-            ..AccountRecord::default()
+        let account = match &self.by {
+            Some(login) => AccountRecord {
+                login: Some(login.clone()),
+                ..AccountRecord::default()
+            },
+            None => {
+                let (_, email) = configured_identity().ok_or_else(nobody)?;
+                place.forge_kind().account_of(&email)
+            }
         };
-        match principal_of(&account, &rules_on_main(repo)?.rules) {
-            Principal::Person(person) => Ok(person.name.to_string()),
-            Principal::Agent(name) => Ok(name.to_string()),
-            Principal::Unknown => Err(nobody()),
+        if let Some(login) = &account.login
+            && login.as_str().eq_ignore_ascii_case(REPORTED_BY_BOT)
+        {
+            return Err(failure::hinted(
+                format!("`{login}` is the bot itself"),
+                "report in your own name: `--as LOGIN`",
+            ));
+        }
+        // Who is in a team is not asked for this: a login says who reports, listed or not.
+        match (
+            principal_of(&account, &rules_on_main(repo)?.rules),
+            &account.login,
+        ) {
+            (Principal::Person(person), _) => Ok(person.name.to_string()),
+            (Principal::Agent(name), None) => Ok(name.to_string()),
+            (Principal::Agent(_) | Principal::Unknown, Some(login)) => Ok(login.to_string()),
+            (Principal::Unknown, None) => Err(nobody()),
         }
     }
 }

@@ -6,6 +6,8 @@ use super::identity::Identity;
 use super::init::put_back_hook;
 use super::{Result, failure};
 use crate::bot::{Bot, Clock};
+use crate::domain::documents::AccountRecord;
+use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::PullNumber;
 use crate::forge::github::{self, GithubForge};
 use crate::forge::local::LocalForge;
@@ -31,6 +33,14 @@ impl Place {
         match find_github_name(name) {
             Some(repository) => Ok(Self::Github(identity.forge(repository)?)),
             None => Ok(Self::Local(name.to_owned())),
+        }
+    }
+
+    /// What it says of the addresses in commits.
+    pub fn forge_kind(&self) -> ForgeKind<'_> {
+        match self {
+            Self::Local(_) => ForgeKind::Local,
+            Self::Github(forge) => ForgeKind::of(Some(forge.web_url()), &AccountRecord::default()),
         }
     }
 

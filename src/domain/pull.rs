@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::documents::AccountRecord;
@@ -41,28 +41,35 @@ pub struct Pull {
     pub last_report: Option<String>,
 }
 
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
 impl Pull {
     /// The same, with nothing said before it was opened or later than `now`, whatever the clock of whoever said it read.
     /// Their order stays.
     pub fn until(&self, now: DateTime<Utc>) -> Cow<'_, Self> {
         let opened_at = self.opened_at.min(now);
         let seen = |at: DateTime<Utc>| at.clamp(opened_at, now);
-        let reviews = self.reviews.iter().map(|review| review.at);
+        // A review counts only if it is later than the last change of base, in whole seconds.
+        let base_changed_at = self.base_changed_at.map(|at| at.min(now - SECOND));
+        let reviewed = |at: DateTime<Utc>| match (self.base_changed_at, base_changed_at) {
+            (Some(change), Some(seen_change)) if at <= change => seen(at).min(seen_change),
+            _ => seen(at),
+        };
         let comments = self.comments.iter().map(|comment| comment.at);
         let closed = match self.state {
             PullState::Closed { at, .. } => Some(at),
-            PullState::Open | PullState::Done => None,
+            PullState::Open | PullState::Draft | PullState::Done => None,
         };
-        if reviews
-            .chain(comments)
-            .chain(closed)
-            .all(|at| at == seen(at))
-        {
+        let is_seen = base_changed_at == self.base_changed_at
+            && self.reviews.iter().all(|one| one.at == reviewed(one.at))
+            && comments.chain(closed).all(|at| at == seen(at));
+        if is_seen {
             return Cow::Borrowed(self);
         }
         let mut pull = self.clone();
+        pull.base_changed_at = base_changed_at;
         for review in &mut pull.reviews {
-            review.at = seen(review.at);
+            review.at = reviewed(review.at);
         }
         for comment in &mut pull.comments {
             comment.at = seen(comment.at);
@@ -93,6 +100,8 @@ pub enum Pushes {
 pub enum PullState {
     /// Still to be decided.
     Open,
+    /// Its author still works on it. It is not decided, but what is said on it counts for others of its case.
+    Draft,
     /// Closed by hand, without a decision.
     Closed {
         /// Who closed it.

@@ -14,11 +14,12 @@ use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problem;
 use crate::domain::pull::Pull;
+use crate::domain::review::{Comment, Review};
 use crate::git::{GitError, ObjectBuffer, RemoteError, Repository};
 
 /// A place where pull requests live. A server keeps it on a thread of its own.
 pub trait Forge: Send {
-    /// Every pull request that the bot has not ended yet, in the order of their numbers.
+    /// Every pull request that the bot has not ended yet, drafts among them, in the order of their numbers.
     ///
     /// # Errors
     /// When the forge cannot be asked. Nothing is decided then.
@@ -39,7 +40,7 @@ pub trait Forge: Send {
     ) -> Result<Option<Pull>, ForgeError>;
 
     /// The same pull request as the forge says now that it is, asked because it is about to be merged; none if it may
-    /// not be decided at the moment. Events alone are believed when they stop something, not when they let it go on.
+    /// not be decided at the moment. Events alone are believed when they stop something, never when they let it go on.
     ///
     /// # Errors
     /// When the forge cannot be asked. Then it is not merged.
@@ -48,7 +49,6 @@ pub trait Forge: Send {
         _repo: &Repository,
         pull: &Pull,
         _basis: Basis,
-        _now: DateTime<Utc>,
     ) -> Result<Option<Pull>, ForgeError> {
         Ok(Some(pull.clone()))
     }
@@ -82,6 +82,15 @@ pub trait Forge: Send {
         Vec::new()
     }
 
+    /// What people said on pull requests after they had ended, as far as it was told; it is shown until
+    /// [`Forge::forget_afterwords`].
+    fn afterwords(&mut self) -> Vec<Afterword> {
+        Vec::new()
+    }
+
+    /// These are recorded, or nothing is to be recorded of them.
+    fn forget_afterwords(&mut self, _heard: &[Afterword]) {}
+
     /// Who is in a team, as `ORGANISATION/SLUG`; nobody where the forge knows no teams.
     ///
     /// # Errors
@@ -111,11 +120,30 @@ pub struct Untold {
     pub error: ForgeError,
 }
 
+/// What was said on a pull request after it had ended. It changes nothing about how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Afterword {
+    /// Which.
+    pub number: PullNumber,
+    /// Its reviews, as far as they are news.
+    pub reviews: Vec<Review>,
+    /// Its comments likewise.
+    pub comments: Vec<Comment>,
+}
+
+impl Afterword {
+    /// Without the reviews and comments that the other holds too.
+    pub fn forget(&mut self, other: &Self) {
+        self.reviews.retain(|said| !other.reviews.contains(said));
+        self.comments.retain(|said| !other.comments.contains(said));
+    }
+}
+
 /// What a merge rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// Its risk is so low that nobody was asked.
-    Risk,
+    /// Nobody was asked, because of its level and the mode.
+    Risk(Level),
     /// People approved it, or may merge their own.
     People,
 }

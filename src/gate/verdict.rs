@@ -424,7 +424,7 @@ impl<'a> Hearing<'a> {
         }
         match &self.case.pull.state {
             PullState::Closed { by, at } => return self.closed(by, *at),
-            PullState::Open | PullState::Done => {}
+            PullState::Open | PullState::Draft | PullState::Done => {}
         }
         if let Some(rejection) = self.find_rejection_by_closing_elsewhere() {
             return Verdict::Reject(rejection);

@@ -9,7 +9,7 @@ use super::trailers::{BOT_CLOCK, Trailers};
 use crate::domain::documents::{
     Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn, Status, time,
 };
-use crate::domain::ids::{CaseId, Login, Sha, TargetName};
+use crate::domain::ids::{CaseId, Login, PullNumber, Sha, TargetName};
 use crate::git::Commit;
 use crate::risk::code_span;
 
@@ -102,6 +102,12 @@ impl Entry {
             at: commit.committer.time,
             trailers,
         }
+    }
+
+    /// The pull request that it was decided as.
+    pub fn pull(&self) -> Option<PullNumber> {
+        let number = self.trailers.find("Pull-request")?;
+        number.strip_prefix('#')?.parse().ok().map(PullNumber)
     }
 
     /// Whether it is the end of a freeze as it was written before that was an event of its own. It does not tell

@@ -3,166 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::graphql_schema::{INPUTS, KINDS, SCHEMA};
 use super::routes::{self, Answer};
 use super::world::{Actor, Pull, Review, World, node, stamp};
-
-/// The excerpt: a type, and its fields with their types and arguments. A type in capitals is a union or an interface.
-type Field = (&'static str, &'static str, &'static [&'static str]);
-const SCHEMA: &[(&str, &[Field])] = &[
-    ("Query", &[("repository", "Repository", &["owner", "name"])]),
-    (
-        "Repository",
-        &[
-            ("pullRequest", "PullRequest", &["number"]),
-            ("nameWithOwner", "", &[]),
-        ],
-    ),
-    (
-        "PullRequest",
-        &[
-            ("number", "", &[]),
-            ("state", "", &[]),
-            ("isDraft", "", &[]),
-            ("headRefOid", "", &[]),
-            ("headRefName", "", &[]),
-            ("baseRefName", "", &[]),
-            ("maintainerCanModify", "", &[]),
-            ("headRepository", "Repository", &[]),
-            (
-                "timelineItems",
-                "PullRequestTimelineItemsConnection",
-                &["itemTypes", "first", "last", "after", "before", "since"],
-            ),
-            (
-                "reviews",
-                "PullRequestReviewConnection",
-                &["first", "last", "after", "before", "states", "author"],
-            ),
-        ],
-    ),
-    (
-        "PullRequestTimelineItemsConnection",
-        &[
-            ("nodes", "PullRequestTimelineItems", &[]),
-            ("pageInfo", "PageInfo", &[]),
-        ],
-    ),
-    (
-        "PullRequestReviewConnection",
-        &[
-            ("nodes", "PullRequestReview", &[]),
-            ("pageInfo", "PageInfo", &[]),
-            ("totalCount", "", &[]),
-        ],
-    ),
-    ("PullRequestTimelineItems", &[]),
-    (
-        "BaseRefChangedEvent",
-        &[
-            ("createdAt", "", &[]),
-            ("currentRefName", "", &[]),
-            ("previousRefName", "", &[]),
-            ("actor", "Actor", &[]),
-        ],
-    ),
-    (
-        "AutomaticBaseChangeSucceededEvent",
-        &[
-            ("createdAt", "", &[]),
-            ("oldBase", "", &[]),
-            ("newBase", "", &[]),
-            ("actor", "Actor", &[]),
-        ],
-    ),
-    (
-        "PageInfo",
-        &[("hasNextPage", "", &[]), ("endCursor", "", &[])],
-    ),
-    (
-        "PullRequestReview",
-        &[
-            ("fullDatabaseId", "", &[]),
-            ("state", "", &[]),
-            ("body", "", &[]),
-            ("submittedAt", "", &[]),
-            ("createdAt", "", &[]),
-            ("lastEditedAt", "", &[]),
-            ("editor", "Actor", &[]),
-            ("commit", "Commit", &[]),
-            ("author", "Actor", &[]),
-        ],
-    ),
-    (
-        "Mutation",
-        &[
-            ("addComment", "AddCommentPayload", &["input"]),
-            ("createCheckRun", "CreateCheckRunPayload", &["input"]),
-        ],
-    ),
-    (
-        "AddCommentPayload",
-        &[
-            ("clientMutationId", "", &[]),
-            ("commentEdge", "IssueCommentEdge", &[]),
-        ],
-    ),
-    ("IssueCommentEdge", &[("node", "IssueComment", &[])]),
-    (
-        "IssueComment",
-        &[
-            ("id", "", &[]),
-            ("fullDatabaseId", "", &[]),
-            ("body", "", &[]),
-        ],
-    ),
-    (
-        "CreateCheckRunPayload",
-        &[("clientMutationId", "", &[]), ("checkRun", "CheckRun", &[])],
-    ),
-    (
-        "CheckRun",
-        &[
-            ("id", "", &[]),
-            ("databaseId", "", &[]),
-            ("name", "", &[]),
-            ("externalId", "", &[]),
-        ],
-    ),
-    ("Commit", &[("oid", "", &[])]),
-    ("Actor", &[("login", "", &[])]),
-    ("User", &[("login", "", &[]), ("databaseId", "", &[])]),
-    ("Bot", &[("login", "", &[]), ("databaseId", "", &[])]),
-    ("Mannequin", &[("login", "", &[]), ("databaseId", "", &[])]),
-];
-
-/// What of a type may be asked as another.
-const KINDS: &[(&str, &[&str])] = &[
-    ("Actor", &["User", "Bot", "Mannequin"]),
-    (
-        "PullRequestTimelineItems",
-        &["BaseRefChangedEvent", "AutomaticBaseChangeSucceededEvent"],
-    ),
-];
-
-/// What a mutation takes: its name, what it must be given, and what it may be.
-const INPUTS: &[(&str, &[&str], &[&str])] = &[
-    ("addComment", &["subjectId", "body"], &["clientMutationId"]),
-    (
-        "createCheckRun",
-        &["repositoryId", "name", "headSha"],
-        &[
-            "detailsUrl",
-            "externalId",
-            "status",
-            "startedAt",
-            "conclusion",
-            "completedAt",
-            "output",
-            "actions",
-            "clientMutationId",
-        ],
-    ),
-];
 
 #[derive(Debug)]
 enum Selection {
@@ -399,7 +242,13 @@ fn wrong_input(name: &str, input: &Value) -> Vec<String> {
     let given = input.as_object().cloned().unwrap_or_default();
     let missing = needed
         .iter()
-        .filter(|key| !given.get(**key).is_some_and(Value::is_string))
+        .filter(|key| {
+            let is_fit = match **key {
+                "labelIds" => |value: &Value| value.as_array().is_some_and(|ids| !ids.is_empty()),
+                _ => Value::is_string,
+            };
+            !given.get(**key).is_some_and(is_fit)
+        })
         .map(|key| format!("Variable of '{name}' was provided invalid value for {key}"));
     let unknown = given
         .keys()
@@ -411,6 +260,12 @@ fn wrong_input(name: &str, input: &Value) -> Vec<String> {
         && !states.iter().any(|state| status == state)
     {
         problems.push(format!("Expected {status} to be one of {states:?}"));
+    }
+    let ends = ["SUCCESS", "FAILURE", "NEUTRAL", "CANCELLED", "SKIPPED"];
+    if let Some(conclusion) = given.get("conclusion")
+        && !ends.iter().any(|end| conclusion == end)
+    {
+        problems.push(format!("Expected {conclusion} to be one of {ends:?}"));
     }
     if let Some(output) = given.get("output") {
         let keys = ["title", "summary", "text", "annotations", "images"];
@@ -449,11 +304,38 @@ fn check_as_in_rest(input: &Value) -> Value {
 /// What was made, as GraphQL shows it.
 fn payload(name: &str, answer: &Answer) -> Value {
     let made = answer.body.clone().unwrap_or_default();
-    if name == "addComment" {
-        let node = json!({"id": made["node_id"], "fullDatabaseId": made["id"].to_string(), "body": made["body"]});
-        return json!({"commentEdge": {"node": node}});
+    match name {
+        "addComment" => {
+            let node = json!({"id": made["node_id"], "fullDatabaseId": made["id"].to_string(), "body": made["body"]});
+            json!({"commentEdge": {"node": node}})
+        }
+        "createLabel" => {
+            json!({"label": {"id": made["node_id"], "name": made["name"], "color": made["color"]}})
+        }
+        "addLabelsToLabelable" => json!({"clientMutationId": null}),
+        _ => {
+            json!({"checkRun": {"id": made["node_id"], "databaseId": made["id"], "name": made["name"], "externalId": made["external_id"]}})
+        }
     }
-    json!({"checkRun": {"id": made["node_id"], "databaseId": made["id"], "name": made["name"], "externalId": made["external_id"]}})
+}
+
+/// The arguments of the first field of that name, wherever it is asked for.
+fn arguments_of(selections: &[Selection], wanted: &str) -> Option<Value> {
+    selections.iter().find_map(|one| match one {
+        Selection::Field {
+            name, arguments, ..
+        } if name == wanted => {
+            let map: Map<String, Value> = arguments.iter().cloned().collect();
+            Some(Value::Object(map))
+        }
+        Selection::Field { inner, .. } | Selection::Of { inner, .. } => arguments_of(inner, wanted),
+    })
+}
+
+/// The number of the pull request that is asked for.
+fn number_asked(selections: &[Selection]) -> u64 {
+    let arguments = arguments_of(selections, "pullRequest").unwrap_or_default();
+    arguments["number"].as_u64().unwrap_or(0)
 }
 
 impl World {
@@ -475,27 +357,8 @@ impl World {
             Ok(asked) => asked,
             Err(message) => return self.wrong_query(&[message]),
         };
-        let arguments = |selections: &[Selection], wanted: &str| {
-            selections.iter().find_map(|one| match one {
-                Selection::Field {
-                    name,
-                    arguments,
-                    inner,
-                } if name == wanted => {
-                    let map: Map<String, Value> = arguments.iter().cloned().collect();
-                    Some((Value::Object(map), inner.len()))
-                }
-                _ => None,
-            })
-        };
-        let repository = arguments(&asked, "repository").map_or(Value::Null, |(found, _)| found);
-        let number = asked.iter().find_map(|one| match one {
-            Selection::Field { inner, .. } => arguments(inner, "pullRequest"),
-            Selection::Of { .. } => None,
-        });
-        let number = number
-            .and_then(|(found, _)| found["number"].as_u64())
-            .unwrap_or(0);
+        let repository = arguments_of(&asked, "repository").unwrap_or_default();
+        let number = number_asked(&asked);
         let full = format!(
             "{}/{}",
             repository["owner"].as_str().unwrap_or_default(),
@@ -507,7 +370,13 @@ impl World {
             .and_then(|repo| repo.pulls.get(&number));
         let pull = known.map_or(Value::Null, |pull| self.graphql_pull(pull));
         let is_missing = pull.is_null();
-        let root = json!({"repository": {"nameWithOwner": full, "pullRequest": pull}});
+        let label = arguments_of(&asked, "label").and_then(|asked| {
+            let known = self.repos.get(&full)?;
+            let label = known.labels.get(asked["name"].as_str()?)?;
+            Some(json!({"id": node("LA", label.id), "name": label.name, "color": label.color}))
+        });
+        let root =
+            json!({"repository": {"nameWithOwner": full, "pullRequest": pull, "label": label}});
         let mut problems = Vec::new();
         let data = pick("Query", &root, &asked, &mut problems);
         if !problems.is_empty() {
@@ -562,7 +431,13 @@ impl World {
         let mut errors = Vec::new();
         for (name, input) in fields {
             match self.mutate(actor, &name, &input) {
-                Ok(made) => root[&name] = made,
+                Ok(mut made) => {
+                    if name == "createLabel" {
+                        made["label"]["repository"] =
+                            self.graphql_repository(&input["repositoryId"], number_asked(&asked));
+                    }
+                    root[&name] = made;
+                }
                 Err((kind, message)) => {
                     errors.push(json!({"type": kind, "path": [name], "message": message}));
                 }
@@ -582,14 +457,14 @@ impl World {
         name: &str,
         input: &Value,
     ) -> Result<Value, (&'static str, String)> {
-        let key = if name == "addComment" {
-            "subjectId"
-        } else {
-            "repositoryId"
+        let key = match name {
+            "addComment" => "subjectId",
+            "addLabelsToLabelable" => "labelableId",
+            _ => "repositoryId",
         };
         let id = input[key].as_str().unwrap_or_default();
         let found = match name {
-            "addComment" => self.repos.iter().find_map(|(full, repo)| {
+            "addComment" | "addLabelsToLabelable" => self.repos.iter().find_map(|(full, repo)| {
                 let is_it = |pull: &&Pull| node("PR", pull.id) == id || node("I", pull.id) == id;
                 let pull = repo.pulls.values().find(is_it)?;
                 Some((full.clone(), pull.number))
@@ -600,16 +475,33 @@ impl World {
                 found.map(|(full, _)| (full.clone(), 0))
             }
         };
-        let unknown = || {
+        let unknown = |id: &str| {
             let message = format!("Could not resolve to a node with the global id of '{id}'");
             ("NOT_FOUND", message)
         };
-        let (full, number) = found.ok_or_else(unknown)?;
+        let (full, number) = found.ok_or_else(|| unknown(id))?;
         let (path, body) = match name {
             "addComment" => (
                 format!("/repos/{full}/issues/{number}/comments"),
                 json!({"body": input["body"]}),
             ),
+            "createLabel" => (
+                format!("/repos/{full}/labels"),
+                json!({"name": input["name"], "color": input["color"]}),
+            ),
+            "addLabelsToLabelable" => {
+                let ids = input["labelIds"].as_array().into_iter().flatten();
+                let mut names = Vec::new();
+                for id in ids.filter_map(Value::as_str) {
+                    let mut labels = self.repos[&full].labels.values();
+                    let label = labels.find(|label| node("LA", label.id) == id);
+                    names.push(label.ok_or_else(|| unknown(id))?.name.clone());
+                }
+                (
+                    format!("/repos/{full}/issues/{number}/labels"),
+                    json!({"labels": names}),
+                )
+            }
             _ => (format!("/repos/{full}/check-runs"), check_as_in_rest(input)),
         };
         let (route, params) = routes::find("POST", &path).unwrap();
@@ -626,7 +518,7 @@ impl World {
                 let body = refusal.body.unwrap_or_default();
                 let message = body["message"].as_str().unwrap_or_default().to_owned();
                 Err(match refusal.status {
-                    404 => unknown(),
+                    404 => unknown(id),
                     422 => ("UNPROCESSABLE", message),
                     _ => ("FORBIDDEN", message),
                 })
@@ -645,6 +537,15 @@ impl World {
             .map(|message| json!({"message": message}))
             .collect();
         json!({"errors": errors})
+    }
+
+    fn graphql_repository(&self, id: &Value, number: u64) -> Value {
+        let mut repos = self.repos.iter();
+        let found = repos.find(|(_, repo)| node("R", repo.id) == id.as_str().unwrap_or_default());
+        found.map_or(Value::Null, |(full, repo)| {
+            let pull = repo.pulls.get(&number).map(|pull| self.graphql_pull(pull));
+            json!({"nameWithOwner": full, "pullRequest": pull})
+        })
     }
 
     fn graphql_pull(&self, pull: &Pull) -> Value {

@@ -34,6 +34,7 @@ pub mod faults;
 pub mod git_http;
 pub mod git_room;
 pub mod graphql;
+mod graphql_schema;
 pub mod openapi;
 pub mod people;
 pub mod routes;

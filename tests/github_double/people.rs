@@ -283,7 +283,16 @@ impl Person<'_> {
             .unwrap()
     }
 
-    /// The same from a fork of theirs, which is made when it is first needed.
+    /// The same, as a draft.
+    #[track_caller]
+    pub fn opens_draft_of(&self, head: &str, title: &str) -> u64 {
+        let body = json!({"title": title, "head": head, "base": "main", "draft": true});
+        self.does("POST", "/pulls", &body)["number"]
+            .as_u64()
+            .unwrap()
+    }
+
+    /// Opens a pull request from a fork of theirs, which is made when it is first needed.
     #[track_caller]
     pub fn opens_pull_from_fork(&self, branch: &str, files: &[(&str, &str)]) -> u64 {
         let fork = self.stage.fork(&self.repo, &self.login);
@@ -380,6 +389,12 @@ impl Person<'_> {
             &format!("/issues/{number}/labels"),
             &json!({"labels": [label]}),
         );
+    }
+    #[track_caller]
+    pub fn removes_label(&self, number: u64, label: &str) {
+        let label = label.replace(' ', "%20").replace(':', "%3A");
+        self.asks("DELETE", &format!("/issues/{number}/labels/{label}"), None)
+            .succeeds();
     }
     /// Asks these for a review.
     #[track_caller]

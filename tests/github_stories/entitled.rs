@@ -119,6 +119,7 @@ fn a_team_that_cannot_be_asked_is_told_as_that() {
     duty.github.read_all();
 }
 
+// Not however it runs: no job is started by a check that is to be run again.
 #[test]
 fn a_check_that_is_run_again_is_told_again() {
     let mut duty = Duty::new();
@@ -135,6 +136,7 @@ fn a_check_that_is_run_again_is_told_again() {
     duty.github.read_all();
 }
 
+// Not however it runs: it is about one address.
 #[test]
 fn an_enterprise_servers_api_is_below_its_path() {
     let duty = Duty::new();

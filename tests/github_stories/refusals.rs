@@ -34,6 +34,10 @@ fn one_that_cannot_be_told_silences_no_other() {
         duty.proposes(LOW),
         duty.proposes(MEDIUM),
     ];
+    // Refused where both are written at once (after the label was made), and again where they are written one by one.
+    let words = "Resource not accessible by integration";
+    let fault = Fault::answers(403, words).on("POST", "/graphql (mutation)");
+    duty.github.fault(fault.after(1));
     duty.github
         .fault(Fault::answers(422, "No commit found for SHA").on("POST", CHECKS));
     assert!(duty.takes_events());

@@ -9,11 +9,12 @@ use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, we
 use countersign::git::Repository;
 use countersign::ledger::verify::{Verification, verify};
 
-use crate::github_double::{GithubStage, ORG};
+use crate::github_double::{Fault, GithubStage, ORG, REPO};
 use crate::support::{Stage, has};
 use crate::world::{Duty, app};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
+const PULLS: &str = "/repos/{owner}/{repo}/pulls";
 const TEAMS: &[(&str, &str)] = &[
     ("members: [alice, bob]", "team: acme/reviewers"),
     ("members: [carol]", "team: acme/admins"),
@@ -259,4 +260,35 @@ fn one_server_serves_several_repositories() {
         forge.on_event(event.unwrap())
     });
     assert_eq!(heard.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn a_limit_of_one_organisation_holds_up_no_other() {
+    let duty = Duty::new();
+    let (github, main) = (&duty.github, &duty.example.repo);
+    github.app_is_installed_by("beta", 8151, "oversight", main);
+    let connection = Arc::new(Connection::new(github.url(), app(github)).unwrap());
+    let mut forges = [REPO, "beta/oversight"].map(|name| {
+        let config = GithubConfig {
+            repository: name.to_owned(),
+            clone_path: github.folder().join(name.replace('/', "-")),
+            git_url: None,
+        };
+        let forge = GithubForge::new(Arc::clone(&connection), config).unwrap();
+        let clone = forge.open_clone().unwrap();
+        (forge, clone)
+    });
+    github.fault(Fault::rate_limited(3600).on("GET", PULLS));
+    let now = github.now();
+    for expected in [1, 0] {
+        github.forget_calls();
+        let (forge, clone) = &mut forges[0];
+        let error = forge.open_pulls(clone, now).unwrap_err().to_string();
+        has(&error, "GitHub's rate limit is used up");
+        let asked = github.calls().under_test().to("GET", PULLS).count();
+        assert_eq!(asked, expected, "it is not asked before that is over");
+    }
+    let (forge, clone) = &mut forges[1];
+    assert_eq!(forge.open_pulls(clone, now).unwrap(), []);
+    assert!(github.calls().under_test().to("GET", PULLS).count() > 0);
 }

@@ -282,46 +282,82 @@ impl Duty {
     /// Hears the webhooks that wait, and runs if one of them calls for it.
     #[track_caller]
     pub fn hears(&mut self) {
+        let errors = self.tries_to_hear();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    /// The same where something goes wrong; gives the errors. A run that failed is not repeated.
+    pub fn tries_to_hear(&mut self) -> Vec<String> {
+        let mut errors = Vec::new();
         if self.running == Running::OneProcess {
             while self.takes_events() {
-                self.runs();
+                errors.extend(self.tries_to_run().err().map(|error| error.to_string()));
             }
-            return;
+            return errors;
         }
         loop {
             let waiting = self.github.waiting();
             self.github.forget_webhooks();
             if waiting.is_empty() {
-                return;
+                return errors;
             }
             for delivery in waiting {
-                self.hears_in_new_process(&delivery);
+                let ran = self.tries_to_hear_in_new_process(&delivery);
+                errors.extend(ran.err().map(|error| error.to_string()));
             }
         }
     }
 
+    /// Hears these, however late, and whatever else has happened by now.
     #[track_caller]
-    fn hears_in_new_process(&mut self, delivery: &Delivery) {
+    pub fn hears_of(&mut self, told: &[Delivery]) {
+        if self.running != Running::OneProcess {
+            for delivery in told {
+                self.tries_to_hear_in_new_process(delivery).unwrap();
+            }
+            return;
+        }
+        for delivery in told {
+            let parsed = webhook::parse(&delivery.event, delivery.body.as_bytes()).unwrap();
+            if let Some(event) = parsed {
+                self.forge.on_event(event);
+            }
+        }
+        self.runs();
+    }
+
+    /// Runs without an event, as the timer has it.
+    #[track_caller]
+    pub fn runs_by_timer(&mut self) -> Summary {
+        match self.running {
+            Running::OneProcess => {}
+            Running::RestartBeforeEachEvent => self.starts(true),
+            Running::NewProcessForEachEvent => self.starts(false),
+        }
+        self.runs()
+    }
+
+    fn tries_to_hear_in_new_process(&mut self, delivery: &Delivery) -> Result<(), BotError> {
         let mut is_heard = true;
         if self.running == Running::NewProcessForEachEvent {
             // What a job's own token does starts no job.
             if delivery.payload()["sender"]["login"] == "github-actions[bot]" {
-                return;
+                return Ok(());
             }
             match delivery.event.as_str() {
                 "pull_request" | "issue_comment" => {}
                 // The job for a review starts another one, which is not told which review it was.
                 "pull_request_review" => is_heard = false,
-                _ => return,
+                _ => return Ok(()),
             }
         }
         self.starts(self.running == Running::RestartBeforeEachEvent);
         if is_heard {
             let parsed = webhook::parse(&delivery.event, delivery.body.as_bytes()).unwrap();
-            let Some(event) = parsed else { return };
+            let Some(event) = parsed else { return Ok(()) };
             self.forge.on_event(event);
         }
-        self.runs();
+        self.tries_to_run().map(|_| ())
     }
 
     /// Hears the webhooks that wait; says whether there is something to do.

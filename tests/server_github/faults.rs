@@ -155,8 +155,11 @@ fn a_main_that_others_move_is_decided_on_again() {
 fn a_limit_is_waited_for_as_long_as_github_says() {
     for status in [403, 429] {
         let host = Host::new();
-        host.github
-            .fault(Fault::secondary_limit(status, 1).on("POST", CHECKS));
+        host.github.fault(
+            Fault::secondary_limit(status, 1)
+                .on("POST", OPENING)
+                .after(1),
+        );
         let number = host.proposes(LOW);
         host.rests();
         host.is_merged(number);
@@ -174,7 +177,7 @@ fn a_limit_is_waited_for_as_long_as_github_says() {
 fn a_long_limit_stops_no_decision_and_is_told() {
     let host = Host::new();
     host.github
-        .fault(Fault::rate_limited(3600).on("POST", CHECKS));
+        .fault(Fault::rate_limited(3600).on("POST", OPENING).after(1));
     let number = host.proposes(LOW);
     host.comes_to_be_merged(number);
     has(
@@ -182,8 +185,8 @@ fn a_long_limit_stops_no_decision_and_is_told() {
         "trying again in",
     );
     // Nothing is asked before the hour is over.
-    let calls = host.github.calls().under_test().api().to("POST", CHECKS);
-    assert_eq!(calls.count(), 1);
+    let calls = host.github.calls().under_test().api().to("POST", OPENING);
+    assert_eq!(calls.count(), 2);
     host.github.read_all();
 }
 

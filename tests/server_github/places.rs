@@ -75,6 +75,26 @@ fn every_command_works_on_github() {
         &run(&bot, &["run"]).succeeds().stdout,
         "success: MEDIUM 55.00: approved and merged",
     );
+    // Without `--as` it is reported by whoever git says we are, a private address of GitHub's included.
+    let mine = format!("{}+carol@users.noreply.github.com", github.id_of("carol"));
+    for (email, by) in [
+        (mine.as_str(), "carol"),
+        ("Bob@users.noreply.GitHub.com", "bob"),
+        ("77+stranger@users.noreply.github.com", "stranger"),
+    ] {
+        let end = if by == "bob" {
+            "--success"
+        } else {
+            "--failure"
+        };
+        let mut report = command(&github, &["outcome", id, end, "--repo", REPO]);
+        report.env("COUNTERSIGN_TOKEN", &bot);
+        // The command's home.
+        let told = format!("[user]\n\tname = Somebody\n\temail = {email}\n");
+        std::fs::write(github.folder().join(".gitconfig"), told).unwrap();
+        let said = Ran::of(&report.output().unwrap()).succeeds().stdout;
+        has(&said, &format!("reported by {by}, in commit"));
+    }
     let feedback = ["feedback", id, "--as", "bob", "--message", "Worked well."];
     run(&bot, &feedback).succeeds();
     run(&bot, &["freeze", "--as", "bob", "--reason", "Wait."]).succeeds();

@@ -159,6 +159,12 @@ impl Client {
         self.calls.load(Ordering::Relaxed)
     }
 
+    pub(super) fn owner_and_name(&self) -> (&str, &str) {
+        self.repository
+            .split_once('/')
+            .unwrap_or((&self.repository, ""))
+    }
+
     /// Whether we act as an App.
     pub(super) fn is_app(&self) -> bool {
         self.connection.is_app()

@@ -1,8 +1,8 @@
-//! Asks GitHub once more before something is merged: one GraphQL query says what webhooks may have told late and what
-//! REST does not tell at all (that a text was edited, and when the base was changed), and where it is not known who
+//! Asks GitHub once more before something is merged. Of what people approved one GraphQL query says what webhooks may
+//! have told late and what REST does not tell at all (that a text was edited, and when the base was changed), and where it is not known who
 //! pushed, GitHub's account of the pushes says that.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,14 +10,13 @@ use super::client::Client;
 use super::desk::Held;
 use super::error::ApiError;
 use super::pushers::{self, Branch, Pushers};
+use super::state::State;
 use super::wire::{End, User, WireActivity, WireReview};
-use super::{BASE, GithubForge, Result, Said, read};
+use super::{BASE, GithubForge, Result, Said, read, words};
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::forge::Basis;
 
-/// How long an event vouches for it that a pull request which nobody is asked about is open.
-const EVENT_LASTS: TimeDelta = TimeDelta::minutes(2);
 /// How many pages of reviews are read.
 const MOST_PAGES: usize = 100;
 
@@ -74,10 +73,8 @@ struct Repository {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Asked {
-    state: String,
-    is_draft: bool,
-    head_ref_oid: Sha,
-    base_ref_name: String,
+    #[serde(flatten)]
+    now: State,
     maintainer_can_modify: bool,
     timeline_items: Nodes<BaseChange>,
     reviews: Nodes<Review>,
@@ -174,10 +171,7 @@ impl Review {
 
 /// Asks for one pull request with all its reviews; none if there is no such.
 fn ask(client: &Client, number: PullNumber) -> std::result::Result<Option<Asked>, ApiError> {
-    let (owner, name) = client
-        .repository
-        .split_once('/')
-        .unwrap_or((&client.repository, ""));
+    let (owner, name) = client.owner_and_name();
     let mut whole: Option<Asked> = None;
     let mut after: Option<String> = None;
     for _ in 0..MOST_PAGES {
@@ -209,7 +203,6 @@ fn ask(client: &Client, number: PullNumber) -> std::result::Result<Option<Asked>
 impl Held {
     /// Takes in what was asked. What was given is never forgotten, even where GitHub no longer shows it.
     fn take_in(&mut self, asked: &Asked) {
-        self.is_draft = asked.is_draft;
         let changes = asked.timeline_items.nodes.iter().flatten();
         let changed_at = changes.map(|change| change.created_at).max();
         self.pull.base_changed_at = self.pull.base_changed_at.max(changed_at);
@@ -223,12 +216,7 @@ impl Held {
 
 impl GithubForge {
     /// See [`crate::forge::Forge::confirm`].
-    pub(super) fn ask_again(
-        &self,
-        pull: &Pull,
-        basis: Basis,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Pull>> {
+    pub(super) fn ask_again(&self, pull: &Pull, basis: Basis) -> Result<Option<Pull>> {
         let number = pull.number;
         let Some(held) = self.desk().pulls.get(&number).cloned() else {
             return Ok(None);
@@ -236,16 +224,19 @@ impl GithubForge {
         if held.pull.head != pull.head || held.pull.state != pull.state {
             return Ok(None);
         }
-        if basis == Basis::Risk && now - held.open_at <= EVENT_LASTS {
-            return Ok(Some(pull.clone()));
-        }
         let client = &self.room.client;
-        let asked = ask(client, number)?;
-        let Some(asked) = asked.filter(|asked| asked.base_ref_name == BASE) else {
-            self.desk().pulls.remove(&number);
+        let (state, asked) = match basis {
+            Basis::Risk(level) => (self.ask_state(&held, &words::label(level))?, None),
+            Basis::People => {
+                let asked = ask(client, number)?;
+                (asked.as_ref().map(|asked| asked.now.clone()), asked)
+            }
+        };
+        let Some(state) = state.filter(|state| state.base_ref_name == BASE) else {
+            self.desk().leave(number);
             return Ok(None);
         };
-        match asked.state.as_str() {
+        match state.state.as_str() {
             "OPEN" => {}
             "CLOSED" => {
                 // By whom it was closed decides how it ends.
@@ -261,21 +252,23 @@ impl GithubForge {
                 });
             }
             _ => {
-                self.desk().pulls.remove(&number);
+                self.desk().leave(number);
                 return Ok(None);
             }
         }
-        let moved = asked.head_ref_oid != pull.head;
-        let pushers = match basis {
-            Basis::People if !moved => Some(self.pushers(&held, &asked)?),
+        let moved = state.head_ref_oid != pull.head;
+        let pushers = match &asked {
+            Some(asked) if !moved => Some(self.pushers(&held, asked)?),
             _ => None,
         };
         let mut desk = self.desk();
         let Some(held) = desk.pulls.get_mut(&number) else {
             return Ok(None);
         };
-        held.take_in(&asked);
-        held.open_at = held.open_at.max(now);
+        held.is_draft = state.is_draft;
+        if let Some(asked) = &asked {
+            held.take_in(asked);
+        }
         if moved || held.is_draft || held.pull.head != pull.head {
             return Ok(None);
         }

@@ -10,10 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::BASE;
+use super::afterwords::LateChange;
 use super::ask::Requested;
 use super::confirm::branch_of;
 use super::external_id::ExternalId;
-use super::glance::labels;
+use super::labels::labels;
 use super::open::NodeIds;
 use super::pushers::{Branch, Pushed, Pushers};
 use super::webhook::{Happened, PullChange, WebhookEvent};
@@ -21,12 +22,13 @@ use super::wire::{User, WireApp, WireComment, WirePull, WireReview};
 use super::words;
 use crate::domain::documents::Role;
 use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::level::Level;
 use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review::{Opinion, Review};
-use crate::forge::Conclusion;
+use crate::forge::{Afterword, Conclusion};
 
 /// GitHub's times have no more than seconds, and its clock and ours differ a little.
-const SAME_MOMENT: TimeDelta = TimeDelta::minutes(1);
+pub(super) const SAME_MOMENT: TimeDelta = TimeDelta::minutes(1);
 /// How many events are kept while the pull requests are being read; beyond it they are read again.
 const MOST_QUEUED: usize = 1_000;
 /// Of how many branches without a pull request it is remembered who pushed; beyond it GitHub is asked.
@@ -57,12 +59,13 @@ pub(super) struct Held {
     #[serde(default)]
     pub(super) nodes: Option<NodeIds>,
     pub(super) pushers: Pushers,
-    /// When we were last told that it is open.
-    pub(super) open_at: DateTime<Utc>,
     pub(super) is_draft: bool,
     pub(super) changed_at: DateTime<Utc>,
     /// Labels that say a level.
     pub(super) labels: BTreeSet<String>,
+    /// The level that our last report gave it; none if it gave none, or none is known.
+    #[serde(default)]
+    pub(super) level: Option<Level>,
     /// The roles that we asked for a review of this commit.
     pub(super) asked: BTreeSet<Role>,
     /// Who is asked for one at the moment, by whomever.
@@ -130,10 +133,10 @@ impl Held {
             branch: branch_of(&wire.head),
             nodes: NodeIds::of(wire),
             pushers: Pushers::default(),
-            open_at: wire.updated_at.unwrap_or(wire.created_at),
             is_draft: wire.draft,
             changed_at: wire.updated_at.unwrap_or(wire.created_at),
             labels: labels(wire),
+            level: None,
             asked: BTreeSet::new(),
             requested: Requested::of(wire),
             check: nothing,
@@ -161,15 +164,15 @@ impl Held {
         if changed_at < self.changed_at {
             return false;
         }
+        // What was told within the same moment may be from before we wrote.
+        if changed_at > self.changed_at {
+            self.labels = labels(wire);
+            self.requested = Requested::of(wire);
+        }
         self.changed_at = changed_at;
         self.is_draft = wire.draft;
-        self.labels = labels(wire);
-        self.requested = Requested::of(wire);
         self.pull.branch.clone_from(&wire.head.branch);
         self.branch = branch_of(&wire.head);
-        if wire.state == "open" {
-            self.open_at = self.open_at.max(changed_at);
-        }
         if self.pull.head != wire.head.sha {
             self.move_head(wire.head.sha);
         }
@@ -180,6 +183,7 @@ impl Held {
     pub(super) fn move_head(&mut self, head: Sha) {
         self.pull.head = head;
         self.pull.last_report = None;
+        self.level = None;
         self.check = Said::Nothing;
         self.asked.clear();
     }
@@ -187,6 +191,13 @@ impl Held {
     /// As it is shown to others. Whoever pushed to it had a hand in it, also when later commits came.
     pub(super) fn shown(&self) -> Pull {
         let mut pull = self.pull.clone();
+        if self.is_draft && pull.state == PullState::Open {
+            pull.state = PullState::Draft;
+        }
+        // Somebody took our label away, or added another: that is to be told again.
+        if !self.has_right_labels() {
+            pull.last_report = None;
+        }
         let known = self.pushers.known().iter();
         let others = known.filter(|by| by.id != pull.author.id);
         pull.pushers = others.cloned().collect();
@@ -194,6 +205,13 @@ impl Held {
             pull.pushes = Pushes::Known;
         }
         pull
+    }
+
+    /// Whether of the labels that we write it has that of its level, and no other.
+    pub(super) fn has_right_labels(&self) -> bool {
+        let Some(level) = self.level else { return true };
+        let mut all = Level::ALL.iter();
+        all.all(|one| self.labels.contains(&words::label(*one)) == (*one == level))
     }
 
     fn close(&mut self, by: Option<&User>, wire: &WirePull) {
@@ -276,6 +294,7 @@ impl Held {
             self.check = heard.words.map_or(Said::Nothing, Said::This);
             self.pull.last_report.clone_from(&heard.report);
             self.asked.clone_from(&heard.id.asked);
+            self.level = heard.id.level;
             if let Some(pushers) = &heard.pushers {
                 self.pushers.learn(pushers.clone(), *head);
             }
@@ -302,6 +321,7 @@ impl Held {
         self.comment = told.comment;
         if self.pull.head == told.pull.head {
             self.asked.clone_from(&told.asked);
+            self.level = told.level;
             self.check = told.check;
             self.pull.last_report.clone_from(&told.pull.last_report);
         }
@@ -405,6 +425,8 @@ pub(super) struct Desk {
     branches: BTreeMap<Branch, Pushers>,
     /// Pull requests that have to be read because an event named them and no more.
     pub(super) unread: BTreeSet<PullNumber>,
+    /// What may be feedback on those that ended, until it is recorded.
+    pub(super) afterwords: BTreeMap<PullNumber, Afterword>,
     /// Conclusions that are on `main` and could not be told yet.
     pub(super) owed: Vec<Conclusion>,
     /// Where `main` was last.
@@ -499,6 +521,9 @@ impl Desk {
                     }
                     true
                 }
+                (_, None) if pull.base.branch == BASE => {
+                    self.hear_late_review(PullNumber(pull.number), &review, was_edited)
+                }
                 (_, None) => false,
             },
             Happened::Comment {
@@ -516,12 +541,16 @@ impl Desk {
                         let is_news = held.hear_comment(&comment, was_edited, we);
                         is_news && !by.is_some_and(|by| is_own_edit(&comment, &by, we))
                     }
-                    None if self.ended.contains_key(&number)
-                        || we.find_own_words(&comment).is_some() =>
-                    {
-                        false
+                    None if we.find_own_words(&comment).is_some() => false,
+                    None => {
+                        let change = LateChange {
+                            was_edited,
+                            was_deleted,
+                        };
+                        let is_news = self.hear_late_comment(number, &comment, change);
+                        let is_ended = self.ended.contains_key(&number);
+                        is_news || (!is_ended && self.unread.insert(number))
                     }
-                    None => self.unread.insert(number),
                 }
             }
             Happened::Push {
@@ -561,7 +590,7 @@ impl Desk {
         let number = PullNumber(wire.number);
         let is_open = wire.state == "open";
         if wire.base.branch != BASE || wire.merged_at.is_some() {
-            return self.pulls.remove(&number).is_some() && is_open;
+            return self.leave(number) && is_open;
         }
         let changed_at = wire.updated_at.unwrap_or(wire.created_at);
         if let Some(ended_at) = self.ended.get(&number) {
@@ -603,6 +632,11 @@ impl Desk {
         if !is_open {
             held.close(by, wire);
         }
+        if change == PullChange::Labelled {
+            held.labels = labels(wire);
+            // Of what a program does a list tells later: two that put each other right would never end.
+            return !held.has_right_labels() && !by.is_some_and(User::is_bot);
+        }
         !held.is_draft
     }
 
@@ -637,17 +671,29 @@ impl Desk {
         self.pulls.get_mut(&number)
     }
 
-    /// Those that may be decided now.
+    /// Those of which all is known, so that they may be decided now; drafts among them, unless they are closed.
     pub(super) fn ready(&self) -> impl Iterator<Item = &Held> {
-        self.pulls
-            .values()
-            .filter(|held| !held.is_draft && held.is_whole && held.pull.state != PullState::Done)
+        let all = self.pulls.values().filter(|held| held.is_whole);
+        all.filter(|held| match held.pull.state {
+            PullState::Open | PullState::Draft => true,
+            PullState::Closed { .. } => !held.is_draft,
+            PullState::Done => false,
+        })
     }
 
     /// It has ended: nothing more is to be done about it.
     pub(super) fn end(&mut self, number: PullNumber, at: DateTime<Utc>) {
-        self.pulls.remove(&number);
+        self.leave(number);
         self.ended.insert(number, at);
+    }
+
+    /// Lets go of a pull request; says whether it was known. What was said on it while it ended is kept.
+    pub(super) fn leave(&mut self, number: PullNumber) -> bool {
+        let Some(Held { pull, .. }) = self.pulls.remove(&number) else {
+            return false;
+        };
+        self.keep_afterwords(number, pull.reviews, pull.comments);
+        true
     }
 }
 
@@ -667,6 +713,7 @@ impl Held {
         self.comment = known.comment;
         if self.pull.head == known.pull.head {
             self.asked = known.asked;
+            self.level = known.level;
         }
         self.pushers.learn(known.pushers, self.pull.head);
         self.pull.base_changed_at = self.pull.base_changed_at.max(known.pull.base_changed_at);

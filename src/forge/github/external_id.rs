@@ -1,7 +1,7 @@
 //! What we keep in the `external_id` of our own check run. Only the App that made a check run can change it, so
 //! it is the one text on a pull request that nobody else writes.
 //!
-//! `countersign:v1:report=<40 digits>;asked=reviewer,admin;comment=17;all=7:alice`: the prefix tells our check run from
+//! `countersign:v1:report=<40 digits>;asked=reviewer,admin;comment=17;level=MEDIUM;all=7:alice`: the prefix tells our check run from
 //! every other of the same name, the job's own among them. Each part may be missing; unknown ones are ignored.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use super::pushers::Carried;
 use super::wire::WireCheckRun;
 use crate::domain::documents::Role;
 use crate::domain::ids::Sha;
+use crate::domain::level::Level;
 
 /// What every `external_id` of ours begins with.
 const PREFIX: &str = "countersign:v1:";
@@ -25,6 +26,8 @@ pub(super) struct ExternalId {
     pub(super) asked: BTreeSet<Role>,
     /// The id of our comment.
     pub(super) comment: Option<u64>,
+    /// The level that the report gave it, which its label says too.
+    pub(super) level: Option<Level>,
     /// Who pushed to the branch; none if that is too long to be kept.
     pub(super) pushed: Option<Carried>,
 }
@@ -51,6 +54,7 @@ impl FromStr for ExternalId {
                 "report" => id.report = value.parse().ok(),
                 "asked" => id.asked = value.split(',').filter_map(role).collect(),
                 "comment" => id.comment = value.parse().ok(),
+                "level" => id.level = value.parse().ok(),
                 "all" | "some" => id.pushed = Carried::read(key == "all", value),
                 _ => {}
             }
@@ -66,6 +70,7 @@ impl fmt::Display for ExternalId {
             self.report.map(|report| format!("report={report}")),
             (!asked.is_empty()).then(|| format!("asked={}", asked.join(","))),
             self.comment.map(|id| format!("comment={id}")),
+            self.level.map(|level| format!("level={level}")),
             self.pushed.as_ref().map(Carried::to_string),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -88,6 +93,7 @@ mod tests {
             report: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
             asked: BTreeSet::from([Role::Reviewer, Role::Admin]),
             comment: Some(17),
+            level: Some(Level::Medium),
             pushed: Carried::read(true, "7:alice,99:agent[bot]"),
         };
         let text = "countersign:v1:report=0123456789abcdef0123456789abcdef01234567;asked=reviewer,admin;comment=17;all=7:alice,99:agent[bot]";

@@ -1,11 +1,12 @@
 //! Pull requests on GitHub, or on a GitHub Enterprise Server: the only room that names octocrab.
 //!
 //! What people propose and what is decided moves by git; the API is asked for what git does not hold and
-//! told what people are to read. Webhooks keep a `desk` up to date, so that only a merge that people approved asks
-//! (`confirm`): from opened to merged a LOW costs two calls (check run, label), a MEDIUM or HIGH six (and a comment,
-//! a request for review, the question, and the check run's end).
+//! told what people are to read. Webhooks keep a `desk` up to date, so that only a merge asks (`confirm`): from opened to
+//! merged a LOW costs two calls (the question; check run and label), a MEDIUM or HIGH five (comment and check run, a
+//! request for review, a label, the question, and the check run's end).
 
 mod address;
+mod afterwords;
 mod ask;
 mod client;
 mod conclude;
@@ -15,7 +16,7 @@ mod content;
 mod desk;
 mod error;
 mod external_id;
-mod glance;
+mod labels;
 pub mod manifest;
 mod open;
 mod pace;
@@ -24,6 +25,7 @@ mod pushers;
 mod read;
 mod reconcile;
 mod scout;
+mod state;
 mod stored;
 mod tell;
 #[cfg(test)]
@@ -44,7 +46,7 @@ use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
 use crate::forge::{
-    Basis, Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder,
+    Afterword, Basis, Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder,
 };
 use crate::git::{Credentials, Remote, RemoteError, Repository};
 use crate::ledger::MAIN;
@@ -196,6 +198,9 @@ impl GithubForge {
             }
             _ => {}
         }
+        if let Happened::Pull { pull, .. } | Happened::Review { pull, .. } = &event.what {
+            self.room.teller.labels.learn(&pull.labels);
+        }
         if event.what == Happened::Team {
             lock(&self.room.teams).clear();
         }
@@ -246,10 +251,12 @@ impl GithubForge {
             ) {
                 (Some(held), Some(known)) => {
                     known.pull.state = held.pull.state;
-                    known.open_at = known.open_at.max(now);
                 }
-                (Some(mut held), None) => {
-                    held.open_at = held.open_at.max(now);
+                // Merged long ago, and what was said on it is kept.
+                (Some(held), None) if held.pull.state == PullState::Done => {
+                    desk.end(number, held.changed_at);
+                }
+                (Some(held), None) => {
                     desk.pulls.insert(number, held);
                 }
                 (None, _) => drop(desk.pulls.remove(&number)),
@@ -394,14 +401,8 @@ impl Forge for GithubForge {
         Ok(Some(pull))
     }
 
-    fn confirm(
-        &mut self,
-        _repo: &Repository,
-        pull: &Pull,
-        basis: Basis,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Pull>> {
-        self.ask_again(pull, basis, now)
+    fn confirm(&mut self, _repo: &Repository, pull: &Pull, basis: Basis) -> Result<Option<Pull>> {
+        self.ask_again(pull, basis)
     }
 
     fn publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {
@@ -453,6 +454,20 @@ impl Forge for GithubForge {
         untold
             .map(|(number, error)| Untold { number, error })
             .collect()
+    }
+
+    fn afterwords(&mut self) -> Vec<Afterword> {
+        self.desk().afterwords.values().cloned().collect()
+    }
+
+    fn forget_afterwords(&mut self, heard: &[Afterword]) {
+        let known = &mut self.desk().afterwords;
+        for heard in heard {
+            if let Some(known) = known.get_mut(&heard.number) {
+                known.forget(heard);
+            }
+        }
+        known.retain(|_, said| !said.reviews.is_empty() || !said.comments.is_empty());
     }
 
     fn team_members(&mut self, team: &str) -> Result<Vec<AccountRecord>> {

@@ -1,5 +1,5 @@
-//! The first comment and the first check run of a pull request, in one request: a mutation in GraphQL has two fields,
-//! each of which comes about or fails by itself. REST writes what was refused, and whatever is written later.
+//! The first check run of a pull request and its first comment, or its label, in one request: a mutation in GraphQL has
+//! two fields, each of which comes about or fails by itself. REST writes what was refused, and whatever is written later.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::client::{Client, GraphqlAnswer};
 use super::desk::{Held, Said, Words};
 use super::error::ApiError;
 use super::external_id::ExternalId;
-use super::wire::WirePull;
+use super::wire::{Label, WirePull};
 use super::{CHECK_NAME, words};
 use crate::domain::ids::Sha;
 use crate::forge::{Report, ReportState};
@@ -19,11 +19,17 @@ const MUTATION: &str = "mutation($comment: AddCommentInput!, $check: CreateCheck
   createCheckRun(input: $check) { checkRun { databaseId } }
 }";
 
+const MUTATION_WITH_LABEL: &str =
+    "mutation($check: CreateCheckRunInput!, $label: AddLabelsToLabelableInput!) {
+  createCheckRun(input: $check) { checkRun { databaseId } }
+  addLabelsToLabelable(input: $label) { clientMutationId }
+}";
+
 /// What GraphQL calls a pull request and the repository that it is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct NodeIds {
     pull: String,
-    repository: String,
+    pub(super) repository: String,
 }
 
 impl NodeIds {
@@ -51,23 +57,9 @@ pub(super) fn open(
         return Ok(());
     };
     let print = words::print(&report.text());
-    let external_id = ExternalId {
-        report: Some(print),
-        asked: held.asked.clone(),
-        // Not known yet: whoever needs it finds it by its author and its mark.
-        comment: None,
-        pushed: held.pushers.carried(held.pull.head),
-    };
     let variables = json!({
         "comment": { "subjectId": nodes.pull, "body": comment },
-        "check": {
-            "repositoryId": nodes.repository,
-            "name": CHECK_NAME,
-            "headSha": held.pull.head.to_string(),
-            "status": "IN_PROGRESS",
-            "externalId": external_id.to_string(),
-            "output": words::output(report),
-        },
+        "check": check(held, nodes, report),
     });
     match client.mutate::<Value>(MUTATION, &variables) {
         Ok(answer) => {
@@ -86,6 +78,70 @@ pub(super) fn open(
         Err(error) => tracing::debug!("{error}"),
     }
     Ok(())
+}
+
+/// Writes the check run of what is merged at once, and its label. What came about is noted, like above.
+///
+/// # Errors
+/// When it is not known whether they were written: the next run looks.
+pub(super) fn open_merged(
+    client: &Client,
+    held: &mut Held,
+    report: &Report,
+    label: &Label,
+) -> Result<(), ApiError> {
+    let (Some(nodes), Some(label_id)) = (&held.nodes, &label.node_id) else {
+        return Ok(());
+    };
+    let mut check = check(held, nodes, report);
+    if let Value::Object(check) = &mut check {
+        check.insert("status".to_owned(), json!("COMPLETED"));
+        check.insert("conclusion".to_owned(), json!("SUCCESS"));
+    }
+    let variables = json!({
+        "check": check,
+        "label": { "labelableId": nodes.pull, "labelIds": [label_id] },
+    });
+    match client.mutate::<Value>(MUTATION_WITH_LABEL, &variables) {
+        Ok(answer) => {
+            let id = "/createCheckRun/checkRun/databaseId";
+            let print = words::print(&report.text());
+            held.check = note(&answer, "createCheckRun", id, Some(print));
+            let labelled = answer
+                .data
+                .as_ref()
+                .and_then(|data| data.get("addLabelsToLabelable"));
+            if labelled.is_some_and(Value::is_object) {
+                held.labels.insert(label.name.clone());
+            }
+        }
+        Err(error) if error.is_uncertain() => {
+            held.check = Said::Unknown;
+            return Err(error);
+        }
+        Err(error) => tracing::debug!("{error}"),
+    }
+    Ok(())
+}
+
+/// The check run as it is while it waits.
+fn check(held: &Held, nodes: &NodeIds, report: &Report) -> Value {
+    let external_id = ExternalId {
+        report: Some(words::print(&report.text())),
+        asked: held.asked.clone(),
+        // Not known yet: whoever needs it finds it by its author and its mark.
+        comment: None,
+        level: report.details.level,
+        pushed: held.pushers.carried(held.pull.head),
+    };
+    json!({
+        "repositoryId": nodes.repository,
+        "name": CHECK_NAME,
+        "headSha": held.pull.head.to_string(),
+        "status": "IN_PROGRESS",
+        "externalId": external_id.to_string(),
+        "output": words::output(report),
+    })
 }
 
 /// What we know of one field, whose id is at that place of the answer.

@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::BASE;
 use super::client::Client;
-use super::desk::{Held, Talk};
+use super::desk::{Held, SAME_MOMENT, Talk};
 use super::error::ApiError;
-use super::wire::{User, WireComment, WireIssue, WirePull, WireReview};
+use super::wire::{Label, User, WireComment, WireIssue, WirePull, WireReview};
 use crate::domain::documents::{AccountRecord, Status};
 use crate::domain::ids::PullNumber;
 use crate::domain::pull::PullState;
@@ -30,18 +30,28 @@ pub(super) struct Recorded {
     pub(super) is_approval: bool,
 }
 
-/// Every pull request that is open, and those that were closed by hand and not recorded.
+/// What the lists show.
+pub(super) struct Listed {
+    /// Every pull request that is open, and those that were closed by hand and not recorded.
+    pub(super) pulls: BTreeMap<PullNumber, Held>,
+    /// Of those that have ended, the ones that changed afterwards, and when: somebody may have said something.
+    pub(super) changed_after_end: BTreeMap<PullNumber, DateTime<Utc>>,
+    /// Every label that they have.
+    pub(super) labels: Vec<Label>,
+}
+
 pub(super) fn all(
     client: &Client,
     recorded: &BTreeMap<PullNumber, Recorded>,
     now: DateTime<Utc>,
-) -> Result<BTreeMap<PullNumber, Held>, ApiError> {
+) -> Result<Listed, ApiError> {
     let mut pulls = BTreeMap::new();
+    let mut changed_after_end = BTreeMap::new();
+    let mut labels = Vec::new();
     let path = client.path(&format!("/pulls?state=open&base={BASE}&per_page=100"));
     for wire in client.list::<WirePull>(&path, None, |_| false)? {
-        let mut held = Held::new(&wire, false);
-        held.open_at = now;
-        pulls.insert(PullNumber(wire.number), held);
+        labels.extend_from_slice(&wire.labels);
+        pulls.insert(PullNumber(wire.number), Held::new(&wire, false));
     }
     let path = client.path(&format!(
         "/pulls?state=closed&base={BASE}&sort=updated&direction=desc&per_page=100"
@@ -51,7 +61,16 @@ pub(super) fn all(
     let closed = client.list::<WirePull>(&path, None, |all| all.last().is_none_or(is_old))?;
     let mut count = 0;
     for wire in &closed {
+        labels.extend_from_slice(&wire.labels);
         let number = PullNumber(wire.number);
+        let changed_at = wire.updated_at.unwrap_or(wire.created_at);
+        let record = recorded.get(&number);
+        if record.is_some_and(|record| changed_at > record.at + SAME_MOMENT)
+            && changed_at > now - LOOK_BACK_MERGED
+            && changed_after_end.len() < MOST_MERGED
+        {
+            changed_after_end.insert(number, changed_at);
+        }
         match wire.merged_at {
             Some(at)
                 if recorded.contains_key(&number)
@@ -68,7 +87,11 @@ pub(super) fn all(
             }
         }
     }
-    Ok(pulls)
+    Ok(Listed {
+        pulls,
+        changed_after_end,
+        labels,
+    })
 }
 
 /// Every pull request that has changed since, whatever its state and wherever to: the newest first, so that one
@@ -156,8 +179,6 @@ pub(super) fn recorded(
             break;
         }
         let entry = Entry::of(&commit);
-        let number = entry.trailers.find("Pull-request");
-        let number = number.and_then(|text| text.strip_prefix('#')?.parse().ok());
         let status: Option<Status> = entry
             .trailers
             .find("Decision")
@@ -166,7 +187,7 @@ pub(super) fn recorded(
             at: commit.committer.time,
             is_approval: status.is_some_and(Status::is_approval),
         };
-        numbers.extend(number.map(|number| (PullNumber(number), recorded)));
+        numbers.extend(entry.pull().map(|number| (number, recorded)));
     }
     Ok(numbers)
 }

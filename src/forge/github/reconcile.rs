@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::desk::{Change, Desk, Held};
-use super::read::{self, Recorded};
+use super::desk::{Change, Desk, Held, SAME_MOMENT};
+use super::read::{self, Listed, Recorded};
 use super::wire::WirePull;
 use super::{BASE, GithubForge, Result};
 use crate::domain::ids::PullNumber;
@@ -35,12 +35,19 @@ impl GithubForge {
         recorded: &BTreeMap<PullNumber, Recorded>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let mut held = read::all(&self.room.client, recorded, now)?;
+        let Listed {
+            pulls: mut held,
+            changed_after_end,
+            labels,
+        } = read::all(&self.room.client, recorded, now)?;
+        self.room.teller.labels.learn(&labels);
+        self.read_afterwords(changed_after_end.keys().copied())?;
         let mut desk = self.desk();
         // A late event about one of these says nothing new: to tell its end again would only overwrite it.
         let ended = recorded.iter().map(|(number, record)| (*number, record.at));
         let ended = ended.filter(|(number, _)| !held.contains_key(number));
         desk.ended.extend(ended);
+        desk.ended.extend(changed_after_end);
         let waits = wait_for_github(&mut held, recorded, now);
         desk.sync(held);
         // What changed while the lists were read is in none of them.
@@ -59,20 +66,25 @@ impl GithubForge {
         let mut seen_until = since;
         let mut waits = None;
         let mut changes = Vec::new();
+        let mut changed_after_end = BTreeMap::new();
         for wire in read::changed(client, since)? {
+            self.room.teller.labels.learn(&wire.labels);
             let number = PullNumber(wire.number);
             let changed_at = wire.updated_at.unwrap_or(wire.created_at);
             seen_until = seen_until.max(changed_at);
             let record = recorded.get(&number);
-            match look(&self.desk(), &wire, record, now) {
+            let looked = look(&self.desk(), &wire, record, now);
+            match looked {
                 Look::Nothing => {}
+                Look::ChangedAfterEnd => {
+                    changed_after_end.insert(number, changed_at);
+                }
                 Look::Later => {
                     waits = Some(waits.map_or(changed_at, |at: DateTime<Utc>| at.min(changed_at)))
                 }
                 Look::Gone => changes.push(Change::Gone(number)),
                 Look::Open => {
-                    let mut held = Held::new(&wire, false);
-                    held.open_at = now;
+                    let held = Held::new(&wire, false);
                     changes.push(Change::Read(Box::new(held)));
                 }
                 Look::Overlooked => changes.push(Change::Read(Box::new(overlooked(&wire)))),
@@ -83,7 +95,9 @@ impl GithubForge {
                 }
             }
         }
+        self.read_afterwords(changed_after_end.keys().copied())?;
         let mut desk = self.desk();
+        desk.ended.extend(changed_after_end);
         desk.sync_changed(changes);
         desk.seen_until = Some(waits.map_or(seen_until, |waits| waits.min(seen_until)));
         Ok(())
@@ -94,6 +108,8 @@ impl GithubForge {
 enum Look {
     /// It is as we know it, or ended.
     Nothing,
+    /// It has ended, and somebody may have said something since.
+    ChangedAfterEnd,
     /// GitHub has yet to notice that it is merged.
     Later,
     Gone,
@@ -113,7 +129,8 @@ fn look(desk: &Desk, wire: &WirePull, record: Option<&Recorded>, now: DateTime<U
             Look::Nothing
         };
     }
-    let is_ended = desk.ended.contains_key(&number);
+    let ended_at = desk.ended.get(&number);
+    let changed_at = wire.updated_at.unwrap_or(wire.created_at);
     if desk.owed.iter().any(|owed| owed.number == number) {
         return Look::Nothing;
     }
@@ -126,7 +143,8 @@ fn look(desk: &Desk, wire: &WirePull, record: Option<&Recorded>, now: DateTime<U
         };
     }
     match (wire.merged_at, record, known) {
-        _ if is_ended => Look::Nothing,
+        _ if ended_at.is_some_and(|at| changed_at > *at + SAME_MOMENT) => Look::ChangedAfterEnd,
+        _ if ended_at.is_some() => Look::Nothing,
         // Merged by us, and we did not come to say so.
         (Some(_), Some(_), _) => Look::Merged,
         (Some(_), None, Some(_)) => Look::Gone,

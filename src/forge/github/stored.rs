@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::GithubForge;
 use super::connection::lock;
 use super::desk::{Held, We};
+use super::wire::Label;
 use crate::domain::ids::PullNumber;
 use crate::domain::pull::PullState;
 use crate::git::Repository;
@@ -33,6 +34,8 @@ struct Stored {
     seen_until: DateTime<Utc>,
     ended: Vec<(PullNumber, DateTime<Utc>)>,
     pulls: Vec<Held>,
+    #[serde(default)]
+    labels: Vec<Label>,
 }
 
 impl GithubForge {
@@ -65,6 +68,7 @@ impl GithubForge {
         let Some(stored) = stored.filter(is_ours) else {
             return;
         };
+        self.room.teller.labels.learn(&stored.labels);
         let mut desk = self.desk();
         desk.seen_until = Some(stored.seen_until);
         desk.ended.extend(stored.ended);
@@ -94,6 +98,7 @@ impl GithubForge {
                     youngest.map(|(number, at)| (*number, *at)).collect()
                 },
                 pulls: pulls.cloned().collect(),
+                labels: self.room.teller.labels.all(),
             }
         };
         let Ok(text) = serde_json::to_string(&stored) else {

@@ -10,7 +10,8 @@ use super::client::{Client, Method};
 use super::desk::{Heard, Held, Said, Words};
 use super::error::ApiError;
 use super::external_id::ExternalId;
-use super::wire::{WireCheckRun, WireNumbered, WireStatus};
+use super::labels::LabelIds;
+use super::wire::{Label, WireCheckRun, WireNumbered, WireStatus};
 use super::{CHECK_NAME, LABEL_PREFIX, open, read, words};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
@@ -23,30 +24,45 @@ type Result<T> = std::result::Result<T, ApiError>;
 pub(super) struct Teller {
     /// Whether check runs can be had at all: a personal token cannot write them.
     may_check: bool,
+    pub(super) labels: LabelIds,
 }
 
 impl Teller {
-    pub(super) const fn new(may_check: bool) -> Self {
-        Self { may_check }
+    pub(super) fn new(may_check: bool) -> Self {
+        Self {
+            may_check,
+            labels: LabelIds::default(),
+        }
+    }
+
+    /// Whether several things can be written in one request: a commit status, which stands in for a check run, cannot.
+    pub(super) const fn writes_at_once(&self) -> bool {
+        self.may_check
     }
 
     /// Tells a report. Everything is tried; the first failure is reported.
     pub(super) fn tell(&self, client: &Client, held: &mut Held, report: &Report) -> Result<()> {
         let text = report.text();
         if held.pull.last_report.as_ref() == Some(&text) {
-            return Ok(());
+            return match held.has_right_labels() {
+                true => Ok(()),
+                false => self.label(client, held, report.details.level),
+            };
         }
         // Whoever was asked is named in the comment, and both are kept in the check run.
         let asked = ask(client, held, report.details.ask.as_ref());
         self.open(client, held, report)?;
+        let before = asked.and(comment(client, held, report));
+        // A check run that bears the report's fingerprint says to the next process that all of it was told.
+        let print = before.is_ok().then(|| words::print(&text));
         let told = [
-            asked,
-            comment(client, held, report),
-            self.check(client, held, report),
-            label(client, held, report.details.level),
+            before,
+            self.check(client, held, report, print),
+            self.label(client, held, report.details.level),
         ];
         told.into_iter().collect::<Result<()>>()?;
         held.pull.last_report = Some(text);
+        held.level = report.details.level;
         Ok(())
     }
 
@@ -54,15 +70,77 @@ impl Teller {
     /// not written again below; what does not is.
     fn open(&self, client: &Client, held: &mut Held, report: &Report) -> Result<()> {
         let is_new = held.comment == Said::Nothing && held.check == Said::Nothing;
-        // A job shares its App with other jobs: its check run names the comment, which must be there first.
-        if !is_new || !self.may_check || !client.is_app() {
+        if !is_new || !self.writes_at_once() {
             return Ok(());
         }
         let Some(comment) = &report.details.comment else {
-            return Ok(());
+            return self.open_merged(client, held, report);
         };
+        // A job shares its App with other jobs: its check run names the comment, which must be there first.
+        if !client.is_app() {
+            return Ok(());
+        }
         let text = comment.text(&whom(client, held, report.details.ask.as_ref()));
         open::open(client, held, report, &words::comment(&text))
+    }
+
+    /// The check run and the label of what is merged and needs no comment, at once where the label is known.
+    fn open_merged(&self, client: &Client, held: &mut Held, report: &Report) -> Result<()> {
+        let is_plain = report.state == ReportState::Success && report.details.problems.is_empty();
+        let Some(name) = report.details.level.map(words::label) else {
+            return Ok(());
+        };
+        let Some(id) = self.labels.find(&name) else {
+            return Ok(());
+        };
+        if !is_plain || !held.labels.is_empty() {
+            return Ok(());
+        }
+        let label = Label {
+            name,
+            node_id: Some(id),
+        };
+        open::open_merged(client, held, report, &label)?;
+        if !held.labels.contains(&label.name) {
+            // Somebody may have removed it from the repository: by its name it is made again.
+            self.labels.forget(&label.name);
+        }
+        Ok(())
+    }
+
+    fn label(&self, client: &Client, held: &mut Held, level: Option<Level>) -> Result<()> {
+        let Some(level) = level else { return Ok(()) };
+        let wanted = words::label(level);
+        let number = held.pull.number.0;
+        let old: Vec<String> = held
+            .labels
+            .iter()
+            .filter(|l| **l != wanted)
+            .cloned()
+            .collect();
+        for name in old {
+            let name_in_path = name.replace(' ', "%20").replace(':', "%3A");
+            let is_ours = Level::ALL.iter().any(|level| words::label(*level) == name);
+            debug_assert!(name.starts_with(LABEL_PREFIX));
+            if is_ours {
+                let path = client.path(&format!("/issues/{number}/labels/{name_in_path}"));
+                match client.write(Method::Delete, &path, &json!({})) {
+                    Err(error) if error.status() != Some(404) => return Err(error),
+                    _ => {}
+                }
+            }
+            held.labels.remove(&name);
+        }
+        if held.labels.contains(&wanted) {
+            return Ok(());
+        }
+        let path = client.path(&format!("/issues/{number}/labels"));
+        let answer = client.write(Method::Post, &path, &json!({ "labels": [wanted] }))?;
+        if let Ok(labels) = serde_json::from_value::<Vec<Label>>(answer) {
+            self.labels.learn(&labels);
+        }
+        held.labels.insert(wanted);
+        Ok(())
     }
 
     /// What our check of this commit says.
@@ -83,11 +161,17 @@ impl Teller {
     }
 
     /// A check run; for this pull request and this time a commit status, where check runs are not permitted.
-    fn check(&self, client: &Client, held: &mut Held, report: &Report) -> Result<()> {
+    fn check(
+        &self,
+        client: &Client,
+        held: &mut Held,
+        report: &Report,
+        print: Option<Sha>,
+    ) -> Result<()> {
         if !self.may_check {
             return commit_status(client, held, report);
         }
-        match check_run(client, held, report) {
+        match check_run(client, held, report, print) {
             // Nothing was written.
             Err(error) if error.status() == Some(403) => {
                 held.check = Said::Nothing;
@@ -165,8 +249,8 @@ fn note(sent: &Result<Value>, print: Option<Sha>) -> Said<Words> {
 /// The number under which a commit status is remembered: it has none.
 const STATUS: u64 = 0;
 
-fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
-    let print = words::print(&report.text());
+/// `print` is the fingerprint that it is to bear; none while not all of the report was told.
+fn check_run(client: &Client, held: &mut Held, report: &Report, print: Option<Sha>) -> Result<()> {
     if held.check == Said::Unknown {
         let we = client.we()?;
         let heard = find_check(client, held.pull.head)?
@@ -176,23 +260,24 @@ fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
             .map_or(Said::Nothing, Said::This);
     }
     let external_id = ExternalId {
-        report: Some(print),
+        report: print,
         asked: held.asked.clone(),
         comment: match held.comment {
             Said::This((id, _)) => Some(id),
             Said::Nothing | Said::Unknown => None,
         },
+        level: report.details.level,
         pushed: held.pushers.carried(held.pull.head),
     };
     let mut body = words::check_run(report, &external_id);
     match held.check {
-        Said::This((id, Some(before))) if id != STATUS && before == print => Ok(()),
+        Said::This((id, Some(before))) if id != STATUS && Some(before) == print => Ok(()),
         // GitHub adds annotations to those that are there: new ones need a new run.
         Said::This((id, _)) if id != STATUS && report.details.problems.is_empty() => {
             let path = client.path(&format!("/check-runs/{id}"));
             let sent = client.write(Method::Patch, &path, &body);
             held.check = match &sent {
-                Ok(_) => Said::This((id, Some(print))),
+                Ok(_) => Said::This((id, print)),
                 Err(_) => Said::This((id, None)),
             };
             sent.map(|_| ())
@@ -204,7 +289,7 @@ fn check_run(client: &Client, held: &mut Held, report: &Report) -> Result<()> {
             }
             let path = client.path("/check-runs");
             let sent = client.write(Method::Post, &path, &body);
-            held.check = note(&sent, Some(print));
+            held.check = note(&sent, print);
             sent.map(|_| ())
         }
     }
@@ -255,36 +340,4 @@ fn find_status(client: &Client, head: Sha) -> Result<Option<WireStatus>> {
     let path = client.path(&format!("/commits/{head}/status?per_page=100"));
     let all = client.list::<WireStatus>(&path, Some("statuses"), |_| false)?;
     Ok(all.into_iter().find(|status| status.context == CHECK_NAME))
-}
-
-fn label(client: &Client, held: &mut Held, level: Option<Level>) -> Result<()> {
-    let Some(level) = level else { return Ok(()) };
-    let wanted = words::label(level);
-    let number = held.pull.number.0;
-    let old: Vec<String> = held
-        .labels
-        .iter()
-        .filter(|l| **l != wanted)
-        .cloned()
-        .collect();
-    for name in old {
-        let name_in_path = name.replace(' ', "%20").replace(':', "%3A");
-        let is_ours = Level::ALL.iter().any(|level| words::label(*level) == name);
-        debug_assert!(name.starts_with(LABEL_PREFIX));
-        if is_ours {
-            let path = client.path(&format!("/issues/{number}/labels/{name_in_path}"));
-            match client.write(Method::Delete, &path, &json!({})) {
-                Err(error) if error.status() != Some(404) => return Err(error),
-                _ => {}
-            }
-        }
-        held.labels.remove(&name);
-    }
-    if held.labels.contains(&wanted) {
-        return Ok(());
-    }
-    let path = client.path(&format!("/issues/{number}/labels"));
-    client.write(Method::Post, &path, &json!({ "labels": [wanted] }))?;
-    held.labels.insert(wanted);
-    Ok(())
 }

@@ -235,9 +235,11 @@ fn another_base_and_a_draft_are_not_decided() {
     let mut draft = pull(B, 3);
     draft["draft"] = json!(true);
     assert!(!desk.take(pull_event("converted_to_draft", draft)));
-    assert_eq!(desk.ready().count(), 0);
+    let states =
+        |desk: &Desk| -> Vec<PullState> { desk.ready().map(|held| held.shown().state).collect() };
+    assert_eq!(states(&desk), [PullState::Draft]);
     assert!(desk.take(pull_event("ready_for_review", pull(B, 4))));
-    assert_eq!(desk.ready().count(), 1);
+    assert_eq!(states(&desk), [PullState::Open]);
     let mut elsewhere = pull(B, 5);
     elsewhere["base"]["ref"] = json!("release");
     desk.take(pull_event("edited", elsewhere));

@@ -35,6 +35,8 @@ pub enum PullChange {
     },
     /// It was aimed at another branch.
     Retargeted,
+    /// It got a label, or lost one.
+    Labelled,
     /// Closed, made a draft, or no draft any more.
     Other,
 }
@@ -252,6 +254,7 @@ fn pull(action: &str, of: OfPull, by: Option<User>) -> Option<Happened> {
         "synchronize" => PullChange::Pushed { before: of.before },
         "closed" | "ready_for_review" | "converted_to_draft" => PullChange::Other,
         "edited" if of.changes.base.is_some() => PullChange::Retargeted,
+        "labeled" | "unlabeled" => PullChange::Labelled,
         _ => return None,
     };
     Some(Happened::Pull {

@@ -2,7 +2,7 @@
 //! ignore the rest, so that a field added or left out by GitHub stops nothing.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::Sha;
@@ -91,11 +91,14 @@ impl WireActivity {
     }
 }
 
-/// A label, a team or an App: something with a name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// A label.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Label {
     /// Its name.
     pub name: String,
+    /// Its id in GraphQL.
+    #[serde(default)]
+    pub node_id: Option<String>,
 }
 
 /// A team that was asked for a review.

@@ -1,0 +1,101 @@
+//! What people say on a pull request after it has ended: nothing that changes its end, but feedback is recorded.
+//!
+//! Events tell it; where they were lost, a list shows that something changed, and its comments are read.
+
+use super::desk::Desk;
+use super::wire::{WireComment, WireReview};
+use super::{GithubForge, Result, read};
+use crate::domain::command::Command;
+use crate::domain::ids::PullNumber;
+use crate::domain::review::{Comment, Review};
+use crate::forge::Afterword;
+
+impl Desk {
+    /// Keeps what may be feedback.
+    pub(super) fn keep_afterwords(
+        &mut self,
+        number: PullNumber,
+        reviews: Vec<Review>,
+        comments: Vec<Comment>,
+    ) -> bool {
+        let reviews = reviews.into_iter();
+        let reviews = reviews.filter(|r| !r.edited && !r.is_bot && gives_feedback(&r.body));
+        let comments = comments.into_iter();
+        let comments = comments.filter(|c| !c.edited && !c.is_bot && gives_feedback(&c.body));
+        let mut said = Afterword {
+            number,
+            reviews: reviews.collect(),
+            comments: comments.collect(),
+        };
+        if said.reviews.is_empty() && said.comments.is_empty() {
+            return false;
+        }
+        let known = self.afterwords.entry(number).or_insert(Afterword {
+            number,
+            reviews: Vec::new(),
+            comments: Vec::new(),
+        });
+        known.forget(&said);
+        known.reviews.append(&mut said.reviews);
+        known.comments.append(&mut said.comments);
+        true
+    }
+
+    pub(super) fn hear_late_review(
+        &mut self,
+        number: PullNumber,
+        wire: &WireReview,
+        was_edited: bool,
+    ) -> bool {
+        let Some(mut review) = wire.review() else {
+            return false;
+        };
+        review.edited |= was_edited;
+        if let Some(known) = self.afterwords.get_mut(&number) {
+            known.reviews.retain(|known| known.id != review.id);
+        }
+        self.keep_afterwords(number, vec![review], Vec::new())
+    }
+
+    pub(super) fn hear_late_comment(
+        &mut self,
+        number: PullNumber,
+        wire: &WireComment,
+        change: LateChange,
+    ) -> bool {
+        let mut comment = wire.comment();
+        comment.edited |= change.was_edited;
+        if let Some(known) = self.afterwords.get_mut(&number) {
+            known.comments.retain(|known| known.id != comment.id);
+        }
+        !change.was_deleted && self.keep_afterwords(number, Vec::new(), vec![comment])
+    }
+}
+
+/// What was done to a comment, unless it is new.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LateChange {
+    pub(super) was_edited: bool,
+    pub(super) was_deleted: bool,
+}
+
+fn gives_feedback(text: &str) -> bool {
+    let is_feedback = |command| matches!(command, Ok(Command::Feedback(_)));
+    text.contains("/feedback") && Command::find_all(text).into_iter().any(is_feedback)
+}
+
+impl GithubForge {
+    /// What people said on those that have ended. Of reviews the lists do not tell whether they were edited, so they
+    /// are heard from events alone.
+    pub(super) fn read_afterwords(&self, numbers: impl Iterator<Item = PullNumber>) -> Result<()> {
+        let client = &self.room.client;
+        for number in numbers {
+            let we = client.we()?;
+            let comments = read::comments(client, number)?.into_iter();
+            let others = comments.filter(|wire| we.find_own_words(wire).is_none());
+            let others = others.map(|wire| wire.comment()).collect();
+            self.desk().keep_afterwords(number, Vec::new(), others);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! Pull requests that are one case: what is said on one is heard on all, and the first one with an id owns it.
+
+use crate::github_double::REPO;
+use crate::support::{has, has_not};
+use crate::world::{Duty, decision, however_it_runs};
+use crate::{LOW, MEDIUM};
+use chrono::TimeDelta;
+
+/// How another pull request is the same case.
+#[derive(Clone, Copy, Debug)]
+enum Same {
+    Head,
+    Id,
+}
+
+/// Two pull requests of one case; the second may be a draft.
+fn two(duty: &Duty, same: Same, is_draft: bool) -> [u64; 2] {
+    let first = duty.proposes(MEDIUM);
+    let agent = duty.github.agent("strategy-optimizer");
+    let listed = duty.github.git(&[
+        "diff",
+        "--name-only",
+        "main",
+        &format!("refs/pull/{first}/head"),
+    ]);
+    let path = listed.trim();
+    match same {
+        Same::Head => {
+            let clone = duty
+                .github
+                .folder()
+                .join("clones/strategy-optimizer-acme-governance");
+            let refspec = "HEAD:refs/heads/again";
+            agent.tries_to_push(REPO, &clone, refspec).unwrap();
+        }
+        Same::Id => {
+            let text = duty
+                .github
+                .git(&["show", &format!("refs/pull/{first}/head:{path}")]);
+            let text = format!("{text}\nexpects: {{stop_loss_pct: 3.0}}\n");
+            agent.pushes_branch("again", &[(path, &text)]);
+        }
+    }
+    let second = match is_draft {
+        true => agent.opens_draft_of("again", "The same once more"),
+        false => agent.opens_pull_of("again", "The same once more"),
+    };
+    [first, second]
+}
+
+#[test]
+fn a_block_on_another_pull_request_of_the_case_keeps_it_from_being_merged() {
+    for same in [Same::Head, Same::Id] {
+        for is_draft in [false, true] {
+            however_it_runs(|running| {
+                let mut duty = Duty::running(running);
+                let [first, second] = two(&duty, same, is_draft);
+                duty.hears();
+                duty.wait(TimeDelta::minutes(1));
+                duty.github
+                    .user("bob")
+                    .requests_changes(second, "Not before Friday.");
+                duty.hears();
+                duty.github.user("alice").approves(first, "Fine.");
+                duty.hears();
+                let github = &duty.github;
+                assert!(github.pull(first).open && github.pull(second).open);
+                // Of one commit there is one check: it may say on which pull request.
+                has(
+                    &duty.check(first),
+                    " requested changes: it waits until they approve",
+                );
+                duty.github.user("bob").approves(second, "Well, then.");
+                duty.hears();
+                assert!(duty.github.pull(first).merged_at.is_some());
+                duty.github.read_all();
+                duty
+            });
+        }
+    }
+}
+
+#[test]
+fn a_rejection_on_another_pull_request_of_the_case_ends_all_and_is_recorded() {
+    for same in [Same::Head, Same::Id] {
+        for is_draft in [false, true] {
+            however_it_runs(|running| {
+                let mut duty = Duty::running(running);
+                let [first, second] = two(&duty, same, is_draft);
+                duty.hears();
+                duty.wait(TimeDelta::minutes(1));
+                duty.github
+                    .user("bob")
+                    .comments(second, "/reject too_risky: not this week");
+                duty.github.user("alice").approves(first, "Fine.");
+                duty.hears();
+                assert!(duty.github.pull(first).merged_at.is_none());
+                assert!(!duty.github.pull(first).open);
+                has(&duty.check(first), "rejected");
+                let decision = duty.github.file(&decision(&duty));
+                has(&decision, "status: rejected\n");
+                has(&decision, &format!("  number: {first}\n"));
+                has(&decision, &format!("  pull: {second}\n"));
+                duty.github.read_all();
+                duty
+            });
+        }
+    }
+}
+
+#[test]
+fn a_withdrawal_of_another_pull_request_of_the_case_ends_all_and_is_recorded() {
+    for same in [Same::Head, Same::Id] {
+        however_it_runs(|running| {
+            let mut duty = Duty::running(running);
+            let [first, second] = two(&duty, same, false);
+            duty.hears();
+            duty.wait(TimeDelta::minutes(1));
+            duty.github.agent("strategy-optimizer").closes(second);
+            duty.github.user("alice").approves(first, "Fine.");
+            duty.hears();
+            assert!(duty.github.pull(first).merged_at.is_none());
+            assert!(!duty.github.pull(first).open);
+            let decision = duty.github.file(&decision(&duty));
+            has(&decision, "status: withdrawn\n");
+            has(&decision, &format!("withdrawn_on: {second}\n"));
+            duty.github.read_all();
+            duty
+        });
+    }
+}
+
+/// When the thief's pull request was opened, before the victim's id was made.
+const AHEAD: [TimeDelta; 3] = [
+    TimeDelta::seconds(5),
+    TimeDelta::minutes(8),
+    TimeDelta::minutes(30),
+];
+
+#[test]
+fn a_pull_request_that_was_there_before_cannot_take_anothers_id() {
+    for ahead in AHEAD {
+        for body in [MEDIUM, LOW] {
+            however_it_runs(|running| {
+                let mut duty = Duty::running(running);
+                let (path, text) = duty.example.recommendation("risk-manager", MEDIUM);
+                let parked = duty
+                    .github
+                    .agent("risk-manager")
+                    .opens_pull("parked", &[(&path, &text)]);
+                duty.hears();
+                duty.wait(ahead);
+                duty.example.wait(ahead);
+                let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+                let victim = duty
+                    .github
+                    .agent("strategy-optimizer")
+                    .opens_pull("mine", &[(&path, &text)]);
+                let (_, stolen) = duty.example.recommendation("risk-manager", body);
+                let stolen = with_id_of(&stolen, &text);
+                duty.github
+                    .agent("risk-manager")
+                    .pushes_branch("parked", &[(&path, &stolen)]);
+                duty.hears();
+                has(
+                    &duty.check(parked),
+                    &format!("#{victim} of `strategy-optimizer` was the first with this id"),
+                );
+                has(&duty.check(victim), "needs 1 approval by a reviewer");
+                duty.github.user("alice").approves(victim, "Fine.");
+                duty.hears();
+                assert!(duty.github.pull(victim).merged_at.is_some());
+                duty.runs_by_timer();
+                assert!(duty.github.pull(parked).merged_at.is_none());
+                duty.github.read_all();
+                duty
+            });
+        }
+    }
+}
+
+#[test]
+fn whoever_comes_later_cannot_take_an_id_whose_agents_clock_is_ahead() {
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        duty.example.wait(TimeDelta::minutes(5));
+        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+        let id = path.split('/').nth(5).unwrap();
+        let victim = duty
+            .github
+            .agent("strategy-optimizer")
+            .opens_pull(&format!("recommend/{id}"), &[(&path, &text)]);
+        duty.hears();
+        duty.wait(TimeDelta::minutes(6));
+        let (_, stolen) = duty.example.recommendation("risk-manager", LOW);
+        let stolen = with_id_of(&stolen, &text);
+        let thief = duty
+            .github
+            .agent("risk-manager")
+            .opens_pull(&format!("mine/{id}"), &[(&path, &stolen)]);
+        duty.hears();
+        has(
+            &duty.check(thief),
+            &format!("#{victim} of `strategy-optimizer` was the first with this id"),
+        );
+        duty.github.user("alice").approves(victim, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(victim).merged_at.is_some());
+        has_not(&duty.github.log().join("\n"), "rsi-eurusd-draft");
+        duty.github.read_all();
+        duty
+    });
+}
+
+/// The text with the id, and the time, of the other.
+fn with_id_of(text: &str, other: &str) -> String {
+    let line = |text: &str, key: &str| {
+        let found = text.lines().find(|line| line.starts_with(key));
+        found.unwrap().to_owned()
+    };
+    ["id: ", "created_at: "]
+        .iter()
+        .fold(text.to_owned(), |made, key| {
+            made.replace(&line(text, key), &line(other, key))
+        })
+}
