@@ -22,6 +22,8 @@ mod engines;
 mod findings;
 #[path = "verify/history.rs"]
 mod history;
+#[path = "verify/insider.rs"]
+mod insider;
 #[path = "verify/links.rs"]
 mod links;
 #[path = "verify/objects.rs"]
@@ -30,6 +32,8 @@ mod objects;
 mod places;
 #[path = "verify/proposals.rs"]
 mod proposals;
+#[path = "verify/refusals.rs"]
+mod refusals;
 #[path = "verify/rescored.rs"]
 mod rescored;
 #[path = "verify/shown.rs"]

@@ -17,9 +17,10 @@ use std::fmt;
 
 use super::Summary;
 use crate::domain::ids::CaseId;
-use crate::domain::problem::{Problem, Problems};
+use crate::domain::problem::Problems;
 use crate::forge::{ForgeError, Untold};
 use crate::git::GitError;
+use crate::ledger::proposal::{self, Objection, Refusal};
 use crate::ledger::{AppendError, LedgerError, Unrecordable};
 
 /// Why the bot could not do its work.
@@ -79,17 +80,13 @@ pub struct InvalidPull {
 }
 
 impl InvalidPull {
-    pub fn new(problems: impl Into<Problems>) -> Self {
+    /// By one of the refusals, of which `verify` knows all, or several.
+    pub fn new(objections: Vec<Objection>) -> Self {
         Self {
             case: None,
             is_governance: false,
-            problems: problems.into(),
+            problems: proposal::problems(objections),
         }
-    }
-
-    /// Something that is wrong with no file in particular.
-    pub fn because(message: impl Into<String>) -> Self {
-        Self::new(Problem::of_file("pull request", message))
     }
 
     #[must_use]
@@ -116,6 +113,12 @@ impl From<InvalidPull> for EvaluationError {
     }
 }
 
+impl From<Objection> for EvaluationError {
+    fn from(objection: Objection) -> Self {
+        InvalidPull::new(vec![objection]).into()
+    }
+}
+
 impl<E: Into<BotError>> From<E> for EvaluationError {
     fn from(error: E) -> Self {
         Self::Stopped(error.into())
@@ -138,7 +141,10 @@ pub(super) fn separate<T>(evaluated: Evaluated<T>) -> Result<Result<T, InvalidPu
 /// than a proposal may have, are its own doing.
 pub(super) fn of_branch<T>(read: Result<T, GitError>) -> Evaluated<T> {
     read.map_err(|error| match error.is_content() {
-        true => InvalidPull::because(error.to_string()).into(),
+        true => {
+            let message = error.to_string();
+            Objection::of_proposal(Refusal::Malformed, message).into()
+        }
         false => error.into(),
     })
 }
@@ -147,7 +153,8 @@ pub(super) fn of_branch<T>(read: Result<T, GitError>) -> Evaluated<T> {
 pub(super) fn of_record<T>(appended: Result<T, AppendError>) -> Evaluated<T> {
     appended.map_err(|error| match error {
         AppendError::Unrecordable(what) => {
-            InvalidPull::because(format!("what it comes to cannot be recorded: {what}")).into()
+            let message = format!("what it comes to cannot be recorded: {what}");
+            Objection::of_proposal(Refusal::Unrecordable, message).into()
         }
         AppendError::Failed(error) => error.into(),
     })

@@ -2,13 +2,13 @@
 
 use crate::domain::documents::{Decision, Status};
 use crate::domain::ids::CaseId;
-use crate::domain::problem::{Problem, Problems};
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::{Judgement, judge};
 use crate::gate::verdict::{Kind, Ruling};
 use crate::git::Change;
+use crate::ledger::proposal::{Objection, Refusal};
 use crate::ledger::{CaseFile, Landed, LedgerError, Version};
 use crate::risk;
 
@@ -42,9 +42,9 @@ impl Evaluator<'_, '_, '_> {
         version: &Version,
     ) -> Evaluated<Hearing> {
         let id = id_of(pull);
-        let invalid = |problems: Problems| InvalidPull {
+        let invalid = |objections: Vec<Objection>| InvalidPull {
             is_governance: true,
-            ..InvalidPull::new(problems).with_case(id)
+            ..InvalidPull::new(objections).with_case(id)
         };
         let path = Decision::governance_path_of(id);
         match CaseFile::landed(self.draft, id, &path, pull.head)? {
@@ -54,7 +54,8 @@ impl Evaluator<'_, '_, '_> {
             }
             Some(Landed::Otherwise) => {
                 let message = "another change is on record under the same id: push this one anew with another commit";
-                return Err(invalid(Problem::of_file(path, message).into()).into());
+                let objection = Objection::of_file(Refusal::DecidedId, path, message);
+                return Err(invalid(vec![objection]).into());
             }
             None => {}
         }
@@ -70,8 +71,8 @@ impl Evaluator<'_, '_, '_> {
                 ..Hearing::only(Some(id), report, Act::Wait)
             });
         }
-        if let (Some(problems), PullState::Open) = (trial.find_problems(), &pull.state) {
-            return Err(invalid(problems).into());
+        if !trial.objections.is_empty() && pull.state == PullState::Open {
+            return Err(invalid(trial.objections).into());
         }
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
-use crate::domain::ids::{Sha, quoted};
-use crate::domain::problem::{Problem, Problems};
-use crate::domain::pull::{Contribution, Part, Pull};
+use crate::domain::ids::Sha;
+use crate::domain::problem::Problems;
+use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
-use crate::gate::eligibility::{Interests, Principal, principal_of, shown};
+use crate::gate::eligibility::Interests;
 use crate::gate::permit::{Judgement, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
+use crate::ledger::proposal::{self, Objection, Refusal};
 use crate::ledger::{CaseFile, Landed, Version};
 use crate::risk;
 use crate::rules::executor::Executor;
@@ -48,21 +49,30 @@ impl Evaluator<'_, '_, '_> {
         version: &Version,
     ) -> Evaluated<Hearing> {
         let id = proposed.document.id;
-        let invalid = |problems: Problems| Err(InvalidPull::new(problems).with_case(id).into());
+        let invalid =
+            |objections: Vec<Objection>| Err(InvalidPull::new(objections).with_case(id).into());
         if let Some(hearing) = self.find_landed(pull, &proposed)? {
             return Ok(hearing);
         }
-        if let Some(problem) = impersonation(pull, &proposed, interests.contributions, version) {
-            return invalid(problem.into());
+        let impersonation = proposal::find_impersonation(
+            &pull.author,
+            interests.contributions,
+            &proposed.document,
+            &version.rules,
+        );
+        if let Some(objection) = impersonation {
+            return invalid(vec![objection]);
         }
         let (document, path) = (&proposed.document, &proposed.path);
         if let Some(problem) = self.find_owner_of_id(pull, document, path, &version.rules)? {
-            return invalid(problem.into());
+            return invalid(Objection::of_all(Refusal::OwnedId, [problem]));
         }
         let targets =
             match facts::targets_by(&proposed.document, |path| self.draft.read_file(path))? {
                 Ok(targets) => targets,
-                Err(problems) => return invalid(problems),
+                Err(Problems(problems)) => {
+                    return invalid(Objection::of_all(Refusal::UnreadableTarget, problems));
+                }
             };
         let mut situation = facts::situation(
             &proposed.document,
@@ -81,7 +91,7 @@ impl Evaluator<'_, '_, '_> {
         );
         if !problems.is_empty() {
             yaml::place(&objects.read_blob(proposed.blob)?, &mut problems);
-            return invalid(Problems(problems));
+            return invalid(Objection::of_all(Refusal::NotAllowed, problems));
         }
         self.judge_recommendation((pull, elsewhere), proposed, (interests, targets), version)
     }
@@ -97,8 +107,9 @@ impl Evaluator<'_, '_, '_> {
             }
             Some(Landed::Otherwise) => {
                 let message = "this id is decided already, and a record is never edited: take a fresh id (`countersign new`)";
-                let problem = Problem::of_key(&proposed.path, "id", message);
-                Err(InvalidPull::new(problem).with_case(id).into())
+                let objection =
+                    Objection::of_key(Refusal::DecidedId, &proposed.path, "id", message);
+                Err(InvalidPull::new(vec![objection]).with_case(id).into())
             }
         }
     }
@@ -216,40 +227,4 @@ impl Evaluator<'_, '_, '_> {
         of_record(self.draft.outcome(&outcome, document, &files))?;
         Ok(())
     }
-}
-
-/// An agent that is registered proposes from its own account, and nobody else in its name: neither by
-/// opening the pull request nor by a commit on its branch. People may help, and then do not decide.
-fn impersonation(
-    pull: &Pull,
-    proposed: &Proposed,
-    contributions: &[Contribution],
-    version: &Version,
-) -> Option<Problem> {
-    let name = &proposed.document.agent;
-    let agent = version.rules.agents.get(name)?;
-    let say = |what: String| {
-        let message = format!(
-            "{what}: propose as the agent itself, or register the account in `rules/agents.yaml`"
-        );
-        Some(Problem::of_key(&proposed.path, "agent", message))
-    };
-    if !agent.owns(&pull.author) {
-        let who = quoted(&shown(&pull.author));
-        return say(format!("{who} is not an identity of `{name}`"));
-    }
-    let (other, noun, commit) = contributions.iter().find_map(|contribution| {
-        let noun = match contribution.part {
-            Part::Author | Part::Committer | Part::Pusher => contribution.part.find_noun()?,
-            Part::Opener | Part::CoAuthor => return None,
-        };
-        match principal_of(&contribution.account, &version.rules) {
-            Principal::Agent(other) if other != name => Some((other, noun, contribution.commit)),
-            _ => None,
-        }
-    })?;
-    say(format!(
-        "`{other}` is the {noun} of commit {} and not `{name}`",
-        commit.short()
-    ))
 }

@@ -3,17 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::domain::documents::Target;
 use crate::domain::forge_kind::ForgeKind;
-use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 use crate::git::{Change, Repository, SigningKey};
 use crate::ledger::backtest::{Backtest, Extent, backtest};
-use crate::ledger::{Draft, Rulebook, Version, rule_files};
-use crate::rules::{Rules, governance};
+use crate::ledger::proposal::{BotKey, Objection, Refusal, Trees, Trials, find_key_lockout};
+use crate::ledger::{AppendError, Draft, Rulebook, Version};
+use crate::rules::governance;
 
 use super::BotError;
-use super::error::{of_record, separate};
 
 /// So many of the newest commits of the trail are replayed under the new rules; `countersign backtest`
 /// replays all of them.
@@ -22,11 +20,10 @@ const REPLAYED: usize = 2_000;
 /// What would follow from a governance change.
 #[derive(Debug, Default)]
 pub struct Trial {
-    problems: Vec<Problem>,
+    /// What keeps the change from being merged, whoever approves it.
+    pub objections: Vec<Objection>,
     /// How many policy tests ran.
     pub tests: usize,
-    /// What each failing policy test says.
-    pub failures: Vec<Problem>,
     /// That the policy tests took longer than this: then nothing else is known, and nothing is decided.
     pub took_too_long: Option<Duration>,
     /// The newest decisions under the new rules; none if the rules stay as they are.
@@ -45,103 +42,57 @@ impl Trial {
         changes: &[Change],
         forge: ForgeKind<'_>,
     ) -> Result<Self, BotError> {
-        let mut trial = Self::default();
         let before = draft.root()?;
-        let root = match separate(of_record(draft.preview(changes)))? {
-            Ok(root) => root,
-            Err(invalid) => {
-                trial.problems.extend(invalid.problems.0);
-                return Ok(trial);
+        let after = match draft.preview(changes) {
+            Ok(after) => after,
+            Err(AppendError::Unrecordable(what)) => {
+                let message = format!("what it comes to cannot be recorded: {what}");
+                return Ok(Self {
+                    objections: vec![Objection::of_proposal(Refusal::Unrecordable, message)],
+                    ..Self::default()
+                });
             }
+            Err(AppendError::Failed(error)) => return Err(error.into()),
         };
-        let objects = draft.objects();
-        for (path, bytes) in super::inspect::yaml_files(objects, root, "targets")? {
-            if let Err(Problems(problems)) = yaml::read::<Target>(&path, &bytes) {
-                trial.problems.extend(problems);
-            }
-        }
-        let version = match rulebook.read(objects, root)? {
-            Ok(version) => version,
-            Err(Problems(problems)) => {
-                trial.problems.extend(problems);
-                return Ok(trial);
-            }
+        let trees = Trees { before, after };
+        let tried = Trials::default().of(draft.objects(), rulebook, trees, forge)?;
+        let mut trial = Self {
+            objections: tried.objections,
+            tests: tried.tests,
+            took_too_long: tried.took_too_long,
+            backtest: None,
         };
-        match rulebook.test(objects, &version)? {
-            Some(tested) => {
-                trial.tests = tested.tests;
-                trial.problems.extend(tested.problems.iter().cloned());
-                trial.failures.extend(tested.failures.iter().cloned());
-            }
-            None => {
-                trial.took_too_long = Some(rulebook.test_limit());
-                return Ok(trial);
-            }
+        let is_tried = trial.objections.is_empty() && trial.took_too_long.is_none();
+        let version = tried.version.filter(|_| tried.changes_rules && is_tried);
+        let (Some(version), Some(tip)) = (version, draft.base()) else {
+            return Ok(trial);
+        };
+        let lockout = find_key_lockout(&version, bot_key(&version, draft.signer())?);
+        trial.objections.extend(lockout);
+        let (_, name) = governance::PATH.rsplit_once('/').unwrap_or_default();
+        if let Some(bytes) = draft.objects().read_path(version.tree, name)? {
+            let problems = trial.objections.iter_mut().map(|one| &mut one.problem);
+            yaml::place(&bytes, problems);
         }
-        let changes_rules = objects
-            .entry_at(before, Rules::FOLDER)?
-            .map(|entry| entry.id)
-            != Some(version.tree);
-        if changes_rules {
-            let people = &version.rules.people;
-            trial.problems.extend(people.find_lockout(forge));
-        }
-        if changes_rules && trial.find_problems().is_none() {
-            let mut lockout = find_lockout(&version, draft.signer())?;
-            let files = rule_files(objects, version.tree)?;
-            if let Some(bytes) = files.get(governance::PATH) {
-                yaml::place(bytes, &mut lockout);
-            }
-            trial.problems.extend(lockout);
-            trial.backtest = match draft.base() {
-                Some(tip) => {
-                    let rules = &version.rules;
-                    let extent = Extent {
-                        newest: Some(REPLAYED),
-                        until: Some(Instant::now() + rulebook.test_limit()),
-                    };
-                    Some(backtest(repo, tip, rules, extent, &mut |_| {})?)
-                }
-                None => None,
-            };
-        }
+        let extent = Extent {
+            newest: Some(REPLAYED),
+            until: Some(Instant::now() + rulebook.test_limit()),
+        };
+        trial.backtest = Some(backtest(repo, tip, &version.rules, extent, &mut |_| {})?);
         Ok(trial)
-    }
-
-    /// What keeps the change from being merged, whoever approves it.
-    pub fn find_problems(&self) -> Option<Problems> {
-        let failures = self.failures.iter().cloned();
-        let all: Vec<Problem> = self.problems.iter().cloned().chain(failures).collect();
-        (!all.is_empty()).then_some(Problems(all))
     }
 }
 
-/// Rules under which the bot itself could write nothing any more, not even the change that mends them.
-fn find_lockout(
-    version: &Version,
-    signer: Option<&SigningKey>,
-) -> Result<Option<Problem>, BotError> {
-    let Some(signing) = &version.rules.governance.signing else {
-        return Ok(None);
+/// Whether the rules list the key that the bot signs with.
+fn bot_key(version: &Version, signer: Option<&SigningKey>) -> Result<BotKey, BotError> {
+    let Some(signer) = signer else {
+        return Ok(BotKey::None);
     };
-    let message = match signer {
-        None if signing.required => {
-            "the bot runs without a key, so it could write nothing after this change: start it with `--signing-key` first".to_owned()
-        }
-        None => return Ok(None),
-        Some(signer) => {
-            let key = signer.public()?;
-            if signing.lists(&key) {
-                return Ok(None);
-            }
-            format!(
-                "the bot signs with `{key}`, which is not among them, so it could write nothing after this change: keep it until the bot has another"
-            )
-        }
-    };
-    Ok(Some(Problem::of_key(
-        governance::PATH,
-        "signing.keys",
-        message,
-    )))
+    let key = signer.public()?;
+    let signing = version.rules.governance.signing.as_ref();
+    let is_listed = signing.is_none_or(|signing| signing.lists(&key));
+    Ok(match is_listed {
+        true => BotKey::Listed,
+        false => BotKey::NotListed(key.to_string()),
+    })
 }

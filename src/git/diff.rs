@@ -83,7 +83,7 @@ impl Walk<'_> {
         };
         let (old_bytes, new_bytes): (Arc<[u8]>, Arc<[u8]>) = (load(old)?, load(new)?);
         if self.depth > 0 && new.is_some() && new_bytes.is_empty() {
-            return Err(GitError::new(format!(
+            return Err(GitError::content(format!(
                 "the folder `{}` is empty, which git never stores: leave it out",
                 String::from_utf8_lossy(&self.path).escape_default()
             )));

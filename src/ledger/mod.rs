@@ -18,6 +18,7 @@ pub mod index;
 pub mod newest_engine;
 pub mod outdated;
 pub mod papers;
+pub mod proposal;
 pub mod rescore;
 pub mod rulebook;
 mod targets;

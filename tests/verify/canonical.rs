@@ -234,7 +234,7 @@ fn nothing_happens_before_what_it_follows() {
         told(&found)
     );
     let world = every_event();
-    let place = world.place("outcome: success of notify");
+    let place = world.place(" of notify on");
     let path = format!("{}/outcome.yaml", world.case_folder(place));
     let text = world.git(&[], "", &["show", &format!("main:{path}")]);
     let line = text
@@ -256,7 +256,7 @@ fn nothing_happens_before_what_it_follows() {
 #[test]
 fn somebody_else_does_not_report_what_the_bot_carries_out_or_the_same_again() {
     let world = every_event();
-    let place = world.place("outcome: success of notify");
+    let place = world.place(" of notify on");
     let path = format!("{}/outcome.yaml", world.case_folder(place));
     let forgery = Forgery {
         files: vec![replace(

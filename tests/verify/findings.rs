@@ -432,7 +432,7 @@ fn a_governance_change_is_a_decision_about_rules_alone() {
         &world,
         (place, governing(&world, place, &[broken])),
         (place, FindingKind::InvalidProposal),
-        "the rules that it makes cannot be read: rules/actions.yaml:",
+        "the bot refuses this: rules/actions.yaml:",
     );
     let harmless = ("README.md".to_owned(), Edit::Put("read me\n".to_owned()));
     check(
@@ -450,7 +450,7 @@ fn a_governance_change_is_a_decision_about_rules_alone() {
         &world,
         (place, governing(&world, place, &[edit])),
         (place, FindingKind::InvalidProposal),
-        &format!("the branch that it merges changes the record `{record}`"),
+        "a recommendation and a governance change in one pull request",
     );
     let about = world.git(&[], "", &["rev-parse", &format!("main:{record}")]);
     let more = "rules:\n  commit: ";
@@ -473,6 +473,6 @@ fn a_governance_change_is_a_decision_about_rules_alone() {
         &world,
         (place, overwritten),
         (place, FindingKind::InvalidProposal),
-        "`README.md` was changed on `main` after the branch was made, and is overwritten",
+        "README.md: was changed on `main` in the meantime: bring the branch up to date",
     );
 }

@@ -50,7 +50,7 @@ fn a_branch_brings_the_one_file_that_was_decided() {
     let head = another_branch(&world, &more, AGENT, "Propose");
     says(
         &merging(&world, head),
-        "the branch that it merges changes `notes.md` too",
+        "notes.md: a recommendation and a governance change in one pull request",
     );
     let world = one_of_each();
     let path = format!("{}/recommendation.yaml", world.case_folder(PLACE));

@@ -2,14 +2,13 @@
 
 use super::finding::FindingKind;
 use super::step::Step;
+use crate::domain::documents::Status;
 use crate::domain::ids::Sha;
 use crate::git::{Change, Commit, GitError};
 use crate::ledger::entry::is_event;
-use crate::ledger::{BOT_EMAIL, find_forged};
-
-/// The most commits and files of one proposal: the bot decides no larger ones.
-const MOST_COMMITS: usize = 250;
-const MOST_FILES: usize = 1_000;
+use crate::ledger::proposal::{
+    self, Candidate, MOST_COMMITS, MOST_FILES, Main, Objection, Refusal,
+};
 
 /// What a branch adds to the tip that it was decided against.
 #[derive(Debug)]
@@ -20,6 +19,8 @@ pub struct Branch {
     pub changes: Vec<Change>,
     /// A commit of the bot that the branch stands on, and that is not on the trail.
     pub lost: Option<Sha>,
+    /// Why the bot does not even look at what it changes.
+    unread: Option<Objection>,
 }
 
 impl Branch {
@@ -36,10 +37,23 @@ impl Branch {
         }
         let newest = repo.read_commit(head)?;
         let tree = newest.tree;
+        let unread = |objection| {
+            Ok(Some(Self {
+                commits: Vec::new(),
+                changes: Vec::new(),
+                lost: None,
+                unread: Some(objection),
+            }))
+        };
         let mut commits = if is_one_commit(step, &newest) {
             vec![newest]
         } else {
-            repo.commits_between(base, head, MOST_COMMITS)?
+            match repo.commits_between(base, head, MOST_COMMITS) {
+                Err(error) if error.is_content() => {
+                    return unread(proposal::too_many_commits(&error));
+                }
+                commits => commits?,
+            }
         };
         // Only a trail gives a branch commits like these: the bot refuses any that look so.
         let lost = commits.iter().find(|commit| is_event(commit));
@@ -49,15 +63,19 @@ impl Branch {
             Some(fork) => Some(fork),
             None => repo.merge_base(base, head)?,
         };
-        let before = fork
-            .map(|fork| repo.read_commit(fork))
-            .transpose()?
-            .map(|fork| fork.tree);
-        let changes = repo.diff_trees(before, Some(tree), MOST_FILES)?;
+        let Some(fork) = fork else {
+            return unread(proposal::no_common_history());
+        };
+        let before = repo.read_commit(fork)?.tree;
+        let changes = match repo.diff_trees(Some(before), Some(tree), MOST_FILES) {
+            Err(error) if error.is_content() => return unread(proposal::too_many_files(&error)),
+            changes => changes?,
+        };
         Ok(Some(Self {
             commits,
             changes,
             lost,
+            unread: None,
         }))
     }
 
@@ -76,8 +94,13 @@ impl Branch {
         step.say(FindingKind::CutOrRewritten, message);
     }
 
-    /// What keeps any branch from being merged, whatever it proposes.
-    pub fn check(&self, step: &mut Step) -> Result<(), GitError> {
+    /// What keeps any branch from being decided, whatever it proposes; and of one that was merged, whether git shows its
+    /// commits as they are.
+    pub fn check(&self, step: &mut Step, status: Status) -> Result<(), GitError> {
+        if self.unread.is_some() {
+            step.object(self.unread.clone());
+            return Ok(());
+        }
         if self.commits.is_empty() {
             step.say(
                 FindingKind::InvalidProposal,
@@ -85,27 +108,44 @@ impl Branch {
             );
         }
         for commit in &self.commits {
-            step.check_merged_shown(commit)?;
-            let people = [&commit.author, &commit.committer];
-            if people
-                .iter()
-                .any(|who| who.email.eq_ignore_ascii_case(BOT_EMAIL))
-            {
-                let message = format!(
-                    "the merged commit {} is in the name of the bot",
-                    commit.id.short()
-                );
-                step.say(FindingKind::InvalidProposal, message);
+            if status.is_approval() {
+                step.check_merged_shown(commit)?;
             }
-            if let Some(key) = find_forged(&commit.message) {
-                let message = format!(
-                    "the merged commit {} carries the trailer `{key}`, which only the bot writes",
-                    commit.id.short()
-                );
-                step.say(FindingKind::InvalidProposal, message);
-            }
+            let objection = proposal::find_commit_objection(commit);
+            // Which is a finding of its own.
+            let objection =
+                objection.filter(|objection| objection.refusal != Refusal::ForeignEncoding);
+            step.object(objection);
         }
         Ok(())
+    }
+
+    /// Which kind of proposal its changes are, if they are one.
+    pub fn classify(&self, step: &mut Step) -> Result<Option<Candidate>, GitError> {
+        let Some((_, root)) = step.parent.filter(|_| self.unread.is_none()) else {
+            return Ok(None);
+        };
+        let objects = step.repo.objects();
+        match proposal::classify(&Main { objects, root }, &self.changes)? {
+            Ok(candidate) => Ok(Some(candidate)),
+            Err(objections) => {
+                step.object(objections);
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Step<'_> {
+    /// Writes down why the bot refuses what was decided.
+    pub fn object(&mut self, objections: impl IntoIterator<Item = Objection>) {
+        for objection in objections {
+            let kind = match objection.refusal {
+                Refusal::Impersonation | Refusal::AnotherAgent => FindingKind::Impersonation,
+                _ => FindingKind::InvalidProposal,
+            };
+            self.say(kind, format!("the bot refuses this: {objection}"));
+        }
     }
 }
 

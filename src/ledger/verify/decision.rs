@@ -16,11 +16,11 @@ use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::pull::Contribution;
-use crate::gate::eligibility::shown;
 use crate::gate::verdict::Kind;
-use crate::git::{GitError, Mode};
+use crate::git::GitError;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::outdated::{self, About, Then};
+use crate::ledger::proposal::{self, Candidate, Objection, Refusal};
 use crate::ledger::{Version, entry};
 use crate::risk;
 
@@ -45,13 +45,15 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     let path = Recommendation::path_of(case);
     let decision = step.take_document::<Decision>(&Decision::path_of(case))?;
     let blob = step.find_added_blob(&path);
-    let about = step.take_document_by(&path, Recommendation::read)?;
+    let about = step.take_document_by(&path, Recommendation::read_proposed)?;
     let Some(written) = decision else {
         return Ok(answer);
     };
     answer.engine = Engine::parse(&written.document.engine);
     answer.pull = Some(PullId::from(&written.document.pull));
     record::check(step, &written);
+    let decided_at = written.document.decided_at;
+    step.object(proposal::find_future_id(&path, case, decided_at));
     check_place(step, case, (&written, about.as_ref()), blob);
     let (Some(about), Some(version)) = (about, step.version.clone()) else {
         return Ok(answer);
@@ -75,12 +77,11 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
         &about,
         status.is_approval().then_some(executor.as_str()),
     ));
-    check_agent(step, &written, &about, &version);
     let branch = Branch::read(step, written.document.pull.head)?;
     answer.without_branch = branch.is_none();
     answer.merged = merged_by(branch.as_ref(), status);
     if let (Some(branch), Some(blob)) = (&branch, blob) {
-        check_branch(step, branch, &path, blob, status)?;
+        check_branch(step, branch, &about, blob, status)?;
     }
     answer.by_team = recompute(
         examiner,
@@ -134,62 +135,26 @@ fn check_place(
     }
 }
 
-/// A registered agent proposes from its own account, and nobody else in its name.
-fn check_agent(
-    step: &mut Step,
-    written: &Written<Decision>,
-    about: &Recommendation,
-    version: &Version,
-) {
-    let author = &written.document.pull.author;
-    if version
-        .rules
-        .agents
-        .get(&about.agent)
-        .is_some_and(|agent| !agent.owns(author))
-    {
-        let message = format!(
-            "{}: `{}` is not an identity of `{}`",
-            written.place(&["pull", "author"]),
-            shown(author),
-            about.agent
-        );
-        step.say(FindingKind::Impersonation, message);
-    }
-}
-
 /// The branch proposes exactly this file.
 fn check_branch(
     step: &mut Step,
     branch: &Branch,
-    path: &str,
+    about: &Recommendation,
     blob: Sha,
     status: Status,
 ) -> Result<(), GitError> {
     branch.check_fork(step);
-    let is_it = |change: &crate::git::Change| {
-        let new = change.new.as_ref().map(|new| (new.mode, new.id));
-        change.path == path.as_bytes() && change.old.is_none() && new == Some((Mode::File, blob))
+    branch.check(step, status)?;
+    let path = Recommendation::path_of(about.id);
+    let is_it = match branch.classify(step)? {
+        None => return Ok(()),
+        Some(Candidate::Recommendation { path: at, blob: is }) => (at, is) == (path.clone(), blob),
+        Some(Candidate::Governance) => false,
     };
-    if !branch.changes.iter().any(is_it) {
+    if !is_it {
         step.say(
             FindingKind::InvalidProposal,
             format!("the commit that was decided does not propose this `{path}`"),
-        );
-    }
-    if !status.is_approval() {
-        return Ok(());
-    }
-    branch.check(step)?;
-    if let Some(other) = branch.changes.iter().find(|change| !is_it(change)) {
-        let other = String::from_utf8_lossy(&other.path)
-            .escape_default()
-            .to_string();
-        step.say(
-            FindingKind::InvalidProposal,
-            format!(
-                "the branch that it merges changes `{other}` too: a recommendation adds one file"
-            ),
         );
     }
     Ok(())
@@ -224,6 +189,12 @@ fn recompute(
         .map(|branch| branch.commits.as_slice())
         .unwrap_or_default();
     let contributions = facts::contributions(&decision.pull, commits);
+    step.object(proposal::find_impersonation(
+        &decision.pull.author,
+        &contributions,
+        about,
+        rules,
+    ));
     let mut situation = facts::situation(about, targets.known.clone(), &contributions, rules);
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() && computed != decision.risk && !situation.unattributed {
@@ -235,16 +206,9 @@ fn recompute(
         }
     }
     assessment::compare(step, written, &computed);
-    if decision.status.is_approval() {
-        for problem in
-            risk::validity::problems(&Recommendation::path_of(about.id), about, &situation, rules)
-        {
-            step.say(
-                FindingKind::InvalidProposal,
-                format!("it could not be merged: {problem}"),
-            );
-        }
-    }
+    let path = Recommendation::path_of(about.id);
+    let problems = risk::validity::problems(&path, about, &situation, rules);
+    step.object(Objection::of_all(Refusal::NotAllowed, problems));
     let outdated = find_outdated(
         examiner,
         step,

@@ -14,6 +14,7 @@ use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::git::{Commit, CommitGraph, GitError, Repository};
 use crate::ledger::facts::TargetBook;
+use crate::ledger::proposal::Trials;
 use crate::ledger::rulebook::read_signing;
 use crate::ledger::{Entry, Event, Rulebook};
 
@@ -125,6 +126,7 @@ pub struct Examiner<'v> {
     pub line: &'v Line,
     pub rulebook: Rulebook,
     pub book: TargetBook,
+    pub trials: Trials,
     graph: &'v CommitGraph,
     recent: HashMap<CaseId, Arc<Recommendation>>,
     /// The commit examined last, and its tree: the parent of the next one.
@@ -144,6 +146,7 @@ impl<'v> Examiner<'v> {
             line,
             rulebook: Rulebook::default(),
             book,
+            trials: Trials::default(),
             graph,
             recent: HashMap::new(),
             last: None,

@@ -9,14 +9,15 @@ use super::decision::given_on_other_main;
 use super::document::Written;
 use super::examine::{Answer, Examiner, PullId};
 use super::finding::FindingKind;
-use super::record;
 use super::step::Step;
+use super::{record, signature};
 use crate::domain::documents::Decision;
 use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::verdict::Kind;
 use crate::git::{Change, Entry as TreeEntry, GitError};
+use crate::ledger::proposal::{Candidate, Objection, Refusal, Trees, find_key_lockout};
 use crate::ledger::{Version, entry, facts, is_record};
 use crate::risk;
 use crate::rules::Rules;
@@ -44,40 +45,60 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
                 decision,
                 &paths_of(&branch.changes),
             ));
+            branch.check(step, decision.status)?;
+            if let Some(Candidate::Recommendation { path, .. }) = branch.classify(step)? {
+                step.say(
+                    FindingKind::InvalidProposal,
+                    format!(
+                        "the commit that was decided proposes `{path}`, and no change of governance"
+                    ),
+                );
+            }
             if decision.status.is_approval() {
                 answer.merged = branch.ids().collect();
-                branch.check(step)?;
                 take_changes(step, &branch.changes)?;
             }
         }
         None => check_message_without_paths(step, decision),
     }
-    let after = examiner
-        .rulebook
-        .read(step.repo.objects(), step.commit.tree)?;
-    let version = step.version.clone();
-    let problem = match (&after, &version) {
-        _ if !decision.status.is_approval() => None,
-        (Err(problems), _) => Some(format!(
-            "the rules that it makes cannot be read: {problems}"
-        )),
-        (Ok(after), Some(before)) if after.tree != before.tree => {
-            let people = &after.rules.people;
-            people
-                .find_lockout(decision.pull.forge())
-                .map(|problem| problem.to_string())
-        }
-        (Ok(_), _) => None,
-    };
-    if let Some(problem) = problem {
-        step.say(FindingKind::InvalidProposal, problem);
+    if decision.status.is_approval() {
+        try_change(examiner, step, decision)?;
     }
+    let version = step.version.clone();
     let Some(version) = version else {
         return Ok(answer);
     };
     answer.by_team = recompute(step, &written, &version, branch.as_ref())?;
     answer.recomputed = true;
     Ok(answer)
+}
+
+/// Tries what was merged as the bot did before.
+fn try_change(
+    examiner: &mut Examiner,
+    step: &mut Step,
+    decision: &Decision,
+) -> Result<(), GitError> {
+    let Some((_, before)) = step.parent else {
+        return Ok(());
+    };
+    let after = step.commit.tree;
+    let tried = examiner.trials.of(
+        step.repo.objects(),
+        &mut examiner.rulebook,
+        Trees { before, after },
+        decision.pull.forge(),
+    )?;
+    // What is expected of an older engine, only that engine answers.
+    let is_older = Engine::parse(&decision.engine).is_some_and(Engine::is_older);
+    let is_answerable =
+        |objection: &Objection| !is_older || objection.refusal != Refusal::FailingTest;
+    step.object(tried.objections.into_iter().filter(is_answerable));
+    if let Some(version) = tried.version.filter(|_| tried.changes_rules) {
+        let key = signature::bot_key(step, &version);
+        step.object(find_key_lockout(&version, key));
+    }
+    Ok(())
 }
 
 fn paths_of(changes: &[Change]) -> Vec<String> {
@@ -128,10 +149,6 @@ fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
         let path = String::from_utf8_lossy(&change.path).into_owned();
         let shown = path.escape_default();
         if is_record(&path) {
-            step.say(
-                FindingKind::InvalidProposal,
-                format!("the branch that it merges changes the record `{shown}`"),
-            );
             continue;
         }
         if let Some(new) = &change.new {
@@ -139,11 +156,7 @@ fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
         }
         let becomes = kept(change.new.as_ref());
         match step.take(&path) {
-            Some(taken) if kept(taken.new.as_ref()) == becomes => {
-                if kept(taken.old.as_ref()) != kept(change.old.as_ref()) {
-                    step.say(FindingKind::InvalidProposal, format!("`{shown}` was changed on `main` after the branch was made, and is overwritten"));
-                }
-            }
+            Some(taken) if kept(taken.new.as_ref()) == becomes => {}
             Some(_) => step.say(
                 FindingKind::UnexpectedChange,
                 format!("`{shown}` becomes something else than its branch proposes"),

@@ -7,7 +7,7 @@ use super::step::Step;
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Decision, Status, time};
 use crate::domain::engine::{ENGINE, Engine};
-use crate::domain::ids::{CaseId, quoted};
+use crate::domain::ids::quoted;
 
 /// Checks what a decision says about its place in the trail.
 pub fn check(step: &mut Step, written: &Written<Decision>) {
@@ -83,10 +83,6 @@ fn check_times(step: &mut Step, written: &Written<Decision>) {
     let decision = &written.document;
     let latest = decision.decided_at + CLOCK_TOLERANCE;
     let mut earlier = vec![("pull.opened_at", decision.pull.opened_at)];
-    // That of a governance change follows from its pull request, by whichever clock that was opened.
-    if decision.recommendation.is_some() {
-        earlier.push(("id", decision.id.time() - CaseId::FUTURE_TOLERANCE));
-    }
     earlier.extend(
         decision
             .approvals

@@ -4,6 +4,8 @@ use super::finding::FindingKind;
 use super::step::Step;
 use crate::domain::ids::quoted;
 use crate::git::Signed;
+use crate::ledger::Version;
+use crate::ledger::proposal::BotKey;
 
 /// Checks the signature, where the rules say whose it has to be.
 pub fn check(step: &mut Step) {
@@ -40,5 +42,19 @@ pub fn check(step: &mut Step) {
             FindingKind::BadSignature,
             "its signature does not cover what it says: it was changed after it was signed, or the signature is another commit's",
         ),
+    }
+}
+
+/// The key that a commit is signed with, held against those that a version of the rules lists.
+pub fn bot_key(step: &Step, version: &Version) -> BotKey {
+    let Some(signature) = step.stored.find_signature() else {
+        return BotKey::None;
+    };
+    let signing = version.rules.governance.signing.as_ref();
+    let keys = signing.map(|signing| signing.keys.as_slice());
+    match signature.check(keys.unwrap_or_default()) {
+        Signed::ByAnother(fingerprint) => BotKey::NotListed(fingerprint),
+        // One that does not fit is a finding of its own.
+        Signed::By(_) | Signed::Invalid => BotKey::Listed,
     }
 }

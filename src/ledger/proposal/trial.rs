@@ -1,0 +1,153 @@
+//! A governance change on trial: are its targets and rules readable, do its policy tests pass, and could anybody still
+//! administer and the bot still write?
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{Objection, Refusal};
+use crate::domain::documents::Target;
+use crate::domain::forge_kind::ForgeKind;
+use crate::domain::ids::Sha;
+use crate::domain::problem::{Problem, Problems};
+use crate::domain::yaml;
+use crate::git::{GitError, Mode, Objects};
+use crate::ledger::{Rulebook, Version};
+use crate::rules::{Rules, governance};
+
+/// What there is to say against a governance change.
+#[derive(Debug, Default)]
+pub struct Trial {
+    pub objections: Vec<Objection>,
+    /// How many policy tests ran.
+    pub tests: usize,
+    /// The rules that it makes; none if they cannot be read.
+    pub version: Option<Version>,
+    /// That the policy tests took longer than this: then nothing else is known.
+    pub took_too_long: Option<Duration>,
+    /// Whether they are others than before.
+    pub changes_rules: bool,
+}
+
+/// The trees before and after a change.
+#[derive(Debug, Clone, Copy)]
+pub struct Trees {
+    pub before: Sha,
+    pub after: Sha,
+}
+
+/// Trials, each folder tried once: it holds nothing that git does not.
+#[derive(Debug, Default)]
+pub struct Trials {
+    targets: HashMap<Sha, Vec<Objection>>,
+}
+
+/// So many folders are remembered.
+const MOST_FOLDERS: usize = 256;
+
+impl Trials {
+    /// Tries a change.
+    ///
+    /// # Errors
+    /// When the repository fails.
+    pub fn of(
+        &mut self,
+        objects: Objects<'_>,
+        rulebook: &mut Rulebook,
+        trees: Trees,
+        forge: ForgeKind<'_>,
+    ) -> Result<Trial, GitError> {
+        let mut trial = Trial {
+            objections: self.try_targets(objects, trees.after)?,
+            ..Trial::default()
+        };
+        let version = match rulebook.read(objects, trees.after)? {
+            Ok(version) => version,
+            Err(Problems(problems)) => {
+                let unreadable = Objection::of_all(Refusal::UnreadableRules, problems);
+                trial.objections.extend(unreadable);
+                return Ok(trial);
+            }
+        };
+        match rulebook.test(objects, &version)? {
+            Some(tested) => {
+                trial.tests = tested.tests;
+                let unreadable = tested.problems.iter().cloned();
+                let failures = tested.failures.iter().cloned();
+                let objections = Objection::of_all(Refusal::UnreadableTests, unreadable);
+                trial.objections.extend(objections);
+                let objections = Objection::of_all(Refusal::FailingTest, failures);
+                trial.objections.extend(objections);
+            }
+            None => {
+                trial.took_too_long = Some(rulebook.test_limit());
+                return Ok(trial);
+            }
+        }
+        let before = objects.entry_at(trees.before, Rules::FOLDER)?;
+        trial.changes_rules = before.map(|entry| entry.id) != Some(version.tree);
+        if trial.changes_rules {
+            let lockout = version.rules.people.find_lockout(forge);
+            trial
+                .objections
+                .extend(Objection::of_all(Refusal::NoAdmin, lockout));
+        }
+        trial.version = Some(version);
+        Ok(trial)
+    }
+
+    fn try_targets(&mut self, objects: Objects<'_>, root: Sha) -> Result<Vec<Objection>, GitError> {
+        let Some(folder) = objects.entry_at(root, Target::FOLDER)? else {
+            return Ok(Vec::new());
+        };
+        if let Some(known) = self.targets.get(&folder.id) {
+            return Ok(known.clone());
+        }
+        let mut found = Vec::new();
+        for entry in objects.list_dir(root, Target::FOLDER)? {
+            if let (Mode::File, Ok(name)) = (entry.mode, std::str::from_utf8(&entry.name))
+                && name.ends_with(".yaml")
+            {
+                let path = format!("{}/{name}", Target::FOLDER);
+                let bytes = objects.read_blob(entry.id)?;
+                if let Err(Problems(problems)) = yaml::read::<Target>(&path, &bytes) {
+                    found.extend(Objection::of_all(Refusal::UnreadableTarget, problems));
+                }
+            }
+        }
+        if self.targets.len() >= MOST_FOLDERS {
+            self.targets.clear();
+        }
+        self.targets.insert(folder.id, found.clone());
+        Ok(found)
+    }
+}
+
+/// The key by which the bot signs what it writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BotKey {
+    /// It signs nothing.
+    None,
+    /// One that the rules list.
+    Listed,
+    /// Another one, as it is shown.
+    NotListed(String),
+}
+
+/// Rules under which the bot itself could write nothing any more, not even the change that mends them.
+pub fn find_key_lockout(version: &Version, key: BotKey) -> Option<Objection> {
+    let signing = version.rules.governance.signing.as_ref()?;
+    let message = match key {
+        BotKey::None if signing.required => {
+            "the bot runs without a key, so it could write nothing after this change: start it with `--signing-key` first".to_owned()
+        }
+        BotKey::None | BotKey::Listed => return None,
+        BotKey::NotListed(key) => format!(
+            "the bot signs with `{key}`, which is not among them, so it could write nothing after this change: keep it until the bot has another"
+        ),
+    };
+    let problem = Problem::of_key(governance::PATH, "signing.keys", message);
+    Some(Objection {
+        refusal: Refusal::KeyNotListed,
+        problem,
+    })
+}
