@@ -268,7 +268,14 @@ fn the_names_of_files_and_branches_do_not_speak_for_the_bot() {
     let long = format!("docs/{}/{}", "x".repeat(200), "y".repeat(200));
     stage.govern(AGENT, "b", &[(&long, "x")]);
     let branch = "\u{202e}\u{1f600}<b>@carol`x`";
-    stage.propose(AGENT, branch, MEDIUM);
+    // The hook refuses such a name, so this one was there before.
+    stage.propose(AGENT, "c", MEDIUM);
+    stage.git(&[
+        "branch",
+        "-m",
+        "recommend/c",
+        &format!("recommend/{branch}"),
+    ]);
     stage.run();
     for number in 1..=3 {
         is_harmless(&stage.report(number));
@@ -280,9 +287,10 @@ fn the_names_of_files_and_branches_do_not_speak_for_the_bot() {
     }
     // Taking a change back is on record too: anybody can cause that.
     let clone = stage.clone_of(AGENT);
-    for branch in ["govern/a", "govern/b", &format!("recommend/{branch}")] {
+    for branch in ["govern/a", "govern/b"] {
         clone.git(&["push", "-q", "origin", &format!(":refs/heads/{branch}")]);
     }
+    stage.git(&["branch", "-D", &format!("recommend/{branch}")]);
     stage.run();
     stage.read_all();
     let log = stage.log();

@@ -469,7 +469,11 @@ fn making_a_repository_may_die_at_every_step() {
 fn a_bot_that_dies_while_its_command_runs_leaves_a_question_for_a_person() {
     let mut stage = Stage::example();
     let outside = stage.folder("outside.txt");
-    let script = format!("echo ran >> {}; kill -9 $PPID", outside.display());
+    // Between the bot and its command stands the process that contains it.
+    let script = format!(
+        "echo ran >> {}; read -r _ _ _ bot _ < /proc/$PPID/stat; kill -9 $bot",
+        outside.display()
+    );
     stage.add_command("notify", &script);
     let id = stage.propose("strategy-optimizer", "a", NOTIFY);
     let died = stage.countersign(&["run"]);

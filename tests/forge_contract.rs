@@ -26,7 +26,7 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Conclusion, Details, Forge, Publication, Published, Report, ReportState};
 use countersign::git::{NewCommit, ObjectBuffer, Repository, Signature};
 use countersign::ledger::Draft;
-use support::{PULLS, Stage};
+use support::{PULLS, Stage, has};
 
 /// A forge with people around it.
 trait World {
@@ -760,7 +760,12 @@ fn a_head_whose_objects_are_gone_does_not_stop_the_bot() {
         .join(&name[2..]);
     let hidden = world.stage.folder("hidden");
     std::fs::rename(&object, &hidden).unwrap();
-    world.stage.run();
+    // The others are decided, and whoever runs it is told.
+    let ran = world.stage.countersign(&["run"]).exits(1);
+    has(
+        &ran.stderr,
+        &format!("#1 is left for the next run: cannot read the object `{gone}`"),
+    );
     let shown = world
         .stage
         .countersign(&["show", &id, "--format", "json"])

@@ -3,15 +3,6 @@
 //! [`BotError`] stops a run: the repository, the forge or the rules are the reason. Nothing is lost by it, and no pull
 //! request ends. [`InvalidPull`] makes one pull request invalid, with the reason, and the others go on. Neither becomes
 //! the other: an evaluation that comes to no end gives an [`EvaluationError`], which says which of the two it is.
-//!
-//! ```compile_fail,E0277
-//! use countersign::bot::{BotError, InvalidPull};
-//! fn stops(wrong: InvalidPull) -> Result<(), BotError> { Err(wrong)? }
-//! ```
-//! ```compile_fail,E0277
-//! use countersign::bot::{BotError, InvalidPull};
-//! fn blames(failed: BotError) -> Result<(), InvalidPull> { Err(failed)? }
-//! ```
 
 use std::fmt;
 

@@ -166,7 +166,14 @@ impl Bot {
         let order = Order::of(case, self.main()?);
         let workflow = match executor {
             Executor::Command(command) => {
-                return Ok(Some(execute::command::run(command, &case.recommendation)));
+                let countersign = match &self.countersign {
+                    Some(program) => Ok(program.clone()),
+                    None => std::env::current_exe(),
+                };
+                return Ok(Some(match countersign {
+                    Ok(program) => execute::command::run(command, &case.recommendation, &program),
+                    Err(error) => Finished::badly(format!("cannot find this program: {error}")),
+                }));
             }
             Executor::Http(hook) => {
                 let sent = execute::http::read_secret(hook)

@@ -27,6 +27,7 @@ mod survival;
 mod trial;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ pub struct Bot {
     rulebook: Rulebook,
     clock: Clock,
     signer: Option<SigningKey>,
+    /// What contains commands; none for this very program.
+    countersign: Option<PathBuf>,
 }
 
 /// What became of one pull request in a run.
@@ -124,6 +127,16 @@ impl Bot {
             rulebook: Rulebook::default(),
             clock,
             signer: None,
+            countersign: None,
+        }
+    }
+
+    /// The same bot, which contains commands by this `countersign` and not by the program that it is part of.
+    #[must_use]
+    pub fn containing_by(self, countersign: PathBuf) -> Self {
+        Self {
+            countersign: Some(countersign),
+            ..self
         }
     }
 

@@ -27,21 +27,29 @@ const MOST_FOLDERS: u32 = 100;
 /// How long ending the program may take.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Runs the program to its end, or to its time limit.
-pub fn run(command: &CommandLine, about: &Recommendation) -> Finished {
+/// Runs the program to its end, or to its time limit, inside of this `countersign`.
+pub fn run(command: &CommandLine, about: &Recommendation, countersign: &Path) -> Finished {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let finished = runtime.and_then(|runtime| runtime.block_on(run_in_time(command, about)));
+    let finished =
+        runtime.and_then(|runtime| runtime.block_on(run_in_time(command, about, countersign)));
     finished.unwrap_or_else(|error| {
         Finished::badly(format!("cannot run `{}`: {error}", command.program))
     })
 }
 
-async fn run_in_time(command: &CommandLine, about: &Recommendation) -> io::Result<Finished> {
+async fn run_in_time(
+    command: &CommandLine,
+    about: &Recommendation,
+    countersign: &Path,
+) -> io::Result<Finished> {
     let folder = own_folder(&about.id)?;
     let group = Cgroup::create(&format!("countersign-{}", about.id));
-    let mut child = contained(command, about, &folder, group.as_ref())?.spawn()?;
+    let mut child = contain(command, group.as_ref(), countersign)
+        .current_dir(&folder)
+        .env("COUNTERSIGN_CASE", about.id.to_string())
+        .spawn()?;
     let ended = tokio::time::timeout(command.time_limit, talk(&mut child, about)).await;
     let finished = match ended {
         Ok(ended) => ended?,
@@ -62,16 +70,10 @@ async fn run_in_time(command: &CommandLine, about: &Recommendation) -> io::Resul
     Ok(finished)
 }
 
-/// The program inside [`contain`](super::contain), which is this very program: it enforces the limit even when the
-/// bot is gone.
-fn contained(
-    command: &CommandLine,
-    about: &Recommendation,
-    folder: &Path,
-    group: Option<&Cgroup>,
-) -> io::Result<Command> {
+/// The program inside [`contain`](super::contain), which enforces the limit even when the bot is gone.
+fn contain(command: &CommandLine, group: Option<&Cgroup>, countersign: &Path) -> Command {
     let limit = command.time_limit.saturating_add(GRACE).as_secs();
-    let mut contained = Command::new(std::env::current_exe()?);
+    let mut contained = Command::new(countersign);
     contained.args(["contain", "--limit", &limit.to_string()]);
     if let Some(group) = group {
         contained.arg("--cgroup").arg(group.folder());
@@ -80,16 +82,14 @@ fn contained(
         .arg("--")
         .arg(&command.program)
         .args(&command.arguments)
-        .current_dir(folder)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("COUNTERSIGN_CASE", about.id.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    Ok(contained)
+    contained
 }
 
 /// Ends the program with everything that it has started.

@@ -20,7 +20,7 @@ use countersign::git::{
 use countersign::ledger::verify::{Checkpoint, Verification, verify};
 use countersign::ledger::{Draft, MAIN};
 
-use crate::support::clean;
+use crate::support::{COUNTERSIGN, clean};
 
 /// A governance repository and everybody around it.
 pub struct World {
@@ -120,6 +120,7 @@ impl World {
             Box::new(LocalForge::new()),
             clock,
         )
+        .containing_by(COUNTERSIGN.into())
         .signed_by(
             self.key
                 .as_deref()

@@ -96,7 +96,7 @@ mod tests {
             level: Some(Level::Medium),
             pushed: Carried::read(true, "7:alice,99:agent[bot]"),
         };
-        let text = "countersign:v1:report=0123456789abcdef0123456789abcdef01234567;asked=reviewer,admin;comment=17;all=7:alice,99:agent[bot]";
+        let text = "countersign:v1:report=0123456789abcdef0123456789abcdef01234567;asked=reviewer,admin;comment=17;level=MEDIUM;all=7:alice,99:agent[bot]";
         assert_eq!(full.to_string(), text);
         for id in [full, ExternalId::default()] {
             assert_eq!(id.to_string().parse(), Ok(id));

@@ -108,7 +108,7 @@ fn what_is_nothing_to_us_is_no_event() {
         ),
         (
             "pull_request",
-            json!({ "action": "labeled", "pull_request": pull(B, 1) }),
+            json!({ "action": "milestoned", "pull_request": pull(B, 1) }),
         ),
     ] {
         assert_eq!(event(name, &body), None, "{name}");
