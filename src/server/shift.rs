@@ -172,7 +172,7 @@ impl Shift {
             Ok(Ok(Ok(summary))) => self.on_success(&summary, ended),
             // Everything was decided: only who was to be told has to wait.
             Ok(Ok(Err(BotError::Untold(run)))) => {
-                self.learn(&run.summary);
+                self.learn(&run.summary, Some(run.to_string()));
                 self.on_failure(&run.to_string(), ended);
             }
             Ok(Ok(Err(error))) => self.on_failure(&error.to_string(), ended),
@@ -248,17 +248,16 @@ impl Shift {
     }
 
     fn on_success(&mut self, summary: &Summary, now: Instant) {
-        self.learn(summary);
         self.failures = 0;
         self.rests_until = now;
-        self.room.standing.send_modify(|standing| {
-            standing.runs += 1;
-            standing.failure = None;
-        });
+        self.learn(summary, None);
+        self.room
+            .standing
+            .send_modify(|standing| standing.runs += 1);
     }
 
-    /// Everything was read and decided.
-    fn learn(&mut self, summary: &Summary) {
+    /// Everything was read and decided. Whoever watches sees the success together with what still went wrong.
+    fn learn(&mut self, summary: &Summary, failure: Option<String>) {
         let waiting = summary.handled.iter().filter(|one| one.status.is_none());
         self.open = waiting.map(|one| one.number).collect();
         let at = Utc::now();
@@ -267,6 +266,7 @@ impl Shift {
         self.room.standing.send_modify(|standing| {
             standing.main = main;
             standing.last_success = Some(at);
+            standing.failure = failure;
             standing.open.clone_from(&self.open);
         });
     }
