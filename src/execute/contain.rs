@@ -2,7 +2,7 @@
 //!
 //! On Linux it adopts what the command leaves behind, sessions of their own included (`prctl(2)`,
 //! `PR_SET_CHILD_SUBREAPER`), and kills until nothing is left. Elsewhere only the command's process group ends.
-//! What kills this very process is not contained, save by a [`Cgroup`](super::cgroup::Cgroup).
+//! What kills this very process is not contained, save by a control group.
 
 use std::ffi::OsString;
 use std::io;
