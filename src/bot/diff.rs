@@ -110,7 +110,7 @@ impl Diff {
                 None => Ok(None),
             };
             let (old, new) = (read(&change.old)?, read(&change.new)?);
-            let path = String::from_utf8_lossy(&change.path).into_owned();
+            let path = change.path_text();
             let mut file = compare(path, old.as_deref(), new.as_deref(), &mut lines);
             match file.patch.as_ref().map(String::len) {
                 Some(length) if length > bytes => file.patch = None,

@@ -17,7 +17,7 @@ use super::diff::{self, Diff, FetchedFrom};
 use super::error::{Evaluated, InvalidPull, of_record};
 use super::hearing::{Act, Hearing, ended};
 use super::preview::Preview;
-use super::trial::Trial;
+use super::rule_change::RuleChangePreview;
 use super::{BotError, report};
 
 /// A governance change that the gate has answered.
@@ -59,28 +59,28 @@ impl Evaluator<'_, '_, '_> {
             }
             None => {}
         }
-        let paths: Vec<String> = changes
-            .iter()
-            .map(|change| String::from_utf8_lossy(&change.path).into_owned())
-            .collect();
-        let trial = Trial::of(self.repo, self.draft, self.rulebook, &changes, pull.forge())?;
-        if let (Some(limit), PullState::Open) = (trial.took_too_long, &pull.state) {
+        let paths: Vec<String> = changes.iter().map(Change::path_text).collect();
+        let rule_change =
+            RuleChangePreview::of(self.repo, self.draft, self.rulebook, &changes, pull.forge())?;
+        let validation = &rule_change.validation;
+        if let (Some(limit), PullState::Open) = (validation.took_too_long, &pull.state) {
             let report = report::took_too_long(limit);
             return Ok(Hearing {
                 is_governance: true,
                 ..Hearing::only(Some(id), report, Act::Wait)
             });
         }
-        if !trial.objections.is_empty() && pull.state == PullState::Open {
-            return Err(invalid(trial.objections).into());
+        if !validation.objections.is_empty() && pull.state == PullState::Open {
+            return Err(invalid(rule_change.validation.objections).into());
         }
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;
         let heard = (Kind::GovernanceChange, assessment.level);
         let ruling = self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
         let diff = self.diff_of(pull, &changes)?;
-        let mut report = report::governance(&diff, &trial, &assessment, &ruling, &version.rules);
-        let preview = Preview::of_governance_change(diff, trial);
+        let mut report =
+            report::governance(&diff, &rule_change, &assessment, &ruling, &version.rules);
+        let preview = Preview::of_governance_change(diff, rule_change);
         let subject = self.subject(pull, (id, None), version, assessment.clone())?;
         let act = match judge(ruling.clone(), subject) {
             Judgement::Wait => {

@@ -21,10 +21,10 @@ mod recommendation;
 mod records;
 mod report;
 pub mod review;
+mod rule_change;
 mod said;
 pub mod shown;
 mod survival;
-mod trial;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub use error::{BotError, EvaluationError, InvalidPull, UntoldRun};
 pub use hearing::{Hearing, Pending, find_objection, hear};
 pub use preview::Preview;
 pub use records::{NewFeedback, NewOutcome};
-pub use trial::Trial;
+pub use rule_change::RuleChangePreview;
 
 /// How many pull requests are decided before their commits are published.
 const BATCH: usize = 250;

@@ -1,7 +1,7 @@
 //! What a person sees of a proposal beside its score: first what it would change, then what would lower its risk.
 
 use super::diff::Diff;
-use super::trial::Trial;
+use super::rule_change::RuleChangePreview;
 use crate::domain::ids::TriggerId;
 use crate::risk::{Explanation, ProposedAction, Reduction};
 
@@ -12,8 +12,7 @@ pub struct Preview {
     pub action: Option<ProposedAction>,
     /// What a governance change changes, line by line.
     pub diff: Option<Diff>,
-    /// What came of trying a governance change.
-    pub trial: Option<Trial>,
+    pub rule_change: Option<RuleChangePreview>,
     /// The smallest edits that reach a lower level, or the one that lowers the score most.
     pub reductions: Vec<Reduction>,
     /// The triggers that no edit removes.
@@ -32,10 +31,10 @@ impl Preview {
     }
 
     /// What there is to see of a governance change.
-    pub(super) fn of_governance_change(diff: Diff, trial: Trial) -> Self {
+    pub(super) fn of_governance_change(diff: Diff, rule_change: RuleChangePreview) -> Self {
         Self {
             diff: Some(diff),
-            trial: Some(trial),
+            rule_change: Some(rule_change),
             ..Self::default()
         }
     }

@@ -212,7 +212,7 @@ impl<'r> ProposalBatch<'r> {
         now: DateTime<Utc>,
     ) -> Result<Vec<Option<Opened>>, BotError> {
         let (ids, pulls): (Vec<CaseId>, Vec<NewLocalPull>) = self.opened.into_iter().unzip();
-        let numbers = forge.open((self.repo, &mut self.buffer), &pulls, now)?;
+        let numbers = forge.open(self.repo, &mut self.buffer, &pulls, now)?;
         let all = ids.into_iter().zip(pulls).zip(numbers);
         let opened = all.map(|((id, pull), number)| Some(Opened::new(id, number?, pull.head)));
         Ok(opened.collect())

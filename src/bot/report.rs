@@ -12,7 +12,7 @@ use std::time::Duration;
 use self::quote::{block, fenced, sentence};
 use super::details;
 use super::diff::Diff;
-use super::trial::Trial;
+use super::rule_change::RuleChangePreview;
 use crate::domain::documents::{Assessment, Recommendation, Rejection, Status};
 use crate::domain::ids::{AgentName, PullNumber, Sha};
 use crate::domain::level::Level;
@@ -180,7 +180,7 @@ pub fn recommendation(
 /// A governance change, decided or waiting.
 pub fn governance(
     diff: &Diff,
-    trial: &Trial,
+    rule_change: &RuleChangePreview,
     assessment: &Assessment,
     ruling: &Ruling,
     rules: &Rules,
@@ -191,9 +191,9 @@ pub fn governance(
     let _ = writeln!(
         body,
         "\nThe rules that it would make are readable; {} policy tests pass.",
-        trial.tests
+        rule_change.validation.tests
     );
-    if let Some(backtest) = trial
+    if let Some(backtest) = rule_change
         .backtest
         .as_ref()
         .filter(|backtest| backtest.replayed > 0)

@@ -27,6 +27,13 @@ pub struct Change {
     pub new: Option<Entry>,
 }
 
+impl Change {
+    /// The path as text; what is not UTF-8 in it is replaced.
+    pub fn path_text(&self) -> String {
+        String::from_utf8_lossy(&self.path).into_owned()
+    }
+}
+
 impl Repository {
     /// See [`Objects::diff_trees`].
     pub fn diff_trees(

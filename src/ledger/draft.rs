@@ -245,7 +245,7 @@ impl<'r> Draft<'r> {
         let (removals, others): (Vec<&Change>, Vec<&Change>) =
             changes.iter().partition(|change| change.new.is_none());
         for change in removals.into_iter().chain(others) {
-            let path = String::from_utf8_lossy(&change.path).into_owned();
+            let path = change.path_text();
             match &change.new {
                 Some(new) => {
                     self.tree

@@ -78,7 +78,7 @@ fn work(library: &Library, waiting: &Receiver<ProposalRequest>) {
         together.extend(waiting.try_iter().take(MOST_TOGETHER - 1));
         let written = guarded(|| {
             library.with_desk(|repo, rulebook| {
-                propose_together((repo, rulebook, &mut forge), together);
+                propose_together(repo, rulebook, &mut forge, together);
             })
         });
         match written {

@@ -46,7 +46,6 @@ impl Receiver {
 
     /// Says `100 Continue` for ever, one at a time.
     pub fn continuing() -> Self {
-        let receiver = Self::silent();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = format!("http://{}", listener.local_addr().unwrap());
         std::thread::spawn(move || {
@@ -60,7 +59,10 @@ impl Receiver {
                 }
             }
         });
-        Self { host, ..receiver }
+        Self {
+            host,
+            seen: Arc::default(),
+        }
     }
 
     fn serving(scheme: &str, tls: Option<Arc<ServerConfig>>, reply: Option<String>) -> Self {

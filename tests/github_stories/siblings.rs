@@ -48,86 +48,76 @@ fn two(duty: &Duty, same: Same, is_draft: bool) -> [u64; 2] {
     [first, second]
 }
 
-#[test]
-fn a_block_on_another_pull_request_of_the_case_keeps_it_from_being_merged() {
+/// Tells a story of two such pull requests, however they are one case and however the bot runs; `drafts` says whether
+/// the second one is one.
+fn of_two(drafts: &[bool], story: impl Fn(&mut Duty, [u64; 2])) {
     for same in [Same::Head, Same::Id] {
-        for is_draft in [false, true] {
+        for is_draft in drafts {
             however_it_runs(|running| {
                 let mut duty = Duty::running(running);
-                let [first, second] = two(&duty, same, is_draft);
+                let pulls = two(&duty, same, *is_draft);
                 duty.hears();
                 duty.wait(TimeDelta::minutes(1));
-                duty.github
-                    .user("bob")
-                    .requests_changes(second, "Not before Friday.");
-                duty.hears();
-                duty.github.user("alice").approves(first, "Fine.");
-                duty.hears();
-                let github = &duty.github;
-                assert!(github.pull(first).open && github.pull(second).open);
-                // Of one commit there is one check: it may say on which pull request.
-                has(
-                    &duty.check(first),
-                    " requested changes: it waits until they approve",
-                );
-                duty.github.user("bob").approves(second, "Well, then.");
-                duty.hears();
-                assert!(duty.github.pull(first).merged_at.is_some());
+                story(&mut duty, pulls);
                 duty.github.read_all();
                 duty
             });
         }
     }
+}
+
+#[test]
+fn a_block_on_another_pull_request_of_the_case_keeps_it_from_being_merged() {
+    of_two(&[false, true], |duty, [first, second]| {
+        duty.github
+            .user("bob")
+            .requests_changes(second, "Not before Friday.");
+        duty.hears();
+        duty.github.user("alice").approves(first, "Fine.");
+        duty.hears();
+        let github = &duty.github;
+        assert!(github.pull(first).open && github.pull(second).open);
+        // Of one commit there is one check: it may say on which pull request.
+        has(
+            &duty.check(first),
+            " requested changes: it waits until they approve",
+        );
+        duty.github.user("bob").approves(second, "Well, then.");
+        duty.hears();
+        assert!(duty.github.pull(first).merged_at.is_some());
+    });
 }
 
 #[test]
 fn a_rejection_on_another_pull_request_of_the_case_ends_all_and_is_recorded() {
-    for same in [Same::Head, Same::Id] {
-        for is_draft in [false, true] {
-            however_it_runs(|running| {
-                let mut duty = Duty::running(running);
-                let [first, second] = two(&duty, same, is_draft);
-                duty.hears();
-                duty.wait(TimeDelta::minutes(1));
-                duty.github
-                    .user("bob")
-                    .comments(second, "/reject too_risky: not this week");
-                duty.github.user("alice").approves(first, "Fine.");
-                duty.hears();
-                assert!(duty.github.pull(first).merged_at.is_none());
-                assert!(!duty.github.pull(first).open);
-                has(&duty.check(first), "rejected");
-                let decision = duty.github.file(&decision(&duty));
-                has(&decision, "status: rejected\n");
-                has(&decision, &format!("  number: {first}\n"));
-                has(&decision, &format!("  pull: {second}\n"));
-                duty.github.read_all();
-                duty
-            });
-        }
-    }
+    of_two(&[false, true], |duty, [first, second]| {
+        duty.github
+            .user("bob")
+            .comments(second, "/reject too_risky: not this week");
+        duty.github.user("alice").approves(first, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(first).merged_at.is_none());
+        assert!(!duty.github.pull(first).open);
+        has(&duty.check(first), "rejected");
+        let decision = duty.github.file(&decision(duty));
+        has(&decision, "status: rejected\n");
+        has(&decision, &format!("  number: {first}\n"));
+        has(&decision, &format!("  pull: {second}\n"));
+    });
 }
 
 #[test]
 fn a_withdrawal_of_another_pull_request_of_the_case_ends_all_and_is_recorded() {
-    for same in [Same::Head, Same::Id] {
-        however_it_runs(|running| {
-            let mut duty = Duty::running(running);
-            let [first, second] = two(&duty, same, false);
-            duty.hears();
-            duty.wait(TimeDelta::minutes(1));
-            duty.github.agent("strategy-optimizer").closes(second);
-            duty.github.user("alice").approves(first, "Fine.");
-            duty.hears();
-            assert!(duty.github.pull(first).merged_at.is_none());
-            assert!(!duty.github.pull(first).open);
-            let decision = duty.github.file(&decision(&duty));
-            has(&decision, "status: withdrawn\n");
-            has(&decision, &format!("withdrawn_on: {second}\n"));
-            duty.github.read_all();
-            duty
-        });
-    }
+    of_two(&[false], |duty, [first, second]| {
+        duty.github.agent("strategy-optimizer").closes(second);
+        duty.github.user("alice").approves(first, "Fine.");
+        duty.hears();
+        assert!(duty.github.pull(first).merged_at.is_none());
+        assert!(!duty.github.pull(first).open);
+        let decision = duty.github.file(&decision(duty));
+        has(&decision, "status: withdrawn\n");
+        has(&decision, &format!("withdrawn_on: {second}\n"));
+    });
 }
 
 /// When the thief's pull request was opened, before the victim's id was made.

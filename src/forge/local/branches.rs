@@ -16,6 +16,10 @@ pub fn head_ref(number: PullNumber) -> String {
     format!("refs/pull/{}/head", number.0)
 }
 
+pub fn branch_ref(branch: &str) -> String {
+    format!("refs/heads/{branch}")
+}
+
 /// By whom the newest commit is; nobody if it is malformed, which never approves anything. None if it is not there.
 pub fn find_author(repo: &Repository, head: Sha) -> Result<Option<AccountRecord>> {
     let email = match repo.read_commit(head) {
@@ -47,7 +51,7 @@ pub fn alive(repo: &Repository, prefixes: &[&str]) -> Result<BTreeMap<String, Sh
 /// Makes a branch, if there is none of that name.
 pub fn creation(branch: &str, head: Sha) -> RefEdit {
     RefEdit {
-        name: format!("refs/heads/{branch}"),
+        name: branch_ref(branch),
         expected: Expect::Absent,
         new: Some(head),
     }
@@ -55,7 +59,7 @@ pub fn creation(branch: &str, head: Sha) -> RefEdit {
 
 /// Whether a branch that was not listed is deleted; one may also be unreadable, or have come back just now.
 pub fn is_gone(repo: &Repository, branch: &str) -> bool {
-    match repo.find_ref(&format!("refs/heads/{branch}")) {
+    match repo.find_ref(&branch_ref(branch)) {
         Ok(found) => found.is_none(),
         Err(error) => {
             tracing::error!("{error}; its pull request waits until that is mended");
@@ -77,7 +81,7 @@ impl Tidying {
     /// Deletes the branch of a pull request that has ended, and the ref of its head. A branch that was pushed to after
     /// the decision is left alone: it is a new pull request.
     pub fn end(&mut self, number: PullNumber, branch: &str, head: Sha) {
-        self.branches.insert(format!("refs/heads/{branch}"), head);
+        self.branches.insert(branch_ref(branch), head);
         self.refs.insert(head_ref(number), None);
     }
 

@@ -24,7 +24,7 @@ use crate::domain::review::Opinion;
 use crate::git::{Durability, Expect, ObjectBuffer, RefEdit, RefsUpdate, Repository, warn_once};
 use crate::ledger::MAIN;
 
-use branches::{Tidying, alive, find_author, head_ref, is_gone};
+use branches::{Tidying, alive, branch_ref, find_author, head_ref, is_gone};
 use event::PullEvent;
 use store::{Kept, OpenCache, PULLS_REF, Stored, Update, fold_onto};
 
@@ -161,29 +161,35 @@ impl LocalForge {
     /// When they cannot be written. Then none of them is open.
     pub fn open(
         &mut self,
-        (repo, buffer): (&Repository, &mut ObjectBuffer),
+        repo: &Repository,
+        buffer: &mut ObjectBuffer,
         new: &[NewPull],
         now: DateTime<Utc>,
     ) -> Result<Vec<Option<PullNumber>>> {
-        self.in_turn(repo, |forge| forge.try_to_open((repo, buffer), new, now))
+        self.in_turn(repo, |forge| forge.try_to_open(repo, buffer, new, now))
     }
 
     fn try_to_open(
         &mut self,
-        (repo, buffer): (&Repository, &mut ObjectBuffer),
+        repo: &Repository,
+        buffer: &mut ObjectBuffer,
         new: &[NewPull],
         now: DateTime<Utc>,
     ) -> Result<Vec<Option<PullNumber>>> {
+        let wanted: BTreeSet<&str> = new.iter().map(|pull| pull.branch.as_str()).collect();
         let mut kept = Vec::new();
         for _ in 0..MOST_TRIES {
             let stored = Stored::read(repo)?;
+            let open = self.open_ones(repo, &stored)?;
+            let taken: BTreeSet<String> = open
+                .filter(|pull| wanted.contains(pull.branch.as_str()))
+                .map(|pull| pull.branch.clone())
+                .collect();
             let (mut next, mut numbers) = (stored.next, Vec::new());
             let mut events = BTreeMap::new();
             for pull in new {
-                if self.find_open(repo, &stored, &pull.branch)?.is_some()
-                    || repo
-                        .find_ref(&format!("refs/heads/{}", pull.branch))?
-                        .is_some()
+                if taken.contains(&pull.branch)
+                    || repo.find_ref(&branch_ref(&pull.branch))?.is_some()
                 {
                     numbers.push(None);
                     continue;
@@ -200,7 +206,7 @@ impl LocalForge {
                 events.insert(number, vec![opened]);
                 numbers.push(Some(number));
             }
-            let update = stored.append((repo, buffer), &events, &mut self.cache)?;
+            let update = stored.append(repo, buffer, &events, &mut self.cache)?;
             kept.push(buffer.flush(repo)?);
             step("proposals stored");
             let edits: Vec<RefEdit> = update.into_iter().map(|update| update.edit).collect();
@@ -220,18 +226,18 @@ impl LocalForge {
     /// When what is stored cannot be read.
     pub fn find_by_branch(&mut self, repo: &Repository, branch: &str) -> Result<Option<Pull>> {
         let stored = Stored::read(repo)?;
-        self.find_open(repo, &stored, branch)
+        let mut open = self.open_ones(repo, &stored)?;
+        Ok(open.find(|pull| pull.branch == branch).cloned())
     }
 
-    fn find_open(
+    /// Those that have not ended, as far as they were noticed.
+    fn open_ones(
         &mut self,
         repo: &Repository,
         stored: &Stored,
-        branch: &str,
-    ) -> Result<Option<Pull>> {
-        let mut all = self.cache.read(repo, stored)?.map(|kept| &kept.pull);
-        let is_it = |pull: &&Pull| pull.branch == branch && pull.state != PullState::Done;
-        Ok(all.find(is_it).cloned())
+    ) -> Result<impl Iterator<Item = &Pull>> {
+        let all = self.cache.read(repo, stored)?.map(|kept| &kept.pull);
+        Ok(all.filter(|pull| pull.state != PullState::Done))
     }
 
     /// Makes the branches of pull requests that were opened without: agents push to them, or delete them. One that cannot
@@ -319,7 +325,7 @@ impl LocalForge {
             let stored = Stored::read(repo)?;
             let alive = alive(repo, &BRANCH_PREFIXES)?;
             let known: Vec<Kept> = self.cache.read(repo, &stored)?.cloned().collect();
-            let seen = Seen::compare(repo, (&known, stored.next), &alive, now)?;
+            let seen = Seen::compare(repo, &known, &alive, stored.next, now)?;
             self.seen = seen.events;
             // The bot died after it ended these and before it deleted their branches.
             seen.ended.carry_out(repo)?;
@@ -328,7 +334,7 @@ impl LocalForge {
             }
             if seen.has_new {
                 let mut buffer = ObjectBuffer::new();
-                let update = stored.append((repo, &mut buffer), &self.seen, &mut self.cache)?;
+                let update = stored.append(repo, &mut buffer, &self.seen, &mut self.cache)?;
                 let _kept = buffer.flush(repo)?;
                 step("branches noticed");
                 let edits: Vec<RefEdit> = update.into_iter().map(|update| update.edit).collect();
@@ -379,7 +385,7 @@ impl LocalForge {
                 None => {
                     let stored = Stored::read(repo)?;
                     let mut buffer = ObjectBuffer::new();
-                    let update = stored.append((repo, &mut buffer), &self.seen, &mut self.cache)?;
+                    let update = stored.append(repo, &mut buffer, &self.seen, &mut self.cache)?;
                     if !buffer.is_empty() {
                         _kept = Some(buffer.flush(repo)?);
                         step("events stored");
@@ -426,7 +432,7 @@ impl LocalForge {
             true => None,
             false => {
                 let stored = Stored::read(repo)?;
-                stored.append((repo, &mut buffer), &self.seen, &mut self.cache)?
+                stored.append(repo, &mut buffer, &self.seen, &mut self.cache)?
             }
         };
         let _kept = buffer.flush(repo)?;
@@ -453,7 +459,7 @@ impl LocalForge {
         let stored = Stored::read(repo)?;
         let mut buffer = ObjectBuffer::new();
         let nothing = BTreeMap::new();
-        if let Some(update) = stored.append((repo, &mut buffer), &nothing, &mut self.cache)? {
+        if let Some(update) = stored.append(repo, &mut buffer, &nothing, &mut self.cache)? {
             let _kept = buffer.flush(repo)?;
             // Whoever was faster has done it, too.
             repo.update_refs(&[update.edit], Durability::Durable)?;
@@ -500,8 +506,9 @@ struct Seen {
 impl Seen {
     fn compare(
         repo: &Repository,
-        (known, mut next): (&[Kept], u64),
+        known: &[Kept],
         alive: &BTreeMap<String, Sha>,
+        mut next: u64,
         now: DateTime<Utc>,
     ) -> Result<Self> {
         let mut seen = Self {

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::branches::branch_ref;
 use super::event::PullEvent;
 use super::{Result, old, step};
 use crate::domain::ids::{PullNumber, Sha};
@@ -162,11 +163,12 @@ impl Stored {
     /// The state with these events added, as objects in the buffer; none if they say nothing new.
     pub fn append(
         &self,
-        (repo, buffer): (&Repository, &mut ObjectBuffer),
+        repo: &Repository,
+        buffer: &mut ObjectBuffer,
         events: &BTreeMap<PullNumber, Vec<PullEvent>>,
         cache: &mut OpenCache,
     ) -> Result<Option<Update>> {
-        let mut change = Change::of(self);
+        let mut change = Change::of(self, repo, buffer);
         let settled = self.settled(repo, cache)?;
         for (number, events) in events {
             let found = self.record(repo, *number)?;
@@ -176,14 +178,14 @@ impl Stored {
                 record.add(*number, event, &mut change)?;
             }
             if record.lines.len() > before {
-                change.put((repo, buffer), &path_of(folder, *number), &record.lines)?;
+                change.put(&path_of(folder, *number), &record.lines)?;
             }
             change.follow(*number, events, record.kept);
         }
         for (number, blob) in settled.into_iter().filter(|(n, _)| !events.contains_key(n)) {
-            change.end((repo, buffer), number, blob)?;
+            change.end(number, blob)?;
         }
-        change.finish((repo, buffer), self)
+        change.finish(self)
     }
 
     /// The records of ended pull requests whose branches are gone.
@@ -201,11 +203,13 @@ impl Stored {
 
 /// Whether its branch is still where it was decided.
 fn has_branch(repo: &Repository, pull: &Pull) -> Result<bool> {
-    Ok(repo.find_ref(&format!("refs/heads/{}", pull.branch))? == Some(pull.head))
+    Ok(repo.find_ref(&branch_ref(&pull.branch))? == Some(pull.head))
 }
 
 /// A new state in the making.
-struct Change {
+struct Change<'c> {
+    repo: &'c Repository,
+    buffer: &'c mut ObjectBuffer,
     tree: TreeEditor,
     next: u64,
     is_changed: bool,
@@ -216,9 +220,11 @@ struct Change {
     at: chrono::DateTime<chrono::Utc>,
 }
 
-impl Change {
-    fn of(stored: &Stored) -> Self {
+impl<'c> Change<'c> {
+    fn of(stored: &Stored, repo: &'c Repository, buffer: &'c mut ObjectBuffer) -> Self {
         Self {
+            repo,
+            buffer,
             tree: TreeEditor::new(stored.root),
             next: stored.next,
             is_changed: false,
@@ -229,28 +235,18 @@ impl Change {
         }
     }
 
-    fn put(
-        &mut self,
-        (repo, buffer): (&Repository, &mut ObjectBuffer),
-        path: &str,
-        content: &[u8],
-    ) -> Result<()> {
-        let blob = buffer.put_blob(content);
+    fn put(&mut self, path: &str, content: &[u8]) -> Result<()> {
+        let blob = self.buffer.put_blob(content);
         self.tree
-            .insert(repo.with(buffer), path, Mode::File, blob)
+            .insert(self.repo.with(self.buffer), path, Mode::File, blob)
             .map_err(InsertError::into_damage)?;
         self.is_changed = true;
         Ok(())
     }
 
     /// Moves a record to the ended ones.
-    fn end(
-        &mut self,
-        (repo, buffer): (&Repository, &mut ObjectBuffer),
-        number: PullNumber,
-        blob: Sha,
-    ) -> Result<()> {
-        let objects = repo.with(buffer);
+    fn end(&mut self, number: PullNumber, blob: Sha) -> Result<()> {
+        let objects = self.repo.with(self.buffer);
         self.tree.remove(objects, &path_of(OPEN, number))?;
         self.tree
             .insert(objects, &path_of(ENDED, number), Mode::File, blob)
@@ -275,22 +271,20 @@ impl Change {
         self.next = self.next.max(number.0.saturating_add(1));
     }
 
-    fn finish(
-        mut self,
-        (repo, buffer): (&Repository, &mut ObjectBuffer),
-        stored: &Stored,
-    ) -> Result<Option<Update>> {
+    fn finish(mut self, stored: &Stored) -> Result<Option<Update>> {
         if !self.is_changed {
             return Ok(None);
         }
         if self.next != stored.next || stored.tip.is_none() {
             let next = format!("{}\n", self.next);
-            self.put((repo, buffer), NEXT, next.as_bytes())?;
+            self.put(NEXT, next.as_bytes())?;
         }
         let mut parents: Vec<Sha> = stored.tip.into_iter().collect();
         for head in &self.pinned {
             // What is lost already cannot be kept.
-            if !parents.contains(head) && (buffer.contains(*head) || repo.contains(*head)?) {
+            if !parents.contains(head)
+                && (self.buffer.contains(*head) || self.repo.contains(*head)?)
+            {
                 parents.push(*head);
             }
         }
@@ -299,13 +293,14 @@ impl Change {
             email: BOT_EMAIL.to_owned(),
             time: self.at,
         };
-        let tree = self.tree.write(buffer);
-        let tip = buffer.put_commit(&NewCommit {
+        let tree = self.tree.write(self.buffer);
+        let message = self.message();
+        let tip = self.buffer.put_commit(&NewCommit {
             tree,
             parents,
             author: bot.clone(),
             committer: bot,
-            message: self.message(),
+            message,
             signature: None,
         });
         Ok(Some(Update {
@@ -335,7 +330,12 @@ impl Change {
 
 impl Record {
     /// Adds an event, unless it says nothing new.
-    fn add(&mut self, number: PullNumber, event: &PullEvent, change: &mut Change) -> Result<()> {
+    fn add(
+        &mut self,
+        number: PullNumber,
+        event: &PullEvent,
+        change: &mut Change<'_>,
+    ) -> Result<()> {
         let before = self.kept.as_ref();
         let has_branch = before.is_some_and(|kept| kept.has_branch);
         let before = before.map(|kept| &kept.pull);
@@ -469,10 +469,9 @@ pub fn first_free_number(repo: &Repository) -> Result<u64> {
     let mut next = 1;
     if let Some(tip) = repo.find_ref(MAIN)? {
         for commit in repo.first_parents(tip).take(TRAIL_LOOKBACK) {
-            let entry = Entry::of(&commit?);
-            let number = entry.trailers.find("Pull-request");
-            let number = number.and_then(|n| n.trim_start_matches('#').parse::<u64>().ok());
-            next = next.max(number.map_or(0, |n| n.saturating_add(1)));
+            if let Some(PullNumber(number)) = Entry::of(&commit?).pull() {
+                next = next.max(number.saturating_add(1));
+            }
         }
     }
     for (name, _) in repo.refs_under("refs/pull/")? {
@@ -497,7 +496,7 @@ pub fn build(
         next,
     };
     let mut buffer = ObjectBuffer::new();
-    let mut change = Change::of(&nothing);
+    let mut change = Change::of(&nothing, repo, &mut buffer);
     change.is_changed = true;
     for (number, events) in all {
         let mut record = Record::default();
@@ -518,14 +517,10 @@ pub fn build(
             PullState::Done if !has_branch(repo, pull)? => ENDED,
             _ => OPEN,
         };
-        change.put(
-            (repo, &mut buffer),
-            &path_of(folder, *number),
-            &record.lines,
-        )?;
+        change.put(&path_of(folder, *number), &record.lines)?;
         change.next = change.next.max(number.0.saturating_add(1));
     }
-    let update = change.finish((repo, &mut buffer), &nothing)?;
+    let update = change.finish(&nothing)?;
     let Some(tip) = update.as_ref().and_then(|update| update.edit.new) else {
         return Ok(None);
     };

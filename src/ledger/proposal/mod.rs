@@ -6,13 +6,12 @@
 mod commits;
 mod paths;
 mod refusal;
-mod trial;
+mod rule_change;
 
 use chrono::{DateTime, Utc};
 
 use crate::domain::documents::{AccountRecord, Recommendation};
 use crate::domain::ids::{CaseId, Sha, quoted};
-use crate::domain::problem::Problem;
 use crate::domain::pull::{Contribution, Part};
 use crate::domain::yaml;
 use crate::gate::eligibility::{Principal, principal_of, shown};
@@ -23,7 +22,7 @@ use super::is_record;
 
 pub use commits::find_objection as find_commit_objection;
 pub use refusal::{Objection, Refusal, problems};
-pub use trial::{BotKey, Trees, Trial, Trials, find_key_lockout};
+pub use rule_change::{BotKey, RuleChangeValidation, RuleChangeValidator, Trees, find_key_lockout};
 
 /// The most commits and the most files of one proposal.
 pub const MOST_COMMITS: usize = 250;
@@ -90,21 +89,24 @@ pub fn classify(
     if !objections.is_empty() {
         return Ok(Err(objections));
     }
-    if !changes.iter().any(|change| is_record(&text_of(change))) {
+    if !changes.iter().any(|change| is_record(&change.path_text())) {
         return Ok(match find_obstacle(main, changes)? {
             Some(objection) => Err(vec![objection]),
             None => Ok(Candidate::Governance),
         });
     }
-    if let Some(change) = changes.iter().find(|change| !is_record(&text_of(change))) {
+    if let Some(change) = changes
+        .iter()
+        .find(|change| !is_record(&change.path_text()))
+    {
         return refuse(Objection::of_file(
             Refusal::Mixed,
-            text_of(change),
+            change.path_text(),
             "a recommendation and a governance change in one pull request: propose them one by one, so that neither hides the other",
         ));
     }
     let [change] = changes else {
-        let last = changes.last().map(text_of).unwrap_or_default();
+        let last = changes.last().map(Change::path_text).unwrap_or_default();
         let message = format!(
             "{} records are touched: a recommendation adds exactly one file, its own `{}`",
             changes.len(),
@@ -112,7 +114,7 @@ pub fn classify(
         );
         return refuse(Objection::of_file(Refusal::SeveralRecords, last, message));
     };
-    let path = text_of(change);
+    let path = change.path_text();
     let (None, Some(new)) = (&change.old, &change.new) else {
         return refuse(Objection::of_file(
             Refusal::EditedRecord,
@@ -129,11 +131,6 @@ pub fn classify(
     }
     let blob = new.id;
     Ok(Ok(Candidate::Recommendation { path, blob }))
-}
-
-/// The path of a change, as it can be shown.
-pub fn text_of(change: &Change) -> String {
-    String::from_utf8_lossy(&change.path).into_owned()
 }
 
 /// Reads the recommendation at a path.
@@ -185,20 +182,16 @@ pub fn find_future_id(path: &str, id: CaseId, now: DateTime<Utc>) -> Option<Obje
 /// An id that belongs elsewhere.
 fn find_misplaced_id(path: &str, id: CaseId) -> Option<Objection> {
     let expected = Recommendation::path_of(id);
-    (path != expected).then(|| Objection {
-        refusal: Refusal::Misplaced,
-        problem: Problem::of_key(
-            path,
-            "id",
-            format!("this id belongs at `{expected}`: move the file or take a fresh id"),
-        ),
+    (path != expected).then(|| {
+        let message = format!("this id belongs at `{expected}`: move the file or take a fresh id");
+        Objection::of_key(Refusal::Misplaced, path, "id", message)
     })
 }
 
 /// What keeps a governance change from being made on `main` as it is.
 fn find_obstacle(main: &Main<'_>, changes: &[Change]) -> Result<Option<Objection>, GitError> {
     for change in changes {
-        let path = text_of(change);
+        let path = change.path_text();
         let say = |refusal, message: String| {
             let path = path.clone();
             Ok(Some(Objection::of_file(refusal, path, message)))
@@ -274,8 +267,7 @@ pub fn find_impersonation(
             "{what}: propose as the agent itself, or register the account in `rules/agents.yaml`"
         );
         let path = Recommendation::path_of(document.id);
-        let problem = Problem::of_key(path, "agent", message);
-        Some(Objection { refusal, problem })
+        Some(Objection::of_key(refusal, path, "agent", message))
     };
     if !agent.owns(author) {
         let who = quoted(&shown(author));

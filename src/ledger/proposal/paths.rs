@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Main, Objection, Refusal, text_of};
+use super::{Main, Objection, Refusal};
 use crate::domain::ids::quoted;
 use crate::git::{Change, GitError, Mode};
 use crate::ledger::is_record;
@@ -14,7 +14,7 @@ pub fn find_objections(main: &Main<'_>, changes: &[Change]) -> Result<Vec<Object
     if found.is_empty() {
         // A record's path follows from its id, letter by letter; everything else may have a twin.
         for change in changes.iter().filter(|change| change.old.is_none()) {
-            let path = text_of(change);
+            let path = change.path_text();
             if !is_record(&path) {
                 found.extend(twin_on_main(main, &path)?);
             }
@@ -25,7 +25,7 @@ pub fn find_objections(main: &Main<'_>, changes: &[Change]) -> Result<Vec<Object
 
 /// What is wrong with a path or with the kind of what is there.
 fn of_path(change: &Change) -> Option<Objection> {
-    let path = text_of(change);
+    let path = change.path_text();
     let shown: String = path
         .chars()
         .take(200)
@@ -73,7 +73,11 @@ fn twin(path: String, other: &str) -> Objection {
 fn twins(changes: &[Change]) -> Vec<Objection> {
     let mut spellings: BTreeMap<String, String> = BTreeMap::new();
     let mut found = Vec::new();
-    for path in changes.iter().filter(|c| c.new.is_some()).map(text_of) {
+    for path in changes
+        .iter()
+        .filter(|c| c.new.is_some())
+        .map(Change::path_text)
+    {
         let ends = path.match_indices('/').map(|(at, _)| at);
         for part in ends.chain([path.len()]).filter_map(|at| path.get(..at)) {
             let spelling = spellings

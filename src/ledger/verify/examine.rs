@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 
 use super::finding::{Finding, FindingKind};
 use super::line::Line;
-use super::step::Step;
+use super::step::{Sources, Step};
 use super::{decision, execution, freeze, genesis, governance, remarks, rescored, signature};
 use crate::domain::documents::{ExecutorKind, PullRecord, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::git::{Commit, CommitGraph, GitError, Repository};
 use crate::ledger::facts::TargetBook;
-use crate::ledger::proposal::Trials;
+use crate::ledger::proposal::RuleChangeValidator;
 use crate::ledger::rulebook::read_signing;
 use crate::ledger::{Entry, Event, Rulebook};
 
@@ -126,7 +126,7 @@ pub struct Examiner<'v> {
     pub line: &'v Line,
     pub rulebook: Rulebook,
     pub book: TargetBook,
-    pub trials: Trials,
+    pub rule_changes: RuleChangeValidator,
     graph: &'v CommitGraph,
     recent: HashMap<CaseId, Arc<Recommendation>>,
     /// The commit examined last, and its tree: the parent of the next one.
@@ -146,7 +146,7 @@ impl<'v> Examiner<'v> {
             line,
             rulebook: Rulebook::default(),
             book,
-            trials: Trials::default(),
+            rule_changes: RuleChangeValidator::default(),
             graph,
             recent: HashMap::new(),
             last: None,
@@ -200,8 +200,12 @@ impl<'v> Examiner<'v> {
         if place == 0 && self.line.is_cut {
             return Ok(());
         }
-        let place = (self.repo, self.line, self.graph);
-        let mut step = Step::new(place, (stored, commit, entry), parent)?;
+        let sources = Sources {
+            repo: self.repo,
+            line: self.line,
+            graph: self.graph,
+        };
+        let mut step = Step::new(sources, stored, commit, entry, parent)?;
         let answered = self.ask(&mut step);
         examined.signed = step.signed;
         examined.clock = step.clock();

@@ -15,7 +15,7 @@ pub fn check_first(examiner: &mut Examiner, step: &mut Step) -> Result<(), GitEr
         );
     }
     for change in step.take_all() {
-        let path = String::from_utf8_lossy(&change.path).into_owned();
+        let path = change.path_text();
         if is_record(&path) {
             step.say(
                 FindingKind::UnexpectedChange,

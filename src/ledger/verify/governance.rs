@@ -83,7 +83,7 @@ fn try_change(
         return Ok(());
     };
     let after = step.commit.tree;
-    let tried = examiner.trials.of(
+    let tried = examiner.rule_changes.validate(
         step.repo.objects(),
         &mut examiner.rulebook,
         Trees { before, after },
@@ -102,10 +102,7 @@ fn try_change(
 }
 
 fn paths_of(changes: &[Change]) -> Vec<String> {
-    changes
-        .iter()
-        .map(|change| String::from_utf8_lossy(&change.path).into_owned())
-        .collect()
+    changes.iter().map(Change::path_text).collect()
 }
 
 /// The id follows from the pull request: its time and its head.
@@ -146,7 +143,7 @@ fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
     };
     let kept = |entry: Option<&TreeEntry>| entry.map(|entry| (entry.mode, entry.id));
     for change in changes {
-        let path = String::from_utf8_lossy(&change.path).into_owned();
+        let path = change.path_text();
         let shown = path.escape_default();
         if is_record(&path) {
             continue;

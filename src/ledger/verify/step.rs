@@ -20,6 +20,14 @@ pub const MOST_CHANGES: usize = 100_000;
 /// So many unexplained files of one commit are named.
 const MOST_NAMED: usize = 10;
 
+/// What a commit is held against.
+#[derive(Clone, Copy)]
+pub struct Sources<'v> {
+    pub repo: &'v Repository,
+    pub line: &'v Line,
+    pub graph: &'v CommitGraph,
+}
+
 /// A commit under examination.
 pub struct Step<'v> {
     pub repo: &'v Repository,
@@ -43,8 +51,10 @@ pub struct Step<'v> {
 impl<'v> Step<'v> {
     /// Begins with a commit and its first parent.
     pub fn new(
-        (repo, line, graph): (&'v Repository, &'v Line, &'v CommitGraph),
-        (stored, commit, entry): (StoredCommit, Commit, Entry),
+        Sources { repo, line, graph }: Sources<'v>,
+        stored: StoredCommit,
+        commit: Commit,
+        entry: Entry,
         parent: Option<(Sha, Sha)>,
     ) -> Result<Self, GitError> {
         let changes = repo.diff_trees(
@@ -274,7 +284,7 @@ impl<'v> Step<'v> {
         let rest = self.take_all();
         let count = rest.len();
         for change in rest.into_iter().take(MOST_NAMED) {
-            let path = String::from_utf8_lossy(&change.path).into_owned();
+            let path = change.path_text();
             let shown = quoted_path(&path);
             let what = match (&change.old, &change.new) {
                 (None, _) => "is added",

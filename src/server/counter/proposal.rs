@@ -233,7 +233,7 @@ impl Visitor {
             None => {
                 let forge = self.forge_of_agent()?;
                 let opening = move |repo: &Repository, rulebook: &mut Rulebook| {
-                    propose_on_github(repo, rulebook, &forge, (&agent, &text))
+                    propose_on_github(repo, rulebook, &forge, &agent, &text)
                 };
                 self.keeper.library().consult(opening).await??
             }
@@ -290,7 +290,9 @@ struct Ready {
 /// Opens proposals in a repository that is its own forge, and answers each. Nothing that is wrong with one of them
 /// keeps back the others.
 pub fn propose_together(
-    (repo, rulebook, forge): (&Repository, &mut Rulebook, &mut LocalForge),
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    forge: &mut LocalForge,
     mut requests: Vec<ProposalRequest>,
 ) {
     while !requests.is_empty() {
@@ -301,8 +303,7 @@ pub fn propose_together(
         let mut seen = BTreeSet::new();
         let (mut added, mut later) = (Vec::new(), Vec::new());
         for request in requests {
-            let about = (&request.agent, &request.text);
-            let ready = match prepare((repo, rulebook, forge), about) {
+            let ready = match prepare(repo, rulebook, forge, &request) {
                 Ok(Prepared::Ready(ready)) => ready,
                 Ok(Prepared::Known(existing)) => {
                     request.answer(Ok(repeated(*existing)));
@@ -360,10 +361,11 @@ fn propose_on_github(
     repo: &Repository,
     rulebook: &mut Rulebook,
     forge: &GithubForge,
-    (agent, text): (&AgentName, &ProposalText),
+    agent: &AgentName,
+    text: &ProposalText,
 ) -> Result<Proposed> {
     let recommendation = read_own(agent, text)?;
-    let ready = validate(repo, rulebook, (recommendation, text))?;
+    let ready = validate(repo, rulebook, recommendation, text)?;
     let opened = ready.proposal(text).open_on_github(repo, forge)?;
     Ok(ready.proposed(opened))
 }
@@ -377,14 +379,16 @@ enum Prepared {
 }
 
 fn prepare(
-    (repo, rulebook, forge): (&Repository, &mut Rulebook, &mut LocalForge),
-    (agent, text): (&AgentName, &ProposalText),
+    repo: &Repository,
+    rulebook: &mut Rulebook,
+    forge: &mut LocalForge,
+    request: &ProposalRequest,
 ) -> Result<Prepared> {
-    let recommendation = read_own(agent, text)?;
+    let recommendation = read_own(&request.agent, &request.text)?;
     if let Some(existing) = find_same(repo, forge, &recommendation)? {
         return Ok(Prepared::Known(Box::new(existing)));
     }
-    let ready = validate(repo, rulebook, (recommendation, text))?;
+    let ready = validate(repo, rulebook, recommendation, &request.text)?;
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
@@ -410,7 +414,8 @@ fn read_own(agent: &AgentName, text: &ProposalText) -> Result<Recommendation> {
 fn validate(
     repo: &Repository,
     rulebook: &mut Rulebook,
-    (recommendation, text): (Recommendation, &ProposalText),
+    recommendation: Recommendation,
+    text: &ProposalText,
 ) -> Result<Ready> {
     let checked = check(repo, rulebook, text)?;
     if !checked.valid {

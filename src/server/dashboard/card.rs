@@ -11,7 +11,7 @@ use super::history::{self, Happened};
 use super::row::{Risk, targets};
 use super::text::{self, Moment, counted, duration};
 use crate::bot::diff::Diff;
-use crate::bot::{Hearing, Pending, Preview, Trial};
+use crate::bot::{Hearing, Pending, Preview, RuleChangePreview};
 use crate::domain::documents::{Assessment, FactorScore, Recommendation};
 use crate::domain::ids::TriggerId;
 use crate::domain::level::{Level, Score};
@@ -278,7 +278,7 @@ impl Card {
                 .map(Executed::of)
                 .unwrap_or_default(),
             changed: preview.diff.as_ref().map(Changes::of),
-            tried: preview.trial.as_ref().map(tried),
+            tried: preview.rule_change.as_ref().map(tried),
             why: hearing
                 .assessment
                 .as_ref()
@@ -375,10 +375,10 @@ fn named_targets(document: &Recommendation) -> String {
     targets(&names, MOST_NAMED)
 }
 
-fn tried(trial: &Trial) -> Tried {
-    let backtest = trial.backtest.as_ref();
+fn tried(rule_change: &RuleChangePreview) -> Tried {
+    let backtest = rule_change.backtest.as_ref();
     Tried {
-        tests: counted(trial.tests as i64, "policy test"),
+        tests: counted(rule_change.validation.tests as i64, "policy test"),
         replayed: backtest
             .filter(|backtest| backtest.replayed > 0)
             .map(replayed),

@@ -1,13 +1,15 @@
-//! A governance change on trial: are the new rules readable, do their policy tests pass, could the bot still
+//! What a governance change would bring: are the new rules readable, do their policy tests pass, could the bot still
 //! write, and which past decisions would have come out differently?
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::yaml;
 use crate::git::{Change, Repository, SigningKey};
 use crate::ledger::backtest::{Backtest, Extent, backtest};
-use crate::ledger::proposal::{BotKey, Objection, Refusal, Trees, Trials, find_key_lockout};
+use crate::ledger::proposal::{
+    BotKey, Objection, Refusal, RuleChangeValidation, RuleChangeValidator, Trees, find_key_lockout,
+};
 use crate::ledger::{AppendError, Draft, Rulebook, Version};
 use crate::rules::governance;
 
@@ -19,19 +21,14 @@ const REPLAYED: usize = 2_000;
 
 /// What would follow from a governance change.
 #[derive(Debug, Default)]
-pub struct Trial {
-    /// What keeps the change from being merged, whoever approves it.
-    pub objections: Vec<Objection>,
-    /// How many policy tests ran.
-    pub tests: usize,
-    /// That the policy tests took longer than this: then nothing else is known, and nothing is decided.
-    pub took_too_long: Option<Duration>,
+pub struct RuleChangePreview {
+    pub validation: RuleChangeValidation,
     /// The newest decisions under the new rules; none if the rules stay as they are.
     pub backtest: Option<Backtest>,
 }
 
-impl Trial {
-    /// Tries a change on top of a draft.
+impl RuleChangePreview {
+    /// What would follow on top of a draft.
     ///
     /// # Errors
     /// When the repository fails.
@@ -47,39 +44,46 @@ impl Trial {
             Ok(after) => after,
             Err(AppendError::Unrecordable(what)) => {
                 let message = format!("what it comes to cannot be recorded: {what}");
+                let objection = Objection::of_proposal(Refusal::Unrecordable, message);
+                let validation = RuleChangeValidation {
+                    objections: vec![objection],
+                    ..RuleChangeValidation::default()
+                };
                 return Ok(Self {
-                    objections: vec![Objection::of_proposal(Refusal::Unrecordable, message)],
-                    ..Self::default()
+                    validation,
+                    backtest: None,
                 });
             }
             Err(AppendError::Failed(error)) => return Err(error.into()),
         };
         let trees = Trees { before, after };
-        let tried = Trials::default().of(draft.objects(), rulebook, trees, forge)?;
-        let mut trial = Self {
-            objections: tried.objections,
-            tests: tried.tests,
-            took_too_long: tried.took_too_long,
-            backtest: None,
-        };
-        let is_tried = trial.objections.is_empty() && trial.took_too_long.is_none();
-        let version = tried.version.filter(|_| tried.changes_rules && is_tried);
+        let mut validation =
+            RuleChangeValidator::default().validate(draft.objects(), rulebook, trees, forge)?;
+        let is_valid = validation.objections.is_empty() && validation.took_too_long.is_none();
+        let version = validation.version.take();
+        let version = version.filter(|_| validation.changes_rules && is_valid);
         let (Some(version), Some(tip)) = (version, draft.base()) else {
-            return Ok(trial);
+            return Ok(Self {
+                validation,
+                backtest: None,
+            });
         };
         let lockout = find_key_lockout(&version, bot_key(&version, draft.signer())?);
-        trial.objections.extend(lockout);
+        validation.objections.extend(lockout);
         let (_, name) = governance::PATH.rsplit_once('/').unwrap_or_default();
         if let Some(bytes) = draft.objects().read_path(version.tree, name)? {
-            let problems = trial.objections.iter_mut().map(|one| &mut one.problem);
+            let problems = validation.objections.iter_mut().map(|one| &mut one.problem);
             yaml::place(&bytes, problems);
         }
         let extent = Extent {
             newest: Some(REPLAYED),
             until: Some(Instant::now() + rulebook.test_limit()),
         };
-        trial.backtest = Some(backtest(repo, tip, &version.rules, extent, &mut |_| {})?);
-        Ok(trial)
+        let backtest = backtest(repo, tip, &version.rules, extent, &mut |_| {})?;
+        Ok(Self {
+            validation,
+            backtest: Some(backtest),
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A governance change on trial: are its targets and rules readable, do its policy tests pass, and could anybody still
+//! Validates a governance change: are its targets and rules readable, do its policy tests pass, and could anybody still
 //! administer and the bot still write?
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use super::{Objection, Refusal};
 use crate::domain::documents::Target;
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::Sha;
-use crate::domain::problem::{Problem, Problems};
+use crate::domain::problem::Problems;
 use crate::domain::yaml;
 use crate::git::{GitError, Mode, Objects};
 use crate::ledger::{Rulebook, Version};
@@ -16,7 +16,7 @@ use crate::rules::{Rules, governance};
 
 /// What there is to say against a governance change.
 #[derive(Debug, Default)]
-pub struct Trial {
+pub struct RuleChangeValidation {
     pub objections: Vec<Objection>,
     /// How many policy tests ran.
     pub tests: usize,
@@ -35,67 +35,69 @@ pub struct Trees {
     pub after: Sha,
 }
 
-/// Trials, each folder tried once: it holds nothing that git does not.
+/// Validates changes, each folder of targets once.
 #[derive(Debug, Default)]
-pub struct Trials {
+pub struct RuleChangeValidator {
     targets: HashMap<Sha, Vec<Objection>>,
 }
 
 /// So many folders are remembered.
 const MOST_FOLDERS: usize = 256;
 
-impl Trials {
-    /// Tries a change.
-    ///
+impl RuleChangeValidator {
     /// # Errors
     /// When the repository fails.
-    pub fn of(
+    pub fn validate(
         &mut self,
         objects: Objects<'_>,
         rulebook: &mut Rulebook,
         trees: Trees,
         forge: ForgeKind<'_>,
-    ) -> Result<Trial, GitError> {
-        let mut trial = Trial {
-            objections: self.try_targets(objects, trees.after)?,
-            ..Trial::default()
+    ) -> Result<RuleChangeValidation, GitError> {
+        let mut validation = RuleChangeValidation {
+            objections: self.validate_targets(objects, trees.after)?,
+            ..RuleChangeValidation::default()
         };
         let version = match rulebook.read(objects, trees.after)? {
             Ok(version) => version,
             Err(Problems(problems)) => {
                 let unreadable = Objection::of_all(Refusal::UnreadableRules, problems);
-                trial.objections.extend(unreadable);
-                return Ok(trial);
+                validation.objections.extend(unreadable);
+                return Ok(validation);
             }
         };
         match rulebook.test(objects, &version)? {
             Some(tested) => {
-                trial.tests = tested.tests;
+                validation.tests = tested.tests;
                 let unreadable = tested.problems.iter().cloned();
                 let failures = tested.failures.iter().cloned();
                 let objections = Objection::of_all(Refusal::UnreadableTests, unreadable);
-                trial.objections.extend(objections);
+                validation.objections.extend(objections);
                 let objections = Objection::of_all(Refusal::FailingTest, failures);
-                trial.objections.extend(objections);
+                validation.objections.extend(objections);
             }
             None => {
-                trial.took_too_long = Some(rulebook.test_limit());
-                return Ok(trial);
+                validation.took_too_long = Some(rulebook.test_limit());
+                return Ok(validation);
             }
         }
         let before = objects.entry_at(trees.before, Rules::FOLDER)?;
-        trial.changes_rules = before.map(|entry| entry.id) != Some(version.tree);
-        if trial.changes_rules {
+        validation.changes_rules = before.map(|entry| entry.id) != Some(version.tree);
+        if validation.changes_rules {
             let lockout = version.rules.people.find_lockout(forge);
-            trial
+            validation
                 .objections
                 .extend(Objection::of_all(Refusal::NoAdmin, lockout));
         }
-        trial.version = Some(version);
-        Ok(trial)
+        validation.version = Some(version);
+        Ok(validation)
     }
 
-    fn try_targets(&mut self, objects: Objects<'_>, root: Sha) -> Result<Vec<Objection>, GitError> {
+    fn validate_targets(
+        &mut self,
+        objects: Objects<'_>,
+        root: Sha,
+    ) -> Result<Vec<Objection>, GitError> {
         let Some(folder) = objects.entry_at(root, Target::FOLDER)? else {
             return Ok(Vec::new());
         };
@@ -145,9 +147,10 @@ pub fn find_key_lockout(version: &Version, key: BotKey) -> Option<Objection> {
             "the bot signs with `{key}`, which is not among them, so it could write nothing after this change: keep it until the bot has another"
         ),
     };
-    let problem = Problem::of_key(governance::PATH, "signing.keys", message);
-    Some(Objection {
-        refusal: Refusal::KeyNotListed,
-        problem,
-    })
+    Some(Objection::of_key(
+        Refusal::KeyNotListed,
+        governance::PATH,
+        "signing.keys",
+        message,
+    ))
 }
