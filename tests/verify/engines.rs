@@ -14,37 +14,63 @@ use super::world::World;
 use super::{edited, forging, told};
 
 /// The trail that the last release of an engine left (`tests/trails/make.sh`), and what is said of it.
-const SAMPLES: &[(&str, usize, &str)] = &[(
-    "engine-1.bundle",
-    23,
-    // Carol approved what her own agent proposed: she owns it by an alias, which the first engine took for somebody else.
-    "b1d2f20: older_engine: this commit of `countersign 0.1.0` comes out differently with `countersign 0.2.0 engine 2`: \
-     recompute it with `countersign 0.1.0`\n",
-)];
+struct Sample {
+    engine: u32,
+    bundle: &'static str,
+    commits: usize,
+    notes: &'static str,
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        engine: 1,
+        bundle: "engine-1.bundle",
+        commits: 23,
+        // Carol approved what her own agent proposed: she owns it by an alias, which the first engine took for somebody else.
+        notes: "b1d2f20: older_engine: this commit of `countersign 0.1.0` comes out differently with `countersign 0.2.0 engine 2`: \
+                recompute it with `countersign 0.1.0`\n",
+    },
+    Sample {
+        engine: 1,
+        bundle: "engine-1-refused-rules.bundle",
+        commits: 11,
+        // From its governance change on the rules have an action without an effect that a program carries out; and a text
+        // that looks like a date was written without quotes.
+        notes: "df718c1: older_engine: this commit and 6 more of `countersign 0.1.0` come out differently with `countersign 0.2.0 engine 2`: \
+                recompute them with `countersign 0.1.0`\n",
+    },
+];
 
 #[test]
 fn the_trail_of_every_engine_before_this_one_is_verified() {
     let folder = tempfile::tempdir().unwrap();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trails");
-    assert_eq!(
-        SAMPLES.len() + 1,
-        usize::try_from(ENGINE_VERSION).unwrap(),
-        "`{ENGINE}` needs a sample trail of the engine before it"
-    );
-    for (name, commits, notes) in SAMPLES {
-        let clone = folder.path().join(name);
+    for engine in 1..ENGINE_VERSION {
+        assert!(
+            SAMPLES.iter().any(|sample| sample.engine == engine),
+            "`{ENGINE}` needs a sample trail of engine {engine}"
+        );
+    }
+    for Sample {
+        bundle,
+        commits,
+        notes,
+        ..
+    } in SAMPLES
+    {
+        let clone = folder.path().join(bundle);
         let mut git = Command::new("git");
         clean(&mut git, "auditor@example.org");
         let status = git
             .args(["clone", "-q", "--bare", "--branch", "main"])
-            .args([&samples.join(name), &clone])
+            .args([&samples.join(bundle), &clone])
             .status()
             .unwrap();
         assert!(status.success());
         let repo = Repository::open(&clone).unwrap();
         let verified = verify(&repo, None, &mut |_, _| {}).unwrap();
         assert_eq!(told(&verified), *notes);
-        assert!(verified.ok, "{name}");
+        assert!(verified.ok, "{bundle}");
         assert_eq!(verified.commits, *commits);
     }
 }

@@ -18,7 +18,7 @@ pub fn check(
     written: &Written<Outcome>,
     about: &Recommendation,
 ) -> Result<(), GitError> {
-    let (Some((_, tree)), Some(version)) = (step.parent, step.version.clone()) else {
+    let Some((_, tree)) = step.parent else {
         return Ok(());
     };
     let outcome = &written.document;
@@ -38,6 +38,10 @@ pub fn check(
             "it was executed while everything was frozen",
         );
     }
+    let Some(version) = step.version.clone() else {
+        take_what_cannot_be_computed(step, about);
+        return Ok(());
+    };
     let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
         Ok(targets) => targets,
         Err(problems) => {
@@ -45,6 +49,7 @@ pub fn check(
                 FindingKind::UnreadableDocument,
                 format!("it was executed on a target that cannot be read: {problems}"),
             );
+            take_what_cannot_be_computed(step, about);
             return Ok(());
         }
     };
@@ -59,6 +64,14 @@ pub fn check(
         take_file(step, (&path, content.as_deref()), about, &targets);
     }
     Ok(())
+}
+
+/// Without the rules or the targets, of which is said that they cannot be read, nobody can compute what becomes of the
+/// targets' files.
+fn take_what_cannot_be_computed(step: &mut Step, about: &Recommendation) {
+    for target in &about.targets {
+        step.take(&Target::path_of(target));
+    }
 }
 
 /// Success, files and reason as recorded and as computed.
@@ -122,7 +135,7 @@ fn take_file(
         let present = name.and_then(|name| targets.blobs.get(name)).copied();
         if present != wanted {
             step.say(
-                FindingKind::MissingChange,
+                FindingKind::WrongOutcome,
                 format!("`{path}` should be changed by it as approved, but is not"),
             );
         }
@@ -133,7 +146,7 @@ fn take_file(
     }
     if change.new.as_ref().map(|new| new.id) != wanted {
         step.say(
-            FindingKind::UnexpectedChange,
+            FindingKind::WrongOutcome,
             format!("`{path}` becomes something else than what was approved"),
         );
     }
