@@ -1,15 +1,13 @@
 //! Writes our own documents, so that the strict reader, and any other reader of YAML 1.1 or 1.2,
 //! gets back exactly what was written.
 //!
-//! The library lays out the document. It does not know which characters and words the reader
-//! refuses, so texts that need care go through it as placeholders and are put in afterwards, in
-//! double quotes with escapes.
+//! The library does not know which characters and words the reader refuses: texts that need care stand in double
+//! quotes with escapes. All others are laid out by it, and lists and mappings as it does.
 
 use std::fmt::Write;
 
 use serde::Serialize;
-use serde_yaml::value::TaggedValue;
-use serde_yaml::{Mapping, Value as Tree};
+use serde_yaml::Value as Tree;
 
 use super::scalar::{is_date, is_text_everywhere};
 use super::{MAX_BYTES, MAX_DEPTH, chars};
@@ -44,113 +42,218 @@ pub(super) enum Moments {
 
 pub(super) fn write<T: Serialize>(value: &T, moments: Moments) -> Result<String, WriteError> {
     let tree = serde_yaml::to_value(value)?;
-    let mut careful = Careful {
-        texts: Vec::new(),
+    let mut layout = Layout {
+        out: String::new(),
         moments,
     };
-    let tree = careful.prepare(tree, 0)?;
-    let laid_out = serde_yaml::to_string(&tree)?;
-    let text = careful.put_in(laid_out);
-    if text.len() > MAX_BYTES {
-        return Err(WriteError::TooLarge(text.len()));
+    match &tree {
+        tree if is_block(tree) => layout.block(tree, Position::NewLine { indent: 0 }, 0)?,
+        tree => layout.line(tree, 0, 0)?,
     }
-    Ok(text)
+    if layout.out.len() > MAX_BYTES {
+        return Err(WriteError::TooLarge(layout.out.len()));
+    }
+    Ok(layout.out)
 }
 
-/// The texts that the library must not lay out, in the order of their placeholders.
-struct Careful {
-    texts: Vec<String>,
+/// A document in block style, as the library lays it out.
+struct Layout {
+    out: String,
     moments: Moments,
 }
 
-const PLACEHOLDER: &str = "countersign-careful-text-";
+/// Where a list or mapping begins.
+#[derive(Clone, Copy)]
+enum Position {
+    NewLine {
+        indent: usize,
+    },
+    /// Behind `- ` or `: `.
+    SameLine {
+        indent: usize,
+    },
+}
 
-impl Careful {
-    fn prepare(&mut self, tree: Tree, depth: usize) -> Result<Tree, WriteError> {
-        if depth > MAX_DEPTH {
+/// What the library takes for a key of one line, in bytes.
+const MAX_SIMPLE_KEY: usize = 128;
+
+impl Layout {
+    fn block(&mut self, tree: &Tree, position: Position, depth: usize) -> Result<(), WriteError> {
+        if depth >= MAX_DEPTH {
             return Err(WriteError::TooDeep);
         }
-        Ok(match tree {
-            Tree::String(text) => Tree::String(self.text(text)),
-            Tree::Number(number) => match number.as_f64() {
-                Some(value) if !value.is_finite() => return Err(WriteError::NonFinite(value)),
-                _ => Tree::Number(number),
-            },
-            Tree::Sequence(items) => {
-                if depth == MAX_DEPTH {
-                    return Err(WriteError::TooDeep);
-                }
-                let items = items.into_iter().map(|item| self.prepare(item, depth + 1));
-                Tree::Sequence(items.collect::<Result<_, _>>()?)
+        let (indent, mut is_indented) = match position {
+            Position::NewLine { indent } => (indent, false),
+            Position::SameLine { indent } => (indent, true),
+        };
+        let mut begin_line = |out: &mut String| {
+            if !std::mem::take(&mut is_indented) {
+                push_spaces(indent, out);
             }
-            Tree::Mapping(entries) => self.mapping(entries, depth)?,
+        };
+        match tree {
+            Tree::Sequence(items) => {
+                for item in items {
+                    begin_line(&mut self.out);
+                    self.item("- ", item, indent, depth)?;
+                }
+            }
+            Tree::Mapping(entries) => {
+                for (key, value) in entries {
+                    begin_line(&mut self.out);
+                    self.entry((key, value), indent, depth)?;
+                }
+            }
             // The reader refuses tags; it reads a variant from a mapping of one key.
             Tree::Tagged(tagged) => {
-                let TaggedValue { tag, value } = *tagged;
-                let name = tag.to_string();
+                begin_line(&mut self.out);
+                let name = tagged.tag.to_string();
                 let name = name.strip_prefix('!').unwrap_or(&name).to_owned();
-                let entry = std::iter::once((Tree::String(name), value));
-                self.mapping(entry.collect(), depth)?
+                self.entry((&Tree::String(name), &tagged.value), indent, depth)?;
             }
-            other => other,
-        })
+            _ => {}
+        }
+        Ok(())
     }
 
-    fn mapping(&mut self, entries: Mapping, depth: usize) -> Result<Tree, WriteError> {
-        if depth == MAX_DEPTH {
+    fn item(
+        &mut self,
+        indicator: &str,
+        item: &Tree,
+        indent: usize,
+        depth: usize,
+    ) -> Result<(), WriteError> {
+        self.out.push_str(indicator);
+        if is_block(item) {
+            let indent = indent + 2;
+            return self.block(item, Position::SameLine { indent }, depth + 1);
+        }
+        self.line(item, indent, depth + 1)
+    }
+
+    fn entry(
+        &mut self,
+        (key, value): (&Tree, &Tree),
+        indent: usize,
+        depth: usize,
+    ) -> Result<(), WriteError> {
+        let is_simple = match key {
+            // The reader takes a key on one line, of at most 1,024 characters with its quotes.
+            Tree::String(text) if text.len() > 150 => return Err(WriteError::Key),
+            Tree::String(text) if text.contains('\n') || needs_care(text, self.moments) => {
+                push_quoted(text, &mut self.out);
+                true
+            }
+            Tree::String(text) if text.len() > MAX_SIMPLE_KEY => {
+                self.out.push_str("? ");
+                self.text(text, indent)?;
+                false
+            }
+            Tree::String(text) => {
+                self.text(text, indent)?;
+                true
+            }
+            Tree::Number(_) | Tree::Bool(_) => {
+                self.scalar(key, indent)?;
+                true
+            }
+            _ => return Err(WriteError::Key),
+        };
+        if !is_simple {
+            self.out.push('\n');
+            push_spaces(indent, &mut self.out);
+            return self.item(": ", value, indent, depth);
+        }
+        self.out.push(':');
+        if is_block(value) {
+            // Items of a list stand below their key.
+            let below = match value {
+                Tree::Sequence(_) => indent,
+                _ => indent + 2,
+            };
+            self.out.push('\n');
+            return self.block(value, Position::NewLine { indent: below }, depth + 1);
+        }
+        self.out.push(' ');
+        self.line(value, indent, depth + 1)
+    }
+
+    /// What is no list or mapping with anything in it, to the end of its line.
+    fn line(&mut self, tree: &Tree, indent: usize, depth: usize) -> Result<(), WriteError> {
+        if depth >= MAX_DEPTH && matches!(tree, Tree::Sequence(_) | Tree::Mapping(_)) {
             return Err(WriteError::TooDeep);
         }
-        let mut prepared = Mapping::with_capacity(entries.len());
-        for (key, value) in entries {
-            let key = match key {
-                // The reader takes a key on one line, of at most 1,024 characters with its quotes.
-                Tree::String(text) if text.len() > 150 => return Err(WriteError::Key),
-                Tree::String(text) if text.contains('\n') => Tree::String(self.careful(text)),
-                Tree::String(text) => Tree::String(self.text(text)),
-                Tree::Number(_) | Tree::Bool(_) => key,
-                _ => return Err(WriteError::Key),
-            };
-            prepared.insert(key, self.prepare(value, depth + 1)?);
-        }
-        Ok(Tree::Mapping(prepared))
+        self.scalar(tree, indent)?;
+        self.out.push('\n');
+        Ok(())
     }
 
-    fn text(&mut self, text: String) -> String {
-        if !needs_care(&text, self.moments) {
-            return text;
+    fn scalar(&mut self, tree: &Tree, indent: usize) -> Result<(), WriteError> {
+        match tree {
+            Tree::Null => self.out.push_str("null"),
+            Tree::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
+            Tree::Number(number) => match number.as_f64() {
+                Some(value) if !value.is_finite() => return Err(WriteError::NonFinite(value)),
+                // Writing to a text cannot fail.
+                _ => _ = write!(self.out, "{number}"),
+            },
+            Tree::String(text) if needs_care(text, self.moments) => {
+                push_quoted(text, &mut self.out);
+            }
+            Tree::String(text) => self.text(text, indent)?,
+            Tree::Sequence(_) => self.out.push_str("[]"),
+            Tree::Mapping(_) | Tree::Tagged(_) => self.out.push_str("{}"),
         }
-        self.careful(text)
+        Ok(())
     }
 
-    fn careful(&mut self, text: String) -> String {
-        self.texts.push(text);
-        format!("{PLACEHOLDER}{}-", self.texts.len() - 1)
+    /// A text that the library's layout suits.
+    fn text(&mut self, text: &str, indent: usize) -> Result<(), WriteError> {
+        if is_plain(text) {
+            self.out.push_str(text);
+            return Ok(());
+        }
+        let laid_out = serde_yaml::to_string(text)?;
+        for (index, line) in laid_out.trim_end_matches('\n').split('\n').enumerate() {
+            if index > 0 {
+                self.out.push('\n');
+                push_spaces(if line.is_empty() { 0 } else { indent }, &mut self.out);
+            }
+            self.out.push_str(line);
+        }
+        Ok(())
     }
+}
 
-    fn put_in(&self, laid_out: String) -> String {
-        if self.texts.is_empty() {
-            return laid_out;
-        }
-        let mut whole = String::with_capacity(laid_out.len());
-        let mut rest = laid_out.as_str();
-        while let Some((before, after)) = rest.split_once(PLACEHOLDER) {
-            whole.push_str(before);
-            let (index, after) = after.split_once('-').unwrap_or((after, ""));
-            let text = index.parse().ok().and_then(|i: usize| self.texts.get(i));
-            push_quoted(text.map_or("", String::as_str), &mut whole);
-            rest = after;
-        }
-        whole.push_str(rest);
-        whole
+fn is_block(tree: &Tree) -> bool {
+    match tree {
+        Tree::Sequence(items) => !items.is_empty(),
+        Tree::Mapping(entries) => !entries.is_empty(),
+        Tree::Tagged(_) => true,
+        _ => false,
     }
+}
+
+fn push_spaces(count: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', count));
+}
+
+/// Whether a text that needs no care surely stands without quotes, as nearly all do.
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    is_word(bytes.first())
+        && is_word(bytes.last())
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && !text.contains(": ")
+        && !text.contains(" #")
 }
 
 /// Whether the library's own layout of a text would be refused or read differently.
 fn needs_care(text: &str, moments: Moments) -> bool {
     let is_moment =
         moments == Moments::Plain && is_date(text) && text.contains('T') && text.ends_with('Z');
-    // Whoever writes our placeholder's words gets them quoted like any other doubtful text.
-    if text.contains(PLACEHOLDER) || !(is_moment || is_text_everywhere(text)) {
+    if !(is_moment || is_text_everywhere(text)) {
         return true;
     }
     // A block of lines is for prose; anything that depends on blanks at its edges is not.
@@ -236,5 +339,52 @@ fn push_word(text: &str, out: &mut String) {
         out.push_str(text);
     } else {
         push_quoted(text, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::yaml::tests::any_value;
+
+    /// The same with other texts in place of those that the library must not lay out.
+    fn without_careful(tree: Tree) -> Tree {
+        match tree {
+            Tree::String(text) if text.contains('\u{0}') || needs_care(&text, Moments::Plain) => {
+                Tree::String(format!("text {}", text.len()))
+            }
+            Tree::Sequence(items) => {
+                Tree::Sequence(items.into_iter().map(without_careful).collect())
+            }
+            Tree::Mapping(entries) => Tree::Mapping(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let key = match key {
+                            Tree::String(text) => Tree::String(text.replace('\n', " ")),
+                            key => key,
+                        };
+                        (without_careful(key), without_careful(value))
+                    })
+                    .collect(),
+            ),
+            tree => tree,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn lists_and_mappings_stand_as_the_library_lays_them_out(value in any_value()) {
+            let tree = without_careful(serde_yaml::to_value(&value).unwrap());
+            if let Ok(text) = write(&tree, Moments::Plain) {
+                prop_assert_eq!(text, serde_yaml::to_string(&tree).unwrap());
+            }
+        }
     }
 }
