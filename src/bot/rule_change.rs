@@ -79,10 +79,12 @@ impl RuleChangePreview {
             newest: Some(REPLAYED),
             until: Some(Instant::now() + rulebook.test_limit()),
         };
-        let backtest = backtest(repo, tip, &version.rules, extent, &mut |_| {})?;
+        // Of the people of a team, past decisions had those who are on record, and not today's.
+        let listed = Rulebook::default().read(draft.objects(), after)?.ok();
+        let backtest = listed.map(|listed| backtest(repo, tip, &listed.rules, extent, &mut |_| {}));
         Ok(Self {
             validation,
-            backtest: Some(backtest),
+            backtest: backtest.transpose()?,
         })
     }
 }

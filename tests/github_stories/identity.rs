@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::github_double::{REPO, git_room};
-use crate::support::{has, has_not};
+use crate::support::{COUNTERSIGN, Ran, clean, has, has_not};
 use crate::ways::{verified, with_teams};
 use crate::world::{Duty, app, however_it_runs};
 use crate::{HIGH, LOW, MEDIUM, WHY};
@@ -108,6 +108,45 @@ fn a_private_address_is_a_members_who_is_known_through_a_team() {
     duty.github.read_all();
     has(&duty.github.log().join("\n"), "decision: approve");
     assert_eq!(verified(&duty.github).findings, at_first);
+}
+
+#[test]
+fn a_backtest_has_the_members_that_a_team_had_at_each_decision() {
+    let mut duty = Duty::with(app, |example| {
+        with_teams(example);
+        let (before, after) = ("low_up_to: 30", "low_up_to: 29");
+        example.edit_on_main("rules/governance.yaml", before, after);
+    });
+    duty.github.has_team("reviewers", &["alice"]);
+    duty.restarts(true);
+    let (alice, bob) = (duty.private_address("alice"), duty.private_address("bob"));
+    let members = duty.proposes_by(&alice, AGENT, "Propose\n", MEDIUM);
+    let strangers = duty.proposes_by(&bob, AGENT, "Propose\n", MEDIUM);
+    duty.hears();
+    has(&duty.check(members), "in_progress: MEDIUM 55.00");
+    has(&duty.check(strangers), "in_progress: HIGH 75.00");
+    duty.github.user("carol").approves(members, "Fine.");
+    let no = "/reject other: by whom?";
+    duty.github.user("carol").comments(strangers, no);
+    duty.hears();
+    assert!(duty.github.pull(members).merged_at.is_some());
+    // One leaves, another one joins: of the decisions that were made nothing changes.
+    duty.github.has_team("reviewers", &["bob"]);
+    duty.restarts(true);
+    let rules = duty.github.file("rules/governance.yaml");
+    let rules = rules.replace("low_up_to: 29", "low_up_to: 30");
+    let files = [("rules/governance.yaml", rules.as_str())];
+    let change = duty.github.user("dana").opens_pull("govern/a", &files);
+    duty.hears();
+    let nothing = "2 past decisions replayed: 0 would have had another level, 0 been asked of other people.\n";
+    has(&duty.check(change), nothing);
+    let mut backtest = std::process::Command::new(COUNTERSIGN);
+    backtest.args(["backtest", "--rules", "govern/a", "--repo"]);
+    backtest.arg(duty.github.repository());
+    clean(&mut backtest, "auditor@example.org");
+    let ran = Ran::of(&backtest.output().unwrap()).succeeds();
+    has(&ran.stdout, nothing);
+    duty.github.read_all();
 }
 
 #[test]

@@ -6,13 +6,14 @@ use serde::Deserialize;
 
 use super::{Answer, Changed, Oversight};
 use crate::domain::documents::{
-    AccountRecord, Decision, DecisionSchema, Recommendation, Requirement, Status,
+    AccountRecord, Decision, DecisionSchema, Recommendation, Requirement, Status, TeamMember,
 };
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
 use crate::domain::pull::Contribution;
 use crate::domain::yaml;
+use crate::gate::eligibility::find_unattributed;
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
 use crate::ledger::facts::{self, KnownTargets, Opened, TargetBook};
@@ -56,6 +57,8 @@ struct Then {
     pull: ThenPull,
     risk: ThenRisk,
     required: Requirement,
+    #[serde(default)]
+    team_members: Vec<TeamMember>,
 }
 
 #[derive(Deserialize)]
@@ -157,8 +160,22 @@ impl<'a> Replayer<'a> {
             pushers: &pull.pushers,
             head: pull.head,
         };
-        let contributions = facts::contributions(opened, &commits);
-        let (now, is_refused) = self.answer((&path, &about), targets, &contributions);
+        let mut contributions = facts::contributions(opened, &commits);
+        // Who was in a team at that moment, only the record says.
+        let rules = self.rules.with_team_members(&decision.team_members);
+        // Somebody who is not known may have made a commit of `main` that is not the bot's, and not one of the branch.
+        if find_unattributed(&contributions, &rules).is_some()
+            && let Ok(exact) = self.repo.commits_between(base, pull.head, MOST_COMMITS)
+        {
+            contributions = facts::contributions(opened, &exact);
+        }
+        let proposal = Proposal {
+            path: &path,
+            about: &about,
+            targets,
+            contributions: &contributions,
+        };
+        let (now, is_refused) = proposal.rate(&rules);
         let then = Answer {
             score: decision.risk.score,
             level: decision.risk.level,
@@ -184,24 +201,6 @@ impl<'a> Replayer<'a> {
             is_refused,
             changed: changed.map(Box::new),
         }))
-    }
-
-    /// What the other rules say, and whether it contradicts them.
-    fn answer(
-        &self,
-        (path, about): (&str, &Recommendation),
-        targets: KnownTargets,
-        contributions: &[Contribution],
-    ) -> (Answer, bool) {
-        let situation = facts::situation(about, targets, contributions, self.rules);
-        let (score, level) = risk::rate(about, &situation, self.rules);
-        let answer = Answer {
-            score,
-            level,
-            requires: requirement::for_recommendation(level, &self.rules.governance),
-        };
-        let problems = risk::validity::problems(path, about, &situation, self.rules);
-        (answer, !problems.is_empty())
     }
 
     /// The commits of a branch, as far as this clone holds them: who wrote them is a fact of its risk.
@@ -231,5 +230,29 @@ impl<'a> Replayer<'a> {
             commits.push(commit);
         }
         Ok(commits)
+    }
+}
+
+/// A recommendation with the facts of its moment.
+struct Proposal<'p> {
+    path: &'p str,
+    about: &'p Recommendation,
+    targets: KnownTargets,
+    contributions: &'p [Contribution],
+}
+
+impl Proposal<'_> {
+    /// What these rules say of it, and whether it contradicts them.
+    fn rate(self, rules: &Rules) -> (Answer, bool) {
+        let about = self.about;
+        let situation = facts::situation(about, self.targets, self.contributions, rules);
+        let (score, level) = risk::rate(about, &situation, rules);
+        let answer = Answer {
+            score,
+            level,
+            requires: requirement::for_recommendation(level, &rules.governance),
+        };
+        let problems = risk::validity::problems(self.path, about, &situation, rules);
+        (answer, !problems.is_empty())
     }
 }
