@@ -265,7 +265,8 @@ fn from_a_clone_it_is_said_that_what_waits_cannot_be_seen() {
         let repo = ["--repo", clone.to_str().unwrap()];
         stage.countersign(&[arguments, &repo].concat()).succeeds()
     };
-    let unseen = "What waits cannot be seen from here, because a clone knows no pull requests";
+    let unseen = "Not known: what waits for people cannot be seen from here, because a clone knows no pull requests: ask the repository \
+                  that the bot works on.";
     let weekly = of_clone(&["report", "weekly"]).stdout;
     has(&weekly, unseen);
     has_not(&weekly, "Nothing.");
@@ -275,10 +276,9 @@ fn from_a_clone_it_is_said_that_what_waits_cannot_be_seen() {
     let agents = of_clone(&["report", "agents", "--format", "json"]).json();
     assert_eq!(agents["waiting_known"], false);
     let list = of_clone(&["list", "--status", "pending"]);
-    has(
-        &list.stderr,
-        "what waits for people cannot be seen from here",
-    );
+    let unseen = "what waits for people cannot be seen from here, because a clone knows no pull requests: ask the repository that \
+                  the bot works on\n";
+    assert_eq!(list.stderr, format!("{unseen}no case matches\n"));
     let output = stage.folder("clone.jsonl");
     let export = of_clone(&[
         "export",
@@ -287,8 +287,5 @@ fn from_a_clone_it_is_said_that_what_waits_cannot_be_seen() {
         "--output",
         output.to_str().unwrap(),
     ]);
-    has(
-        &export.stderr,
-        "what waits for people cannot be seen from here, so it is left out",
-    );
+    has(&export.stderr, &format!("left out: {unseen}"));
 }

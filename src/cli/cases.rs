@@ -5,8 +5,8 @@ use super::{Answer, Result, output};
 use crate::bot::Pending;
 use crate::domain::ids::CaseId;
 use crate::git::Repository;
-use crate::insight::Index;
 use crate::insight::papers::Documents;
+use crate::insight::{Index, Unseen};
 use crate::ledger::{index, papers};
 
 /// Which cases are wanted.
@@ -72,7 +72,9 @@ fn put_pending(
         }
         // Whoever may only read the repository still gets to see what is decided.
         Err(error) if wanted == Wanted::All => {
-            tracing::warn!("what is pending is left out: {error}");
+            let unseen = Unseen::Failed(error.to_string());
+            output::warning(&unseen.to_string());
+            index.miss_pending(unseen);
             Ok(Vec::new())
         }
         Err(error) => Err(error),

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::{Answer, Result, output};
 use crate::domain::ids::{AgentName, PullNumber};
 use crate::domain::level::Level;
-use crate::insight::{Case, Query, Standing};
+use crate::insight::{Case, Query, Standing, Unseen};
 
 /// List decided and pending cases, newest first
 ///
@@ -44,10 +44,8 @@ impl List {
             Some(Standing::Decided(_)) => Wanted::Decided,
         };
         let index = cases::read(options, &repo, wanted)?;
-        if wanted != Wanted::Decided && !index.knows_pending() {
-            output::note(
-                "what waits for people cannot be seen from here: ask the repository that the bot works on",
-            );
+        if let (Wanted::All | Wanted::Pending, Some(Unseen::InClone)) = (wanted, index.unseen()) {
+            output::note(&Unseen::InClone.to_string());
         }
         let query = self.query();
         let found: Vec<&Case> = index.query(&query).collect();

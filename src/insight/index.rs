@@ -41,6 +41,31 @@ pub enum Added {
     Unreadable(String),
 }
 
+/// Why it is not known which cases wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+pub enum Unseen {
+    #[default]
+    #[error(
+        "what waits for people cannot be seen from here, because a clone knows no pull requests: ask the repository that the \
+         bot works on"
+    )]
+    InClone,
+    #[error("what waits for people could not be read: {0}")]
+    Failed(String),
+}
+
+#[derive(Debug, Clone)]
+enum Pending {
+    Known(Vec<Case>),
+    Unseen(Unseen),
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self::Unseen(Unseen::default())
+    }
+}
+
 /// Every case of a trail.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
@@ -48,8 +73,7 @@ pub struct Index {
     texts: Texts,
     by_id: HashMap<CaseId, u32>,
     by_number: HashMap<PullNumber, u32>,
-    /// None until somebody says what waits.
-    pending: Option<Vec<Case>>,
+    pending: Pending,
     unreadable: Vec<Unreadable>,
     /// The commits that stopped everything, or let it go on.
     freezes: Vec<Sha>,
@@ -84,12 +108,31 @@ impl Index {
 
     /// The cases that wait, as they were last told: see [`Index::know_pending`].
     pub fn pending(&self) -> &[Case] {
-        self.pending.as_deref().unwrap_or_default()
+        match &self.pending {
+            Pending::Known(cases) => cases,
+            Pending::Unseen(_) => &[],
+        }
     }
 
-    /// Whether anybody has said what waits. From a clone, which knows no pull requests, nobody can.
-    pub const fn knows_pending(&self) -> bool {
-        self.pending.is_some()
+    /// Why it is not known what waits; none once somebody has said it.
+    pub const fn unseen(&self) -> Option<&Unseen> {
+        match &self.pending {
+            Pending::Known(_) => None,
+            Pending::Unseen(unseen) => Some(unseen),
+        }
+    }
+
+    /// Says why it cannot be known what waits.
+    pub fn miss_pending(&mut self, unseen: Unseen) {
+        self.pending = Pending::Unseen(unseen);
+    }
+
+    /// Takes over what another index of the same trail was told of what waits.
+    pub fn inherit_pending(&mut self, other: &Self) {
+        match &other.pending {
+            Pending::Known(cases) => self.know_pending(cases.clone()),
+            Pending::Unseen(unseen) => self.miss_pending(unseen.clone()),
+        }
     }
 
     /// Says which cases wait now: the trail does not know them. Those that are decided are left out: between the
@@ -100,7 +143,7 @@ impl Index {
             let decided = decided.and_then(|place| self.cases.get(*place as usize));
             decided.is_none_or(|decided| decided.number != case.number)
         });
-        self.pending = Some(pending);
+        self.pending = Pending::Known(pending);
     }
 
     /// The case of this id, decided or pending.
@@ -234,9 +277,9 @@ impl Index {
         self.by_id.insert(id, place);
         if let Some(number) = case.number {
             self.by_number.insert(number, place);
-            self.pending
-                .iter_mut()
-                .for_each(|waiting| waiting.retain(|case| case.number != Some(number)));
+            if let Pending::Known(cases) = &mut self.pending {
+                cases.retain(|case| case.number != Some(number));
+            }
         }
         let before = self.cases.last().and_then(|case| case.decided_at);
         self.is_out_of_order |= case.decided_at < before;

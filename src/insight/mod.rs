@@ -26,7 +26,7 @@ mod when;
 mod word;
 
 pub use case::{Case, Execution, FactorShare, GOVERNANCE_CHANGE, Kind, Place, Standing};
-pub use index::{Added, Index, Unreadable};
+pub use index::{Added, Index, Unreadable, Unseen};
 pub use metrics::Metrics;
 pub use query::{Ending, Period, Query};
 pub use share::{Share, percent};

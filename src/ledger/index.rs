@@ -57,9 +57,7 @@ pub fn update(repo: &Repository, index: &mut Index) -> Result<Update, LedgerErro
     let was = index.tip().unwrap_or(tip);
     let mut anew = Index::default();
     append(repo, &mut anew, tip)?;
-    if index.knows_pending() {
-        anew.know_pending(index.pending().to_vec());
-    }
+    anew.inherit_pending(index);
     *index = anew;
     Ok(Update::Rebuilt { was })
 }

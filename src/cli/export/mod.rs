@@ -80,10 +80,8 @@ impl Export {
             exported.rows,
             events_path.as_ref().unwrap_or(&self.output).display()
         ));
-        if !index.knows_pending() {
-            output::note(
-                "what waits for people cannot be seen from here, so it is left out: ask the repository that the bot works on",
-            );
+        if let Some(unseen) = index.unseen() {
+            output::note(&format!("left out: {unseen}"));
         }
         if exported.left_out > 0 {
             output::warning(&format!(

@@ -15,7 +15,7 @@ use crate::insight::{Index, Share, Word};
 /// All agents of a period, the busiest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Agents {
-    /// Whether it can be seen from here what waits; from a clone it cannot.
+    /// Whether it is known what waits; from a clone it cannot be seen.
     pub waiting_known: bool,
     /// One row an agent.
     pub agents: Vec<AgentRow>,
@@ -77,7 +77,7 @@ impl Agents {
             .collect();
         agents.sort_by(|a, b| AgentFigures::busiest_first(&a.figures, &b.figures));
         Self {
-            waiting_known: index.knows_pending(),
+            waiting_known: index.unseen().is_none(),
             agents,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Agents, Calibration, Factors, Rejections, Scope};
 use crate::domain::documents::time;
@@ -12,14 +12,12 @@ use crate::domain::review::Confidence;
 use crate::insight::metrics::Outcomes;
 use crate::insight::page::{Line, Page, name, say};
 use crate::insight::papers::{Documents, find};
-use crate::insight::{Case, Index, Share, Word};
+use crate::insight::{Case, Index, Share, Unseen, Word};
 
 /// So many pieces of feedback are quoted, the newest first.
 const MOST_QUOTED: usize = 10;
 /// So many waiting cases are listed, the oldest first.
 const MOST_WAITING: usize = 10;
-/// What is said of those that wait where nobody can know.
-const UNSEEN: &str = "What waits cannot be seen from here, because a clone knows no pull requests: ask the repository that the bot works on.";
 
 /// The answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,8 +28,9 @@ pub struct Week {
     pub approval: Share,
     /// What came of the approved.
     pub outcomes: Outcomes,
-    /// Whether it can be seen from here what waits; from a clone it cannot.
-    pub waiting_known: bool,
+    /// Why it is not known what waits.
+    #[serde(rename = "waiting_known", serialize_with = "is_none")]
+    pub waiting_unseen: Option<Unseen>,
     /// Recommendations that wait now.
     pub waiting: Vec<Waits>,
     /// How many more wait.
@@ -50,6 +49,11 @@ pub struct Week {
     pub feedback: Feedback,
     /// Commits of `main` that are in no case.
     pub unreadable: usize,
+}
+
+#[expect(clippy::ref_option, reason = "serde asks for it")]
+fn is_none<S: Serializer>(unseen: &Option<Unseen>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bool(unseen.is_none())
 }
 
 /// One that waits.
@@ -116,7 +120,7 @@ impl Week {
             decided: approval.of,
             approval,
             outcomes,
-            waiting_known: index.knows_pending(),
+            waiting_unseen: index.unseen().cloned(),
             more_waiting: waiting.len().saturating_sub(MOST_WAITING),
             waiting: waiting
                 .into_iter()
@@ -185,8 +189,14 @@ impl Week {
 
     fn put_waiting(&self, page: &mut Page) {
         page.section("Waiting for people");
-        if !self.waiting_known {
-            page.text(UNSEEN);
+        if let Some(unseen) = &self.waiting_unseen {
+            page.text(match unseen {
+                Unseen::InClone => say(format_args!("Not known: {unseen}.")),
+                // The error may hold what others wrote.
+                Unseen::Failed(error) => {
+                    say("Not known: what waits for people could not be read: ").name(error)
+                }
+            });
         } else if self.waiting.is_empty() {
             page.text("Nothing.");
         }
