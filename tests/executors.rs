@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
+use countersign::domain::documents::Recommendation;
 use receiver::{Receiver, Request, answer};
 use serde_json::Value as Json;
 use support::{Ran, Stage, has, has_not, trail};
@@ -437,6 +438,30 @@ fn a_folder_starts_no_workflow_and_says_so() {
         "the executor `dispatch` needs GitHub",
     );
     stage.verifies();
+}
+
+#[test]
+fn what_no_workflow_could_be_started_with_is_invalid() {
+    let workflow = "dispatch: {event_type: deploy, time_limit_seconds: 60}";
+    let mut stage = stage_with("dispatch", workflow);
+    // As JSON each takes six bytes.
+    let bells = |count: usize| format!("{LOW}\nrationale: \"{}\"", "\\a".repeat(count));
+    let id = stage.propose(AGENT, "large", &bells(9_990));
+    stage.propose(AGENT, "small", &bells(9_900));
+    stage.run();
+    let path = Recommendation::path_of(id.parse().unwrap());
+    let problem = format!(
+        "{path}:9:12: rationale: the recommendation takes 60199 bytes as JSON, and a workflow (`executor: dispatch`) is started \
+         with at most 60000: leave something out"
+    );
+    assert_eq!(
+        stage.report(2),
+        format!(
+            "failure: invalid: {problem}\n\nMend this and push again; nothing is merged until then:\n\n```text\n{problem}\n```\n"
+        )
+    );
+    has(&stage.report(3), "success: LOW 5.00: merged by the bot");
+    stage.read_all();
 }
 
 #[test]

@@ -183,9 +183,12 @@ impl Bot {
             Executor::Dispatch(workflow) => workflow,
             Executor::None | Executor::Apply | Executor::External => return Ok(None),
         };
-        let payload = match execute::dispatch::payload(&order) {
+        let payload = match serde_json::to_value(&order) {
             Ok(payload) => payload,
-            Err(reason) => return Ok(Some(Finished::badly(reason))),
+            Err(error) => {
+                let reason = format!("cannot write it as JSON: {error}");
+                return Ok(Some(Finished::badly(reason)));
+            }
         };
         let order = WorkflowOrder {
             repository: workflow.repository.clone(),

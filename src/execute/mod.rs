@@ -2,13 +2,12 @@
 //!
 //! `none` and `apply` are part of the push that records the decision, so they happen exactly once.
 //! `command`, `http` and `dispatch` start after a claim has been published; `dispatch` and `external` are
-//! reported by somebody else.
+//! reported by somebody else. A workflow is started by the forge, with an [`Order`] as its payload.
 
 pub mod apply;
 mod cgroup;
 pub mod command;
 pub mod contain;
-pub mod dispatch;
 pub mod http;
 mod order;
 mod output;

@@ -6,6 +6,9 @@ use crate::domain::documents::{Recommendation, time};
 use crate::domain::ids::{CaseId, Sha};
 use crate::ledger::CaseFile;
 
+/// So many are named; `decision.yaml` names all. What is sent has a bounded length beyond the recommendation's.
+const MOST_APPROVERS: usize = 40;
+
 /// One attempt to carry out an approved recommendation elsewhere.
 #[derive(Debug, Clone, Serialize)]
 pub struct Order<'c> {
@@ -30,7 +33,7 @@ impl<'c> Order<'c> {
     /// To carry out the next attempt of a case, which `main` holds together with the claim.
     pub fn of(case: &'c CaseFile, main: Sha) -> Self {
         let decision = &case.decision;
-        let approvals = decision.approvals.iter();
+        let approvals = decision.approvals.iter().take(MOST_APPROVERS);
         Self {
             id: case.recommendation.id,
             attempt: case.next_attempt(),

@@ -3,7 +3,9 @@
 //! An unknown parameter or agent is not invalid: it is scored as the highest. So are an unknown action or target, and
 //! a value of another type, where the rules say `likely_typos: score`.
 
-use crate::domain::documents::Recommendation;
+use serde::Serialize;
+
+use crate::domain::documents::{ExecutorKind, Recommendation};
 use crate::domain::hidden::is_hidden;
 use crate::domain::ids::{ActionName, ParameterName, TargetName, quoted};
 use crate::domain::problem::Problem;
@@ -17,6 +19,9 @@ use crate::rules::governance::LikelyTypos;
 
 /// So many unknown targets are named; the rest is counted.
 pub(crate) const MOST_UNKNOWN: usize = 5;
+
+/// GitHub starts a workflow with less than 64 KiB, and the decision needs some of them.
+const MOST_BYTES_TO_DISPATCH: usize = 60_000;
 
 /// Everything that is wrong with the recommendation, each with its key and the mend.
 ///
@@ -45,6 +50,9 @@ pub fn problems(
         say(key, message);
     }
     if let Some((key, message)) = too_long(recommendation, situation, rules) {
+        say(key, message);
+    }
+    if let Some((key, message)) = too_large_to_dispatch(recommendation, rules) {
         say(key, message);
     }
     let targets = recommendation.targets.iter();
@@ -81,6 +89,37 @@ fn too_long(
          (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out"
     );
     key.map(|(key, _)| (key, message))
+}
+
+/// What a workflow cannot be started with. The part that takes most is named.
+fn too_large_to_dispatch(
+    recommendation: &Recommendation,
+    rules: &Rules,
+) -> Option<(&'static str, String)> {
+    let action = rules.actions.get(&recommendation.action)?;
+    if action.executor.kind() != ExecutorKind::Dispatch {
+        return None;
+    }
+    let length = json_length(recommendation);
+    if length <= MOST_BYTES_TO_DISPATCH {
+        return None;
+    }
+    let parts = [
+        ("details", json_length(&recommendation.details)),
+        ("rationale", json_length(&recommendation.rationale)),
+        ("citations", json_length(&recommendation.citations)),
+        ("targets", json_length(&recommendation.targets)),
+    ];
+    let message = format!(
+        "the recommendation takes {length} bytes as JSON, and a workflow (`executor: dispatch`) is started with at most \
+         {MOST_BYTES_TO_DISPATCH}: leave something out"
+    );
+    let (key, _) = parts.into_iter().max_by_key(|(_, length)| *length)?;
+    Some((key, message))
+}
+
+fn json_length(part: &impl Serialize) -> usize {
+    serde_json::to_string(part).map_or(usize::MAX, |json| json.len())
 }
 
 fn not_allowed(recommendation: &Recommendation, rules: &Rules) -> Option<String> {
