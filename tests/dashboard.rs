@@ -101,7 +101,7 @@ fn a_reviewer_decides_from_one_screen() {
         "What would make it less risky",
         "The words of strategy-optimizer",
         "1 approval by a reviewer.",
-        "Asked: alice, bob, carol",
+        "Who may give it: alice, bob, carol.",
         "Approve commit",
     ];
     let mut rest = page.as_str();

@@ -74,6 +74,7 @@ impl Answer {
                 pending: Some(Arc::new(Pending {
                     pull: pull.clone(),
                     hearing: *hearing,
+                    asked: None,
                 })),
             },
         }

@@ -17,7 +17,7 @@ use crate::domain::level::Level;
 use crate::domain::problem::Problems;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
-use crate::forge::{Basis, Report, ReportState};
+use crate::forge::{Asked, Basis, Forge, Report, ReportState};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::Subject;
 use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
@@ -61,6 +61,15 @@ pub struct Pending {
     pub pull: Pull,
     /// What the bot makes of it.
     pub hearing: Hearing,
+    /// Who was asked for an approval; none where nobody is, and where that is not known.
+    pub asked: Option<Asked>,
+}
+
+impl Pending {
+    pub(super) fn learn_asked(&mut self, forge: &dyn Forge) {
+        let ask = self.hearing.report.details.ask.as_ref();
+        self.asked = ask.and_then(|ask| forge.asked(self.pull.number, ask));
+    }
 }
 
 /// What is to be done about a pull request.
@@ -134,10 +143,14 @@ impl Bot {
         self.learn_teams()?;
         let now = (self.clock)();
         let mut open = OpenCases::new(&pulls, KnownCases::default());
-        let pulls = pulls.iter().filter(|pull| pull.state != PullState::Draft);
-        pulls
-            .map(|pull| hear_among(&self.repo, &mut self.rulebook, pull.clone(), &mut open, now))
-            .collect()
+        let mut all = Vec::new();
+        for pull in pulls.iter().filter(|pull| pull.state != PullState::Draft) {
+            let rulebook = &mut self.rulebook;
+            let mut pending = hear_among(&self.repo, rulebook, pull.clone(), &mut open, now)?;
+            pending.learn_asked(self.forge.as_ref());
+            all.push(pending);
+        }
+        Ok(all)
     }
 
     /// Hears everything that waits, as a run does, and decides nothing.
@@ -179,7 +192,9 @@ impl Bot {
                 hear_among(&self.repo, rulebook, earlier.clone(), &mut cases, now)?;
             }
         }
-        hear_among(&self.repo, &mut self.rulebook, pull, &mut cases, now)
+        let mut pending = hear_among(&self.repo, &mut self.rulebook, pull, &mut cases, now)?;
+        pending.learn_asked(self.forge.as_ref());
+        Ok(pending)
     }
 }
 
@@ -216,7 +231,11 @@ fn hear_among(
     };
     let mut hearing = evaluator.hear(&pull)?;
     hearing.foretell();
-    Ok(Pending { pull, hearing })
+    Ok(Pending {
+        pull,
+        hearing,
+        asked: None,
+    })
 }
 
 /// Why an approval that this person gave now, with a justification, would not count; none if it would, or

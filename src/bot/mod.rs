@@ -427,6 +427,12 @@ impl Bot {
             return Ok(None);
         }
         self.forge.report(&self.repo, reports, now)?;
+        let pending = worked.handled.iter_mut();
+        for pending in pending.filter_map(|handled| handled.pending.as_mut()) {
+            if let Some(pending) = Arc::get_mut(pending) {
+                pending.learn_asked(self.forge.as_ref());
+            }
+        }
         Ok(Some(worked))
     }
 }

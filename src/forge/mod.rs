@@ -7,6 +7,8 @@
 pub mod github;
 pub mod local;
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use crate::domain::documents::{AccountRecord, Role, Status};
@@ -97,6 +99,11 @@ pub trait Forge: Send {
     /// When the forge cannot be asked: then nobody is taken for a member.
     fn team_members(&mut self, _team: &str) -> Result<Vec<AccountRecord>, ForgeError> {
         Ok(Vec::new())
+    }
+
+    /// Who of those whose approval is needed was asked for it; none where this forge asks nobody.
+    fn asked(&self, _number: PullNumber, _ask: &Ask) -> Option<Asked> {
+        None
     }
 
     /// Starts a workflow, once; it reports by itself how it ended.
@@ -249,6 +256,38 @@ pub struct Ask {
     pub team: Option<String>,
     /// People who have that role by name.
     pub people: Vec<Login>,
+}
+
+/// Who was asked for an approval.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The team that was asked, as `ORGANISATION/SLUG`; then nobody is by name.
+    pub team: Option<String>,
+    pub people: Vec<Login>,
+    /// Those for whom GitHub takes no request.
+    pub refused: Vec<Login>,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |people: &[Login]| {
+            let names: Vec<&str> = people.iter().map(Login::as_str).collect();
+            names.join(", ")
+        };
+        let asked = match (&self.team, self.people.as_slice()) {
+            (Some(team), _) => Some(format!("Asked: the team {team}.")),
+            (None, []) => None,
+            (None, people) => Some(format!("Asked: {}.", names(people))),
+        };
+        let refused = (!self.refused.is_empty()).then(|| {
+            format!(
+                "Not asked: {} (GitHub takes no request for people without access to the repository).",
+                names(&self.refused)
+            )
+        });
+        let said: Vec<String> = asked.into_iter().chain(refused).collect();
+        f.write_str(&said.join(" "))
+    }
 }
 
 /// The state of the check.

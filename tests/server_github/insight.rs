@@ -70,6 +70,21 @@ fn the_dashboard_shows_everything_and_leads_to_the_review() {
 }
 
 #[test]
+fn the_card_names_who_was_asked_as_the_comment_does() {
+    let host = Host::new();
+    host.github.joins("bob", "none");
+    let number = host.proposes(MEDIUM);
+    host.rests();
+    let alice = Guest::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
+    let asked = "Asked: alice, carol. Not asked: bob (GitHub takes no request for people without access to the repository).";
+    has(&host.github.read_comment(number), asked);
+    let needed = "<p><strong>1 approval by a reviewer.</strong></p><p class=\"under\">";
+    let page = alice.gets(&format!("/cases/{number}")).gives(200).body;
+    has(&page, &format!("{needed}{asked}</p>"));
+    host.github.read_all();
+}
+
+#[test]
 fn the_api_reads_and_leaves_proposals_and_reviews_to_github() {
     let host = Host::new();
     let (low, waits) = (host.proposes(LOW), host.proposes(MEDIUM));

@@ -13,7 +13,7 @@ use super::desk::Held;
 use super::error::ApiError;
 use super::wire::{Team, User, WirePull};
 use crate::domain::ids::Login;
-use crate::forge::Ask;
+use crate::forge::{Ask, Asked};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -109,34 +109,33 @@ fn request(client: &Client, held: &mut Held, people: &[&str], team: Option<&str>
     }
 }
 
-/// What the comment says of those who were asked, and of those who could not be.
-pub(super) fn whom(client: &Client, held: &Held, ask: Option<&Ask>) -> String {
-    let Some(ask) = ask else {
-        return String::new();
-    };
-    if let Some(slug) = team(client, ask)
-        && held.requested.teams.contains(slug)
-    {
-        return format!(" Asked: the team {}.", ask.team.as_deref().unwrap_or(slug));
+/// Who of them was asked, and who could not be.
+pub(super) fn find_asked(client: &Client, held: &Held, ask: &Ask) -> Asked {
+    if team(client, ask).is_some_and(|slug| held.requested.teams.contains(slug)) {
+        return Asked {
+            team: ask.team.clone(),
+            ..Asked::default()
+        };
     }
     let others = ask.people.iter().filter(|login| !is_author(held, login));
-    let (asked, not_asked): (Vec<&Login>, Vec<&Login>) =
-        others.partition(|login| was_asked(held, login));
-    let names = |people: &[&Login]| {
-        let names: Vec<&str> = people.iter().map(|login| login.as_str()).collect();
-        names.join(", ")
-    };
-    let mut text = String::new();
-    if !asked.is_empty() {
-        text.push_str(&format!(" Asked: {}.", names(&asked)));
+    let (people, refused) = others.cloned().partition(|login| was_asked(held, login));
+    Asked {
+        team: None,
+        people,
+        refused: match held.asked.contains(&ask.role) {
+            true => refused,
+            false => Vec::new(),
+        },
     }
-    if !not_asked.is_empty() && held.asked.contains(&ask.role) {
-        text.push_str(&format!(
-            " Not asked: {} (GitHub takes no request for people without access to the repository).",
-            names(&not_asked)
-        ));
+}
+
+/// What the comment says of it.
+pub(super) fn whom(client: &Client, held: &Held, ask: Option<&Ask>) -> String {
+    let asked = ask.map(|ask| find_asked(client, held, ask).to_string());
+    match asked.unwrap_or_default().as_str() {
+        "" => String::new(),
+        asked => format!(" {asked}"),
     }
-    text
 }
 
 /// The team to ask, where it can be: of the repository's own organisation, and not by a job, whose token

@@ -46,7 +46,7 @@ use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
 use crate::forge::{
-    Afterword, Basis, Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder,
+    Afterword, Ask, Asked, Basis, Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder,
 };
 use crate::git::{Credentials, Remote, RemoteError, Repository};
 use crate::ledger::MAIN;
@@ -484,6 +484,12 @@ impl Forge for GithubForge {
             }
         };
         Ok(known.members?)
+    }
+
+    fn asked(&self, number: PullNumber, ask: &Ask) -> Option<Asked> {
+        let desk = self.desk();
+        let held = desk.pulls.get(&number)?;
+        Some(ask::find_asked(&self.room.client, held, ask))
     }
 
     fn start_workflow(&mut self, order: &WorkflowOrder) -> Result<()> {

@@ -220,7 +220,8 @@ pub struct Card {
     pub reductions: Vec<String>,
     pub may_be_reduced: bool,
     pub needs: Option<String>,
-    pub asked: Option<String>,
+    /// Who was asked for it; where the forge asks nobody, who may give it.
+    pub whom: Option<String>,
     pub late: Option<&'static str>,
     pub blocked_by: Vec<String>,
     pub approvals: Vec<Said>,
@@ -290,7 +291,7 @@ impl Card {
                     .as_ref()
                     .is_some_and(|risk| risk.score > Score::ZERO),
             needs: None,
-            asked: None,
+            whom: None,
             late: None,
             blocked_by: Vec::new(),
             approvals: Vec::new(),
@@ -308,13 +309,13 @@ impl Card {
             card.problem = Some(plain(&hearing.report.body));
         }
         if let Some(ruling) = &hearing.ruling {
-            card.rule(ruling, hearing);
+            card.rule(ruling, pending);
         }
         Ok(card)
     }
 
     /// What is needed, what counted, and what did not.
-    fn rule(&mut self, ruling: &Ruling, hearing: &Hearing) {
+    fn rule(&mut self, ruling: &Ruling, pending: &Pending) {
         self.approvals = ruling
             .approvals
             .iter()
@@ -345,15 +346,18 @@ impl Card {
         self.blocked_by = wait.blockers().collect();
         if let Some(needed) = ruling.still_needed() {
             self.needs = Some(format!("{}.", text::unquoted(&needed)));
-            let team = hearing.report.details.ask.as_ref();
-            let team = team.and_then(|ask| ask.team.as_deref());
-            let team = team.map(|team| format!("team {team}"));
-            let people = ruling.may_approve().take(MOST_NAMED);
-            let all: Vec<&str> = people
-                .map(PersonName::as_str)
-                .chain(team.as_deref())
-                .collect();
-            self.asked = (!all.is_empty()).then(|| all.join(", "));
+            let whom = match &pending.asked {
+                Some(asked) => asked.to_string(),
+                None => {
+                    let people = ruling.may_approve().take(MOST_NAMED);
+                    let people: Vec<&str> = people.map(PersonName::as_str).collect();
+                    match people.as_slice() {
+                        [] => String::new(),
+                        names => format!("Who may give it: {}.", names.join(", ")),
+                    }
+                }
+            };
+            self.whom = (!whom.is_empty()).then_some(whom);
         }
     }
 }
@@ -476,6 +480,8 @@ fn state(pending: &Pending, door: &Door) -> String {
     let mut hasher = DefaultHasher::new();
     pending.pull.head.hash(&mut hasher);
     pending.hearing.report.text().hash(&mut hasher);
+    let asked = pending.asked.as_ref().map(ToString::to_string);
+    asked.hash(&mut hasher);
     if let Door::Open(form) = door {
         form.csrf.hash(&mut hasher);
         form.objection.hash(&mut hasher);
