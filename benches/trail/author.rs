@@ -396,6 +396,7 @@ impl Author<'_> {
             pushes: Pushes::Known,
             base_changed_at: None,
             head,
+            opened_with: Some(head),
             opened_at,
             state: PullState::Open,
             reviews: Vec::new(),

@@ -12,7 +12,7 @@ use super::{BotError, Handled, report};
 use crate::domain::documents::Status;
 use crate::domain::ids::{AgentName, CaseId, PullNumber};
 use crate::domain::pull::Pull;
-use crate::forge::Report;
+use crate::forge::{Basis, Forge, ForgeError, Report};
 use crate::gate::verdict::Ruling;
 use crate::git::Repository;
 use crate::ledger::{Draft, Rulebook};
@@ -89,9 +89,19 @@ pub struct Evaluator<'e, 'o, 'r> {
     pub now: DateTime<Utc>,
     /// The pull requests that are open at this moment.
     pub open: &'e mut OpenCases<'o>,
+    /// Where they are; none for who has nothing but the repository.
+    pub forge: Option<&'e mut (dyn Forge + 'static)>,
 }
 
 impl Evaluator<'_, '_, '_> {
+    /// As [`Forge::confirm`].
+    pub(super) fn confirm(&mut self, pull: &Pull, basis: Basis) -> Result<Option<Pull>, ForgeError> {
+        match self.forge.as_deref_mut() {
+            Some(forge) => forge.confirm(self.repo, pull, basis),
+            None => Ok(None),
+        }
+    }
+
     /// Counts a proposal that waits, and says so where it is one too many: an agent must not flood its
     /// reviewers.
     pub(super) fn count_waiting(

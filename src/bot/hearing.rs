@@ -146,7 +146,8 @@ impl Bot {
         let mut all = Vec::new();
         for pull in pulls.iter().filter(|pull| pull.state != PullState::Draft) {
             let rulebook = &mut self.rulebook;
-            let mut pending = hear_among(&self.repo, rulebook, pull.clone(), &mut open, now)?;
+            let (pull, forge) = (pull.clone(), self.forge.as_mut());
+            let mut pending = hear_among(&self.repo, rulebook, pull, Some(forge), &mut open, now)?;
             pending.learn_asked(self.forge.as_ref());
             all.push(pending);
         }
@@ -189,10 +190,12 @@ impl Bot {
         if earlier.clone().count() >= limit {
             for earlier in earlier {
                 let rulebook = &mut self.rulebook;
-                hear_among(&self.repo, rulebook, earlier.clone(), &mut cases, now)?;
+                let (pull, forge) = (earlier.clone(), self.forge.as_mut());
+                hear_among(&self.repo, rulebook, pull, Some(forge), &mut cases, now)?;
             }
         }
-        let mut pending = hear_among(&self.repo, &mut self.rulebook, pull, &mut cases, now)?;
+        let (rulebook, forge) = (&mut self.rulebook, self.forge.as_mut());
+        let mut pending = hear_among(&self.repo, rulebook, pull, Some(forge), &mut cases, now)?;
         pending.learn_asked(self.forge.as_ref());
         Ok(pending)
     }
@@ -209,13 +212,14 @@ pub fn hear(
     now: DateTime<Utc>,
 ) -> Result<Pending, BotError> {
     let mut alone = OpenCases::new(&[], KnownCases::default());
-    hear_among(repo, rulebook, pull, &mut alone, now)
+    hear_among(repo, rulebook, pull, None, &mut alone, now)
 }
 
 fn hear_among(
     repo: &Repository,
     rulebook: &mut Rulebook,
     pull: Pull,
+    forge: Option<&mut (dyn Forge + 'static)>,
     open: &mut OpenCases<'_>,
     now: DateTime<Utc>,
 ) -> Result<Pending, BotError> {
@@ -228,6 +232,7 @@ fn hear_among(
         draft: &mut draft,
         now,
         open,
+        forge,
     };
     let mut hearing = evaluator.hear(&pull)?;
     hearing.foretell();

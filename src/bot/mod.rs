@@ -260,6 +260,7 @@ impl Bot {
                 draft: &mut draft,
                 now,
                 open: &mut OpenCases::new(pulls, KnownCases::default()),
+                forge: None,
             };
             evaluator.take_freeze_commands(pulls)?;
             let Some(publication) = publication(draft, (base, now), Vec::new())? else {
@@ -288,6 +289,7 @@ impl Bot {
                 draft: &mut draft,
                 now,
                 open: &mut OpenCases::new(&[], KnownCases::default()),
+                forge: None,
             };
             if evaluator.record_afterwords(&said)? == Heard::Nothing {
                 return Ok(());
@@ -368,6 +370,7 @@ impl Bot {
             draft: &mut draft,
             now,
             open,
+            forge: Some(self.forge.as_mut()),
         };
         let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
@@ -383,7 +386,7 @@ impl Bot {
             };
             let mut confirmed = None;
             if let Some(basis) = hearing.find_basis() {
-                match self.forge.confirm(&self.repo, pull, basis) {
+                match evaluator.confirm(pull, basis) {
                     // Nothing new was said, so the answer is the same.
                     Ok(Some(asked)) if asked == *pull => {}
                     Ok(Some(asked)) => {

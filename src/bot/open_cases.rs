@@ -119,12 +119,17 @@ fn has_objection(pull: &Pull) -> bool {
 /// A forge's times have no more than seconds, and its clock and an agent's differ a little.
 const SAME_MOMENT: TimeDelta = TimeDelta::seconds(2);
 
-/// A pull request that was there before the id was made got it later, so it comes after those opened since. One whose
-/// branch bears the id had it from the beginning, whatever the clocks say: no branch of a pull request can be renamed.
-fn rank(pull: &Pull, id: CaseId) -> (bool, PullNumber) {
-    let is_older = pull.opened_at + SAME_MOMENT < id.time();
-    let is_named = pull.branch.to_ascii_uppercase().contains(&id.to_string());
-    (is_older && !is_named, pull.number)
+/// Whether the branch of a pull request bears the id. It did from the beginning: no branch of a pull request can be
+/// renamed.
+fn is_named(pull: &Pull, id: CaseId) -> bool {
+    pull.branch.to_ascii_uppercase().contains(&id.to_string())
+}
+
+/// In which order pull requests come to an id: one that got it after it was opened comes after the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    got_it_later: bool,
+    number: PullNumber,
 }
 
 impl<'o> Evaluator<'_, 'o, '_> {
@@ -197,12 +202,12 @@ impl<'o> Evaluator<'_, 'o, '_> {
         rules: &Rules,
     ) -> Result<Option<Problem>, BotError> {
         let id = document.id;
-        let mine = rank(pull, id);
-        // Those with lower numbers come first, unless this one had its id later.
         let pulls = self.open.pulls;
-        let until = match mine {
-            (true, _) => pulls.len(),
-            (false, number) => pulls.partition_point(|other| other.number < number),
+        // One that may have got the id later may come after those with higher numbers, too.
+        let had_it_first = is_named(pull, id) || pull.opened_with == Some(pull.head);
+        let until = match had_it_first {
+            true => pulls.partition_point(|other| other.number < pull.number),
+            false => pulls.len(),
         };
         while self.open.looked_into < until {
             let place = self.open.looked_into;
@@ -211,25 +216,80 @@ impl<'o> Evaluator<'_, 'o, '_> {
                 self.look_into(other, rules)?;
             }
         }
-        Ok(self.name_owner_of_id(pull, id, path))
-    }
-
-    fn name_owner_of_id(&self, pull: &Pull, id: CaseId, path: &str) -> Option<Problem> {
-        let mine = rank(pull, id);
-        let numbers = self.open.known.by_id.get(&id)?;
-        let others = numbers.iter().filter_map(|number| self.open.find(*number));
-        let owner = others
-            .filter(|other| other.head != pull.head && rank(other, id) < mine)
-            .filter_map(|other| Some((other, self.open.known.of.get(&other.number)?)))
-            .filter_map(|(other, (_, proposed))| Some((other, proposed.as_ref()?)))
-            .filter(|(_, proposed)| proposed.is_agents_own)
-            .min_by_key(|(other, _)| rank(other, id));
-        let (owner, proposed) = owner?;
+        let rivals = self.find_rivals(pull, id);
+        if rivals.is_empty() {
+            return Ok(None);
+        }
+        let mut first = (self.rank(pull, id)?, None);
+        for rival in rivals {
+            let rank = self.rank(rival, id)?;
+            if rank < first.0 {
+                first = (rank, Some(rival));
+            }
+        }
+        let proposed = first
+            .1
+            .and_then(|owner| self.open.known.of.get(&owner.number));
+        let (Some(owner), Some((_, Some(proposed)))) = (first.1, proposed) else {
+            return Ok(None);
+        };
         let by = quoted(proposed.agent.as_str());
         let message = format!(
             "{} of {by} was the first with this id, which is its own while it is open: take a fresh id (`countersign new`)",
             owner.number
         );
-        Some(Problem::of_key(path, "id", message))
+        Ok(Some(Problem::of_key(path, "id", message)))
+    }
+
+    /// The other open pull requests with this id and another commit that their own agents opened.
+    fn find_rivals(&self, pull: &Pull, id: CaseId) -> Vec<&'o Pull> {
+        let numbers = self.open.known.by_id.get(&id).into_iter().flatten();
+        let others = numbers.filter_map(|number| self.open.find(*number));
+        let is_agents_own = |number: PullNumber| {
+            let known = self.open.known.of.get(&number);
+            known.is_some_and(|(_, proposed)| proposed.as_ref().is_some_and(|p| p.is_agents_own))
+        };
+        others
+            .filter(|other| other.number != pull.number && other.head != pull.head)
+            .filter(|other| is_agents_own(other.number))
+            .collect()
+    }
+
+    fn rank(&mut self, pull: &Pull, id: CaseId) -> Result<Rank, BotError> {
+        let got_it_later = !is_named(pull, id)
+            && match self.find_whether_opened_with(pull, id)? {
+                Some(was_opened_with_it) => !was_opened_with_it,
+                // Where the forge does not know it, the id's time decides, which is of its agent's clock.
+                None => pull.opened_at + SAME_MOMENT < id.time(),
+            };
+        Ok(Rank {
+            got_it_later,
+            number: pull.number,
+        })
+    }
+
+    /// Whether the commit that a pull request was opened with had the id; none if that is not known, or not here.
+    fn find_whether_opened_with(
+        &mut self,
+        pull: &Pull,
+        id: CaseId,
+    ) -> Result<Option<bool>, BotError> {
+        let mut opened_with = pull.opened_with;
+        if let (None, Some(forge)) = (opened_with, self.forge.as_deref_mut()) {
+            opened_with = forge.find_opening_head(pull.number)?;
+        }
+        let Some(first) = opened_with else {
+            return Ok(None);
+        };
+        if first == pull.head {
+            return Ok(Some(true));
+        }
+        let path = Recommendation::path_of(id);
+        let found = self.repo.read_commit(first);
+        match found.and_then(|commit| self.repo.entry_at(commit.tree, &path)) {
+            Ok(found) => Ok(Some(found.is_some())),
+            Err(error) if error.is_missing() || error.is_content() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }

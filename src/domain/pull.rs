@@ -29,6 +29,9 @@ pub struct Pull {
     pub base_changed_at: Option<DateTime<Utc>>,
     /// The newest commit of it.
     pub head: Sha,
+    /// The commit that it was opened with, where the forge has told it.
+    #[serde(default)]
+    pub opened_with: Option<Sha>,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
     /// Whether it is still to be decided.

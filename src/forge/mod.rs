@@ -55,6 +55,15 @@ pub trait Forge: Send {
         Ok(Some(pull.clone()))
     }
 
+    /// The commit that a pull request was opened with, asked because it is not told and something rests on it; none
+    /// where the forge does not know it.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn find_opening_head(&mut self, _number: PullNumber) -> Result<Option<Sha>, ForgeError> {
+        Ok(None)
+    }
+
     /// Stores the objects, moves `main` from `base` to `tip` if it is still at `base`, and only then
     /// carries out the conclusions. With `tip == base` only the conclusions are (again) carried out. One of
     /// them that fails keeps back no other: see [`Forge::end_run`].

@@ -2,7 +2,7 @@
 
 use crate::github_double::REPO;
 use crate::support::{has, has_not};
-use crate::world::{Duty, decision, however_it_runs};
+use crate::world::{Duty, Running, decision, however_it_runs};
 use crate::{LOW, MEDIUM};
 use chrono::TimeDelta;
 
@@ -200,6 +200,73 @@ fn whoever_comes_later_cannot_take_an_id_whose_agents_clock_is_ahead() {
         duty.github.read_all();
         duty
     });
+}
+
+/// A clock that is ahead makes an id that seems to be made after the pull request was opened.
+#[test]
+fn an_agent_whose_clock_is_ahead_keeps_its_id_on_any_branch() {
+    however_it_runs(|running| {
+        let mut duty = Duty::running(running);
+        duty.example.wait(TimeDelta::minutes(5));
+        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+        let victim = duty
+            .github
+            .agent("strategy-optimizer")
+            .opens_pull("mine", &[(&path, &text)]);
+        duty.hears();
+        duty.wait(TimeDelta::minutes(6));
+        let (_, stolen) = duty.example.recommendation("risk-manager", LOW);
+        let stolen = with_id_of(&stolen, &text);
+        let thief = duty
+            .github
+            .agent("risk-manager")
+            .opens_pull("yours", &[(&path, &stolen)]);
+        duty.hears();
+        assert_keeps_its_id(&mut duty, victim, thief);
+        duty
+    });
+}
+
+/// It was opened after the id was made and before the pull request that has it.
+#[test]
+fn a_pull_request_that_was_opened_with_another_id_comes_after_the_one_that_was_opened_with_it() {
+    for running in [Running::OneProcess, Running::RestartBeforeEachEvent] {
+        let mut duty = Duty::running(running);
+        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+        duty.wait(TimeDelta::minutes(1));
+        let (other, parked) = duty.example.recommendation("risk-manager", MEDIUM);
+        let thief = duty
+            .github
+            .agent("risk-manager")
+            .opens_pull("parked", &[(&other, &parked)]);
+        duty.hears();
+        let victim = duty
+            .github
+            .agent("strategy-optimizer")
+            .opens_pull("mine", &[(&path, &text)]);
+        let (_, stolen) = duty.example.recommendation("risk-manager", LOW);
+        let stolen = with_id_of(&stolen, &text);
+        duty.github
+            .agent("risk-manager")
+            .pushes_branch("parked", &[(&path, &stolen)]);
+        duty.hears();
+        assert_keeps_its_id(&mut duty, victim, thief);
+    }
+}
+
+#[track_caller]
+fn assert_keeps_its_id(duty: &mut Duty, victim: u64, thief: u64) {
+    has(
+        &duty.check(thief),
+        &format!("#{victim} of `strategy-optimizer` was the first with this id"),
+    );
+    has(&duty.check(victim), "needs 1 approval by a reviewer");
+    duty.github.user("alice").approves(victim, "Fine.");
+    duty.hears();
+    assert!(duty.github.pull(victim).merged_at.is_some());
+    assert!(duty.github.pull(thief).merged_at.is_none());
+    has_not(&duty.github.log().join("\n"), "rsi-eurusd-draft");
+    duty.github.read_all();
 }
 
 /// The text with the id, and the time, of the other.

@@ -50,6 +50,7 @@ fn branch(world: &World, head: Sha) -> Branch {
             pushes: Pushes::Known,
             base_changed_at: None,
             head,
+            opened_with: Some(head),
             opened_at: world.now(),
             state: PullState::Open,
             reviews: Vec::new(),

@@ -304,12 +304,15 @@ impl GithubForge {
         if pushers.is_complete_for(head) {
             return Ok(pushers);
         }
-        let account = match &held.branch {
-            Some(branch) => activity(client, branch, &held.pull)?,
+        let moves = match &held.branch {
+            Some(branch) => read_moves(client, branch, &held.pull)?,
             None => None,
         };
-        match account {
-            Some(account) => pushers.learn(account, head),
+        match moves {
+            Some(moves) => {
+                let account = Pushers::of_activity(&moves, head, &held.pull.author);
+                pushers.learn(account, head);
+            }
             None => {
                 let is_closed_fork = held.is_fork(client) && !asked.maintainer_can_modify;
                 if is_closed_fork || pushers.is_last_of(&held.pull.author, head) {
@@ -319,14 +322,37 @@ impl GithubForge {
         }
         Ok(pushers)
     }
+
+    /// See [`crate::forge::Forge::find_opening_head`].
+    pub(super) fn ask_opening_head(&self, number: PullNumber) -> Result<Option<Sha>> {
+        let Some(held) = self.desk().pulls.get(&number).cloned() else {
+            return Ok(None);
+        };
+        let pull = &held.pull;
+        if pull.opened_with.is_some() || held.is_opening_asked {
+            return Ok(pull.opened_with);
+        }
+        let moves = match &held.branch {
+            Some(branch) => read_moves(&self.room.client, branch, pull)?,
+            None => None,
+        };
+        let mut moves = moves.into_iter().flatten();
+        let before = moves.find(|push| push.timestamp <= pull.opened_at);
+        let opened_with = before.map(|push| push.after);
+        if let Some(held) = self.desk().pulls.get_mut(&number) {
+            held.pull.opened_with = opened_with;
+            held.is_opening_asked = true;
+        }
+        Ok(opened_with)
+    }
 }
 
-/// GitHub's account of the pushes to a branch; none if it gives none to us.
-fn activity(
+/// GitHub's account of the pushes to a branch since it was made, the newest first; none if it gives none to us.
+fn read_moves(
     client: &Client,
     branch: &Branch,
     pull: &Pull,
-) -> std::result::Result<Option<Pushers>, ApiError> {
+) -> std::result::Result<Option<Vec<WireActivity>>, ApiError> {
     let name: String = branch.name.bytes().map(encoded).collect();
     let path = format!(
         "/repos/{}/activity?ref=refs/heads/{name}&per_page=100",
@@ -349,7 +375,7 @@ fn activity(
         all.truncate(made + 1);
     }
     all.retain(WireActivity::moves);
-    Ok(Some(Pushers::of_activity(&all, pull.head, &pull.author)))
+    Ok(Some(all))
 }
 
 fn encoded(byte: u8) -> String {

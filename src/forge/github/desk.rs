@@ -81,6 +81,9 @@ pub(super) struct Held {
     pub(super) is_overlooked: bool,
     /// When it was read as a whole, if it was and not only told by webhooks.
     pub(super) read_at: Option<DateTime<Utc>>,
+    /// Whether GitHub was asked which commit it was opened with.
+    #[serde(default)]
+    pub(super) is_opening_asked: bool,
 }
 
 /// Everything said on a pull request, as it was read.
@@ -124,6 +127,7 @@ impl Held {
                 pushes: Pushes::NotAsked,
                 base_changed_at: None,
                 head: wire.head.sha,
+                opened_with: is_new.then_some(wire.head.sha),
                 opened_at: wire.created_at,
                 state,
                 reviews: Vec::new(),
@@ -145,6 +149,7 @@ impl Held {
             is_merged: false,
             is_overlooked: false,
             read_at: None,
+            is_opening_asked: false,
         }
     }
 
@@ -615,6 +620,7 @@ impl Desk {
         };
         let after = wire.head.sha;
         match change {
+            PullChange::Opened => held.pull.opened_with = Some(after),
             PullChange::Pushed { before } if before.is_some() => {
                 held.pushers.hear(&Pushed { before, after, by });
             }
@@ -716,6 +722,8 @@ impl Held {
             self.level = known.level;
         }
         self.pushers.learn(known.pushers, self.pull.head);
+        self.pull.opened_with = self.pull.opened_with.or(known.pull.opened_with);
+        self.is_opening_asked |= known.is_opening_asked;
         self.pull.base_changed_at = self.pull.base_changed_at.max(known.pull.base_changed_at);
     }
 }

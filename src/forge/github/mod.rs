@@ -405,6 +405,10 @@ impl Forge for GithubForge {
         self.ask_again(pull, basis)
     }
 
+    fn find_opening_head(&mut self, number: PullNumber) -> Result<Option<Sha>> {
+        self.ask_opening_head(number)
+    }
+
     fn publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {
         let Publication {
             base,

@@ -265,6 +265,7 @@ fn opened(
         pushes: Pushes::Known,
         base_changed_at: None,
         head,
+        opened_with: Some(head),
         opened_at,
         state: PullState::Open,
         reviews: Vec::new(),

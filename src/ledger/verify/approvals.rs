@@ -151,6 +151,7 @@ fn rebuild(decision: &Decision) -> Pull {
         pushes: Pushes::Known,
         base_changed_at: recorded.base_changed_at,
         head: recorded.head,
+        opened_with: None,
         opened_at: recorded.opened_at,
         state,
         reviews: ignored::reviews(decision)
