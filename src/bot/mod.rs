@@ -42,7 +42,7 @@ use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
 
 use decide::{Answer, Evaluator};
 use open_cases::{KnownCases, OpenCases};
-use said::Heard;
+use said::{Heard, Talk};
 
 pub use error::{BotError, EvaluationError, InvalidPull, UntoldRun};
 pub use hearing::{Hearing, Pending, find_objection, hear};
@@ -245,9 +245,11 @@ impl Bot {
     }
 
     /// Stops everything before anything is merged or executed, if somebody asks for that on any of
-    /// these pull requests.
+    /// these pull requests, or on one that has ended.
     fn take_freeze_commands(&mut self, pulls: &[Pull]) -> Result<(), BotError> {
-        if !pulls.iter().any(said::may_freeze) {
+        let afterwords = self.forge.afterwords();
+        let talks = Talk::of_all(pulls, &afterwords);
+        if !talks.iter().any(Talk::may_freeze) {
             return Ok(());
         }
         for _ in 0..MOST_TRIES {
@@ -262,7 +264,7 @@ impl Bot {
                 open: &mut OpenCases::new(pulls, KnownCases::default()),
                 forge: None,
             };
-            evaluator.take_freeze_commands(pulls)?;
+            evaluator.take_freeze_commands(&talks)?;
             let Some(publication) = publication(draft, (base, now), Vec::new())? else {
                 return Ok(());
             };
@@ -273,12 +275,13 @@ impl Bot {
         Err(BotError::Busy(MOST_TRIES))
     }
 
-    /// Records the feedback that was given on pull requests after they had ended.
+    /// Hears what was said on pull requests after they had ended: feedback is recorded, and a freeze stops everything.
     fn record_afterwords(&mut self) -> Result<(), BotError> {
         let said = self.forge.afterwords();
         if said.is_empty() {
             return Ok(());
         }
+        self.take_freeze_commands(&[])?;
         for _ in 0..MOST_TRIES {
             let now = (self.clock)();
             let base = self.main()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::executions::{rules_of, score_again};
-use super::said::{freeze_commands, without_heard};
+use super::said::{Talk, freeze_commands, without_heard};
 use super::{Bot, BotError, MOST_TRIES};
 use crate::domain::documents::{
     AccountRecord, ExecutorKind, Feedback, Freeze, Outcome, Role, SaidIn,
@@ -153,6 +153,7 @@ impl Bot {
     /// When nothing is stopped, or the person is no admin; also when the forge cannot be asked what was said.
     pub fn unfreeze(&mut self, by: &Login) -> Result<Sha, BotError> {
         let pulls = self.open_pulls()?;
+        let afterwords = self.forge.afterwords();
         self.learn_teams()?;
         let repo = self.repo.reopen()?;
         self.record(|draft, version, now| {
@@ -167,7 +168,8 @@ impl Bot {
                     "it is not frozen: there is nothing to lift".to_owned(),
                 ));
             }
-            let mut commands = freeze_commands(&pulls, &version.rules);
+            let talks = Talk::of_all(&pulls, &afterwords);
+            let mut commands = freeze_commands(&talks, &version.rules);
             if let Some(base) = draft.base() {
                 commands = without_heard(&repo, base, commands)?;
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::command::Command;
 use crate::domain::documents::{
     AccountRecord, Feedback, Freeze, Recommendation, SaidIn, SaidInKind,
@@ -32,7 +33,7 @@ impl Evaluator<'_, '_, '_> {
         document: &Recommendation,
         version: &Version,
     ) -> Evaluated<()> {
-        let all = feedback_of(pull.number, said_by_people(pull), &version.rules);
+        let all = feedback_of(&Talk::of(pull), &version.rules);
         self.record_feedback(&all, document)
     }
 
@@ -59,7 +60,7 @@ impl Evaluator<'_, '_, '_> {
         Ok(())
     }
 
-    /// `/feedback` that was given after the end becomes a record as well. Nothing else that is said then is heard.
+    /// `/feedback` that was given after the end becomes a record as well.
     pub(super) fn record_afterwords(&mut self, said: &[Afterword]) -> Result<Heard, BotError> {
         let Some(base) = self.draft.base() else {
             return Ok(Heard::Nothing);
@@ -69,8 +70,7 @@ impl Evaluator<'_, '_, '_> {
         };
         let mut given: BTreeMap<PullNumber, Vec<GivenFeedback>> = BTreeMap::new();
         for after in said {
-            let words = said_in(&after.reviews, &after.comments);
-            let all = feedback_of(after.number, words, &version.rules);
+            let all = feedback_of(&Talk::after_end(after), &version.rules);
             if !all.is_empty() {
                 given.insert(after.number, all);
             }
@@ -95,7 +95,7 @@ impl Evaluator<'_, '_, '_> {
     }
 
     /// The first `/freeze` that was not heard before stops everything.
-    pub(super) fn take_freeze_commands(&mut self, pulls: &[Pull]) -> Result<(), BotError> {
+    pub(super) fn take_freeze_commands(&mut self, talks: &[Talk<'_>]) -> Result<(), BotError> {
         let Some(base) = self.draft.base() else {
             return Ok(());
         };
@@ -105,7 +105,7 @@ impl Evaluator<'_, '_, '_> {
         if self.draft.find(Freeze::PATH)?.is_some() {
             return Ok(());
         }
-        let commands = freeze_commands(pulls, &version.rules);
+        let commands = freeze_commands(talks, &version.rules);
         let new = without_heard(self.repo, base, commands)?;
         if let Some(first) = new.into_iter().next() {
             let frozen = self.draft.freeze(&Freeze {
@@ -137,9 +137,10 @@ struct GivenFeedback {
     message: String,
 }
 
-fn feedback_of(number: PullNumber, all: Vec<Said<'_>>, rules: &Rules) -> Vec<GivenFeedback> {
+fn feedback_of(talk: &Talk<'_>, rules: &Rules) -> Vec<GivenFeedback> {
+    let number = talk.number;
     let mut given = Vec::new();
-    for said in all {
+    for said in talk.said_by_people() {
         let Principal::Person(person) = principal_of(said.account, rules) else {
             continue;
         };
@@ -166,13 +167,15 @@ pub(super) struct FreezeCommand {
     by: Login,
     reason: String,
     at: DateTime<Utc>,
+    /// Whether it was said on one that had ended.
+    is_after_end: bool,
 }
 
 /// Every `/freeze` on these pull requests by somebody who may, oldest first, one for each review and comment.
-pub(super) fn freeze_commands(pulls: &[Pull], rules: &Rules) -> Vec<FreezeCommand> {
+pub(super) fn freeze_commands(talks: &[Talk<'_>], rules: &Rules) -> Vec<FreezeCommand> {
     let mut commands = Vec::new();
-    for pull in pulls {
-        for said in said_by_people(pull) {
+    for talk in talks {
+        for said in talk.said_by_people() {
             let given = Command::find_all(said.body);
             let reason = given.into_iter().find_map(|command| match command {
                 Ok(Command::Freeze(reason)) => Some(reason),
@@ -184,13 +187,14 @@ pub(super) fn freeze_commands(pulls: &[Pull], rules: &Rules) -> Vec<FreezeComman
             {
                 commands.push(FreezeCommand {
                     said_in: SaidIn {
-                        pull: pull.number,
+                        pull: talk.number,
                         kind: said.kind,
                         id: said.id.to_owned(),
                     },
                     by: person.name.login().clone(),
                     reason,
                     at: said.at,
+                    is_after_end: talk.has_ended,
                 });
             }
         }
@@ -217,6 +221,11 @@ pub(super) fn without_heard(
         if entry.is_old_unfreeze() {
             commands.retain(|command| command.at > entry.at);
         }
+        // Whoever lifted it need not have looked at all that had ended long before.
+        if entry.event == Some(Event::Unfreeze) {
+            let latest = entry.at - CLOCK_TOLERANCE;
+            commands.retain(|command| !command.is_after_end || command.at > latest);
+        }
         for heard in entry.said_in() {
             commands.retain(|command| command.said_in != heard);
         }
@@ -225,14 +234,6 @@ pub(super) fn without_heard(
         }
     }
     Ok(commands)
-}
-
-/// Whether anybody at all asks to stop everything on a pull request.
-pub(super) fn may_freeze(pull: &Pull) -> bool {
-    let is_freeze = |command| matches!(command, Ok(Command::Freeze(_)));
-    said_by_people(pull)
-        .into_iter()
-        .any(|said| Command::find_all(said.body).into_iter().any(is_freeze))
 }
 
 /// As much of somebody's words as a record holds: one that were too large could never be written.
@@ -249,26 +250,63 @@ struct Said<'p> {
     body: &'p str,
 }
 
-fn said_by_people(pull: &Pull) -> Vec<Said<'_>> {
-    said_in(&pull.reviews, &pull.comments)
+/// What was said on a pull request, or on one that had ended.
+pub(super) struct Talk<'p> {
+    number: PullNumber,
+    reviews: &'p [Review],
+    comments: &'p [Comment],
+    has_ended: bool,
 }
 
-fn said_in<'p>(reviews: &'p [Review], comments: &'p [Comment]) -> Vec<Said<'p>> {
-    let reviews = reviews.iter().filter(|r| !r.edited && !r.is_bot);
-    let reviews = reviews.map(|review| Said {
-        account: &review.account,
-        at: review.at,
-        kind: SaidInKind::Review,
-        id: &review.id,
-        body: &review.body,
-    });
-    let comments = comments.iter().filter(|c| !c.edited && !c.is_bot);
-    let comments = comments.map(|comment| Said {
-        account: &comment.account,
-        at: comment.at,
-        kind: SaidInKind::Comment,
-        id: &comment.id,
-        body: &comment.body,
-    });
-    reviews.chain(comments).collect()
+impl<'p> Talk<'p> {
+    pub(super) fn of(pull: &'p Pull) -> Self {
+        Self {
+            number: pull.number,
+            reviews: &pull.reviews,
+            comments: &pull.comments,
+            has_ended: false,
+        }
+    }
+
+    pub(super) fn after_end(said: &'p Afterword) -> Self {
+        Self {
+            number: said.number,
+            reviews: &said.reviews,
+            comments: &said.comments,
+            has_ended: true,
+        }
+    }
+
+    /// Everything that is said on any of these.
+    pub(super) fn of_all(pulls: &'p [Pull], afterwords: &'p [Afterword]) -> Vec<Self> {
+        let open = pulls.iter().map(Self::of);
+        open.chain(afterwords.iter().map(Self::after_end)).collect()
+    }
+
+    /// Whether anybody at all asks to stop everything.
+    pub(super) fn may_freeze(&self) -> bool {
+        let is_freeze = |command| matches!(command, Ok(Command::Freeze(_)));
+        let mut said = self.said_by_people();
+        said.any(|said| Command::find_all(said.body).into_iter().any(is_freeze))
+    }
+
+    fn said_by_people(&self) -> impl Iterator<Item = Said<'p>> + use<'p> {
+        let reviews = self.reviews.iter().filter(|r| !r.edited && !r.is_bot);
+        let reviews = reviews.map(|review| Said {
+            account: &review.account,
+            at: review.at,
+            kind: SaidInKind::Review,
+            id: &review.id,
+            body: &review.body,
+        });
+        let comments = self.comments.iter().filter(|c| !c.edited && !c.is_bot);
+        let comments = comments.map(|comment| Said {
+            account: &comment.account,
+            at: comment.at,
+            kind: SaidInKind::Comment,
+            id: &comment.id,
+            body: &comment.body,
+        });
+        reviews.chain(comments)
+    }
 }

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use crate::github_double::{Fault, GithubStage};
 use crate::support::{has, has_not};
+use crate::ways::verified;
 use crate::world::{Duty, Running, however_it_runs};
 use crate::{LOW, MEDIUM};
 
@@ -135,15 +136,20 @@ fn feedback_that_no_event_told_is_found_by_a_look_at_what_changed() {
 
 #[test]
 fn a_review_of_what_has_ended_may_hold_feedback_and_approves_nothing() {
-    for restarts in [false, true] {
-        let (mut duty, [_, rejected, _]) = ended(Running::OneProcess);
-        if restarts {
-            duty.restarts(true);
-        }
-        duty.github
-            .user("alice")
-            .approves(rejected, "I would have.\n\n/feedback ask again next week");
+    however_it_runs(|running| {
+        let (mut duty, [_, rejected, _]) = ended(running);
+        let alice = duty.github.user("alice");
+        alice.approves(rejected, "I would have.\n\n/feedback ask again next week");
+        let id = duty
+            .github
+            .user("bob")
+            .reviews(rejected, "COMMENT", "Well.");
+        let edited = "/feedback never again";
+        duty.wait(TimeDelta::seconds(30));
+        duty.github.user("bob").edits_review(rejected, id, edited);
+        let told = duty.github.waiting();
         duty.hears();
+        duty.hears_of(&told);
         assert_eq!(
             feedback(&duty.github),
             ["by: alice message: ask again next week"]
@@ -154,6 +160,62 @@ fn a_review_of_what_has_ended_may_hold_feedback_and_approves_nothing() {
             "approve modify_parameters on rsi-eurusd (",
         );
         duty.github.read_all();
+        duty
+    });
+}
+
+/// The subjects of the commits that stopped everything, or let it go on.
+fn stops(github: &GithubStage) -> Vec<String> {
+    let log = github.log().into_iter();
+    log.filter(|subject| subject.contains("freeze: ")).collect()
+}
+
+#[test]
+fn a_freeze_on_what_has_ended_stops_everything_once() {
+    for in_review in [false, true] {
+        however_it_runs(|running| {
+            let (mut duty, [merged, rejected, _]) = ended(running);
+            let alice = duty.github.user("alice");
+            match in_review {
+                true => _ = alice.reviews(merged, "COMMENT", "/freeze the market is mad"),
+                false => _ = alice.comments(merged, "/freeze the market is mad"),
+            }
+            // Whoever may not, does not.
+            let stranger = duty.github.user("dana");
+            stranger.comments(rejected, "/freeze I say so");
+            let told = duty.github.waiting();
+            duty.hears();
+            let waiting = duty.proposes(LOW);
+            duty.hears();
+            assert_eq!(stops(&duty.github), ["freeze: alice stops everything"]);
+            has(
+                &duty.github.file("freeze.yaml"),
+                "reason: the market is mad",
+            );
+            assert!(duty.github.pull(waiting).open);
+            // Another one while everything is frozen has its effect, too.
+            duty.github
+                .user("bob")
+                .comments(rejected, "/freeze it is mad");
+            duty.hears();
+            duty.unfreezes("carol");
+            let all = ["freeze: alice stops everything", "unfreeze: by carol"];
+            for keeps_clone in [true, false] {
+                duty.hears_of(&told);
+                duty.restarts(keeps_clone);
+                duty.runs();
+                duty.wait(TimeDelta::minutes(20));
+                duty.github.user("dana").comments(rejected, "A pity.");
+                duty.github.user("dana").comments(merged, "A pity.");
+                duty.github.forget_webhooks();
+                duty.runs_by_timer();
+                assert_eq!(stops(&duty.github), all, "{keeps_clone}");
+            }
+            assert!(duty.github.pull(waiting).merged_at.is_some());
+            assert_eq!(verified(&duty.github).findings, []);
+            duty.github.read_all();
+            duty
+        });
     }
 }
 

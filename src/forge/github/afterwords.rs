@@ -1,17 +1,18 @@
-//! What people say on a pull request after it has ended: nothing that changes its end, but feedback is recorded.
+//! What people say on a pull request after it has ended: nothing that changes its end, but feedback is recorded, and a
+//! freeze stops everything.
 //!
-//! Events tell it; where they were lost, a list shows that something changed, and its comments are read.
+//! Events tell it; where they were lost, a list shows that something changed, and what was said is read.
 
 use super::desk::Desk;
 use super::wire::{WireComment, WireReview};
-use super::{GithubForge, Result, read};
+use super::{GithubForge, Result, confirm, read};
 use crate::domain::command::Command;
 use crate::domain::ids::PullNumber;
 use crate::domain::review::{Comment, Review};
 use crate::forge::Afterword;
 
 impl Desk {
-    /// Keeps what may be feedback.
+    /// Keeps what may be feedback or a freeze.
     pub(super) fn keep_afterwords(
         &mut self,
         number: PullNumber,
@@ -19,9 +20,9 @@ impl Desk {
         comments: Vec<Comment>,
     ) -> bool {
         let reviews = reviews.into_iter();
-        let reviews = reviews.filter(|r| !r.edited && !r.is_bot && gives_feedback(&r.body));
+        let reviews = reviews.filter(|r| !r.edited && !r.is_bot && is_heard(&r.body));
         let comments = comments.into_iter();
-        let comments = comments.filter(|c| !c.edited && !c.is_bot && gives_feedback(&c.body));
+        let comments = comments.filter(|c| !c.edited && !c.is_bot && is_heard(&c.body));
         let mut said = Afterword {
             number,
             reviews: reviews.collect(),
@@ -35,9 +36,12 @@ impl Desk {
             reviews: Vec::new(),
             comments: Vec::new(),
         });
-        known.forget(&said);
-        known.reviews.append(&mut said.reviews);
-        known.comments.append(&mut said.comments);
+        let reviews = &mut known.reviews;
+        reviews.retain(|one| said.reviews.iter().all(|new| new.id != one.id));
+        reviews.append(&mut said.reviews);
+        let comments = &mut known.comments;
+        comments.retain(|one| said.comments.iter().all(|new| new.id != one.id));
+        comments.append(&mut said.comments);
         true
     }
 
@@ -79,14 +83,14 @@ pub(super) struct LateChange {
     pub(super) was_deleted: bool,
 }
 
-fn gives_feedback(text: &str) -> bool {
-    let is_feedback = |command| matches!(command, Ok(Command::Feedback(_)));
-    text.contains("/feedback") && Command::find_all(text).into_iter().any(is_feedback)
+/// Whether it holds a command that is heard after the end.
+fn is_heard(text: &str) -> bool {
+    let is_one = |command| matches!(command, Ok(Command::Feedback(_) | Command::Freeze(_)));
+    text.contains('/') && Command::find_all(text).into_iter().any(is_one)
 }
 
 impl GithubForge {
-    /// What people said on those that have ended. Of reviews the lists do not tell whether they were edited, so they
-    /// are heard from events alone.
+    /// What people said on those that have ended.
     pub(super) fn read_afterwords(&self, numbers: impl Iterator<Item = PullNumber>) -> Result<()> {
         let client = &self.room.client;
         for number in numbers {
@@ -94,7 +98,8 @@ impl GithubForge {
             let comments = read::comments(client, number)?.into_iter();
             let others = comments.filter(|wire| we.find_own_words(wire).is_none());
             let others = others.map(|wire| wire.comment()).collect();
-            self.desk().keep_afterwords(number, Vec::new(), others);
+            let reviews = confirm::read_reviews(client, number)?;
+            self.desk().keep_afterwords(number, reviews, others);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::wire::{End, User, WireActivity, WireReview};
 use super::{BASE, GithubForge, Result, Said, read, words};
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState, Pushes};
+use crate::domain::review as domain;
 use crate::forge::Basis;
 
 /// How many pages of reviews are read.
@@ -198,6 +199,22 @@ fn ask(client: &Client, number: PullNumber) -> std::result::Result<Option<Asked>
         }
     }
     Ok(whole)
+}
+
+/// The reviews of a pull request, and whether their texts were edited, which REST does not tell.
+pub(super) fn read_reviews(
+    client: &Client,
+    number: PullNumber,
+) -> std::result::Result<Vec<domain::Review>, ApiError> {
+    let asked = ask(client, number)?;
+    let reviews = asked.into_iter().flat_map(|asked| asked.reviews.nodes);
+    let told = reviews.flatten().filter_map(|review| {
+        let (wire, was_edited) = review.as_told()?;
+        let mut review = wire.review()?;
+        review.edited |= was_edited;
+        Some(review)
+    });
+    Ok(told.collect())
 }
 
 impl Held {
