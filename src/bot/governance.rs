@@ -70,7 +70,7 @@ impl Evaluator<'_, '_, '_> {
                 ..Hearing::only(Some(id), report, Act::Wait)
             });
         }
-        if !validation.objections.is_empty() && pull.state == PullState::Open {
+        if !validation.objections.is_empty() {
             return Err(invalid(rule_change.validation.objections).into());
         }
         let assessment = risk::assess_governance_change(&paths, &version.rules);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::buffer::ObjectBuffer;
+use super::diff::Change;
 use super::error::{GitError, Result};
 use super::objects::{Found, Mode, check_name};
 use super::read::Objects;
@@ -162,6 +163,28 @@ impl TreeEditor {
         Ok(is_folder.then(|| {
             format!("`{path}` is a folder, and a file does not take its place: choose another name")
         }))
+    }
+
+    /// Makes these changes.
+    ///
+    /// # Errors
+    /// When something stands in the way of one of them, or a tree cannot be read.
+    pub fn apply(
+        &mut self,
+        objects: Objects<'_>,
+        changes: &[Change],
+    ) -> std::result::Result<(), InsertError> {
+        // Removals first: a file may give way to a folder of the same name.
+        let (removals, others): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().partition(|change| change.new.is_none());
+        for change in removals.into_iter().chain(others) {
+            let path = change.path_text();
+            match &change.new {
+                Some(new) => self.insert(objects, &path, new.mode, new.id)?,
+                None => _ = self.remove(objects, &path)?,
+            }
+        }
+        Ok(())
     }
 
     /// Removes what is at this path, and the folders that become empty. Whether there was anything.

@@ -240,23 +240,8 @@ impl<'r> Draft<'r> {
 
     /// Makes the changes of a proposal in the draft's tree, and says which paths they touch.
     fn apply(&mut self, changes: &[Change]) -> Appended<Vec<String>> {
-        let mut paths = Vec::new();
-        // Removals first: a file may give way to a folder of the same name.
-        let (removals, others): (Vec<&Change>, Vec<&Change>) =
-            changes.iter().partition(|change| change.new.is_none());
-        for change in removals.into_iter().chain(others) {
-            let path = change.path_text();
-            match &change.new {
-                Some(new) => {
-                    self.tree
-                        .insert(self.repo.with(&self.buffer), &path, new.mode, new.id)?
-                }
-                None => {
-                    self.tree.remove(self.repo.with(&self.buffer), &path)?;
-                }
-            }
-            paths.push(path);
-        }
+        self.tree.apply(self.repo.with(&self.buffer), changes)?;
+        let mut paths: Vec<String> = changes.iter().map(Change::path_text).collect();
         paths.sort();
         Ok(paths)
     }

@@ -83,6 +83,34 @@ fn a_bot_that_was_ahead_and_is_corrected_waits_and_then_goes_on() {
     verifies(&world);
 }
 
+/// The way that the README shows.
+#[test]
+fn what_a_bot_wrote_a_year_ahead_can_be_taken_back() {
+    let mut world = World::new(&[]);
+    world.propose("strategy-optimizer", LOW);
+    world.run();
+    let right = world.line();
+    world.wait(TimeDelta::days(365));
+    world.propose("strategy-optimizer", &LOW.replace("1.5", "1.75"));
+    world.run();
+    world.wait(TimeDelta::days(-365));
+    world.wait(minutes(1));
+    assert!(world.bot().run(&mut |_, _| {}).is_err());
+    let wrong = world.line();
+    let (last, tip) = (right.last().unwrap(), wrong.last().unwrap());
+    let (last, tip) = (last.to_string(), tip.to_string());
+    let update = ["update-ref", "refs/heads/main", &last, &tip];
+    world.git(&[], "", &update);
+    world.propose("strategy-optimizer", &LOW.replace("1.5", "2"));
+    world.run();
+    let line = world.line();
+    assert_eq!(
+        (&line[..right.len()], line.len()),
+        (right.as_slice(), right.len() + 2)
+    );
+    verifies(&world);
+}
+
 #[test]
 fn a_bot_that_is_nine_minutes_behind_writes_nothing() {
     let mut world = World::new(&[]);

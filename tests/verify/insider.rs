@@ -7,6 +7,7 @@ use countersign::domain::documents::{
 };
 use countersign::domain::ids::{CaseId, PullNumber, Sha};
 use countersign::domain::pull::{Pull, PullState, Pushes};
+use countersign::domain::review::Comment;
 use countersign::gate::eligibility::Interests;
 use countersign::gate::permit::{Judgement, MergePermit, Subject, judge};
 use countersign::gate::verdict::{Case, Kind, rule};
@@ -64,12 +65,12 @@ fn branch(world: &World, head: Sha) -> Branch {
     }
 }
 
-fn permit(
+fn judged(
     world: &World,
     branch: &Branch,
     case: (Kind, CaseId, Option<Sha>),
     assessed: (Assessment, &Version),
-) -> Box<MergePermit> {
+) -> Judgement {
     let (kind, id, recommendation) = case;
     let (risk, version) = assessed;
     let base = world.repo.find_ref(MAIN).unwrap().unwrap();
@@ -114,7 +115,16 @@ fn permit(
         now: world.now(),
         shortest_justification: 0,
     };
-    match judge(ruling, subject) {
+    judge(ruling, subject)
+}
+
+fn permit(
+    world: &World,
+    branch: &Branch,
+    case: (Kind, CaseId, Option<Sha>),
+    assessed: (Assessment, &Version),
+) -> Box<MergePermit> {
+    match judged(world, branch, case, assessed) {
         Judgement::Merge(permit) => permit,
         other => panic!("expected a merge, found {other:?}"),
     }
@@ -125,6 +135,37 @@ fn publish(world: &World, draft: Draft<'_>) -> Sha {
     drop(draft.into_buffer().flush(&world.repo).unwrap());
     point(&world.repo, MAIN, tip);
     tip
+}
+
+/// Records that bob rejected a change of governance, whatever it changes.
+pub fn reject_governance(world: &World, head: Sha) -> Sha {
+    let repo = &world.repo;
+    let base = repo.find_ref(MAIN).unwrap().unwrap();
+    let root = repo.read_commit(base).unwrap().tree;
+    let version = Rulebook::default().read(repo.objects(), root).unwrap();
+    let version = version.unwrap();
+    let mut branch = branch(world, head);
+    branch.pull.comments.push(Comment {
+        id: "r1".to_owned(),
+        account: AccountRecord {
+            login: Some("bob".parse().unwrap()),
+            ..AccountRecord::default()
+        },
+        is_bot: false,
+        body: "/reject other: no".to_owned(),
+        at: world.now(),
+        edited: false,
+    });
+    let paths: Vec<String> = branch.changes.iter().map(Change::path_text).collect();
+    let risk = risk::assess_governance_change(&paths, &version.rules);
+    let id = CaseId::from_parts(branch.pull.opened_at, head.seed());
+    let case = (Kind::GovernanceChange, id, None);
+    let Judgement::Close(decision) = judged(world, &branch, case, (risk, &version)) else {
+        panic!("expected an end without a merge");
+    };
+    let mut draft = Draft::on(repo, Some(base)).unwrap();
+    draft.close_governance(&decision, &paths).unwrap();
+    publish(world, draft)
 }
 
 /// Merges a change of governance, whatever it changes.

@@ -6,7 +6,7 @@ use countersign::domain::ids::{CaseId, Sha};
 use countersign::ledger::MAIN;
 use countersign::ledger::proposal::Refusal;
 
-use crate::insider::{AUTO, merge_governance, merge_recommendation};
+use crate::insider::{AUTO, merge_governance, merge_recommendation, reject_governance};
 use crate::world::{Edit, World, point};
 use crate::{edited, told};
 
@@ -504,6 +504,36 @@ fn an_insider_who_merges_what_is_valid_is_not_found() {
     let tree = tree_with(&world, &[file("docs/notes.md", "Notes.\n")]);
     let head = commit(&world, &tree, Some(tip(&world)), ADMIN_EMAIL);
     merge_governance(&world, head);
+    assert_eq!(told(&world.verify()), "");
+}
+
+#[test]
+fn an_insider_who_decides_a_change_that_fails_its_validation_without_merging_it_is_found() {
+    let mut wrong = Vec::new();
+    for refusal in [
+        Refusal::UnreadableRules,
+        Refusal::UnreadableTests,
+        Refusal::FailingTest,
+        Refusal::NoAdmin,
+        Refusal::KeyNotListed,
+    ] {
+        let Evidence::Found(attack) = evidence(refusal) else {
+            panic!("{refusal:?}");
+        };
+        let Attack {
+            world, head, words, ..
+        } = *attack;
+        reject_governance(&world, head);
+        let verified = told(&world.verify());
+        if verified.lines().count() != 1 || !verified.contains(&words) {
+            wrong.push(format!("{refusal:?}: {verified}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let world = world();
+    let tree = tree_with(&world, &[file("docs/notes.md", "Notes.\n")]);
+    let head = commit(&world, &tree, Some(tip(&world)), ADMIN_EMAIL);
+    reject_governance(&world, head);
     assert_eq!(told(&world.verify()), "");
 }
 

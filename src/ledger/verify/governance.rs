@@ -16,7 +16,7 @@ use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::verdict::Kind;
-use crate::git::{Change, Entry as TreeEntry, GitError};
+use crate::git::{Change, Entry as TreeEntry, GitError, InsertError, ObjectBuffer, TreeEditor};
 use crate::ledger::proposal::{Candidate, Objection, Refusal, Trees, find_key_lockout};
 use crate::ledger::{Version, entry, facts, is_record};
 use crate::risk;
@@ -61,9 +61,8 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
         }
         None => check_message_without_paths(step, decision),
     }
-    if decision.status.is_approval() {
-        try_change(examiner, step, decision)?;
-    }
+    let branch_changes = branch.as_ref().map(|branch| branch.changes.as_slice());
+    validate_rule_change(examiner, step, decision, branch_changes)?;
     let version = step.version.clone();
     let Some(version) = version else {
         return Ok(answer);
@@ -73,28 +72,43 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     Ok(answer)
 }
 
-/// Tries what was merged as the bot did before.
-fn try_change(
+/// Validates what was decided as the bot did before: it decides nothing that fails, neither by merging nor by closing it.
+fn validate_rule_change(
     examiner: &mut Examiner,
     step: &mut Step,
     decision: &Decision,
+    branch_changes: Option<&[Change]>,
 ) -> Result<(), GitError> {
+    let is_older = Engine::parse(&decision.engine).is_some_and(Engine::is_older);
     let Some((_, before)) = step.parent else {
         return Ok(());
     };
-    let after = step.commit.tree;
-    let tried = examiner.rule_changes.validate(
-        step.repo.objects(),
+    let mut buffer = ObjectBuffer::new();
+    let after = match (decision.status.is_approval(), branch_changes) {
+        (true, _) => step.commit.tree,
+        // An older engine recorded the end of what it had refused.
+        (false, Some(changes)) if !is_older => {
+            let mut tree = TreeEditor::new(Some(before));
+            match tree.apply(step.repo.objects(), changes) {
+                Ok(()) => tree.write(&mut buffer),
+                // That is an objection by itself.
+                Err(InsertError::Occupied(_)) => return Ok(()),
+                Err(InsertError::Git(error)) => return Err(error),
+            }
+        }
+        (false, _) => return Ok(()),
+    };
+    let validation = examiner.rule_changes.validate(
+        step.repo.with(&buffer),
         &mut examiner.rulebook,
         Trees { before, after },
         decision.pull.forge(),
     )?;
     // What is expected of an older engine, only that engine answers.
-    let is_older = Engine::parse(&decision.engine).is_some_and(Engine::is_older);
     let is_answerable =
         |objection: &Objection| !is_older || objection.refusal != Refusal::FailingTest;
-    step.object(tried.objections.into_iter().filter(is_answerable));
-    if let Some(version) = tried.version.filter(|_| tried.changes_rules) {
+    step.object(validation.objections.into_iter().filter(is_answerable));
+    if let Some(version) = validation.version.filter(|_| validation.changes_rules) {
         let key = signature::bot_key(step, &version);
         step.object(find_key_lockout(&version, key));
     }
