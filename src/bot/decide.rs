@@ -95,11 +95,20 @@ pub struct Evaluator<'e, 'o, 'r> {
 
 impl Evaluator<'_, '_, '_> {
     /// As [`Forge::confirm`].
-    pub(super) fn confirm(&mut self, pull: &Pull, basis: Basis) -> Result<Option<Pull>, ForgeError> {
+    pub(super) fn confirm(
+        &mut self,
+        pull: &Pull,
+        basis: Basis,
+    ) -> Result<Option<Pull>, ForgeError> {
         match self.forge.as_deref_mut() {
             Some(forge) => forge.confirm(self.repo, pull, basis),
             None => Ok(None),
         }
+    }
+
+    pub(super) fn asks_before_merge(&self) -> bool {
+        let forge = self.forge.as_deref();
+        forge.is_some_and(|forge| forge.asks_before_merge())
     }
 
     /// Counts a proposal that waits, and says so where it is one too many: an agent must not flood its

@@ -16,11 +16,11 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Bot, BotError, Summary};
+use super::{Bot, BotError, Summary, report};
 use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Rescored, RulesRecord};
 use crate::domain::ids::{CaseId, Sha};
 use crate::execute::{self, Finished, Order};
-use crate::forge::WorkflowOrder;
+use crate::forge::{AfterEnd, Told, WorkflowOrder};
 use crate::git::{Durability, Expect, GitError, RefEdit, Repository};
 use crate::ledger::rescore::{self, Again, Approved};
 use crate::ledger::{CaseFile, Draft, Entry, Event, LedgerError, Version, facts};
@@ -64,9 +64,12 @@ impl Bot {
     /// Carries out everything that is approved, is not part of a push, and has no outcome yet.
     pub(super) fn settle_executions(&mut self, summary: &mut Summary) -> Result<(), BotError> {
         let tip = self.main()?;
-        let unfinished = find_unfinished(&self.repo, tip)?;
+        let unsettled = find_unsettled(&self.repo, tip, (self.clock)())?;
         let mut all_settled = true;
-        for (id, approved) in unfinished {
+        for id in unsettled.rescored {
+            all_settled &= self.tell_rescored(id)? == Told::Done;
+        }
+        for (id, approved) in unsettled.unfinished {
             let settled = match self.settle(id, approved) {
                 // The others are carried out all the same.
                 Err(BotError::Unrecordable(what)) => {
@@ -78,6 +81,8 @@ impl Bot {
             match settled {
                 Some(Settled::Executed(word)) => summary.executed.push((id, word)),
                 Some(Settled::Rescored(rescored)) => {
+                    step("rescored recorded");
+                    all_settled &= self.tell_rescored(id)? == Told::Done;
                     tracing::warn!(
                         "`{id}` was scored again: {}. {}",
                         rescored.change(),
@@ -97,6 +102,23 @@ impl Bot {
             self.repo.update_refs(&[edit], Durability::Fast)?;
         }
         Ok(())
+    }
+
+    /// Tells those who decided it what became of it, once.
+    fn tell_rescored(&mut self, id: CaseId) -> Result<Told, BotError> {
+        let root = self.repo.read_commit(self.main()?)?.tree;
+        let case = match CaseFile::read(self.repo.objects(), root, id) {
+            Err(LedgerError::NoSuchCase(_)) => return Ok(Told::Done),
+            case => case?,
+        };
+        let Some(rescored) = &case.rescored else {
+            return Ok(Told::Done);
+        };
+        Ok(self.forge.say_after_end(&AfterEnd {
+            number: case.decision.pull.number,
+            key: format!("rescored-{id}"),
+            text: report::rescored(rescored),
+        }))
     }
 
     /// Settles one case: how, if it is settled now; none if it has to wait.
@@ -330,11 +352,23 @@ fn orphaned(executor: ExecutorKind) -> String {
     format!("{why}: look what happened, then report it with `countersign outcome`")
 }
 
-/// Approved cases of an executor that is claimed, and which, that have no outcome; oldest first.
-fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<(CaseId, ExecutorKind)>, GitError> {
+/// What there may be to do about executions.
+#[derive(Default)]
+struct Unsettled {
+    /// Approved cases of an executor that is claimed, and which, that have no outcome; oldest first.
+    unfinished: Vec<(CaseId, ExecutorKind)>,
+    /// Cases whose people may not be told yet that they would be asked more.
+    rescored: Vec<CaseId>,
+}
+
+/// A repository that does not know what is settled takes it for told what was rescored earlier than this.
+const TOLD_WITHIN: TimeDelta = TimeDelta::days(1);
+
+fn find_unsettled(repo: &Repository, tip: Sha, now: DateTime<Utc>) -> Result<Unsettled, GitError> {
     let settled = repo.find_ref(SETTLED_REF)?;
     let mut ended = BTreeSet::new();
-    let mut unfinished = Vec::new();
+    let mut unsettled = Unsettled::default();
+    let unfinished = &mut unsettled.unfinished;
     for commit in repo.first_parents(tip) {
         let commit = commit?;
         if Some(commit.id) == settled {
@@ -342,6 +376,10 @@ fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<(CaseId, ExecutorK
         }
         let entry = Entry::of(&commit);
         let Some(id) = entry.case else { continue };
+        let may_be_untold = settled.is_some() || entry.at > now - TOLD_WITHIN;
+        if entry.event == Some(Event::Rescored) && may_be_untold {
+            unsettled.rescored.push(id);
+        }
         match entry.event {
             Some(Event::Outcome | Event::Rescored) => {
                 ended.insert(id);
@@ -359,7 +397,7 @@ fn find_unfinished(repo: &Repository, tip: Sha) -> Result<Vec<(CaseId, ExecutorK
         }
     }
     unfinished.reverse();
-    Ok(unfinished)
+    Ok(unsettled)
 }
 
 /// Marks a point at which the process may die without harm; the crash tests kill it at each of them.

@@ -375,6 +375,7 @@ impl Bot {
             open,
             forge: Some(self.forge.as_mut()),
         };
+        let asks_before_merge = evaluator.asks_before_merge();
         let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
         for pull in pulls.iter().copied() {
@@ -388,7 +389,9 @@ impl Bot {
                 Err(error) => return Err(error),
             };
             let mut confirmed = None;
-            if let Some(basis) = hearing.find_basis() {
+            let basis = hearing.find_basis();
+            let ends_batch = basis.is_some() && asks_before_merge;
+            if let Some(basis) = basis {
                 match evaluator.confirm(pull, basis) {
                     // Nothing new was said, so the answer is the same.
                     Ok(Some(asked)) if asked == *pull => {}
@@ -426,6 +429,9 @@ impl Bot {
                 Answer::Waiting { .. } => {}
             }
             worked.handled.push(answer.handled(pull, is_news));
+            if ends_batch {
+                break;
+            }
         }
         if let Some(publication) = publication(draft, (base, now), conclusions)?
             && self.forge.publish(&self.repo, publication)? == Published::Lost

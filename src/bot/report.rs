@@ -13,7 +13,9 @@ use self::quote::{block, fenced, sentence};
 use super::details;
 use super::diff::Diff;
 use super::rule_change::RuleChangePreview;
-use crate::domain::documents::{Assessment, Recommendation, Rejection, Status};
+use crate::domain::documents::{
+    Assessment, Recommendation, Rejection, Requirement, Rescored, Status,
+};
 use crate::domain::ids::{AgentName, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problems;
@@ -109,6 +111,32 @@ pub fn decided_as(number: PullNumber, status: Status, main: Sha) -> Report {
         ),
         ..landed(status, main)
     }
+}
+
+/// What was approved is not carried out, because it would be asked more by now.
+pub fn rescored(rescored: &Rescored) -> String {
+    let asked = |required: Requirement| needs::approvals(required, required.approvals);
+    let mut text = format!(
+        "**Scored again: {}**\n\nIt was decided with {}, and would need {} now.",
+        rescored.change(),
+        asked(rescored.was.required),
+        asked(rescored.now.required)
+    );
+    for trigger in &rescored.now.risk.triggers {
+        let _ = write!(
+            text,
+            "\n- {}: {}",
+            code_span(trigger.id.as_str()),
+            trigger.reason
+        );
+    }
+    let _ = write!(
+        text,
+        "\n\n{}. Both scores are on `main`, in `{}`.\n",
+        rescored.advice(),
+        Rescored::path_of(rescored.id)
+    );
+    text
 }
 
 /// It ended in an earlier run that did not come to say so.

@@ -55,6 +55,12 @@ pub trait Forge: Send {
         Ok(Some(pull.clone()))
     }
 
+    /// Whether [`Forge::confirm`] asks: then each answer is acted upon at once, so that nothing else is waited for in
+    /// between.
+    fn asks_before_merge(&self) -> bool {
+        false
+    }
+
     /// The commit that a pull request was opened with, asked because it is not told and something rests on it; none
     /// where the forge does not know it.
     ///
@@ -101,6 +107,11 @@ pub trait Forge: Send {
 
     /// These are recorded, or nothing is to be recorded of them.
     fn forget_afterwords(&mut self, _heard: &[Afterword]) {}
+
+    /// Says something on a pull request that has ended, once, however often it is asked to.
+    fn say_after_end(&mut self, _said: &AfterEnd) -> Told {
+        Told::Done
+    }
 
     /// Who is in a team, as `ORGANISATION/SLUG`; nobody where the forge knows no teams.
     ///
@@ -153,6 +164,25 @@ impl Afterword {
         self.reviews.retain(|said| !other.reviews.contains(said));
         self.comments.retain(|said| !other.comments.contains(said));
     }
+}
+
+/// What is said on a pull request after its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AfterEnd {
+    pub number: PullNumber,
+    /// The same for what is the same, a word without blanks.
+    pub key: String,
+    /// Markdown.
+    pub text: String,
+}
+
+/// Whether somebody was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Now or before, or there is nobody to tell.
+    Done,
+    /// That failed, which the end of the run says: it has to be tried again.
+    Later,
 }
 
 /// What a merge rests on.

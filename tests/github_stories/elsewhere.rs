@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use countersign::ledger::verify::verify;
 
-use crate::LOW;
 use crate::github_double::Fault;
 use crate::support::{Stage, has};
-use crate::world::{Duty, app};
+use crate::world::{Duty, Running, app, however_it_runs};
+use crate::{LOW, WHY};
 
 const DISPATCHES: &str = "/repos/{owner}/{repo}/dispatches";
 
@@ -108,4 +108,106 @@ fn a_workflow_that_github_refuses_to_start_is_a_failure() {
     has(&newest(&duty), "outcome: failure of modify_parameters");
     assert_eq!(duty.github.dispatches().len(), 0);
     duty.github.read_all();
+}
+
+const COMMENTS: &str = "/repos/{owner}/{repo}/issues/{issue_number}/comments";
+
+/// What alice approved, and the change that raises its risk, which carol approved: both are decided in the next run.
+fn approved_and_overtaken(duty: &mut Duty) -> (u64, String) {
+    let number = duty.proposes(OPTIMIZE);
+    let promotion = duty.proposes(PROMOTE);
+    duty.hears();
+    duty.github.user("alice").approves(number, "Fine.");
+    duty.github.user("carol").approves(promotion, WHY);
+    let listed = [
+        "diff",
+        "--name-only",
+        "main",
+        &format!("refs/pull/{number}/head"),
+    ];
+    let path = duty.github.git(&listed).trim().to_owned();
+    (number, path.replace("recommendation.yaml", "rescored.yaml"))
+}
+
+const OPTIMIZE: &str = "action: optimize\ntargets: [rsi-eurusd-paper, rsi-eurusd-draft]\nchanges: {stop_loss_pct: 5.5}";
+const PROMOTE: &str =
+    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
+
+/// `optimize` is carried out by a workflow.
+fn with_workflow_for_optimize(example: &Stage) {
+    let (from, to) = ("external]\n", "external, dispatch]\n");
+    example.edit_on_main("rules/governance.yaml", from, to);
+    let actions = example.file("rules/actions.yaml");
+    let (before, own) = actions.split_once("  optimize:\n").unwrap();
+    let to = "executor: dispatch\n    dispatch: {event_type: deploy, time_limit_seconds: 3600}\n";
+    let own = own.replacen("executor: apply\n", to, 1);
+    let actions = format!("{before}  optimize:\n{own}");
+    example.commit_to_main(&[("rules/actions.yaml", Some(&actions))]);
+}
+
+/// What the bot wrote on a pull request after its end.
+fn said_after_end(duty: &Duty, number: u64) -> Vec<String> {
+    let all = duty.github.all_comments(number).into_iter();
+    let said = all.map(|comment| comment.body);
+    said.filter(|body| body.starts_with("<!-- countersign-after-end "))
+        .collect()
+}
+
+#[test]
+fn who_approved_what_is_rescored_is_told_once_on_the_pull_request() {
+    however_it_runs(|running| {
+        let mut duty = Duty::running_with(running, with_workflow_for_optimize);
+        let (number, path) = approved_and_overtaken(&mut duty);
+        match running {
+            Running::OneProcess => duty.hears(),
+            // Both are decided in one run, which no single event would start.
+            Running::RestartBeforeEachEvent | Running::NewProcessForEachEvent => {
+                duty.github.forget_webhooks();
+                duty.runs_by_timer();
+            }
+        }
+        duty.runs_by_timer();
+        duty.runs_by_timer();
+        let id = path.split('/').nth(5).unwrap();
+        let expected = format!(
+            "<!-- countersign-after-end rescored-{id} -->\n\
+             **Scored again: MEDIUM 57.50 is now HIGH 77.50**\n\n\
+             It was decided with 1 approval by a reviewer, and would need 1 approval by an admin, with a justification now.\n\n\
+             The bot does not carry it out: propose it anew with a fresh id, or carry it out by hand and report that with \
+             `countersign outcome`. Both scores are on `main`, in `{path}`.\n"
+        );
+        assert_eq!(said_after_end(&duty, number), [expected]);
+        assert_eq!(duty.github.dispatches().len(), 0);
+        assert!(duty.github.pull(number).merged_at.is_some());
+        duty.github.read_all();
+        duty
+    });
+}
+
+#[test]
+fn who_could_not_be_told_of_it_is_told_by_the_next_run() {
+    for restarts in [false, true] {
+        let mut duty = Duty::with(app, with_workflow_for_optimize);
+        let (number, _) = approved_and_overtaken(&mut duty);
+        duty.takes_events();
+        let fault = Fault::answers(502, "Server Error").on("POST", COMMENTS);
+        duty.github.fault(fault);
+        let failed = duty.tries_to_run().unwrap_err().to_string();
+        has(
+            &failed,
+            &format!(
+                "not everybody could be told, and the next run tells them: #{number}: GitHub answered"
+            ),
+        );
+        assert_eq!(said_after_end(&duty, number).len(), 0);
+        if restarts {
+            duty.restarts(true);
+        }
+        duty.runs();
+        assert_eq!(said_after_end(&duty, number).len(), 1);
+        duty.restarts(true);
+        duty.runs();
+        assert_eq!(said_after_end(&duty, number).len(), 1);
+        duty.github.read_all();
+    }
 }

@@ -3,13 +3,17 @@
 //!
 //! Events tell it; where they were lost, a list shows that something changed, and what was said is read.
 
+use serde_json::json;
+
+use super::client::Method;
+use super::connection::lock;
 use super::desk::Desk;
 use super::wire::{WireComment, WireReview};
 use super::{GithubForge, Result, confirm, read};
 use crate::domain::command::Command;
 use crate::domain::ids::PullNumber;
 use crate::domain::review::{Comment, Review};
-use crate::forge::Afterword;
+use crate::forge::{AfterEnd, Afterword};
 
 impl Desk {
     /// Keeps what may be feedback or a freeze.
@@ -90,6 +94,27 @@ fn is_heard(text: &str) -> bool {
 }
 
 impl GithubForge {
+    /// Comments on a pull request that has ended, unless that comment is there.
+    pub(super) fn comment_after_end(&self, said: &AfterEnd) -> Result<()> {
+        if lock(&self.room.said_after_end).contains(&said.key) {
+            return Ok(());
+        }
+        let client = &self.room.client;
+        let (number, we) = (said.number, client.we()?);
+        let mark = format!("<!-- countersign-after-end {} -->", said.key);
+        let is_said = |wire: &WireComment| {
+            let body = wire.body.as_deref().unwrap_or_default();
+            we.wrote(wire) && body.starts_with(&mark)
+        };
+        if !read::comments(client, number)?.iter().any(is_said) {
+            let path = client.path(&format!("/issues/{}/comments", number.0));
+            let body = json!({ "body": format!("{mark}\n{}", said.text) });
+            client.write(Method::Post, &path, &body)?;
+        }
+        lock(&self.room.said_after_end).insert(said.key.clone());
+        Ok(())
+    }
+
     /// What people said on those that have ended.
     pub(super) fn read_afterwords(&self, numbers: impl Iterator<Item = PullNumber>) -> Result<()> {
         let client = &self.room.client;

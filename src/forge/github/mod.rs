@@ -46,7 +46,8 @@ use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
 use crate::forge::{
-    Afterword, Ask, Asked, Basis, Forge, ForgeError, Publication, Published, Report, Untold, WorkflowOrder,
+    AfterEnd, Afterword, Ask, Asked, Basis, Forge, ForgeError, Publication, Published, Report,
+    Told, Untold, WorkflowOrder,
 };
 use crate::git::{Credentials, Remote, RemoteError, Repository};
 use crate::ledger::MAIN;
@@ -107,6 +108,8 @@ struct Room {
     untold: Mutex<BTreeMap<PullNumber, ForgeError>>,
     /// What is written beside the clone of what we know; none before it was looked for.
     stored: Mutex<Option<String>>,
+    /// What was said on pull requests after their end, by its key.
+    said_after_end: Mutex<BTreeSet<String>>,
     clone_path: PathBuf,
 }
 
@@ -148,6 +151,7 @@ impl GithubForge {
             teams: Mutex::default(),
             untold: Mutex::default(),
             stored: Mutex::default(),
+            said_after_end: Mutex::default(),
             clone_path: config.clone_path,
         };
         Ok(Self {
@@ -405,6 +409,10 @@ impl Forge for GithubForge {
         self.ask_again(pull, basis)
     }
 
+    fn asks_before_merge(&self) -> bool {
+        true
+    }
+
     fn find_opening_head(&mut self, number: PullNumber) -> Result<Option<Sha>> {
         self.ask_opening_head(number)
     }
@@ -472,6 +480,16 @@ impl Forge for GithubForge {
             }
         }
         known.retain(|_, said| !said.reviews.is_empty() || !said.comments.is_empty());
+    }
+
+    fn say_after_end(&mut self, said: &AfterEnd) -> Told {
+        match self.comment_after_end(said) {
+            Ok(()) => Told::Done,
+            Err(error) => {
+                self.note_untold(said.number, error);
+                Told::Later
+            }
+        }
     }
 
     fn team_members(&mut self, team: &str) -> Result<Vec<AccountRecord>> {
