@@ -156,9 +156,8 @@ impl Author<'_> {
         let mut proposed = self.propose(branches, opened);
         let version = self.version(draft);
         let rules = &version.rules;
-        let targets = facts::targets_by(&proposed.about, |path| draft.read_file(path))
-            .unwrap()
-            .unwrap();
+        let targets = facts::targets_by(&proposed.about, |path| draft.read_file(path)).unwrap();
+        let targets = targets.valid().unwrap();
         let situation = facts::situation(
             &proposed.about,
             targets.known.clone(),
@@ -516,6 +515,7 @@ impl Author<'_> {
         self.rulebook
             .read(draft.objects(), draft.root().unwrap())
             .unwrap()
+            .valid()
             .unwrap()
     }
 

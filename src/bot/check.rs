@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::documents::{Assessment, Recommendation, Requirement};
 use crate::domain::ids::CaseId;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, Reading};
 use crate::domain::yaml;
 use crate::gate::requirement;
 use crate::git::Repository;
@@ -74,14 +74,15 @@ pub fn check_by(
     let root = repo.read_commit(tip)?.tree;
     let version = rulebook
         .read(repo.objects(), root)?
+        .into_result()
         .map_err(LedgerError::from)?;
     let document = match Recommendation::read_proposed(file, bytes) {
         Ok(document) => document,
         Err(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let targets = match facts::targets(repo.objects(), root, &document)? {
-        Ok(targets) => targets,
-        Err(problems) => return Ok(Checked::invalid(problems.0)),
+        Reading::Valid(targets) => targets,
+        Reading::Invalid(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let rules = &version.rules;
     let mut situation = facts::situation(&document, targets.known.clone(), &[], rules);

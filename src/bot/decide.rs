@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::error::{InvalidPull, separate};
+use super::error::{Evaluation, InvalidPull, separate};
 use super::hearing::{Act, Hearing, Pending};
 use super::open_cases::OpenCases;
 use super::{BotError, Handled, report};
 use crate::domain::documents::Status;
 use crate::domain::ids::{AgentName, CaseId, PullNumber};
+use crate::domain::problem::Reading;
 use crate::domain::pull::Pull;
 use crate::forge::{Basis, Forge, ForgeError, Report};
 use crate::gate::verdict::Ruling;
@@ -146,8 +147,8 @@ impl Evaluator<'_, '_, '_> {
                     }),
                 });
             }
-            Act::End(status) => Ok(ended(id, status, report)),
-            Act::EndAs { status, number } => Ok(Answer::Ended {
+            Act::End(status) => Evaluation::Valid(ended(id, status, report)),
+            Act::EndAs { status, number } => Evaluation::Valid(Answer::Ended {
                 id,
                 status,
                 decided_as: Some(number),
@@ -163,8 +164,8 @@ impl Evaluator<'_, '_, '_> {
             }
         };
         match recorded {
-            Ok(answer) => Ok(answer),
-            Err(invalid) => {
+            Evaluation::Valid(answer) => Ok(answer),
+            Evaluation::Invalid(invalid) => {
                 self.draft.go_back(before)?;
                 let invalid = InvalidPull {
                     case: id,
@@ -172,8 +173,8 @@ impl Evaluator<'_, '_, '_> {
                     ..invalid
                 };
                 let hearing = match self.read_rules()? {
-                    Ok(version) => self.invalid(pull, &version, &invalid),
-                    Err(problems) => {
+                    Reading::Valid(version) => self.invalid(pull, &version, &invalid),
+                    Reading::Invalid(problems) => {
                         Hearing::only(id, report::unreadable_rules(&problems), Act::Wait)
                     }
                 };

@@ -119,11 +119,27 @@ impl<E: Into<BotError>> From<E> for EvaluationError {
 /// What came of one part of an evaluation.
 pub(super) type Evaluated<T> = Result<T, EvaluationError>;
 
+/// What an evaluation came to that was not stopped.
+#[derive(Debug)]
+pub(super) enum Evaluation<T> {
+    Valid(T),
+    Invalid(InvalidPull),
+}
+
+impl<T> Evaluation<T> {
+    pub(super) fn map<U>(self, of: impl FnOnce(T) -> U) -> Evaluation<U> {
+        match self {
+            Self::Valid(value) => Evaluation::Valid(of(value)),
+            Self::Invalid(invalid) => Evaluation::Invalid(invalid),
+        }
+    }
+}
+
 /// Separates the two: a pull request that is invalid is an answer, anything else goes up.
-pub(super) fn separate<T>(evaluated: Evaluated<T>) -> Result<Result<T, InvalidPull>, BotError> {
+pub(super) fn separate<T>(evaluated: Evaluated<T>) -> Result<Evaluation<T>, BotError> {
     match evaluated {
-        Ok(value) => Ok(Ok(value)),
-        Err(EvaluationError::Invalid(invalid)) => Ok(Err(invalid)),
+        Ok(value) => Ok(Evaluation::Valid(value)),
+        Err(EvaluationError::Invalid(invalid)) => Ok(Evaluation::Invalid(invalid)),
         Err(EvaluationError::Stopped(error)) => Err(error),
     }
 }

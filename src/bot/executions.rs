@@ -200,7 +200,9 @@ impl Bot {
             Executor::Http(hook) => {
                 let sent = execute::http::read_secret(hook)
                     .map(|secret| execute::http::send(hook, &secret, &order));
-                return Ok(Some(sent.unwrap_or_else(Finished::badly)));
+                return Ok(Some(
+                    sent.unwrap_or_else(|none| Finished::badly(none.to_string())),
+                ));
             }
             Executor::Dispatch(workflow) => workflow,
             Executor::None | Executor::Apply | Executor::External => return Ok(None),

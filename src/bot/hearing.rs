@@ -14,7 +14,7 @@ use crate::domain::documents::{
 };
 use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::level::Level;
-use crate::domain::problem::Problems;
+use crate::domain::problem::Reading;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
 use crate::forge::{Asked, Basis, Forge, Report, ReportState};
@@ -26,7 +26,7 @@ use crate::ledger::{Draft, Entry, LedgerError, MAIN, Rulebook, Version};
 use crate::rules::Rules;
 
 use super::decide::Evaluator;
-use super::error::{Evaluated, InvalidPull, of_branch, separate};
+use super::error::{Evaluated, Evaluation, InvalidPull, of_branch, separate};
 use super::governance::JudgedChange;
 use super::inspect::{Inspected, Proposal, inspect};
 use super::open_cases::{KnownCases, OpenCases};
@@ -183,7 +183,8 @@ impl Bot {
         let mut cases = OpenCases::new(open, KnownCases::default());
         let root = self.repo.read_commit(self.main()?)?.tree;
         let version = self.rulebook.read(self.repo.objects(), root)?;
-        let limit = version.map_or(u32::MAX, |version| version.rules.governance.pending_limit);
+        let limit = version.valid();
+        let limit = limit.map_or(u32::MAX, |version| version.rules.governance.pending_limit);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let earlier = open.iter().filter(|one| one.number < pull.number);
         // Fewer cannot make it one too many, whoever proposes them.
@@ -309,12 +310,12 @@ impl Evaluator<'_, '_, '_> {
     /// When the repository fails.
     pub fn hear(&mut self, pull: &Pull) -> Result<Hearing, BotError> {
         let merged = separate(self.find_merged(pull))?;
-        if let Ok(Some(hearing)) = merged {
+        if let Evaluation::Valid(Some(hearing)) = merged {
             return Ok(hearing);
         }
         let version = match self.read_rules()? {
-            Ok(version) => version,
-            Err(problems) => {
+            Reading::Valid(version) => version,
+            Reading::Invalid(problems) => {
                 return Ok(Hearing::only(
                     None,
                     report::unreadable_rules(&problems),
@@ -323,10 +324,13 @@ impl Evaluator<'_, '_, '_> {
             }
         };
         let heard = match merged {
-            Ok(_) => separate(self.hear_valid(pull, &version))?,
-            Err(invalid) => Err(invalid),
+            Evaluation::Valid(_) => separate(self.hear_valid(pull, &version))?,
+            Evaluation::Invalid(invalid) => Evaluation::Invalid(invalid),
         };
-        Ok(heard.unwrap_or_else(|invalid| self.invalid(pull, &version, &invalid)))
+        Ok(match heard {
+            Evaluation::Valid(hearing) => hearing,
+            Evaluation::Invalid(invalid) => self.invalid(pull, &version, &invalid),
+        })
     }
 
     fn hear_valid(&mut self, pull: &Pull, version: &Version) -> Evaluated<Hearing> {
@@ -374,7 +378,7 @@ impl Evaluator<'_, '_, '_> {
     }
 
     /// The rules at the tip of the draft.
-    pub(super) fn read_rules(&mut self) -> Result<Result<Version, Problems>, BotError> {
+    pub(super) fn read_rules(&mut self) -> Result<Reading<Version>, BotError> {
         let found = self.draft.find(Rules::FOLDER)?;
         Ok(self.rulebook.read_found(self.draft.objects(), found)?)
     }

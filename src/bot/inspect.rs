@@ -7,7 +7,7 @@ use crate::domain::ids::Sha;
 use crate::domain::pull::{Contribution, Pull};
 use crate::git::{Change, Repository};
 use crate::ledger::proposal::{
-    self, Candidate, MOST_COMMITS, MOST_FILES, Main, find_commit_objection,
+    self, Candidate, Examined, MOST_COMMITS, MOST_FILES, Main, find_commit_objection,
 };
 use crate::ledger::{Draft, LedgerError, facts};
 
@@ -84,8 +84,8 @@ fn judge(draft: &Draft<'_>, changes: Vec<Change>, now: DateTime<Utc>) -> Evaluat
         objects: draft.objects(),
         root: draft.root()?,
     };
-    let candidate = of_branch(proposal::classify(&main, &changes))?;
-    let (path, blob) = match candidate.map_err(InvalidPull::new)? {
+    let candidate = accepted(of_branch(proposal::classify(&main, &changes))?)?;
+    let (path, blob) = match candidate {
         Candidate::Governance => return Ok(Proposal::Governance { changes }),
         Candidate::Recommendation { path, blob } => (path, blob),
     };
@@ -96,8 +96,15 @@ fn judge(draft: &Draft<'_>, changes: Vec<Change>, now: DateTime<Utc>) -> Evaluat
         now,
     ))?;
     Ok(Proposal::Recommendation {
-        document: Box::new(read.map_err(InvalidPull::new)?),
+        document: Box::new(accepted(read)?),
         path,
         blob,
     })
+}
+
+fn accepted<T>(examined: Examined<T>) -> Evaluated<T> {
+    match examined {
+        Examined::Accepted(part) => Ok(part),
+        Examined::Refused(objections) => Err(InvalidPull::new(objections).into()),
+    }
 }

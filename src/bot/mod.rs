@@ -38,7 +38,7 @@ use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
-use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, Teams, newest_engine};
+use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, TeamMembers, Teams, newest_engine};
 
 use decide::{Answer, Evaluator};
 use open_cases::{KnownCases, OpenCases};
@@ -312,15 +312,19 @@ impl Bot {
     /// Asks the forge who is in the teams that the rules name. A team that cannot be asked has no members.
     fn learn_teams(&mut self) -> Result<(), BotError> {
         let root = self.repo.read_commit(self.main()?)?.tree;
-        let Ok(version) = self.rulebook.read(self.repo.objects(), root)? else {
+        let version = self.rulebook.read(self.repo.objects(), root)?;
+        let Some(version) = version.valid() else {
             return Ok(());
         };
         let mut teams = Teams::new();
         for team in version.rules.people.teams() {
-            let members = self.forge.team_members(team).map_err(|error| {
-                tracing::warn!("nobody counts as a member of `{team}` for now: {error}");
-                error.brief()
-            });
+            let members = match self.forge.team_members(team) {
+                Ok(members) => TeamMembers::Known(members),
+                Err(error) => {
+                    tracing::warn!("nobody counts as a member of `{team}` for now: {error}");
+                    TeamMembers::Unknown(error.brief())
+                }
+            };
             teams.insert(team.to_owned(), members);
         }
         self.rulebook.know_teams(teams);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::ids::Sha;
-use crate::domain::problem::Problems;
+use crate::domain::problem::{Problems, Reading};
 use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
@@ -69,8 +69,8 @@ impl Evaluator<'_, '_, '_> {
         }
         let targets =
             match facts::targets_by(&proposed.document, |path| self.draft.read_file(path))? {
-                Ok(targets) => targets,
-                Err(Problems(problems)) => {
+                Reading::Valid(targets) => targets,
+                Reading::Invalid(Problems(problems)) => {
                     return invalid(Objection::of_all(Refusal::UnreadableTarget, problems));
                 }
             };

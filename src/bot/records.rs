@@ -193,7 +193,7 @@ impl Bot {
             let now = draft.now((self.clock)())?;
             let root = draft.root()?;
             let version = self.rulebook.read(draft.objects(), root)?;
-            let version = version.map_err(|problems| {
+            let version = version.into_result().map_err(|problems| {
                 BotError::Refused(format!(
                     "the rules on `main` cannot be read, so nothing is done:\n{problems}"
                 ))

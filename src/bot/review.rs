@@ -188,7 +188,7 @@ impl Bot {
         let root = self.repo.read_commit(self.main()?)?.tree;
         let version = self.rulebook.read(self.repo.objects(), root)?;
         let listed = version
-            .ok()
+            .valid()
             .and_then(|version| Some(version.rules.people.find(login)?.name.login().clone()));
         Ok(listed.unwrap_or_else(|| login.clone()))
     }

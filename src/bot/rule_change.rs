@@ -80,7 +80,7 @@ impl RuleChangePreview {
             until: Some(Instant::now() + rulebook.test_limit()),
         };
         // Of the people of a team, past decisions had those who are on record, and not today's.
-        let listed = Rulebook::default().read(draft.objects(), after)?.ok();
+        let listed = Rulebook::default().read(draft.objects(), after)?.valid();
         let backtest = listed.map(|listed| backtest(repo, tip, &listed.rules, extent, &mut |_| {}));
         Ok(Self {
             validation,

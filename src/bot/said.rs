@@ -10,6 +10,7 @@ use crate::domain::documents::{
     AccountRecord, Feedback, Freeze, Recommendation, SaidIn, SaidInKind,
 };
 use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
+use crate::domain::problem::Reading;
 use crate::domain::pull::Pull;
 use crate::domain::review::{Comment, Review};
 use crate::forge::Afterword;
@@ -20,7 +21,7 @@ use crate::rules::Rules;
 
 use super::BotError;
 use super::decide::Evaluator;
-use super::error::{Evaluated, of_record, separate};
+use super::error::{Evaluated, Evaluation, of_record, separate};
 
 /// How much of somebody's words goes into a record, in characters.
 const MOST_WORDS: usize = 4_000;
@@ -65,7 +66,7 @@ impl Evaluator<'_, '_, '_> {
         let Some(base) = self.draft.base() else {
             return Ok(Heard::Nothing);
         };
-        let Ok(version) = self.read_rules()? else {
+        let Reading::Valid(version) = self.read_rules()? else {
             return Ok(Heard::Nothing);
         };
         let mut given: BTreeMap<PullNumber, Vec<GivenFeedback>> = BTreeMap::new();
@@ -86,7 +87,7 @@ impl Evaluator<'_, '_, '_> {
             if let Some(all) = entry.pull().and_then(|number| given.remove(&number)) {
                 let file = CaseFile::read(self.draft.objects(), self.draft.root()?, case)?;
                 let recorded = self.record_feedback(&all, &file.recommendation);
-                if let Err(invalid) = separate(recorded)? {
+                if let Evaluation::Invalid(invalid) = separate(recorded)? {
                     tracing::warn!("feedback on `{case}` is not recorded: {}", invalid.problems);
                 }
             }
@@ -99,7 +100,7 @@ impl Evaluator<'_, '_, '_> {
         let Some(base) = self.draft.base() else {
             return Ok(());
         };
-        let Ok(version) = self.read_rules()? else {
+        let Reading::Valid(version) = self.read_rules()? else {
             return Ok(());
         };
         if self.draft.find(Freeze::PATH)?.is_some() {

@@ -386,7 +386,7 @@ pub fn action_as_decided(
 ) -> Result<ProposedAction, BotError> {
     // The commit is another repository's, or lost, where the trail was forged.
     let targets = match repo.read_commit(decision.pull.base) {
-        Ok(base) => facts::targets(repo.objects(), base.tree, document)?.ok(),
+        Ok(base) => facts::targets(repo.objects(), base.tree, document)?.valid(),
         Err(_) => None,
     };
     let situation = targets.map(|targets| Situation {

@@ -209,6 +209,7 @@ pub fn rules_on_main(repo: &Repository) -> Result<Version> {
     let root = repo.read_commit(tip)?.tree;
     Rulebook::default()
         .read(repo.objects(), root)?
+        .into_result()
         .map_err(|problems| {
             failure::hinted(
                 format!("the rules on `main` cannot be read:\n{problems}"),

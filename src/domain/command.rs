@@ -9,6 +9,7 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
 use super::documents::RejectionCategory;
 use super::review::Confidence;
+use super::unexpected::Unexpected;
 
 /// A line that begins with a slash, in a review or a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub enum Command {
 impl Command {
     /// The commands in a text, one a line; a line that is meant as one but cannot be read is an error
     /// that says how it is written. Lines that begin with another slash word are nobody's.
-    pub fn find_all(text: &str) -> Vec<Result<Self, String>> {
+    pub fn find_all(text: &str) -> Vec<Result<Self, Unexpected>> {
         let lines = lines(text).into_iter();
         lines.filter_map(|line| line.command).collect()
     }
@@ -58,12 +59,12 @@ impl Command {
     }
 
     /// The command that a line gives if it is prose.
-    fn of_line(line: &str) -> Option<Result<Self, String>> {
+    fn of_line(line: &str) -> Option<Result<Self, Unexpected>> {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let rest = rest.trim();
         let needs = |text: &str, usage: &str| {
             if text.is_empty() {
-                Err(format!("expected `{usage}`"))
+                Err(Unexpected::expected(format!("`{usage}`")))
             } else {
                 Ok(text.to_owned())
             }
@@ -88,7 +89,7 @@ impl Command {
 /// A line of a text, with the command that it gives.
 struct Line<'t> {
     text: &'t str,
-    command: Option<Result<Command, String>>,
+    command: Option<Result<Command, Unexpected>>,
 }
 
 fn lines(text: &str) -> Vec<Line<'_>> {
@@ -164,7 +165,8 @@ mod tests {
             ]
         );
         let wrong = Command::find_all("/reject because").remove(0).unwrap_err();
-        assert!(wrong.contains("`because` is not a category"), "{wrong}");
+        let said = "`because` is not a category: expected too_risky, unclear_benefit, bad_timing, need_more_information or other";
+        assert_eq!(wrong.to_string(), said);
         assert_eq!(
             Command::strip("fine\n/confidence confident\nby me"),
             "fine\nby me"

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::domain::unexpected::Unexpected;
+
 /// Hundredths of a point on the scale from 0 to 100: a score, a factor's points or a contribution.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Score(u32);
@@ -63,14 +65,9 @@ impl fmt::Debug for Score {
     }
 }
 impl std::str::FromStr for Score {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{}` is not a score: expected 0.00 to 100.00",
-                text.escape_default()
-            )
-        };
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
+        let wrong = || Unexpected::is_not(text, "a score", "0.00 to 100.00");
         let (whole, part) = text.split_once('.').ok_or_else(wrong)?;
         if part.len() != 2
             || whole.is_empty()
@@ -156,17 +153,12 @@ impl fmt::Display for Level {
     }
 }
 impl std::str::FromStr for Level {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         Self::ALL
             .into_iter()
             .find(|level| level.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| {
-                format!(
-                    "`{}` is not a level: expected LOW, MEDIUM or HIGH",
-                    text.escape_default()
-                )
-            })
+            .ok_or_else(|| Unexpected::is_not(text, "a level", "LOW, MEDIUM or HIGH"))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod pull;
 pub mod review;
 pub mod signing;
 pub mod similar;
+pub mod unexpected;
 pub mod value;
 pub mod yaml;
 pub mod yaml_edit;

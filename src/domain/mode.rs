@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::unexpected::Unexpected;
+
 /// `mode` in `rules/governance.yaml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -36,8 +38,8 @@ impl fmt::Display for Mode {
     }
 }
 impl std::str::FromStr for Mode {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         [
             Self::AutoApprove,
             Self::HighOnly,
@@ -47,10 +49,8 @@ impl std::str::FromStr for Mode {
         .into_iter()
         .find(|mode| mode.as_str() == text)
         .ok_or_else(|| {
-            format!(
-                "`{}` is not a mode: expected auto_approve, high_only, single_tier or two_tier",
-                text.escape_default()
-            )
+            let expected = "auto_approve, high_only, single_tier or two_tier";
+            Unexpected::is_not(text, "a mode", expected)
         })
     }
 }

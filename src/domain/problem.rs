@@ -88,3 +88,43 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// What was read, or why it cannot be: then nothing is known of what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading<T> {
+    Valid(T),
+    Invalid(Problems),
+}
+
+impl<T> Reading<T> {
+    pub fn valid(self) -> Option<T> {
+        self.into_result().ok()
+    }
+
+    /// For whom it is an error that it cannot be read.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn into_result(self) -> Result<T, Problems> {
+        match self {
+            Self::Valid(value) => Ok(value),
+            Self::Invalid(problems) => Err(problems),
+        }
+    }
+
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Valid(value) => Reading::Valid(of(value)),
+            Self::Invalid(problems) => Reading::Invalid(problems),
+        }
+    }
+}
+
+impl<T> From<Result<T, Problems>> for Reading<T> {
+    fn from(read: Result<T, Problems>) -> Self {
+        match read {
+            Ok(value) => Self::Valid(value),
+            Err(problems) => Self::Invalid(problems),
+        }
+    }
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::documents::AccountRecord;
 use super::ids::Sha;
+use super::unexpected::Unexpected;
 
 /// A review as the forge holds it now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,16 +92,14 @@ impl fmt::Display for Confidence {
     }
 }
 impl std::str::FromStr for Confidence {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         [Self::VeryConfident, Self::Confident, Self::Uncertain]
             .into_iter()
             .find(|c| c.as_str() == text)
             .ok_or_else(|| {
-                format!(
-                    "{} is not a confidence: expected very_confident, confident or uncertain",
-                    super::ids::quoted(text)
-                )
+                let expected = "very_confident, confident or uncertain";
+                Unexpected::is_not(text, "a confidence", expected)
             })
     }
 }

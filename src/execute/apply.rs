@@ -31,6 +31,6 @@ pub fn apply(
                 Finished::well(BTreeMap::from([("files".to_owned(), Value::List(written))])),
             )
         }
-        Err(reason) => (Files::new(), Finished::badly(reason)),
+        Err(reason) => (Files::new(), Finished::badly(reason.to_string())),
     }
 }

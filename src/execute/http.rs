@@ -23,17 +23,26 @@ pub const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
 /// A shorter secret could be guessed.
 const LEAST_SECRET: usize = 16;
 
+/// This process was not given a secret that is long enough.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the environment has no `{name}` of at least {LEAST_SECRET} characters, which the rules name to sign the request"
+)]
+pub struct NoSecret {
+    /// The variable.
+    name: String,
+}
+
 /// The secret that signs the requests to a hook.
 ///
 /// # Errors
-/// When this process was not given one that is long enough, in words.
-pub fn read_secret(hook: &Hook) -> Result<SecretString, String> {
+/// When there is none.
+pub fn read_secret(hook: &Hook) -> Result<SecretString, NoSecret> {
     let name = &hook.secret_variable;
     let secret = std::env::var(name).unwrap_or_default();
     if secret.len() < LEAST_SECRET {
-        return Err(format!(
-            "the environment has no `{name}` of at least {LEAST_SECRET} characters, which the rules name to sign the request"
-        ));
+        let name = name.clone();
+        return Err(NoSecret { name });
     }
     Ok(SecretString::from(secret))
 }

@@ -3,6 +3,7 @@
 //! A pure function of the case, the rules and the time. The default answer is to wait.
 
 mod answers;
+mod uncounted;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use crate::rules::Rules;
 use crate::rules::people::{Person, PersonName};
 
 pub use answers::Unheard;
+pub use uncounted::Uncounted;
 
 /// How much of somebody's words goes into the record, in characters.
 const MOST_WORDS: usize = 4_000;
@@ -197,7 +199,7 @@ impl<'a> Hearing<'a> {
             match review.opinion {
                 Opinion::Approve => match self.count(review) {
                     Ok(approval) => self.approvals.push(approval),
-                    Err(reason) => self.ignored.push(ignored(review, reason)),
+                    Err(reason) => self.ignored.push(ignored(review, reason.to_string())),
                 },
                 Opinion::RequestChanges => self.hear_request_for_changes(review),
                 Opinion::Dismissed => self
@@ -217,7 +219,7 @@ impl<'a> Hearing<'a> {
                 Some(_) if is_rejection => return,
                 Some(conflict) => conflict,
             },
-            Err(reason) => reason,
+            Err(reason) => reason.to_string(),
         };
         let what = if is_rejection { NO_REJECTION } else { NO_BLOCK };
         self.ignored
@@ -283,27 +285,24 @@ impl<'a> Hearing<'a> {
     }
 
     /// The person behind an account; bots, agents and strangers are none.
-    fn person(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, String> {
+    fn person(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, Uncounted> {
         if is_bot {
-            return Err(format!("`{}` is a bot: bots never count", shown(account)));
+            return Err(Uncounted::Bot(shown(account)));
         }
         match principal_of(account, self.rules) {
-            Principal::Agent(agent) => Err(format!("`{agent}` is an agent: agents never count")),
-            Principal::Unknown => Err(format!(
-                "`{}` is not listed in `rules/people.yaml`",
-                shown(account)
-            )),
+            Principal::Agent(agent) => Err(Uncounted::Agent(agent.clone())),
+            Principal::Unknown => Err(Uncounted::Unlisted(shown(account))),
             Principal::Person(person) => Ok(person),
         }
     }
 
     /// The person behind an account, if they may speak here at all.
-    fn speaker(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, String> {
+    fn speaker(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, Uncounted> {
         let person = self.person(account, is_bot)?;
         if may_speak(person) {
             Ok(person)
         } else {
-            Err(format!("`{}` is neither reviewer nor admin", person.name))
+            Err(Uncounted::NoRole(person.name.clone()))
         }
     }
 
@@ -314,48 +313,45 @@ impl<'a> Hearing<'a> {
     }
 
     /// The approval as it counts, or why it does not.
-    fn count(&self, review: &Review) -> Result<CountedApproval, String> {
+    fn count(&self, review: &Review) -> Result<CountedApproval, Uncounted> {
         let person = self.person(&review.account, review.is_bot)?;
         if let Some(conflict) = self.conflict(person, &review.account) {
-            return Err(conflict);
+            return Err(Uncounted::Conflict(conflict));
         }
         let person = self.speaker(&review.account, review.is_bot)?;
         if person.role < self.required.role {
-            return Err(format!(
-                "`{}` is {}: this needs an {}",
-                person.name,
-                with_article(person.role),
-                self.required.role
-            ));
+            return Err(Uncounted::LesserRole {
+                by: person.name.clone(),
+                role: person.role,
+                needed: self.required.role,
+            });
         }
         let head = self.case.pull.head;
         if review.head != head {
-            return Err(format!(
-                "it is for commit {}: the head is now {}",
-                review.head.short(),
-                head.short()
-            ));
+            return Err(Uncounted::OtherHead {
+                given: review.head,
+                head,
+            });
         }
         let base_changed_at = self.case.pull.base_changed_at;
         if base_changed_at.is_some_and(|at| review.at <= at) {
-            return Err(
-                "it is older than the last change of the base branch: approve again".to_owned(),
-            );
+            return Err(Uncounted::OtherBase);
         }
         if let Pushes::Unknown { help } = &self.case.pull.pushes {
-            return Err(format!(
-                "it is not known who pushed commit {}, and nobody approves what they pushed: {help}",
-                head.short()
-            ));
+            return Err(Uncounted::UnknownPushers {
+                head,
+                help: help.clone(),
+            });
         }
         if let Some(how) = self.case.outdated.get(&review.id) {
-            return Err(format!("since it was given, {how}: approve again"));
+            return Err(Uncounted::Outdated(how.clone()));
         }
         if let Some(reason) = self.case.interests.find_unattributed(self.rules) {
-            return Err(reason);
+            return Err(Uncounted::Unattributed(reason));
         }
         if self.needs_id() && person.id.is_none() {
-            return Err(without_id(person, review.account.id));
+            let missing = without_id(person, review.account.id);
+            return Err(Uncounted::WithoutId(missing));
         }
         let text = if review.edited {
             String::new()
@@ -366,14 +362,10 @@ impl<'a> Hearing<'a> {
         if self.required.justification
             && text.chars().count() < usize::try_from(least).unwrap_or(usize::MAX)
         {
-            let edited = if review.edited {
-                "; a text that was edited does not count"
-            } else {
-                ""
-            };
-            return Err(format!(
-                "it has no justification: the review's text needs at least {least} characters{edited}"
-            ));
+            return Err(Uncounted::NoJustification {
+                least,
+                edited: review.edited,
+            });
         }
         Ok(CountedApproval {
             by: person.name.login().clone(),
@@ -652,13 +644,5 @@ fn ignored(review: &Review, reason: String) -> IgnoredReview {
         head: review.head,
         review: review.id.clone(),
         reason,
-    }
-}
-
-fn with_article(role: Role) -> &'static str {
-    match role {
-        Role::None => "neither reviewer nor admin",
-        Role::Reviewer => "a reviewer",
-        Role::Admin => "an admin",
     }
 }

@@ -59,7 +59,7 @@ pub use refs::{Durability, Expect, RefEdit, RefsUpdate, Turn};
 pub use remote::{Push, Pushed, Remote};
 pub use repository::{Repository, configured_identity};
 pub use signing::{CommitSignature, Signed, SigningKey};
-pub use transport::{Anonymous, Credentials, RemoteError};
+pub use transport::{Anonymous, Credentials, NoPassword, RemoteError};
 pub use tree::{InsertError, TreeEditor};
 
 /// Marks a point at which the process may die without harm; the crash tests kill it at each of them.

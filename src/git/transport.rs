@@ -31,16 +31,21 @@ pub trait Credentials: Send + Sync {
     /// The password; none for a server that asks for none. `refused` says that the last one was not accepted.
     ///
     /// # Errors
-    /// When there is none to be had, in words.
-    fn find_password(&self, refused: bool) -> Result<Option<SecretString>, String>;
+    /// When there is none to be had.
+    fn find_password(&self, refused: bool) -> Result<Option<SecretString>, NoPassword>;
 }
+
+/// Why no password is to be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoPassword(pub String);
 
 /// No password.
 #[derive(Debug, Clone, Copy)]
 pub struct Anonymous;
 
 impl Credentials for Anonymous {
-    fn find_password(&self, _: bool) -> Result<Option<SecretString>, String> {
+    fn find_password(&self, _: bool) -> Result<Option<SecretString>, NoPassword> {
         Ok(None)
     }
 }
@@ -161,12 +166,13 @@ impl Endpoint {
     ) -> Result<Answer, RemoteError> {
         let mut refused = false;
         loop {
-            let password = self.credentials.find_password(refused).map_err(|reason| {
-                RemoteError::Credentials {
-                    url: self.url.clone(),
-                    reason,
-                }
-            })?;
+            let password =
+                self.credentials
+                    .find_password(refused)
+                    .map_err(|NoPassword(reason)| RemoteError::Credentials {
+                        url: self.url.clone(),
+                        reason,
+                    })?;
             let header = password.as_ref().map(basic);
             let response = send(header.as_deref()).map_err(|error| self.unreachable(error))?;
             let status = response.status;

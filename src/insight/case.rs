@@ -13,6 +13,7 @@ use crate::domain::documents::{Outcome, RejectionCategory, Rescored, Status, tim
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
 use crate::domain::review::Confidence;
+use crate::domain::unexpected::Unexpected;
 
 /// The action of a change to the rules or to anything else on `main`.
 pub const GOVERNANCE_CHANGE: &str = "governance_change";
@@ -72,13 +73,13 @@ impl fmt::Display for Standing {
     }
 }
 impl FromStr for Standing {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         if text == PENDING {
             return Ok(Self::Pending);
         }
-        text.parse().map(Self::Decided).map_err(|_: String| {
-            "expected pending, auto_approved, approved, rejected, withdrawn or expired".to_owned()
+        text.parse().map(Self::Decided).map_err(|_| {
+            Unexpected::expected("pending, auto_approved, approved, rejected, withdrawn or expired")
         })
     }
 }

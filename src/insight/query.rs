@@ -6,6 +6,7 @@ use super::case::{Case, Kind, Standing};
 use super::search::Search;
 use crate::domain::documents::{RejectionCategory, Rescored};
 use crate::domain::level::Level;
+use crate::domain::unexpected::Unexpected;
 
 /// A stretch of time, from its first moment to before its last; open where nothing is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,8 +70,8 @@ impl Ending {
     }
 }
 impl std::str::FromStr for Ending {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         let all = [
             Self::Success,
             Self::Failure,
@@ -80,7 +81,7 @@ impl std::str::FromStr for Ending {
         ];
         all.into_iter()
             .find(|ending| ending.as_str() == text)
-            .ok_or_else(|| "expected success, failure, unknown, rescored or open".to_owned())
+            .ok_or_else(|| Unexpected::expected("success, failure, unknown, rescored or open"))
     }
 }
 

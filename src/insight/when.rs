@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use crate::domain::unexpected::Unexpected;
+
 /// A moment as people say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -16,8 +18,8 @@ pub enum When {
 }
 
 impl FromStr for When {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         if let Ok(day) = text.parse() {
             return Ok(Self::Day(day));
         }
@@ -32,7 +34,11 @@ impl FromStr for When {
         ago('d', 24 * 60 * 60)
             .or_else(|| ago('h', 60 * 60))
             .map(Self::Ago)
-            .ok_or_else(|| "expected a day such as 2026-11-01, a moment such as 2026-11-01T12:00:00Z, or 7d or 12h".to_owned())
+            .ok_or_else(|| {
+                Unexpected::expected(
+                    "a day such as 2026-11-01, a moment such as 2026-11-01T12:00:00Z, or 7d or 12h",
+                )
+            })
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::documents::{AccountRecord, PullRecord, Recommendation, Target};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Sha, TargetName};
-use crate::domain::problem::Problems;
+use crate::domain::problem::{Problems, Reading};
 use crate::domain::pull::{Contribution, Part, Pull};
 use crate::domain::similar::nearest;
 use crate::domain::yaml;
@@ -40,16 +40,16 @@ impl Targets {
     }
 }
 
-/// Reads the targets that a recommendation names, as a stored tree holds them.
+/// Reads the targets that a recommendation names, as a stored tree holds them. Where one cannot be read, nothing is
+/// decided.
 ///
 /// # Errors
-/// The outer error when the repository fails, the inner one when a target's file cannot be read:
-/// then nothing is known, and nothing is decided.
+/// When the repository fails.
 pub fn targets(
     objects: Objects<'_>,
     root: Sha,
     about: &Recommendation,
-) -> Result<Result<Targets, Problems>, GitError> {
+) -> Result<Reading<Targets>, GitError> {
     targets_by(about, |path| {
         let entry = objects
             .entry_at(root, path)?
@@ -68,7 +68,7 @@ pub fn targets(
 pub fn targets_by<E>(
     about: &Recommendation,
     mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Arc<[u8]>)>, E>,
-) -> Result<Result<Targets, Problems>, E> {
+) -> Result<Reading<Targets>, E> {
     let mut find = |path: &str| {
         let file = read_file(path)?;
         Ok(file.map(|(blob, bytes)| (blob, TargetFile::read(path, bytes))))
@@ -78,7 +78,7 @@ pub fn targets_by<E>(
         match find(&Target::path_of(name))? {
             None => {}
             Some((blob, Ok(file))) => targets.add(name, blob, file),
-            Some((_, Err(problems))) => return Ok(Err(problems)),
+            Some((_, Err(problems))) => return Ok(Reading::Invalid(problems)),
         }
     }
     let rehearsal_of = |known: &Arc<KnownTarget>| known.rehearsal.clone();
@@ -95,7 +95,7 @@ pub fn targets_by<E>(
             }
         }
     }
-    Ok(Ok(targets))
+    Ok(Reading::Valid(targets))
 }
 
 /// A target's file, byte for byte and as risk sees it.
@@ -132,7 +132,7 @@ impl TargetBook {
         objects: Objects<'_>,
         root: Sha,
         about: &Recommendation,
-    ) -> Result<Result<Targets, Problems>, GitError> {
+    ) -> Result<Reading<Targets>, GitError> {
         let mut targets = Targets::default();
         let read = self.read(objects, root, about, |name, blob, file| {
             targets.add(name, blob, file);
@@ -149,7 +149,7 @@ impl TargetBook {
         objects: Objects<'_>,
         root: Sha,
         about: &Recommendation,
-    ) -> Result<Result<KnownTargets, Problems>, GitError> {
+    ) -> Result<Reading<KnownTargets>, GitError> {
         let mut known = KnownTargets::new();
         let read = self.read(objects, root, about, |name, _, file| {
             known.insert(name.clone(), file.known);
@@ -163,7 +163,7 @@ impl TargetBook {
         root: Sha,
         about: &Recommendation,
         mut take: impl FnMut(&TargetName, Sha, TargetFile),
-    ) -> Result<Result<(), Problems>, GitError> {
+    ) -> Result<Reading<()>, GitError> {
         let files: Vec<String> = about.targets.iter().map(Target::file_of).collect();
         let entries = objects.entries_at(root, Target::FOLDER, &files)?;
         for (name, entry) in about.targets.iter().zip(entries) {
@@ -176,13 +176,13 @@ impl TargetBook {
                     let bytes = objects.read_blob(entry.id)?;
                     match TargetFile::read(&Target::path_of(name), bytes) {
                         Ok(file) => self.keep(entry.id, file),
-                        Err(problems) => return Ok(Err(problems)),
+                        Err(problems) => return Ok(Reading::Invalid(problems)),
                     }
                 }
             };
             take(name, entry.id, file);
         }
-        Ok(Ok(()))
+        Ok(Reading::Valid(()))
     }
 
     fn find(&self, blob: Sha) -> Option<TargetFile> {

@@ -34,8 +34,8 @@ pub use draft::{Draft, Mark};
 pub use entry::{Entry, Event};
 pub use error::{AppendError, LedgerError, Unrecordable};
 pub use foreign::{ForeignCommit, LookBack, foreign_commits};
-pub use rulebook::{Rulebook, Teams, Version, rule_files};
-pub use targets::{Files, changed_files};
+pub use rulebook::{Rulebook, TeamMembers, Teams, Version, rule_files};
+pub use targets::{Files, Inapplicable, changed_files};
 pub use trailers::{Trailers, find_forged};
 
 /// Whether a path belongs to the bot alone, in any case of its letters: a file there, or anything below it.

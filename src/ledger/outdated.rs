@@ -7,7 +7,7 @@ use super::facts::{self, TargetBook, Targets};
 use crate::domain::documents::{Recommendation, TeamMember};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
-use crate::domain::problem::Problems;
+use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::git::{GitError, Objects};
 use crate::risk;
@@ -58,9 +58,11 @@ impl Then {
         objects: Objects<'_>,
         rulebook: &mut Rulebook,
         root: Sha,
-        (about, targets): (About<'_>, Result<Targets, Problems>),
+        (about, targets): (About<'_>, Reading<Targets>),
     ) -> Result<Self, GitError> {
-        let (Ok(targets), Ok(version)) = (targets, rulebook.read(objects, root)?) else {
+        let (Reading::Valid(targets), Reading::Valid(version)) =
+            (targets, rulebook.read(objects, root)?)
+        else {
             return Ok(Self(None));
         };
         let About {

@@ -9,7 +9,7 @@ use crate::domain::documents::{
 };
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::CaseId;
-use crate::domain::problem::{Problem, Problems};
+use crate::domain::problem::{Problem, Problems, Reading};
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository};
 use crate::risk;
@@ -90,10 +90,10 @@ impl<'c> Approved<'c> {
     }
 
     /// Scores it again, by these rules and with its targets as they are now.
-    pub fn again(&self, targets: Result<KnownTargets, Problems>, rules: &Rules) -> Again {
+    pub fn again(&self, targets: Reading<KnownTargets>, rules: &Rules) -> Again {
         let targets = match targets {
-            Ok(targets) => targets,
-            Err(problems) => return Again::Invalid(problems),
+            Reading::Valid(targets) => targets,
+            Reading::Invalid(problems) => return Again::Invalid(problems),
         };
         let contributions = facts::contributions(&self.decision.pull, &self.commits);
         let situation = facts::situation(self.about, targets, &contributions, rules);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{Sha, quoted};
-use crate::domain::problem::{Problem, Problems};
+use crate::domain::problem::{Problem, Problems, Reading};
 use crate::domain::yaml;
 use crate::gate::policy;
 use crate::git::{Found, GitError, Mode, Objects};
@@ -26,7 +26,7 @@ pub struct Version {
 /// that git does not.
 #[derive(Debug)]
 pub struct Rulebook {
-    versions: HashMap<Sha, Result<Version, Problems>>,
+    versions: HashMap<Sha, Reading<Version>>,
     tested: HashMap<Sha, Arc<Tested>>,
     test_limit: Duration,
     teams: Teams,
@@ -57,8 +57,16 @@ pub struct Tested {
 /// The policy tests of one version take no longer: what they may cost is bounded, and a machine may be slow.
 const TEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// Who is in which team at this moment, where the rules leave that to the forge; or why that is not known.
-pub type Teams = BTreeMap<String, Result<Vec<AccountRecord>, String>>;
+/// Who is in which team at this moment, where the rules leave that to the forge.
+pub type Teams = BTreeMap<String, TeamMembers>;
+
+/// Who is in a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TeamMembers {
+    Known(Vec<AccountRecord>),
+    /// The forge could not be asked, for this reason.
+    Unknown(String),
+}
 
 /// How many versions are kept before the oldest knowledge is thrown away.
 const MOST_VERSIONS: usize = 64;
@@ -115,12 +123,8 @@ impl Rulebook {
     /// The rules in a tree of `main`.
     ///
     /// # Errors
-    /// The outer error when the repository fails, the inner one when the rules cannot be read.
-    pub fn read(
-        &mut self,
-        objects: Objects<'_>,
-        root: Sha,
-    ) -> Result<Result<Version, Problems>, GitError> {
+    /// When the repository fails.
+    pub fn read(&mut self, objects: Objects<'_>, root: Sha) -> Result<Reading<Version>, GitError> {
         let found = objects.entry_at(root, Rules::FOLDER)?;
         self.read_found(objects, found)
     }
@@ -133,23 +137,24 @@ impl Rulebook {
         &mut self,
         objects: Objects<'_>,
         found: Option<Found>,
-    ) -> Result<Result<Version, Problems>, GitError> {
+    ) -> Result<Reading<Version>, GitError> {
         let Some(tree) = found
             .filter(|found| found.mode == Mode::Tree)
             .map(|found| found.id)
         else {
             let message = "there are no rules on `main`: nothing can be decided; restore the folder or start anew with `countersign init`";
-            return Ok(Err(Problem::of_file(Rules::FOLDER, message).into()));
+            let problem = Problem::of_file(Rules::FOLDER, message);
+            return Ok(Reading::Invalid(problem.into()));
         };
         if let Some(known) = self.versions.get(&tree) {
             return Ok(known.clone());
         }
         let files = rule_files(objects, tree)?;
-        let read = Rules::read(&files).map(|mut rules| {
+        let read = Reading::from(Rules::read(&files)).map(|mut rules| {
             for (team, members) in &self.teams {
                 match members {
-                    Ok(members) => rules.people.admit(team, members),
-                    Err(reason) => rules.people.miss(team, reason),
+                    TeamMembers::Known(members) => rules.people.admit(team, members),
+                    TeamMembers::Unknown(reason) => rules.people.miss(team, reason),
                 }
             }
             Version {

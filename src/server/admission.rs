@@ -15,6 +15,7 @@ use super::office::Office;
 use super::tokens::{Bearer, Found, Token, TokensError};
 use crate::domain::documents::Role;
 use crate::domain::ids::AgentName;
+use crate::domain::problem::Reading;
 use crate::rules::Rules;
 use crate::rules::people::PersonName;
 
@@ -159,15 +160,15 @@ impl Keeper {
             )
         });
         match asked.await? {
-            Ok(Ok(Some(caller))) => Ok(caller),
-            Ok(Ok(None)) => {
+            Ok(Reading::Valid(Some(caller))) => Ok(caller),
+            Ok(Reading::Valid(None)) => {
                 let file = match bearer {
                     Bearer::Person(_) => crate::rules::people::PATH,
                     Bearer::Agent(_) => crate::rules::agents::PATH,
                 };
                 Err(NotAdmitted::NotListed(bearer.to_string(), file))
             }
-            Ok(Err(problems)) => {
+            Ok(Reading::Invalid(problems)) => {
                 tracing::error!("{problems}");
                 Err(NotAdmitted::NoRules)
             }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
+use crate::domain::unexpected::Unexpected;
+
 /// The header in which proxies write, one after the other, whom they were asked by.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -19,14 +21,15 @@ pub struct ClientAddress(pub IpAddr);
 pub struct TrustedProxy(IpNet);
 
 impl FromStr for TrustedProxy {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         let network = text
             .parse()
             .or_else(|_| text.parse().map(|address: IpAddr| address.into()));
         network.map(Self).map_err(|_| {
-            "expected the proxy's address or network: `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`"
-                .to_owned()
+            Unexpected::expected(
+                "the proxy's address or network: `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`",
+            )
         })
     }
 }
@@ -117,7 +120,9 @@ mod tests {
         assert!("fd00::/8".parse::<TrustedProxy>().is_ok());
         assert_eq!(
             "proxy.example".parse::<TrustedProxy>().unwrap_err(),
-            "expected the proxy's address or network: `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`"
+            Unexpected::expected(
+                "the proxy's address or network: `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`"
+            )
         );
     }
 }

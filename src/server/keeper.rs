@@ -329,14 +329,19 @@ impl Room {
     }
 }
 
-/// Does something that may panic; says in words what it panicked with.
-pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// What something panicked with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("panicked: {0}")]
+pub(super) struct Panicked(String);
+
+/// Does something that may panic.
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let words = panic
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied());
-        format!("panicked: {}", words.unwrap_or("without words"))
+        Panicked(words.unwrap_or("without words").to_owned())
     })
 }
 

@@ -18,7 +18,7 @@ use super::keeper::lock;
 use super::shelf::{Shelf, Wanted};
 use crate::bot::{BotError, Pending};
 use crate::domain::ids::{CaseId, PullNumber};
-use crate::domain::problem::Problems;
+use crate::domain::problem::Reading;
 use crate::git::{GitError, Repository};
 use crate::insight::papers::Documents;
 use crate::insight::{Case, Index};
@@ -152,7 +152,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// When the repository fails.
-    pub fn rules(&mut self) -> Result<Result<Version, Problems>, BotError> {
+    pub fn rules(&mut self) -> Result<Reading<Version>, BotError> {
         rules_on_main(self.repo, self.rulebook)
     }
 
@@ -169,7 +169,7 @@ impl Reader<'_> {
 pub(super) fn rules_on_main(
     repo: &Repository,
     rulebook: &mut Rulebook,
-) -> Result<Result<Version, Problems>, BotError> {
+) -> Result<Reading<Version>, BotError> {
     let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
     let root = repo.read_commit(tip)?.tree;
     Ok(rulebook.read(repo.objects(), root)?)

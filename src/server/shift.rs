@@ -180,7 +180,7 @@ impl Shift {
                 // What it held in its hands may be half done.
                 self.bot = None;
                 self.read_anew();
-                self.on_failure(&panic, ended);
+                self.on_failure(&panic.to_string(), ended);
             }
             Err(error) => self.on_failure(&format!("{error:#}"), ended),
         }

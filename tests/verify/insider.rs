@@ -143,7 +143,7 @@ pub fn reject_governance(world: &World, head: Sha) -> Sha {
     let base = repo.find_ref(MAIN).unwrap().unwrap();
     let root = repo.read_commit(base).unwrap().tree;
     let version = Rulebook::default().read(repo.objects(), root).unwrap();
-    let version = version.unwrap();
+    let version = version.valid().unwrap();
     let mut branch = branch(world, head);
     branch.pull.comments.push(Comment {
         id: "r1".to_owned(),
@@ -174,7 +174,7 @@ pub fn merge_governance(world: &World, head: Sha) -> Sha {
     let base = repo.find_ref(MAIN).unwrap().unwrap();
     let root = repo.read_commit(base).unwrap().tree;
     let version = Rulebook::default().read(repo.objects(), root).unwrap();
-    let version = version.unwrap();
+    let version = version.valid().unwrap();
     let branch = branch(world, head);
     let paths: Vec<String> = branch
         .changes
@@ -214,13 +214,16 @@ pub fn merge_recommendation(world: &World, head: Sha, path: &str) -> Sha {
     let base = repo.find_ref(MAIN).unwrap().unwrap();
     let root = repo.read_commit(base).unwrap().tree;
     let version = Rulebook::default().read(repo.objects(), root).unwrap();
-    let version = version.unwrap();
+    let version = version.valid().unwrap();
     let branch = branch(world, head);
     let tree = repo.read_commit(head).unwrap().tree;
     let blob = repo.entry_at(tree, path).unwrap().unwrap().id;
     let about = Recommendation::read(path, &repo.objects().read_blob(blob).unwrap()).unwrap();
     let targets = facts::targets(repo.objects(), root, &about).unwrap();
-    let targets = targets.map(|targets| targets.known).unwrap_or_default();
+    let targets = targets
+        .valid()
+        .map(|targets| targets.known)
+        .unwrap_or_default();
     let contributions = facts::contributions(&branch.pull, &branch.commits);
     let situation = facts::situation(&about, targets, &contributions, &version.rules);
     let risk = risk::assess(&about, &situation, &version.rules);

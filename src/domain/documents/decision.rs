@@ -14,6 +14,7 @@ use crate::domain::ids::{CaseId, Login, PullNumber, Sha, TriggerId};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::review::Confidence;
+use crate::domain::unexpected::Unexpected;
 
 schema_tag! {
     /// The value of `schema` in a decision.
@@ -142,11 +143,15 @@ impl fmt::Display for Status {
     }
 }
 impl std::str::FromStr for Status {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
-            format!("`{}` is not a status: expected auto_approved, approved, rejected, withdrawn or expired", text.escape_default())
-        })
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| {
+                let expected = "auto_approved, approved, rejected, withdrawn or expired";
+                Unexpected::is_not(text, "a status", expected)
+            })
     }
 }
 
@@ -526,13 +531,15 @@ impl fmt::Display for RejectionCategory {
     }
 }
 impl std::str::FromStr for RejectionCategory {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|category| category.as_str() == text).ok_or_else(|| {
-            format!(
-                "{} is not a category: expected too_risky, unclear_benefit, bad_timing, need_more_information or other",
-                crate::domain::ids::quoted(text)
-            )
-        })
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
+        Self::ALL
+            .into_iter()
+            .find(|category| category.as_str() == text)
+            .ok_or_else(|| {
+                let expected =
+                    "too_risky, unclear_benefit, bad_timing, need_more_information or other";
+                Unexpected::is_not(text, "a category", expected)
+            })
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schema_tag;
 use crate::domain::ids::{CaseId, Login};
+use crate::domain::unexpected::Unexpected;
 use crate::domain::value::Value;
 
 schema_tag! {
@@ -76,8 +77,8 @@ impl fmt::Display for ExecutorKind {
     }
 }
 impl std::str::FromStr for ExecutorKind {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         [
             Self::None,
             Self::Apply,
@@ -88,7 +89,10 @@ impl std::str::FromStr for ExecutorKind {
         ]
         .into_iter()
         .find(|kind| kind.as_str() == text)
-        .ok_or_else(|| format!("`{}` is not an executor", text.escape_default()))
+        .ok_or_else(|| {
+            let expected = "none, apply, command, http, dispatch or external";
+            Unexpected::is_not(text, "an executor", expected)
+        })
     }
 }
 

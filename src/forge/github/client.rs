@@ -19,7 +19,7 @@ use super::desk::We;
 use super::error::ApiError;
 use super::pace::Effect;
 use super::wire::WireApp;
-use crate::git::Credentials;
+use crate::git::{Credentials, NoPassword};
 
 /// The longest time that a run waits because GitHub says so; beyond it the run ends and says until when.
 const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(60);
@@ -391,20 +391,20 @@ impl Client {
             self.calls.fetch_add(1, Ordering::Relaxed);
             let again = matches!(method, Method::Get | Method::Query) && tries < MOST_TRIES;
             match send(&crab, request, self.connection.timer().now()).await {
-                Err(_) if again => self.pause(tries).await,
-                Err(reason) => {
+                Sent::Lost(_) if again => self.pause(tries).await,
+                Sent::Lost(reason) => {
                     return Err(ApiError::Unreachable {
                         request: shown(),
                         reason,
                     });
                 }
-                Ok(Ok(answer)) => {
+                Sent::Answered(answer) => {
                     return Ok(Answer {
                         next: answer.next.map(|url| self.relative(&url)),
                         ..answer
                     });
                 }
-                Ok(Err(refusal)) => {
+                Sent::Refused(refusal) => {
                     if let Some(until) = refusal.wait {
                         self.connection.keep_quiet(request.installation, until);
                         if tries < MOST_TRIES {
@@ -487,8 +487,8 @@ impl Client {
         };
         self.calls.fetch_add(1, Ordering::Relaxed);
         match send(crab, &request, self.connection.timer().now()).await {
-            Ok(Ok(answer)) => parse(path, &answer.body).ok(),
-            _ => None,
+            Sent::Answered(answer) => parse(path, &answer.body).ok(),
+            Sent::Refused(_) | Sent::Lost(_) => None,
         }
     }
 
@@ -514,7 +514,10 @@ impl Client {
 
 /// Git over HTTPS takes the same tokens.
 impl Credentials for Client {
-    fn find_password(&self, refused: bool) -> std::result::Result<Option<SecretString>, String> {
+    fn find_password(
+        &self,
+        refused: bool,
+    ) -> std::result::Result<Option<SecretString>, NoPassword> {
         let signed = self.connection.wait(async {
             let installation = self.installation().await?;
             let (_, secret) = self.connection.client(installation, None).await?;
@@ -526,17 +529,21 @@ impl Credentials for Client {
         });
         match signed {
             Ok(Ok(secret)) => Ok(Some(secret)),
-            Ok(Err(error)) | Err(error) => Err(error.to_string()),
+            Ok(Err(error)) | Err(error) => Err(NoPassword(error.to_string())),
         }
     }
 }
 
-/// Sends once. The outer error says that nobody answered.
-async fn send(
-    crab: &Octocrab,
-    request: &Request<'_>,
-    now: DateTime<Utc>,
-) -> std::result::Result<std::result::Result<Answer, Refusal>, String> {
+/// What came of a request that was sent once.
+enum Sent {
+    Answered(Answer),
+    Refused(Refusal),
+    /// Nobody answered, for this reason.
+    Lost(String),
+}
+
+/// Sends once.
+async fn send(crab: &Octocrab, request: &Request<'_>, now: DateTime<Utc>) -> Sent {
     let Request { path, body, .. } = *request;
     let sent = match request.method {
         Method::Get => crab._get(path).await,
@@ -544,7 +551,10 @@ async fn send(
         Method::Patch => crab._patch(path, body).await,
         Method::Delete => crab._delete(path, body).await,
     };
-    let response = sent.map_err(|error| words(&error))?;
+    let response = match sent {
+        Ok(response) => response,
+        Err(error) => return Sent::Lost(words(&error)),
+    };
     let status = response.status().as_u16();
     let header = |name: &str| {
         let value = response.headers().get(name)?;
@@ -557,12 +567,12 @@ async fn send(
         header("x-ratelimit-reset"),
     );
     let location = header("location");
-    let body = crab
-        .body_to_string(response)
-        .await
-        .map_err(|error| words(&error))?;
+    let body = match crab.body_to_string(response).await {
+        Ok(body) => body,
+        Err(error) => return Sent::Lost(words(&error)),
+    };
     if (200..300).contains(&status) {
-        return Ok(Ok(Answer { body, next }));
+        return Sent::Answered(Answer { body, next });
     }
     let message = message_of(&body);
     let is_limit = matches!(status, 403 | 429);
@@ -571,12 +581,12 @@ async fn send(
     } else {
         None
     };
-    Ok(Err(Refusal {
+    Sent::Refused(Refusal {
         status,
         message,
         wait,
         location,
-    }))
+    })
 }
 
 /// Until when a refused request has to wait; none if it was not refused because of a limit.

@@ -177,7 +177,7 @@ impl PullEvent {
     ///
     /// # Errors
     /// When it cannot have happened, such as anything before `opened`.
-    pub fn fold(self, number: PullNumber, before: Option<Pull>) -> Result<Pull, String> {
+    pub fn fold(self, number: PullNumber, before: Option<Pull>) -> Result<Pull, Misplaced> {
         let (event, mut pull) = match (self, before) {
             (
                 Self::Opened {
@@ -189,8 +189,8 @@ impl PullEvent {
                 },
                 None,
             ) => return Ok(opened(number, branch, head, author, at)),
-            (Self::Opened { .. }, Some(_)) => return Err("it is opened twice".to_owned()),
-            (_, None) => return Err("something happened before it was opened".to_owned()),
+            (Self::Opened { .. }, Some(_)) => return Err(Misplaced::OpenedTwice),
+            (_, None) => return Err(Misplaced::BeforeOpened),
             (event, Some(pull)) => (event, pull),
         };
         let id = format!("r{}", pull.reviews.len() + pull.comments.len() + 1);
@@ -236,6 +236,15 @@ impl PullEvent {
         }
         Ok(pull)
     }
+}
+
+/// Why an event cannot have happened where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misplaced {
+    #[error("it is opened twice")]
+    OpenedTwice,
+    #[error("something happened before it was opened")]
+    BeforeOpened,
 }
 
 const fn yes() -> bool {

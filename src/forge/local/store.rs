@@ -397,7 +397,10 @@ pub fn fold_onto(number: PullNumber, kept: Option<Kept>, event: &PullEvent) -> R
         _ => kept.as_ref().is_some_and(|kept| kept.has_branch),
     };
     let pull = event.clone().fold(number, kept.map(|kept| kept.pull));
-    let pull = pull.map_err(|reason| ForgeError::Record { number, reason })?;
+    let pull = pull.map_err(|misplaced| ForgeError::Record {
+        number,
+        reason: misplaced.to_string(),
+    })?;
     Ok(Kept { pull, has_branch })
 }
 

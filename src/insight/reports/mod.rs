@@ -32,6 +32,7 @@ use super::page::Page;
 use super::papers::Documents;
 use super::query::Period;
 use crate::domain::ids::CaseId;
+use crate::domain::unexpected::Unexpected;
 
 /// The reports there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,14 +120,14 @@ impl fmt::Display for Name {
     }
 }
 impl FromStr for Name {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         Self::ALL
             .into_iter()
             .find(|name| name.as_str() == text)
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::as_str).join(", ");
-                format!("expected one of {names}")
+                Unexpected::expected(format!("one of {names}"))
             })
     }
 }

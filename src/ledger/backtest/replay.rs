@@ -11,6 +11,7 @@ use crate::domain::documents::{
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
+use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::domain::yaml;
 use crate::gate::eligibility::find_unattributed;
@@ -149,7 +150,7 @@ impl<'a> Replayer<'a> {
         let (Some(before), Some(base)) = (before, commit.first_parent()) else {
             return Ok(None);
         };
-        let Ok(targets) = self.book.known(objects, before, &about)? else {
+        let Reading::Valid(targets) = self.book.known(objects, before, &about)? else {
             return Ok(None);
         };
         let commits = self.branch(base, decision.pull.head)?;

@@ -70,15 +70,19 @@ pub enum Candidate {
     Governance,
 }
 
+/// What a look at a part of a proposal has found.
+#[derive(Debug)]
+pub enum Examined<T> {
+    Accepted(T),
+    Refused(Vec<Objection>),
+}
+
 /// Tells what these changes are, or why they are refused.
 ///
 /// # Errors
 /// When the repository fails.
-pub fn classify(
-    main: &Main<'_>,
-    changes: &[Change],
-) -> Result<Result<Candidate, Vec<Objection>>, GitError> {
-    let refuse = |objection| Ok(Err(vec![objection]));
+pub fn classify(main: &Main<'_>, changes: &[Change]) -> Result<Examined<Candidate>, GitError> {
+    let refuse = |objection| Ok(Examined::Refused(vec![objection]));
     if changes.is_empty() {
         return refuse(Objection::of_proposal(
             Refusal::ChangesNothing,
@@ -87,12 +91,12 @@ pub fn classify(
     }
     let objections = paths::find_objections(main, changes)?;
     if !objections.is_empty() {
-        return Ok(Err(objections));
+        return Ok(Examined::Refused(objections));
     }
     if !changes.iter().any(|change| is_record(&change.path_text())) {
         return Ok(match find_obstacle(main, changes)? {
-            Some(objection) => Err(vec![objection]),
-            None => Ok(Candidate::Governance),
+            Some(objection) => Examined::Refused(vec![objection]),
+            None => Examined::Accepted(Candidate::Governance),
         });
     }
     if let Some(change) = changes
@@ -130,38 +134,39 @@ pub fn classify(
         ));
     }
     let blob = new.id;
-    Ok(Ok(Candidate::Recommendation { path, blob }))
+    let candidate = Candidate::Recommendation { path, blob };
+    Ok(Examined::Accepted(candidate))
 }
 
 /// Reads the recommendation at a path.
 ///
 /// # Errors
-/// The outer error when the repository fails.
+/// When the repository fails.
 pub fn read_recommendation(
     objects: Objects<'_>,
     path: &str,
     blob: Sha,
     now: DateTime<Utc>,
-) -> Result<Result<Recommendation, Vec<Objection>>, GitError> {
+) -> Result<Examined<Recommendation>, GitError> {
     let Some(bytes) = objects.read_blob_up_to(blob, yaml::MAX_BYTES)? else {
         let message = "the file is too large: at most 64 KiB";
-        return Ok(Err(vec![Objection::of_file(
-            Refusal::TooLarge,
-            path,
-            message,
-        )]));
+        let objection = Objection::of_file(Refusal::TooLarge, path, message);
+        return Ok(Examined::Refused(vec![objection]));
     };
     let document = match Recommendation::read_proposed(path, &bytes) {
         Ok(document) => document,
-        Err(problems) => return Ok(Err(Objection::of_all(Refusal::Unreadable, problems.0))),
+        Err(problems) => {
+            let objections = Objection::of_all(Refusal::Unreadable, problems.0);
+            return Ok(Examined::Refused(objections));
+        }
     };
     let wrong = find_future_id(path, document.id, now);
     Ok(
         match wrong.or_else(|| find_misplaced_id(path, document.id)) {
-            None => Ok(document),
+            None => Examined::Accepted(document),
             Some(mut objection) => {
                 yaml::place(&bytes, [&mut objection.problem]);
-                Err(vec![objection])
+                Examined::Refused(vec![objection])
             }
         },
     )

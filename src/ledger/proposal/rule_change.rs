@@ -8,7 +8,7 @@ use super::{Objection, Refusal};
 use crate::domain::documents::Target;
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::Sha;
-use crate::domain::problem::Problems;
+use crate::domain::problem::{Problems, Reading};
 use crate::domain::yaml;
 use crate::git::{GitError, Mode, Objects};
 use crate::ledger::{Rulebook, Version};
@@ -59,8 +59,8 @@ impl RuleChangeValidator {
             ..RuleChangeValidation::default()
         };
         let version = match rulebook.read(objects, trees.after)? {
-            Ok(version) => version,
-            Err(Problems(problems)) => {
+            Reading::Valid(version) => version,
+            Reading::Invalid(Problems(problems)) => {
                 let unreadable = Objection::of_all(Refusal::UnreadableRules, problems);
                 validation.objections.extend(unreadable);
                 return Ok(validation);

@@ -7,7 +7,7 @@ use crate::domain::ids::Sha;
 use crate::git::{Change, Commit, GitError};
 use crate::ledger::entry::is_event;
 use crate::ledger::proposal::{
-    self, Candidate, MOST_COMMITS, MOST_FILES, Main, Objection, Refusal,
+    self, Candidate, Examined, MOST_COMMITS, MOST_FILES, Main, Objection, Refusal,
 };
 
 /// What a branch adds to the tip that it was decided against.
@@ -127,8 +127,8 @@ impl Branch {
         };
         let objects = step.repo.objects();
         match proposal::classify(&Main { objects, root }, &self.changes)? {
-            Ok(candidate) => Ok(Some(candidate)),
-            Err(objections) => {
+            Examined::Accepted(candidate) => Ok(Some(candidate)),
+            Examined::Refused(objections) => {
                 step.object(objections);
                 Ok(None)
             }

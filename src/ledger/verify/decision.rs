@@ -15,6 +15,7 @@ use super::step::Step;
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
+use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::gate::verdict::Kind;
 use crate::git::GitError;
@@ -176,8 +177,8 @@ fn recompute(
     let (rules, by_team) = approvals::with_team_members(decision, &version.rules);
     let rules = rules.as_ref();
     let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
-        Ok(targets) => targets,
-        Err(problems) => {
+        Reading::Valid(targets) => targets,
+        Reading::Invalid(problems) => {
             step.say(
                 FindingKind::UnreadableDocument,
                 format!("it was decided on a target that cannot be read: {problems}"),

@@ -12,6 +12,7 @@ use super::{decision, execution, freeze, genesis, governance, remarks, rescored,
 use crate::domain::documents::{ExecutorKind, PullRecord, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, PullNumber, Sha};
+use crate::domain::problem::Reading;
 use crate::git::{Commit, CommitGraph, GitError, Repository};
 use crate::ledger::facts::TargetBook;
 use crate::ledger::proposal::RuleChangeValidator;
@@ -284,11 +285,11 @@ impl<'v> Examiner<'v> {
             return Ok(());
         };
         match self.rulebook.read(self.repo.objects(), tree)? {
-            Ok(version) => {
+            Reading::Valid(version) => {
                 step.signing.clone_from(&version.rules.governance.signing);
                 step.version = Some(version);
             }
-            Err(problems) => {
+            Reading::Invalid(problems) => {
                 let message =
                     format!("the rules that it was decided by cannot be read: {problems}");
                 step.say(FindingKind::UnreadableDocument, message);

@@ -3,6 +3,7 @@
 use super::examine::Examiner;
 use super::finding::FindingKind;
 use super::step::Step;
+use crate::domain::problem::Reading;
 use crate::git::GitError;
 use crate::ledger::{Event, entry, is_record};
 
@@ -33,8 +34,12 @@ pub fn check_first(examiner: &mut Examiner, step: &mut Step) -> Result<(), GitEr
         .rulebook
         .read(step.repo.objects(), step.commit.tree)?
     {
-        Ok(version) => step.check_message(&entry::genesis_message(version.rules.governance.mode)),
-        Err(problems) => step.say(FindingKind::UnreadableDocument, problems.to_string()),
+        Reading::Valid(version) => {
+            step.check_message(&entry::genesis_message(version.rules.governance.mode))
+        }
+        Reading::Invalid(problems) => {
+            step.say(FindingKind::UnreadableDocument, problems.to_string())
+        }
     }
     Ok(())
 }

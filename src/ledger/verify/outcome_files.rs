@@ -6,10 +6,11 @@ use super::finding::FindingKind;
 use super::step::Step;
 use crate::domain::documents::{ExecutorKind, Outcome, Recommendation, Target};
 use crate::domain::ids::quoted;
+use crate::domain::problem::Reading;
 use crate::domain::value::Value;
 use crate::git::{GitError, blob_id};
 use crate::ledger::facts::Targets;
-use crate::ledger::{Files, REPORTED_BY_BOT, changed_files};
+use crate::ledger::{Files, Inapplicable, REPORTED_BY_BOT, changed_files};
 
 /// Checks the outcome of an execution that was part of the push.
 pub fn check(
@@ -43,8 +44,8 @@ pub fn check(
         return Ok(());
     };
     let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
-        Ok(targets) => targets,
-        Err(problems) => {
+        Reading::Valid(targets) => targets,
+        Reading::Invalid(problems) => {
             step.say(
                 FindingKind::UnreadableDocument,
                 format!("it was executed on a target that cannot be read: {problems}"),
@@ -75,11 +76,11 @@ fn take_what_cannot_be_computed(step: &mut Step, about: &Recommendation) {
 }
 
 /// Success, files and reason as recorded and as computed.
-fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files, String>) {
+fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files, Inapplicable>) {
     let outcome = &written.document;
     let (success, error) = match computed {
         Ok(_) => (true, None),
-        Err(reason) => (false, Some(reason)),
+        Err(reason) => (false, Some(reason.to_string())),
     };
     if outcome.success != Some(success) {
         let word = |success| Outcome::word(success);
@@ -90,7 +91,7 @@ fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files,
             word(Some(success))
         );
         step.say(FindingKind::WrongOutcome, message);
-    } else if outcome.error.as_ref() != error {
+    } else if outcome.error != error {
         step.say(
             FindingKind::WrongOutcome,
             format!(

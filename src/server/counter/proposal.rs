@@ -422,6 +422,7 @@ fn validate(
         return Err(Refusal::invalid(checked));
     }
     let rules = rules_on_main(repo, rulebook)?
+        .into_result()
         .map_err(|problems| Refusal::internal(&problems))?
         .rules;
     let email = find_email(&rules, &recommendation.agent).ok_or_else(|| {

@@ -246,7 +246,7 @@ impl Visitor {
                 })
             });
             if let Some(decided) = &mut decided {
-                let version = reader.rules()?.map_err(LedgerError::from)?;
+                let version = reader.rules()?.into_result().map_err(LedgerError::from)?;
                 let agent = decided
                     .agent
                     .as_deref()

@@ -14,6 +14,7 @@ use super::overview::{Figure, share_figure};
 use super::pages::{Refusal, page, refused};
 use super::row::Row;
 use super::text::{counted, thousands};
+use crate::domain::problem::Reading;
 use crate::insight::lessons::Lessons;
 use crate::insight::metrics::Tally;
 use crate::insight::page::{Block, Line, Span};
@@ -79,7 +80,7 @@ fn make(
     documents: &Documents,
 ) -> anyhow::Result<Response> {
     let registered = match reader.rules() {
-        Ok(Ok(version)) => version
+        Ok(Reading::Valid(version)) => version
             .rules
             .agents
             .get(name.as_str())

@@ -15,6 +15,7 @@ use super::row::Row;
 use super::text::{counted, status_word, thousands};
 use crate::domain::documents::Status;
 use crate::domain::level::Level;
+use crate::domain::problem::Reading;
 use crate::insight::{self, Case, Standing};
 
 /// So many are on a page.
@@ -269,7 +270,7 @@ fn make(reader: &mut Reader<'_>, frame: Frame, filters: Filters, now: DateTime<U
 /// Names to choose from: those that the rules know at this moment.
 fn suggestions(reader: &mut Reader<'_>) -> (Vec<String>, Vec<String>) {
     match reader.rules() {
-        Ok(Ok(version)) => {
+        Ok(Reading::Valid(version)) => {
             let agents = version.rules.agents.keys().take(MOST_SUGGESTED);
             let actions = version.rules.actions.keys().take(MOST_SUGGESTED);
             (

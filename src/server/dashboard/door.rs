@@ -16,6 +16,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::office::Office;
 
+use crate::domain::unexpected::Unexpected;
+
 /// Our own styles, scripts, pictures and forms, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -59,10 +61,12 @@ pub struct PublicUrl {
 }
 
 impl FromStr for PublicUrl {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
         let wrong = || {
-            "expected the address as browsers name it, without a path: `https://governance.example.org`".to_owned()
+            Unexpected::expected(
+                "the address as browsers name it, without a path: `https://governance.example.org`",
+            )
         };
         let (is_https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),

@@ -84,7 +84,7 @@ pub fn door(
     let objection = find_objection(reader.repo, reader.rulebook(), pull, by)?;
     let objection = objection.map(|reason| text::unquoted(&reason));
     let least = if ruling.required.justification {
-        let version = reader.rules()?.map_err(anyhow::Error::from)?;
+        let version = reader.rules()?.into_result()?;
         version.rules.governance.justification_min_length
     } else {
         0

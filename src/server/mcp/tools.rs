@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::level::Level;
+use crate::domain::unexpected::Unexpected;
 use crate::insight::{Period, Query, Standing};
 use crate::server::counter::{CaseName, Document, Kind, Refusal, Report, Sent, Visitor, Wait};
 
@@ -208,7 +209,7 @@ pub async fn call(visitor: &Visitor, name: &str, arguments: Value) -> Result<Val
 }
 
 async fn list(visitor: &Visitor, wanted: Wanted) -> Result<Value, Refusal> {
-    let wrong = |name: &str, why: String| {
+    let wrong = |name: &str, why: &Unexpected| {
         Refusal::new(
             Kind::Malformed,
             format!("`{name}` cannot be understood: {why}"),
@@ -218,10 +219,10 @@ async fn list(visitor: &Visitor, wanted: Wanted) -> Result<Value, Refusal> {
     let status = wanted.status.map(|text| text.parse::<Standing>());
     let level = wanted.level.map(|text| text.parse::<Level>());
     let query = Query {
-        standing: status.transpose().map_err(|error| wrong("status", error))?,
-        level: level
+        standing: status
             .transpose()
-            .map_err(|error| wrong("level", error.to_string()))?,
+            .map_err(|error| wrong("status", &error))?,
+        level: level.transpose().map_err(|error| wrong("level", &error))?,
         target: wanted.target,
         text: wanted.search,
         ..Query::default()
