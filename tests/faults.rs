@@ -196,6 +196,33 @@ fn a_damaged_object_of_one_branch_ends_nothing_and_is_named() {
     }
 }
 
+/// It is not said that it cannot be seen from here, as if this were a clone.
+#[test]
+fn why_what_waits_could_not_be_read_is_said_beside_what_is_decided() {
+    let three = Three::new();
+    let others = ["main", "recommend/a", "recommend/c"];
+    let commit = objects(&three.stage, &["recommend/b"], &others).remove(0);
+    let file = file_of(&three.stage, &commit);
+    let content = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, &content[..content.len() / 2]).unwrap();
+    let listed = three.stage.countersign(&["list"]).succeeds();
+    let (first, rest) = listed.stderr.split_once('\n').unwrap();
+    has(first, "warning: what waits for people could not be read: ");
+    has(first, &commit);
+    assert_eq!(
+        rest,
+        "no case yet: agents propose with `countersign propose`, or with plain git\n"
+    );
+    let weekly = three.stage.countersign(&["report", "weekly"]).succeeds();
+    has(
+        &weekly.stdout,
+        "Not known: what waits for people could not be read: ",
+    );
+    let pending = ["list", "--status", "pending"];
+    has(&three.stage.countersign(&pending).exits(1).stderr, &commit);
+}
+
 #[test]
 fn a_damaged_object_of_main_stops_the_run_and_the_next_one_finishes() {
     let three = Three::new();
