@@ -15,7 +15,7 @@ use std::hint::black_box;
 use std::process::Command;
 
 use countersign::git::Repository;
-use countersign::insight::trend::Step;
+use countersign::insight::trend::Interval;
 use countersign::insight::{Index, Metrics, Period, Query};
 use countersign::ledger::index::{self, Update};
 use stage::{Folder, Series, Took, argument, headline, line, measure};
@@ -104,7 +104,7 @@ fn warm(repo: &std::path::Path, held: &Index, rounds: usize) {
     say("for one more commit, the median of 20", median, "at most 5");
     let (mut figures, mut search) = (Took::default(), Took::default());
     for _ in 0..rounds {
-        let (_, took) = measure(|| black_box(Metrics::of(held, Period::ALL, Step::Day)));
+        let (_, took) = measure(|| black_box(Metrics::of(held, Period::ALL, Interval::Day)));
         figures = if took.wall > figures.wall {
             took
         } else {

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use countersign::domain::documents::Recommendation;
 use countersign::domain::level::Level;
 use countersign::gate::requirement;
-use countersign::risk::{Explanation, KnownTarget, Situation, advise, assess};
+use countersign::risk::{Explanation, KnownTarget, RiskContext, advise, assess};
 use countersign::rules::{RuleFiles, Rules};
 
 const MEASURED_FOR: Duration = Duration::from_millis(1_500);
 
-type Case = (Recommendation, Situation);
+type Case = (Recommendation, RiskContext);
 
 /// A condition that needs the interpreter, as somebody may write one.
 const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'aggressive')\", reason: bold}\n";
@@ -175,7 +175,7 @@ fn recommendation(action: &str, targets: &str, changes: &str) -> Recommendation 
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn situation() -> Situation {
+fn situation() -> RiskContext {
     let target = |environment: &str, rehearsal: Option<&str>| {
         Arc::new(KnownTarget {
             environment: environment.to_owned(),
@@ -206,7 +206,7 @@ fn situation() -> Situation {
             target("live", None),
         );
     }
-    Situation {
+    RiskContext {
         targets,
         agent_registered: true,
         unattributed: false,

@@ -16,7 +16,7 @@ use aws_lc_rs::hmac;
 use axum::Router;
 use axum::routing::post;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge};
-use countersign::server::{Charge, Office, Pace, router};
+use countersign::server::{AppState, PollIntervals, WorkerConfig, router};
 
 const SECRET: &str = "the secret of the webhook";
 const REPO: &str = "acme/governance";
@@ -36,8 +36,8 @@ fn main() {
         .expect("no runtime");
     let empty = Router::new().route("/webhooks", post(async || "accepted\n"));
     let empty = serve(&runtime, empty);
-    let office = office();
-    let ours = serve(&runtime, router(office.clone()));
+    let app_state = app_state();
+    let ours = serve(&runtime, router(app_state.clone()));
     let (mut empty, mut ours) = (connect(empty), connect(ours));
     let (mut took_empty, mut took_ours) = (Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -59,18 +59,18 @@ fn main() {
         ours.as_secs_f64() / empty.as_secs_f64(),
         micros(ours) - micros(empty)
     );
-    office.close();
+    app_state.close();
 }
 
 /// An office with one repository whose bot never comes: only the answering is measured.
-fn office() -> Office {
+fn app_state() -> AppState {
     let hour = Duration::from_secs(3600);
-    let pace = Pace {
+    let intervals = PollIntervals {
         look: hour,
         reconcile: hour,
     };
-    let office = Office::new(pace, None);
-    office.use_webhook_secret(SECRET.to_owned().into());
+    let app_state = AppState::new(intervals, None);
+    app_state.use_webhook_secret(SECRET.to_owned().into());
     let connection = Connection::new("http://127.0.0.1:9", Auth::Token("none".to_owned().into()))
         .expect("no connection");
     let config = GithubConfig {
@@ -79,16 +79,16 @@ fn office() -> Office {
         git_url: None,
     };
     let forge = GithubForge::new(Arc::new(connection), config).expect("no forge");
-    office
-        .keep(Charge {
+    app_state
+        .keep(WorkerConfig {
             name: REPO.to_owned(),
-            hire: Box::new(|| Err(anyhow::anyhow!("nobody is hired here"))),
+            bot_factory: Box::new(|| Err(anyhow::anyhow!("nobody is hired here"))),
             github: Some(forge),
             tokens: None,
             decides: true,
         })
         .expect("no thread");
-    office
+    app_state
 }
 
 fn serve(runtime: &tokio::runtime::Runtime, router: Router) -> SocketAddr {

@@ -16,7 +16,7 @@
 //! | [`forge`] | where pull requests live: one port, several implementations, one contract |
 //! | [`execute`] | what carries out approved actions, one file an executor |
 //! | [`bot`] | the use cases: hear a pull request, act on it, record what is reported |
-//! | [`server`] | one keeper a repository, webhooks, the App's registration, tokens, the API and MCP, metrics |
+//! | [`server`] | one worker a repository, webhooks, the App's registration, tokens, the API and MCP, metrics |
 //! | [`cli`] | what a person or an agent types, one file a subcommand |
 //!
 //! A recommendation walks through them like this: the [`forge`] shows a pull request; the [`bot`]

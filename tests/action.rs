@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use chrono::TimeDelta;
 use github_double::world::CheckRun;
 use github_double::{Delivery, GithubStage, REPO};
-use support::{Ran, Stage, has};
+use support::{Ran, TestRepo, has};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -39,7 +39,7 @@ fn job_of_workflow() -> (String, serde_yaml::Value) {
 /// The example's repository on GitHub, and runners for its jobs.
 struct Actions {
     github: GithubStage,
-    example: Stage,
+    example: TestRepo,
     /// Whether the runner's cache still holds the clone of the job before.
     keeps_clone: bool,
     jobs: usize,
@@ -47,7 +47,7 @@ struct Actions {
 
 impl Actions {
     fn new() -> Self {
-        let (github, example) = (GithubStage::new(), Stage::example());
+        let (github, example) = (GithubStage::new(), TestRepo::example());
         example.knows_accounts(&github.accounts());
         github.starts_as(&example.repo);
         let (_, job) = job_of_workflow();

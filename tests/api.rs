@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
 use support::asking::{Asking, low, medium};
 use support::serving::{Serving, about_tokens, serve, token};
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const OPTIMIZER: [&str; 2] = ["--agent", "strategy-optimizer"];
 const MANAGER: [&str; 2] = ["--agent", "risk-manager"];
@@ -37,7 +37,7 @@ fn refused(answer: &support::serving::Answer, status: u16, why: &str) -> Json {
 
 #[test]
 fn an_agents_whole_life() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (agent, alice) = (token(&stage, &OPTIMIZER), token(&stage, &ALICE));
     let asking = Asking::start(&stage);
     let me = asking.get(&agent, "/identity").gives(200).json();
@@ -111,7 +111,7 @@ fn an_agents_whole_life() {
 
 #[test]
 fn it_answers_as_the_command_line_does() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (agent, alice) = (token(&stage, &OPTIMIZER), token(&stage, &ALICE));
     let asking = Asking::start(&stage);
     let proposed = asking.post(&agent, "/recommendations", &low());
@@ -182,7 +182,7 @@ fn it_answers_as_the_command_line_does() {
 
 #[test]
 fn what_another_system_carries_out_is_reported_by_who_may() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (manager, other) = (token(&stage, &MANAGER), token(&stage, &OPTIMIZER));
     let dana = token(&stage, &["--as", "dana"]);
     let asking = Asking::start(&stage);
@@ -257,7 +257,7 @@ fn what_another_system_carries_out_is_reported_by_who_may() {
 
 #[test]
 fn a_token_is_one_agents_and_gives_no_more() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (agent, other, alice) = (
         token(&stage, &OPTIMIZER),
         token(&stage, &MANAGER),
@@ -350,7 +350,7 @@ fn a_token_is_one_agents_and_gives_no_more() {
 
 #[test]
 fn tokens_that_are_not_good_open_nothing() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.wait(-TimeDelta::days(2));
     let old = token(&stage, &["--as", "bob", "--days", "1"]);
     stage.wait(TimeDelta::days(2));
@@ -397,7 +397,7 @@ fn tokens_that_are_not_good_open_nothing() {
 
 #[test]
 fn tokens_are_made_for_those_whom_the_rules_know_and_kept_as_hashes() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let said = about_tokens(&stage, &["create", "--as", "mallory"])
         .exits(1)
         .stderr;
@@ -436,7 +436,7 @@ fn tokens_are_made_for_those_whom_the_rules_know_and_kept_as_hashes() {
 
 #[test]
 fn whoever_guesses_is_stopped() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let alice = token(&stage, &ALICE);
     let asking = Asking::start(&stage);
     let guess = |n: u32| asking.get(&format!("countersign_{n}"), "/identity");
@@ -457,7 +457,7 @@ fn whoever_guesses_is_stopped() {
 
 #[test]
 fn a_trusted_proxy_says_who_guesses() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let serving = Serving::start(&mut serve(&stage, &["--trusted-proxy", "127.0.0.0/8"]));
     let guess = |address: &str| {
         let request = ureq::http::Request::get(format!("{}/api/v1/identity", serving.url))
@@ -476,7 +476,7 @@ fn a_trusted_proxy_says_who_guesses() {
 /// An agent that waits hears of a request for changes, with its words, and of whatever comes after it.
 #[test]
 fn a_wait_ends_when_changes_are_requested() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (agent, bob) = (token(&stage, &OPTIMIZER), token(&stage, &["--as", "bob"]));
     let asking = Asking::start(&stage);
     let opened = asking.post(&agent, "/recommendations", &medium());
@@ -526,7 +526,7 @@ fn a_wait_ends_when_changes_are_requested() {
 
 #[test]
 fn a_wait_ends_with_the_time_and_with_the_server() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let agent = token(&stage, &OPTIMIZER);
     let mut asking = Asking::start(&stage);
     asking
@@ -558,7 +558,7 @@ fn a_wait_ends_with_the_time_and_with_the_server() {
 
 #[test]
 fn a_request_can_be_repeated() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (agent, other) = (token(&stage, &OPTIMIZER), token(&stage, &MANAGER));
     let asking = Asking::start(&stage);
     let mut pending = medium();
@@ -623,7 +623,7 @@ fn a_request_can_be_repeated() {
 
 #[test]
 fn a_body_that_cannot_be_understood_is_said_and_changes_nothing() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let agent = token(&stage, &OPTIMIZER);
     let asking = Asking::start(&stage);
     let before = stage.main();
@@ -698,7 +698,7 @@ fn a_body_that_cannot_be_understood_is_said_and_changes_nothing() {
 
 #[test]
 fn an_address_that_cannot_be_understood_is_said() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (agent, alice) = (token(&stage, &OPTIMIZER), token(&stage, &ALICE));
     let asking = Asking::start(&stage);
     asking
@@ -746,7 +746,7 @@ fn an_address_that_cannot_be_understood_is_said() {
 
 #[test]
 fn words_that_cannot_be_understood_are_not_recorded() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (agent, alice) = (token(&stage, &OPTIMIZER), token(&stage, &ALICE));
     let asking = Asking::start(&stage);
     let before = stage.main();
@@ -817,7 +817,7 @@ fn words_that_cannot_be_understood_are_not_recorded() {
 
 #[test]
 fn a_list_is_read_page_by_page() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let body = |target: &str, value: usize| {
         format!(
             "action: modify_parameters\ntargets: [{target}]\nchanges: {{stop_loss_pct: 4.{value}}}"
@@ -872,7 +872,7 @@ fn a_list_is_read_page_by_page() {
 
 #[test]
 fn a_token_says_which_repository_is_meant() {
-    let (mut first, mut second) = (Stage::example(), Stage::example());
+    let (mut first, mut second) = (TestRepo::example(), TestRepo::example());
     let state = first.folder("state");
     let agent = token(&first, &OPTIMIZER);
     let both = [state.to_str().unwrap(), second.repo.to_str().unwrap()];
@@ -916,7 +916,7 @@ fn a_token_says_which_repository_is_meant() {
 
 #[test]
 fn the_description_is_a_whole_one() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let asking = Asking::start(&stage);
     let document = &asking.described.document;
     has(document["openapi"].as_str().unwrap(), "3.1");

@@ -6,7 +6,7 @@
 mod support;
 
 use chrono::TimeDelta;
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const MEDIUM: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
@@ -17,7 +17,7 @@ const AGENTS_EMAIL: &str = "strategy-optimizer@agents.example.org";
 
 /// Proposes with a commit by these, on a branch.
 #[track_caller]
-fn propose_by(stage: &Stage, branch: &str, author: &str, committer: &str, message: &str) {
+fn propose_by(stage: &TestRepo, branch: &str, author: &str, committer: &str, message: &str) {
     let (path, text) = stage.recommendation(AGENT, MEDIUM);
     let clone = stage.clone_of(AGENT).start();
     clone
@@ -28,7 +28,7 @@ fn propose_by(stage: &Stage, branch: &str, author: &str, committer: &str, messag
 
 #[test]
 fn whoever_had_a_part_in_it_does_not_approve_it() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let alice = "alice@example.org";
     propose_by(&stage, "a", AGENTS_EMAIL, alice, "Propose\n");
     let trailer = format!(
@@ -87,7 +87,7 @@ fn whoever_had_a_part_in_it_does_not_approve_it() {
 
 #[test]
 fn the_owner_of_an_agent_does_not_approve_its_proposals() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.edit_on_main("rules/agents.yaml", "owner: dana", "owner: carol");
     stage.propose(AGENT, "a", HIGH);
     // Nor what another agent proposes with the help of hers.
@@ -127,7 +127,7 @@ fn the_owner_of_an_agent_does_not_approve_its_proposals() {
 
 #[test]
 fn agents_strangers_and_people_without_a_role_do_not_count() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -165,7 +165,7 @@ fn agents_strangers_and_people_without_a_role_do_not_count() {
 
 #[test]
 fn a_reviewer_does_not_decide_what_is_high_nor_anybody_without_a_reason() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", HIGH);
     stage.run();
     stage.read_all();
@@ -209,7 +209,7 @@ fn a_reviewer_does_not_decide_what_is_high_nor_anybody_without_a_reason() {
 
 #[test]
 fn an_approval_is_for_one_commit() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -273,7 +273,7 @@ fn an_approval_is_for_one_commit() {
 
 #[test]
 fn an_approval_does_not_survive_other_facts() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -296,7 +296,7 @@ fn an_approval_does_not_survive_other_facts() {
 
 #[test]
 fn an_approval_does_not_survive_rules_that_raise_the_level() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -324,7 +324,7 @@ fn an_approval_does_not_survive_rules_that_raise_the_level() {
 
 #[test]
 fn somebody_who_lost_the_role_does_not_count_any_more() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -345,7 +345,7 @@ fn somebody_who_lost_the_role_does_not_count_any_more() {
 
 #[test]
 fn two_approvals_are_of_two_people() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.edit_on_main("rules/governance.yaml", "  MEDIUM: 1", "  MEDIUM: 2");
     stage.edit_on_main(
         "rules/people.yaml",
@@ -381,7 +381,7 @@ fn two_approvals_are_of_two_people() {
 
 #[test]
 fn an_alias_does_not_hide_whose_commit_it_is() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.edit_on_main(
         "rules/people.yaml",
         "alice: {emails: [alice@example.org]}",
@@ -402,7 +402,7 @@ fn an_alias_does_not_hide_whose_commit_it_is() {
 
 #[test]
 fn who_may_not_approve_may_not_block_either_but_a_reviewer_may() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     propose_by(&stage, "a", AGENTS_EMAIL, "alice@example.org", "Propose\n");
     stage.run();
     stage.read_all();
@@ -444,7 +444,7 @@ fn who_may_not_approve_may_not_block_either_but_a_reviewer_may() {
 
 #[test]
 fn an_approval_that_is_taken_back_does_not_count() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -468,7 +468,7 @@ fn an_approval_that_is_taken_back_does_not_count() {
 
 #[test]
 fn an_approval_is_of_one_pull_request_and_ends_with_it() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.propose(AGENT, "b", MEDIUM);
     stage.run();
@@ -485,7 +485,7 @@ fn an_approval_is_of_one_pull_request_and_ends_with_it() {
 
 #[test]
 fn an_owner_is_a_person_by_whatever_name() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let people = stage.file("rules/people.yaml").replace(
         "carol: {emails: [carol@example.org]}",
         "carol: {emails: [carol@example.org], aliases: [carol-ops]}",
@@ -550,7 +550,7 @@ fn an_owner_is_a_person_by_whatever_name() {
 
 #[test]
 fn an_owner_whom_nobody_lists_is_refused_at_load() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let agents = stage.file("rules/agents.yaml");
     let wrong = agents.replacen("owner: dana", "owner: danna", 1);
     stage.govern("alice", "a", &[("rules/agents.yaml", &wrong)]);
@@ -574,7 +574,7 @@ fn an_owner_whom_nobody_lists_is_refused_at_load() {
 
 #[test]
 fn a_rejection_is_answered_as_what_it_is() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     propose_by(&stage, "b", AGENTS_EMAIL, "alice@example.org", "Propose\n");
     stage.run();
@@ -621,7 +621,7 @@ fn a_rejection_is_answered_as_what_it_is() {
 
 #[test]
 fn what_may_be_the_approvers_own_waits_for_a_head_whose_authors_are_known() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     // Carol wrote it, under an address that nobody lists.
     let (path, text) = stage.recommendation(AGENT, HIGH);
     let clone = stage.clone_of(AGENT).start();
@@ -694,7 +694,7 @@ fn what_may_be_the_approvers_own_waits_for_a_head_whose_authors_are_known() {
 
 #[test]
 fn where_nobody_is_asked_an_unknown_author_stops_nothing() {
-    let mut stage = Stage::in_mode("auto_approve");
+    let mut stage = TestRepo::in_mode("auto_approve");
     propose_by(
         &stage,
         "a",
@@ -709,7 +709,7 @@ fn where_nobody_is_asked_an_unknown_author_stops_nothing() {
 
 #[test]
 fn a_change_that_leaves_no_admin_is_refused() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let people = stage.file("rules/people.yaml");
     let without = people.replace("members: [carol]", "members: []");
     stage.govern("alice", "a", &[("rules/people.yaml", &without)]);
@@ -728,7 +728,7 @@ fn a_change_that_leaves_no_admin_is_refused() {
 }
 
 /// What the bot said last on a pull request, in its first line.
-fn last_title(stage: &mut Stage, number: u64) -> String {
+fn last_title(stage: &mut TestRepo, number: u64) -> String {
     let said = stage.said_on(number);
     stage.read_all();
     let last = said.last().unwrap();
@@ -737,7 +737,7 @@ fn last_title(stage: &mut Stage, number: u64) -> String {
 
 #[test]
 fn a_no_on_one_branch_is_heard_on_every_branch_of_the_case() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     let block = ["--request-changes", "--message", "It doubles the exposure."];
@@ -777,7 +777,7 @@ fn a_no_on_one_branch_is_heard_on_every_branch_of_the_case() {
 
 #[test]
 fn a_rejection_or_a_withdrawal_on_one_branch_ends_the_case_and_says_where() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose(AGENT, "a", MEDIUM);
     let commit = stage.git(&["rev-parse", "refs/heads/recommend/a"]);
     stage.point("recommend/b", commit.trim());
@@ -820,7 +820,7 @@ fn a_rejection_or_a_withdrawal_on_one_branch_ends_the_case_and_says_where() {
 
 #[test]
 fn the_first_pull_request_with_an_id_owns_it() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     // Another agent waits with a proposal of its own.
     let other = stage.propose("risk-manager", "old", MEDIUM);
     stage.run();
@@ -876,8 +876,8 @@ fn the_first_pull_request_with_an_id_owns_it() {
 
 #[test]
 fn an_approval_on_the_command_line_is_for_what_was_shown() {
-    let mut stage = Stage::example();
-    let push_another = |stage: &Stage, branch: &str, value: &str| {
+    let mut stage = TestRepo::example();
+    let push_another = |stage: &TestRepo, branch: &str, value: &str| {
         let clone = stage.clone_of(AGENT);
         clone.git(&["fetch", "-q", "origin"]);
         clone.git(&["checkout", "-q", "--detach", &format!("origin/{branch}")]);
@@ -889,7 +889,7 @@ fn an_approval_on_the_command_line_is_for_what_was_shown() {
         clone.write(path.trim(), &text).commit("More").push(branch);
         clone.git(&["rev-parse", "HEAD"]).trim().to_owned()
     };
-    let heads = |stage: &Stage| {
+    let heads = |stage: &TestRepo| {
         let shown = stage
             .countersign(&["show", "1", "--format", "json"])
             .succeeds();

@@ -5,14 +5,14 @@
 
 mod support;
 
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const LIVE: &str = "targets: [rsi-eurusd]";
 const DRAFT: &str = "targets: [rsi-eurusd-draft]";
 
 /// The agent proposes each body on a branch of its own, in one push; gives what the bot says on each.
 #[track_caller]
-fn answers(stage: &mut Stage, agent: &str, bodies: &[&str]) -> Vec<String> {
+fn answers(stage: &mut TestRepo, agent: &str, bodies: &[&str]) -> Vec<String> {
     for (index, body) in bodies.iter().enumerate() {
         stage.propose(agent, &format!("a{index:02}"), body);
     }
@@ -22,7 +22,7 @@ fn answers(stage: &mut Stage, agent: &str, bodies: &[&str]) -> Vec<String> {
 
 #[test]
 fn no_claim_about_the_environment_lowers_the_risk() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let said = answers(
         &mut stage,
@@ -54,7 +54,7 @@ fn no_claim_about_the_environment_lowers_the_risk() {
 
 #[test]
 fn a_claim_about_the_environment_raises_the_risk() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let said = answers(
         &mut stage,
@@ -80,7 +80,7 @@ fn a_claim_about_the_environment_raises_the_risk() {
 
 #[test]
 fn the_targets_file_in_the_proposing_branch_is_not_believed() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let harmless = stage
         .file("targets/rsi-eurusd.yaml")
@@ -114,7 +114,7 @@ fn the_targets_file_in_the_proposing_branch_is_not_believed() {
 
 #[test]
 fn a_harmless_name_does_not_carry_a_change() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let said = answers(
         &mut stage,
@@ -159,7 +159,7 @@ fn a_harmless_name_does_not_carry_a_change() {
 
 #[test]
 fn what_is_unknown_counts_as_the_highest() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let said = answers(
         &mut stage,
@@ -196,7 +196,7 @@ fn what_is_unknown_counts_as_the_highest() {
 
 #[test]
 fn a_likely_typo_is_told_to_the_agent_with_its_place_and_what_was_probably_meant() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let said = answers(
         &mut stage,
@@ -228,7 +228,7 @@ fn a_likely_typo_is_told_to_the_agent_with_its_place_and_what_was_probably_meant
 
 #[test]
 fn where_the_rules_say_so_people_are_asked_about_what_does_not_exist() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let rules = stage
         .file("rules/governance.yaml")
         .replace("likely_typos: refuse", "likely_typos: score");
@@ -258,7 +258,7 @@ fn where_the_rules_say_so_people_are_asked_about_what_does_not_exist() {
 
 #[test]
 fn an_extreme_change_does_not_hide_among_harmless_ones() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let padding: String = (0..40)
         .map(|n| format!(", take_profit_pct{n}: 1"))
@@ -292,7 +292,7 @@ fn an_extreme_change_does_not_hide_among_harmless_ones() {
 
 #[test]
 fn a_safety_control_is_not_switched_off_in_disguise() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let said = answers(
         &mut stage,
@@ -320,7 +320,7 @@ fn a_safety_control_is_not_switched_off_in_disguise() {
 
 #[test]
 fn the_rules_number_for_padding_decides_and_not_the_agent() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.edit_on_main("rules/governance.yaml", "aggregate: max", "aggregate: mean");
     stage.commit_to_main(&[("rules/tests", None)]);
     let said = answers(
@@ -336,7 +336,7 @@ fn the_rules_number_for_padding_decides_and_not_the_agent() {
 
 #[test]
 fn nobody_proposes_in_the_name_of_a_registered_agent() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let body = format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_pct: 1.5}}");
     for (who, branch) in [
@@ -373,7 +373,7 @@ fn nobody_proposes_in_the_name_of_a_registered_agent() {
 
 #[test]
 fn nobody_pushes_a_proposal_onto_the_branch_of_another_agent() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let body = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
     stage.propose("risk-manager", "a", body);
     stage.propose("risk-manager", "b", body);
@@ -409,7 +409,7 @@ fn nobody_pushes_a_proposal_onto_the_branch_of_another_agent() {
 
 #[test]
 fn an_unregistered_agent_is_high_whatever_it_proposes() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let body = format!("action: analyze\n{LIVE}");
     let (path, text) = stage.recommendation("free-agent", &body);
@@ -440,7 +440,7 @@ fn an_unregistered_agent_is_high_whatever_it_proposes() {
 
 #[test]
 fn a_commit_by_nobody_that_the_rules_know_is_high() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let body = format!("action: modify_parameters\n{DRAFT}\nchanges: {{stop_loss_pct: 1.5}}");
     let agent = "strategy-optimizer@agents.example.org";

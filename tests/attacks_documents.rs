@@ -6,7 +6,7 @@
 mod support;
 
 use chrono::TimeDelta;
-use support::{Clone, Stage, git_with, has};
+use support::{Clone, TestRepo, git_with, has};
 
 const BODY: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -24,7 +24,7 @@ fn push(clone: Clone, path: &str, text: &str, branch: &str) {
 /// Proposes each text and expects this to be said of it; nothing may be merged.
 #[track_caller]
 fn refused(cases: &[(&str, &str)]) {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     for (index, (body, _)) in cases.iter().enumerate() {
         let (path, text) = stage.recommendation("strategy-optimizer", body);
@@ -145,7 +145,7 @@ fn names_that_are_not_what_they_look_like_are_refused() {
 
 #[test]
 fn a_document_of_another_time_or_schema_is_refused() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let agent = "strategy-optimizer";
     let clone = || stage.clone_of(agent);
@@ -191,7 +191,7 @@ fn a_document_of_another_time_or_schema_is_refused() {
 
 #[test]
 fn a_document_is_small() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let agent = "strategy-optimizer";
     for (branch, size) in [("a", 65 * 1024), ("b", 20_000_000)] {
@@ -230,7 +230,7 @@ fn a_document_is_small() {
 
 #[test]
 fn the_id_says_where_and_when_in_one_spelling() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let agent = "strategy-optimizer";
     let (path, text) = stage.recommendation(agent, BODY);
@@ -317,7 +317,7 @@ fn the_id_says_where_and_when_in_one_spelling() {
 
 #[test]
 fn an_id_from_the_future_is_refused_until_its_time() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     stage.wait(TimeDelta::minutes(11));
     stage.propose("strategy-optimizer", "a", BODY);
@@ -332,7 +332,7 @@ fn an_id_from_the_future_is_refused_until_its_time() {
 
 #[test]
 fn a_decided_id_is_not_decided_again_with_another_content() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let agent = "strategy-optimizer";
     let (path, text) = stage.recommendation(agent, BODY);
     push(stage.clone_of(agent), &path, &text, "a");
@@ -366,7 +366,7 @@ fn a_decided_id_is_not_decided_again_with_another_content() {
 
 #[test]
 fn what_is_not_a_regular_file_is_refused() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let agent = "strategy-optimizer";
     let (path, text) = stage.recommendation(agent, BODY);
@@ -411,7 +411,7 @@ fn what_is_not_a_regular_file_is_refused() {
 
 #[test]
 fn paths_that_mean_something_else_are_refused() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let tricks = [
         ("rules/e\u{301}vil.yaml", "the path is not plain ASCII"),
@@ -506,7 +506,7 @@ fn paths_that_mean_something_else_are_refused() {
 
 #[test]
 fn two_new_files_of_one_name_are_refused() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     stage.govern(
         "dana",
@@ -528,7 +528,7 @@ fn two_new_files_of_one_name_are_refused() {
 
 #[test]
 fn git_itself_refuses_the_worst_paths_and_so_does_the_bot() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let agent = "strategy-optimizer@agents.example.org";
     let clone = stage.clone_of("strategy-optimizer").start();

@@ -8,13 +8,13 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value as Json;
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const AGENT: &str = "strategy-optimizer";
 const BODY: &str = "action: optimize\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
 
 /// Makes `optimize` run this program, by a governance change that carol approves.
-fn install(stage: &mut Stage, argv: &[&str], seconds: u32) {
+fn install(stage: &mut TestRepo, argv: &[&str], seconds: u32) {
     let argv = serde_json::to_string(argv).unwrap();
     let actions = stage.file("rules/actions.yaml");
     let (before, own) = actions.split_once("  optimize:\n").unwrap();
@@ -32,8 +32,8 @@ fn install(stage: &mut Stage, argv: &[&str], seconds: u32) {
 }
 
 /// A stage whose program is this script; `FOLDER` stands for a folder that it may write to.
-fn stage_of(script: &str, seconds: u32) -> Stage {
-    let mut stage = Stage::example();
+fn stage_of(script: &str, seconds: u32) -> TestRepo {
+    let mut stage = TestRepo::example();
     let folder = stage.folder("seen");
     std::fs::create_dir(&folder).unwrap();
     let path = stage.folder("program.sh");
@@ -45,11 +45,11 @@ fn stage_of(script: &str, seconds: u32) -> Stage {
 }
 
 /// What the program left behind.
-fn seen(stage: &Stage, name: &str) -> Option<String> {
+fn seen(stage: &TestRepo, name: &str) -> Option<String> {
     std::fs::read_to_string(stage.folder("seen").join(name)).ok()
 }
 
-fn outcomes(stage: &Stage, id: &str) -> Vec<Json> {
+fn outcomes(stage: &TestRepo, id: &str) -> Vec<Json> {
     let shown = stage
         .countersign(&["show", id, "--format", "json"])
         .succeeds()
@@ -154,7 +154,7 @@ fn output_is_capped_and_printable() {
 }
 
 /// Whether the process whose id the program wrote is gone, or a zombie that nobody has collected yet.
-fn is_gone(stage: &Stage, file: &str) -> bool {
+fn is_gone(stage: &TestRepo, file: &str) -> bool {
     let pid = seen(stage, file).unwrap();
     let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     state.is_empty() || state.contains(") Z ")
@@ -200,7 +200,7 @@ fn what_the_program_leaves_behind_ends_with_it() {
 
 #[test]
 fn a_program_that_is_not_there_is_a_failed_outcome() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     install(&mut stage, &["/nowhere/deploy --now"], 60);
     let id = stage.propose(AGENT, "a", BODY);
     stage.run();
@@ -313,7 +313,7 @@ const PROMOTE: &str =
 const REASON: &str = "I read it and agree with every line of it.";
 
 /// Approves a pull request that the bot has not worked off yet: the first word makes the forge notice the branches.
-fn approve_unseen(stage: &Stage, number: u64) {
+fn approve_unseen(stage: &TestRepo, number: u64) {
     let approve = ["--approve", "--message", REASON];
     stage.review(number, "carol", &approve).succeeds();
 }
@@ -455,7 +455,7 @@ fn an_expectation_on_a_target_that_is_gone_is_broken() {
 
 #[test]
 fn the_second_of_a_batch_is_scored_on_what_the_first_made() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", PROMOTE);
     stage.propose(
         AGENT,
@@ -515,7 +515,7 @@ fn trailers_are_not_believed_without_their_document() {
 
 #[test]
 fn nothing_carries_out_an_action_without_effect() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let runs = "executor: command\n    command: {argv: [deploy], time_limit_seconds: 60}\n";
     let actions = stage

@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{Stage, git_with, has};
+use support::{TestRepo, git_with, has};
 
 const AGENT: &str = "strategy-optimizer";
 const EMAIL: &str = "strategy-optimizer@agents.example.org";
@@ -16,7 +16,7 @@ const MEDIUM: &str =
 
 #[test]
 fn nobody_pushes_to_where_only_the_bot_writes() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -69,7 +69,7 @@ fn nobody_pushes_to_where_only_the_bot_writes() {
 
 #[test]
 fn a_branch_that_is_not_of_this_repository_is_refused() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let (path, text) = stage.recommendation(AGENT, DRAFT);
     let clone = stage.clone_of(AGENT).start();
@@ -104,7 +104,7 @@ fn a_branch_that_is_not_of_this_repository_is_refused() {
 
 #[test]
 fn too_much_is_refused_and_stops_nobody_else() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (path, text) = stage.recommendation(AGENT, DRAFT);
     let clone = stage.clone_of(AGENT).start();
     clone.write(&path, &text).commit("Propose");
@@ -165,7 +165,7 @@ fn too_much_is_refused_and_stops_nobody_else() {
 
 #[test]
 fn a_branch_that_proposes_nothing_is_told_so() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let clone = stage.clone_of(AGENT).start();
     clone.push("recommend/a");
@@ -186,7 +186,7 @@ fn a_branch_that_proposes_nothing_is_told_so() {
 
 #[test]
 fn one_commit_is_decided_and_carried_out_once() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", DRAFT);
     stage
         .clone_of(AGENT)
@@ -215,7 +215,7 @@ fn one_commit_is_decided_and_carried_out_once() {
 
 #[test]
 fn a_rejected_commit_is_not_proposed_again() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -249,7 +249,7 @@ fn a_rejected_commit_is_not_proposed_again() {
 
 #[test]
 fn merges_of_main_and_of_merged_work_add_nothing_of_their_own() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (path, text) = stage.recommendation("risk-manager", DRAFT);
     let ours = stage.clone_of("risk-manager").start();
     ours.write(&path, &text).commit("Propose");
@@ -285,7 +285,7 @@ fn merges_of_main_and_of_merged_work_add_nothing_of_their_own() {
 
 #[test]
 fn what_a_branch_hides_in_its_history_does_not_come_with_its_end() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let rules = stage.file("rules/governance.yaml");
     let loose = rules.replace("mode: two_tier", "mode: auto_approve");
     // The first commit opens everything, the last one takes it back: only the proposal is left.
@@ -331,7 +331,7 @@ fn what_a_branch_hides_in_its_history_does_not_come_with_its_end() {
 
 #[test]
 fn a_branch_is_force_pushed_and_renamed_without_an_effect_on_main() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     stage.propose(AGENT, "a", MEDIUM);
     stage.run();
@@ -356,7 +356,7 @@ fn a_branch_is_force_pushed_and_renamed_without_an_effect_on_main() {
 
 #[test]
 fn strange_commits_do_not_stop_the_bot() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     // A time that git takes and that no calendar holds.
     let (path, text) = stage.recommendation(AGENT, DRAFT);
     let clone = stage.clone_of(AGENT).start();
@@ -423,7 +423,7 @@ fn strange_commits_do_not_stop_the_bot() {
 
 #[test]
 fn several_bots_and_people_at_once_lose_nothing_and_do_nothing_twice() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let first = stage.propose(AGENT, "a", DRAFT);
     stage.run();
     stage.read_all();
@@ -472,7 +472,7 @@ fn a_branch_whose_name_is_no_text_is_named_once_and_passed_over() {
     let name = |prefix: &str| {
         std::ffi::OsStr::from_bytes(&[prefix.as_bytes(), b"caf\xe9"].concat()).to_owned()
     };
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "m", MEDIUM);
     stage.run();
     // Nobody pushes it,

@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const DRAFT: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -14,7 +14,7 @@ const MEDIUM: &str =
 const AGENT: &str = "strategy-optimizer";
 
 /// The path of the one file of this name on `main`.
-fn record(stage: &Stage, name: &str) -> String {
+fn record(stage: &TestRepo, name: &str) -> String {
     let files = stage.git(&["ls-tree", "-r", "--name-only", "main"]);
     files
         .lines()
@@ -25,7 +25,7 @@ fn record(stage: &Stage, name: &str) -> String {
 
 #[test]
 fn rules_people_agents_and_targets_are_not_changed_in_passing() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let changes = [
         (
@@ -86,7 +86,7 @@ fn rules_people_agents_and_targets_are_not_changed_in_passing() {
 
 #[test]
 fn a_change_of_the_rules_is_judged_by_the_rules_on_main() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let people = stage
         .file("rules/people.yaml")
         .replace("members: [carol]", "members: [carol, dana]");
@@ -164,7 +164,7 @@ fn a_change_of_the_rules_is_judged_by_the_rules_on_main() {
 
 #[test]
 fn an_agent_in_auto_approve_still_does_not_change_the_rules() {
-    let mut stage = Stage::in_mode("auto_approve");
+    let mut stage = TestRepo::in_mode("auto_approve");
     let people = stage
         .file("rules/people.yaml")
         .replace("members: [carol]", "members: [carol, dana]");
@@ -200,7 +200,7 @@ fn an_agent_in_auto_approve_still_does_not_change_the_rules() {
 
 #[test]
 fn rules_that_cannot_be_read_are_refused_even_when_approved() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let governance = stage.file("rules/governance.yaml");
     let triggers = stage.file("rules/triggers.yaml");
@@ -288,7 +288,7 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
 
 #[test]
 fn a_change_that_breaks_a_policy_test_or_removes_the_rules_is_refused_even_when_approved() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let parameters = stage
         .file("rules/parameters.yaml")
@@ -329,7 +329,7 @@ fn a_change_that_breaks_a_policy_test_or_removes_the_rules_is_refused_even_when_
 
 #[test]
 fn everything_that_is_not_a_record_may_be_changed_by_people_and_is_high() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.govern(
         "dana",
         "a",
@@ -357,7 +357,7 @@ fn everything_that_is_not_a_record_may_be_changed_by_people_and_is_high() {
 
 #[test]
 fn a_governance_change_does_not_undo_what_happened_on_main_since() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let stale = stage.clone_of("dana").start();
     stage.propose(AGENT, "a", DRAFT);
     stage.run();
@@ -381,7 +381,7 @@ fn a_governance_change_does_not_undo_what_happened_on_main_since() {
 
 #[test]
 fn a_record_is_never_edited_renamed_or_removed() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", DRAFT);
     stage.run();
     stage.read_all();
@@ -436,7 +436,7 @@ fn a_record_is_never_edited_renamed_or_removed() {
 
 #[test]
 fn only_the_bot_writes_decisions_outcomes_and_freezes() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let before = stage.main();
     let (path, text) = stage.recommendation(AGENT, MEDIUM);
     let folder = path.rsplit_once('/').unwrap().0;
@@ -505,7 +505,7 @@ fn only_the_bot_writes_decisions_outcomes_and_freezes() {
 
 #[test]
 fn a_freeze_is_not_lifted_by_a_branch() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage
         .countersign(&["freeze", "--as", "alice", "--reason", "Outage"])
         .succeeds();
@@ -528,7 +528,7 @@ fn a_freeze_is_not_lifted_by_a_branch() {
 
 #[test]
 fn a_file_where_another_change_needs_a_folder_stops_nobody_else() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     // Both branches begin before either is merged.
     stage.govern("alice", "a", &[("docs", "A file.\n")]);
     stage.govern("bob", "b", &[("docs/a", "In a folder.\n")]);
@@ -544,7 +544,7 @@ fn a_file_where_another_change_needs_a_folder_stops_nobody_else() {
     );
     stage.run();
     has(&stage.report(1), "success: LOW 0.00: merged by the bot");
-    let title = |stage: &mut Stage, number| {
+    let title = |stage: &mut TestRepo, number| {
         let said = stage.report(number);
         said.lines().next().unwrap().to_owned()
     };

@@ -6,7 +6,7 @@
 mod support;
 
 use chrono::TimeDelta;
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const AGENT: &str = "strategy-optimizer";
 const DRAFT: &str =
@@ -16,7 +16,7 @@ const MEDIUM: &str =
 
 #[test]
 fn rules_that_cannot_be_read_stop_everything_and_the_message_names_file_and_line() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", DRAFT);
     stage.propose(AGENT, "b", MEDIUM);
     stage.govern("dana", "c", &[("docs/x.md", "x")]);
@@ -79,7 +79,7 @@ fn rules_that_cannot_be_read_stop_everything_and_the_message_names_file_and_line
 
 #[test]
 fn without_rules_nothing_is_decided() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", DRAFT);
     let rules = stage.git(&["rev-parse", "main"]);
     stage.commit_to_main(&[("rules", None)]);
@@ -107,7 +107,7 @@ fn without_rules_nothing_is_decided() {
 
 #[test]
 fn a_target_that_cannot_be_read_decides_nothing() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", DRAFT);
     stage.propose(AGENT, "b", MEDIUM);
     stage.edit_on_main(
@@ -130,7 +130,7 @@ fn a_target_that_cannot_be_read_decides_nothing() {
 
 #[test]
 fn a_trigger_that_fails_counts_as_fired() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.edit_on_main(
         "rules/triggers.yaml",
         "when: to_production",
@@ -147,7 +147,7 @@ fn a_trigger_that_fails_counts_as_fired() {
 
 #[test]
 fn while_it_is_frozen_nothing_is_merged_whoever_approves() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", DRAFT);
     stage.propose(AGENT, "b", MEDIUM);
     stage.govern("dana", "c", &[("docs/x.md", "x")]);
@@ -193,7 +193,7 @@ fn while_it_is_frozen_nothing_is_merged_whoever_approves() {
 
 #[test]
 fn a_freeze_in_a_review_is_heard_before_anything_else() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "b", MEDIUM);
     stage.run();
     has(&stage.report(1), "waiting: MEDIUM");
@@ -242,7 +242,7 @@ fn a_freeze_in_a_review_is_heard_before_anything_else() {
 
 #[test]
 fn a_freeze_is_heard_before_the_first_of_one_run() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "b", MEDIUM);
     stage.run();
     stage.read_all();
@@ -269,7 +269,7 @@ fn a_freeze_is_heard_before_the_first_of_one_run() {
 }
 
 /// Freezes and their ends on `main`, each with what its trailers say was heard.
-fn stops(stage: &Stage) -> Vec<String> {
+fn stops(stage: &TestRepo) -> Vec<String> {
     let format = "--format=%s;%(trailers:key=Said-in,valueonly,separator=%x2C)";
     let log = stage.git(&["log", "--reverse", "--first-parent", format, "main"]);
     let is_stop = |line: &&str| line.starts_with("freeze:") || line.starts_with("unfreeze:");
@@ -278,7 +278,7 @@ fn stops(stage: &Stage) -> Vec<String> {
 
 #[test]
 fn a_freeze_is_heard_once_whatever_the_clocks_say() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(AGENT, "a", MEDIUM);
     stage.propose(AGENT, "b", MEDIUM);
     stage.run();
@@ -333,7 +333,7 @@ fn a_freeze_is_heard_once_whatever_the_clocks_say() {
 
 #[test]
 fn one_agent_does_not_flood_its_reviewers() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.edit_on_main(
         "rules/governance.yaml",
         "pending_limit: 20",
@@ -393,7 +393,7 @@ fn one_agent_does_not_flood_its_reviewers() {
 
 #[test]
 fn a_new_name_for_each_proposal_does_not_flood_anybody() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.edit_on_main(
         "rules/governance.yaml",
         "pending_limit: 20",

@@ -17,15 +17,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use support::serving::{Serving, persons_token, serve};
-use support::{Stage, has};
+use support::{TestRepo, has};
 
 const LOW: &str = "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}\nrationale: Backtests show a smaller drawdown.";
 const MEDIUM: &str = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}\nrationale: Backtests show a smaller drawdown.\ncitations: [{title: Walk-forward study, url: \"https://example.org/study\"}]";
 const HIGH: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_enabled: false}";
 
-fn waiting(bodies: &[&str]) -> (Stage, Serving) {
-    let stage = Stage::example();
+fn waiting(bodies: &[&str]) -> (TestRepo, Serving) {
+    let stage = TestRepo::example();
     for (number, body) in bodies.iter().enumerate() {
         stage.propose("strategy-optimizer", &format!("b{number}"), body);
     }
@@ -62,7 +62,7 @@ fn chromium() -> PathBuf {
 
 /// Plays a story as carol, and does what it asks for.
 #[track_caller]
-fn play(stage: &Stage, serving: &Serving, story: &str, mut world: impl FnMut(&str)) {
+fn play(stage: &TestRepo, serving: &Serving, story: &str, mut world: impl FnMut(&str)) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/stories.mjs");
     let mut command = Command::new("node");
     command.arg(script).arg(npm()).arg(story);

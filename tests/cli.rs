@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use support::{COUNTERSIGN, Ran, Stage, clean};
+use support::{COUNTERSIGN, Ran, TestRepo, clean};
 
 const TUNE_LIVE: [&str; 9] = [
     "propose",
@@ -113,7 +113,7 @@ const LISTED: &[&str] = &[
 
 #[test]
 fn a_whole_case_in_json() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let propose = [
         TUNE_LIVE.as_slice(),
         &["--rationale", "Wider.", "--format", "json"],
@@ -202,7 +202,7 @@ fn a_whole_case_in_json() {
 
 #[test]
 fn the_first_proposal_of_the_readme_is_told_what_would_help() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let body = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
     let (_, text) = stage.recommendation("strategy-optimizer", body);
     let file = stage.folder("proposal.yaml");
@@ -239,7 +239,7 @@ It needs the approval of a reviewer.
 
 #[test]
 fn a_trigger_to_medium_is_shown_as_one() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let body = "action: delete_strategy\ntargets: [rsi-eurusd-draft]";
     let id = stage.propose("strategy-optimizer", "a", body);
     stage.run();
@@ -269,7 +269,7 @@ fn a_trigger_to_medium_is_shown_as_one() {
 
 #[test]
 fn check_answers_yes_and_no() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let (_, text) = stage.recommendation(
         "strategy-optimizer",
         "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 8}",
@@ -346,7 +346,7 @@ fn check_answers_yes_and_no() {
 
 #[test]
 fn check_and_propose_read_standard_input() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (_, text) =
         stage.recommendation("market-analyst", "action: analyze\ntargets: [rsi-eurusd]");
     assert_cmd::Command::from_std(stage.command(&["check", "-"]))
@@ -367,7 +367,7 @@ fn check_and_propose_read_standard_input() {
 
 #[test]
 fn an_id_from_the_future_is_invalid() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.wait(chrono::TimeDelta::hours(2));
     let (_, text) =
         stage.recommendation("market-analyst", "action: analyze\ntargets: [rsi-eurusd]");
@@ -379,7 +379,7 @@ fn an_id_from_the_future_is_invalid() {
 
 #[test]
 fn what_is_invalid_is_not_proposed() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let before = stage.git(&["for-each-ref"]);
     let refused = stage.countersign(&[
         "propose",
@@ -406,7 +406,7 @@ fn what_is_invalid_is_not_proposed() {
 
 #[test]
 fn a_new_recommendation_needs_no_repository_and_is_valid() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let folder = stage.folder("");
     let new = [
         "new",
@@ -478,7 +478,7 @@ fn a_new_recommendation_needs_no_repository_and_is_valid() {
 
 #[test]
 fn without_a_governance_repository_the_hint_says_how_to_make_one() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let folder = stage.folder("");
     fails_with(
         &bare(&folder, &["list", "--repo", "nowhere"]),
@@ -497,7 +497,7 @@ fn without_a_governance_repository_the_hint_says_how_to_make_one() {
 
 #[test]
 fn a_clone_can_be_read_and_not_written() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(
         "strategy-optimizer",
         "a",
@@ -536,7 +536,7 @@ fn a_clone_can_be_read_and_not_written() {
 
 #[test]
 fn reviews_that_cannot_be_or_will_not_count_say_so() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.countersign(&TUNE_LIVE).succeeds();
     stage.run();
     fails_with(
@@ -594,7 +594,7 @@ fn reviews_that_cannot_be_or_will_not_count_say_so() {
 
 #[test]
 fn a_dismissed_request_for_changes_blocks_no_more() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.countersign(&TUNE_LIVE).succeeds();
     stage
         .countersign(&["review", "1", "--as", "bob", "--request-changes"])
@@ -629,7 +629,7 @@ fn a_dismissed_request_for_changes_blocks_no_more() {
 
 #[test]
 fn outcomes_are_reported_by_somebody() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose(
         "risk-manager",
         "a",
@@ -791,7 +791,7 @@ fn every_mode_begins_with_rules_that_pass_their_tests() {
 
 #[test]
 fn only_proposals_come_in_by_a_push() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let clone = stage.clone_of("risk-manager").start();
     clone.write("x.txt", "x").commit("x");
     for name in ["refs/heads/main", "refs/heads/other", "refs/tags/v1"] {
@@ -875,7 +875,7 @@ fn every_kind_has_a_schema() {
 
 #[test]
 fn what_an_agent_wrote_cannot_move_the_cursor_or_forge_a_line() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let rationale = "\"wipe \\u001b[2J turn \\u202e around\\nerror: forged\"";
     stage.propose(
         "strategy-optimizer",
@@ -901,7 +901,7 @@ fn what_an_agent_wrote_cannot_move_the_cursor_or_forge_a_line() {
 
 #[test]
 fn a_long_list_keeps_its_width_and_its_targets() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     for target in ["rsi-eurusd", "rsi-eurusd-paper", "rsi-eurusd-draft"] {
         let body = format!(
             "action: modify_parameters\ntargets: [{target}]\nchanges: {{stop_loss_pct: 4}}"
@@ -942,7 +942,7 @@ fn a_long_list_keeps_its_width_and_its_targets() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_command_quietly() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let mut child = stage
         .command(&["schema", "decision"])
         .stdout(Stdio::piped())
@@ -966,7 +966,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
 #[cfg(unix)]
 #[test]
 fn watching_works_off_what_comes_until_it_is_told_to_stop() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let mut child = stage
         .command(&["run", "--watch", "--interval", "1", "--format", "json"])
         .stdout(Stdio::piped())
@@ -1008,7 +1008,7 @@ fn watching_works_off_what_comes_until_it_is_told_to_stop() {
 
 #[test]
 fn an_invalid_pull_request_can_be_found_and_seen_after_its_end() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let body = "action: analyze\ntargets: [rsi-eurusd]\nrational: a slip";
     stage.propose("market-analyst", "slip", body);
     stage.run();

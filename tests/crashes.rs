@@ -14,7 +14,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use support::Stage;
+use support::TestRepo;
 use support::trail::{self, count, decisions, events};
 
 const LOW: &str =
@@ -29,7 +29,7 @@ const REASON: &str = "Looked at it closely, and it is as it should be.";
 
 /// Runs a command that dies at a step; whether it did.
 #[track_caller]
-fn dies(stage: &Stage, step: usize, arguments: &[&str]) -> bool {
+fn dies(stage: &TestRepo, step: usize, arguments: &[&str]) -> bool {
     let mut command = stage.command(arguments);
     command.env("COUNTERSIGN_DIE_AT_STEP", step.to_string());
     let output = command.output().unwrap();
@@ -43,12 +43,12 @@ fn dies(stage: &Stage, step: usize, arguments: &[&str]) -> bool {
 }
 
 /// How a step is made good, and looked at afterwards.
-type MakeGood<'f> = &'f mut dyn FnMut(&Stage, usize);
+type MakeGood<'f> = &'f mut dyn FnMut(&TestRepo, usize);
 
 /// Kills a command at one of its steps, in a fresh copy of the stage, and looks at what is left before and
 /// after it is made good; whether it died.
 #[track_caller]
-fn at_step(stage: &Stage, step: usize, arguments: &[&str], make_good: MakeGood<'_>) -> bool {
+fn at_step(stage: &TestRepo, step: usize, arguments: &[&str], make_good: MakeGood<'_>) -> bool {
     let mut take = stage.copy();
     let died = dies(&take, step, arguments);
     trail::assert_whole(&take);
@@ -65,7 +65,7 @@ fn at_step(stage: &Stage, step: usize, arguments: &[&str], make_good: MakeGood<'
 
 /// The same at every step there is; how many there are.
 #[track_caller]
-fn at_every_step(stage: &Stage, arguments: &[&str], make_good: MakeGood<'_>) -> usize {
+fn at_every_step(stage: &TestRepo, arguments: &[&str], make_good: MakeGood<'_>) -> usize {
     let survived = (1..).find(|step| !at_step(stage, *step, arguments, make_good));
     survived.unwrap() - 1
 }
@@ -77,7 +77,7 @@ fn lines(file: &Path) -> Vec<String> {
 
 /// One pull request of every kind, and what has to become of each.
 struct Backlog {
-    stage: Stage,
+    stage: TestRepo,
     /// What the command leaves behind, a line each time that it is run.
     outside: PathBuf,
     /// By branch: the case and how it ends; `pending` if it does not.
@@ -86,7 +86,7 @@ struct Backlog {
 
 impl Backlog {
     fn new() -> Self {
-        let stage = Stage::example();
+        let stage = TestRepo::example();
         let outside = stage.folder("outside.txt");
         stage.add_command(
             "notify",
@@ -146,7 +146,7 @@ impl Backlog {
 
     /// Whether everything is as it has to be in the end.
     #[track_caller]
-    fn assert_done(&self, take: &Stage, step: usize) {
+    fn assert_done(&self, take: &TestRepo, step: usize) {
         let events = events(take);
         let decided = decisions(&events);
         let mut alive = BTreeSet::new();
@@ -201,7 +201,7 @@ impl Backlog {
         }
     }
 
-    fn assert_executed_once(&self, take: &Stage, events: &[trail::Event], step: usize) {
+    fn assert_executed_once(&self, take: &TestRepo, events: &[trail::Event], step: usize) {
         let id = &self.expected["notified"].0;
         let ran = lines(&self.outside);
         let outcome = events
@@ -270,7 +270,7 @@ fn die_at_every_other_step(first: usize) -> (usize, usize) {
 
 #[test]
 fn going_back_to_people_may_die_at_every_step() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let outside = stage.folder("outside.txt");
     let actions = stage.file("rules/actions.yaml");
     let (before, own) = actions.split_once("  optimize:\n").unwrap();
@@ -309,7 +309,7 @@ fn going_back_to_people_may_die_at_every_step() {
 
 #[test]
 fn noticing_a_large_backlog_may_die_at_every_step() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     // So many new refs are written straight into `packed-refs`.
     let proposals: Vec<(String, String)> = (0..70)
         .map(|n| (format!("n{n}"), MEDIUM.to_owned()))
@@ -328,7 +328,7 @@ fn noticing_a_large_backlog_may_die_at_every_step() {
 }
 
 /// `propose`, `review` and the others: died, then typed again by the same person.
-fn again(take: &Stage, arguments: &[&str], done_already: &str) {
+fn again(take: &TestRepo, arguments: &[&str], done_already: &str) {
     let again = take.countersign(arguments);
     assert!(
         again.status == 0 || again.stderr.contains(done_already),
@@ -339,7 +339,7 @@ fn again(take: &Stage, arguments: &[&str], done_already: &str) {
 
 #[test]
 fn proposing_may_die_at_every_step() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let (path, text) = stage.recommendation("strategy-optimizer", LOW);
     let id = path.split('/').nth(5).unwrap();
     let file = stage.folder("mine.yaml");
@@ -359,7 +359,7 @@ fn proposing_may_die_at_every_step() {
 
 #[test]
 fn reviewing_may_die_at_every_step() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", MEDIUM);
     let approve = ["review", "1", "--as", "alice", "--approve"];
     let steps = at_every_step(&stage, &approve, &mut |take, step| {
@@ -380,7 +380,7 @@ fn reviewing_may_die_at_every_step() {
 
 #[test]
 fn freezing_may_die_at_every_step() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let freeze = ["freeze", "--as", "alice", "--reason", "Exchange outage"];
     at_every_step(&stage, &freeze, &mut |take, step| {
         again(take, &freeze, "frozen already");
@@ -393,7 +393,7 @@ fn freezing_may_die_at_every_step() {
 
 #[test]
 fn reporting_an_outcome_may_die_at_every_step() {
-    let mut stage = Stage::in_mode("auto_approve");
+    let mut stage = TestRepo::in_mode("auto_approve");
     let body = "action: rebalance_portfolio\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 2}";
     let id = stage.propose("risk-manager", "a", body);
     stage.run();
@@ -407,7 +407,7 @@ fn reporting_an_outcome_may_die_at_every_step() {
 
 #[test]
 fn giving_feedback_may_die_at_every_step() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", LOW);
     stage.run();
     let say = ["feedback", &id, "--as", "alice", "-m", "Good call."];
@@ -467,7 +467,7 @@ fn making_a_repository_may_die_at_every_step() {
 
 #[test]
 fn a_bot_that_dies_while_its_command_runs_leaves_a_question_for_a_person() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let outside = stage.folder("outside.txt");
     // Between the bot and its command stands the process that contains it.
     let script = format!(
@@ -499,7 +499,7 @@ fn a_bot_that_dies_while_its_command_runs_leaves_a_question_for_a_person() {
 
 #[test]
 fn leftovers_of_killed_processes_do_not_stop_the_next_run() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", LOW);
     stage.git(&["pack-refs", "--all"]);
     for lock in ["refs/heads/main.lock", "packed-refs.lock"] {
@@ -521,7 +521,7 @@ fn leftovers_of_killed_processes_do_not_stop_the_next_run() {
 
 #[test]
 fn three_hundred_proposals_leave_few_packs_and_no_litter() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let proposals: Vec<(String, String)> = (0..300)
         .map(|n| (format!("n{n}"), ANALYZE.to_owned()))
         .collect();

@@ -13,9 +13,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use chrono::TimeDelta;
-use support::desk::{Guest, cookie, hidden};
+use support::desk::{Browser, cookie, hidden};
 use support::serving::{Serving, about_tokens, persons_token, serve, token};
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -25,8 +25,8 @@ const HIGH: &str =
 const WHY: &str = "I read the study and agree with every line of it.";
 
 /// One pull request of each of these bodies waits, and the server knows it.
-fn waiting(bodies: &[&str], more: &[&str]) -> (Stage, Serving) {
-    let stage = Stage::example();
+fn waiting(bodies: &[&str], more: &[&str]) -> (TestRepo, Serving) {
+    let stage = TestRepo::example();
     for (number, body) in bodies.iter().enumerate() {
         stage.propose("strategy-optimizer", &format!("b{number}"), body);
     }
@@ -39,7 +39,7 @@ fn waiting(bodies: &[&str], more: &[&str]) -> (Stage, Serving) {
 /// Whoever decides sees all that is executed, the lines of a governance change, what was said and what is needed.
 #[test]
 fn a_card_shows_everything_that_a_decision_is_about() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.wait(-TimeDelta::days(2));
     stage.propose(
         "strategy-optimizer",
@@ -58,7 +58,7 @@ fn a_card_shows_everything_that_a_decision_is_about() {
     stage.run();
     let serving = Serving::start(&mut serve(&stage, &[]));
     serving.is_ready();
-    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
+    let carol = Browser::signed_in(&serving, &persons_token(&stage, "carol"));
     let page = carol.gets("/pending").gives(200).body;
     for part in [
         "target rsi-eurusd (live)\n  stop_loss_pct: 3.0 → 4\ntarget rsi-eurusd-draft (inactive)\n  stop_loss_pct: 3.0 → 4\ndetails\n",
@@ -89,7 +89,7 @@ fn a_card_shows_everything_that_a_decision_is_about() {
 #[test]
 fn a_reviewer_decides_from_one_screen() {
     let (mut stage, serving) = waiting(&[LOW, MEDIUM, HIGH], &[]);
-    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
+    let carol = Browser::signed_in(&serving, &persons_token(&stage, "carol"));
     let page = carol.gets("/pending").gives(200).body;
     // What changes comes first, then why, what would lower it, what is needed and from whom.
     let order = [
@@ -192,8 +192,8 @@ fn a_reviewer_decides_from_one_screen() {
 fn requested_changes_block_until_the_same_person_approves() {
     let (mut stage, serving) = waiting(&[MEDIUM], &[]);
     let (alice, bob) = (
-        Guest::signed_in(&serving, &persons_token(&stage, "alice")),
-        Guest::signed_in(&serving, &persons_token(&stage, "bob")),
+        Browser::signed_in(&serving, &persons_token(&stage, "alice")),
+        Browser::signed_in(&serving, &persons_token(&stage, "bob")),
     );
     let page = alice.gets("/pending").body;
     let silent = alice.form(&page, &[("decision", "request_changes"), ("message", " ")]);
@@ -231,7 +231,7 @@ fn requested_changes_block_until_the_same_person_approves() {
 #[test]
 fn a_form_that_lacks_something_says_what_and_records_nothing() {
     let (mut stage, serving) = waiting(&[MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
     let long = "x".repeat(10_001);
     let other = ("category", "other");
     for (fields, problem) in [
@@ -283,7 +283,7 @@ fn a_form_that_lacks_something_says_what_and_records_nothing() {
 #[test]
 fn who_may_not_decide_is_told_before_they_try() {
     let (mut stage, serving) = waiting(&[HIGH], &[]);
-    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
     let page = alice.gets("/pending").body;
     has(
         &page,
@@ -291,12 +291,12 @@ fn who_may_not_decide_is_told_before_they_try() {
     );
     has_not(&page, "Approve commit");
     has(&page, "What is the main concern?");
-    let dana = Guest::signed_in(&serving, &persons_token(&stage, "dana"));
+    let dana = Browser::signed_in(&serving, &persons_token(&stage, "dana"));
     has(
         &dana.gets("/pending").body,
         "dana is neither reviewer nor admin",
     );
-    let page = Guest::at(&serving).gets("/pending").gives(200).body;
+    let page = Browser::at(&serving).gets("/pending").gives(200).body;
     has(&page, "Sign in to decide");
     has_not(&page, "<textarea");
     serving.stops();
@@ -306,7 +306,7 @@ fn who_may_not_decide_is_told_before_they_try() {
 #[test]
 fn a_form_for_a_head_that_nobody_has_seen_is_not_recorded() {
     let (mut stage, serving) = waiting(&[MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
     let page = alice.gets("/pending").body;
     let main = stage.main();
     let clone = stage.clone_of("strategy-optimizer");
@@ -346,7 +346,7 @@ fn a_form_for_a_head_that_nobody_has_seen_is_not_recorded() {
 #[test]
 fn a_form_that_is_sent_again_does_nothing() {
     let (mut stage, serving) = waiting(&[LOW, MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
     let id = stage.file("recommendations").lines().count();
     assert!(id > 0);
     let case = alice.gets("/cases/1").body;
@@ -386,7 +386,7 @@ fn a_form_that_is_sent_again_does_nothing() {
 #[test]
 fn no_page_of_anybody_else_sends_a_form() {
     let (mut stage, serving) = waiting(&[MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
     let page = alice.gets("/pending").body;
     let fields = alice.form(&page, &[("decision", "approve")]);
     let main = stage.main();
@@ -412,9 +412,11 @@ fn no_page_of_anybody_else_sends_a_form() {
         );
     }
     // Not even with a token of the form from somebody else's session.
-    let bob = Guest::signed_in(&serving, &persons_token(&stage, "bob"));
+    let bob = Browser::signed_in(&serving, &persons_token(&stage, "bob"));
     bob.sends("/pending/1", &fields).gives(403);
-    Guest::at(&serving).sends("/pending/1", &fields).gives(401);
+    Browser::at(&serving)
+        .sends("/pending/1", &fields)
+        .gives(401);
     alice.sends("/sign-out", &[("csrf", "wrong")]).gives(403);
     alice.gets("/pending").gives(200);
     serving.stops();
@@ -431,7 +433,7 @@ fn no_page_of_anybody_else_sends_a_form() {
 #[test]
 fn a_session_ends_with_its_token_and_by_signing_out() {
     let (mut stage, serving) = waiting(&[LOW], &["--private"]);
-    let guest = Guest::at(&serving);
+    let guest = Browser::at(&serving);
     let answer = guest.gets("/cases?level=LOW").gives(303);
     assert_eq!(
         answer.header("location"),
@@ -447,7 +449,7 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
         .next()
         .unwrap()
         .to_owned();
-    let alice = Guest::signed_in(&serving, &secret);
+    let alice = Browser::signed_in(&serving, &secret);
     alice.gets("/").gives(200);
     about_tokens(&stage, &["revoke", &id]).succeeds();
     alice.gets("/").gives(303);
@@ -459,7 +461,7 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
         "This token has been revoked",
     );
 
-    let bob = Guest::signed_in(&serving, &persons_token(&stage, "bob"));
+    let bob = Browser::signed_in(&serving, &persons_token(&stage, "bob"));
     let page = bob.gets("/").body;
     let csrf = page
         .split("name=\"csrf\" value=\"")
@@ -475,7 +477,7 @@ fn a_session_ends_with_its_token_and_by_signing_out() {
     bob.gets("/live").gives(401);
 
     // Nor is a session of whom the rules no longer know.
-    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
+    let carol = Browser::signed_in(&serving, &persons_token(&stage, "carol"));
     carol.gets("/").gives(200);
     stage.edit_on_main("rules/people.yaml", "carol", "carola");
     carol.gets("/").gives(303);
@@ -490,7 +492,7 @@ fn a_link_from_elsewhere_leads_to_the_case_and_a_form_from_elsewhere_nowhere() {
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-mode", "navigate"),
     ];
-    let guest = Guest::at(&serving);
+    let guest = Browser::at(&serving);
     let asked = guest.gets_with("/cases/1", &link).gives(303);
     assert_eq!(asked.header("location"), "/sign-in?next=%2Fcases%2F1");
     let page = guest
@@ -509,7 +511,7 @@ fn a_link_from_elsewhere_leads_to_the_case_and_a_form_from_elsewhere_nowhere() {
         assert_eq!(answer.gives(303).header("location"), leads_to);
     }
     // The browser sends the cookie along with a link, because it is `SameSite=Lax`.
-    let alice = Guest::signed_in(&serving, &secret);
+    let alice = Browser::signed_in(&serving, &secret);
     let page = alice.gets_with("/pending", &link).gives(200).body;
     has(&page, "<strong>alice</strong>");
     let fields = alice.form(&page, &[("decision", "approve")]);
@@ -527,7 +529,7 @@ fn whoever_asks_for_it_stays_signed_in_as_long_as_the_token_is_good() {
     let secret = persons_token(&stage, "alice");
     let signs_in = |serving: &Serving, fields: &[(&str, &str)]| {
         let fields = [&[("token", secret.as_str())], fields].concat();
-        let answer = Guest::at(serving).sends("/sign-in", &fields).gives(303);
+        let answer = Browser::at(serving).sends("/sign-in", &fields).gives(303);
         (cookie(&answer), answer.header("set-cookie").to_owned())
     };
     let (brief, set) = signs_in(&serving, &[]);
@@ -535,7 +537,7 @@ fn whoever_asks_for_it_stays_signed_in_as_long_as_the_token_is_good() {
     let (kept, set) = signs_in(&serving, &[("keep", "1")]);
     let (_, seconds) = set.split_once("; Max-Age=").unwrap();
     assert!(seconds.parse::<u64>().unwrap() > 24 * 60 * 60, "{set}");
-    let alice = Guest {
+    let alice = Browser {
         serving: &serving,
         cookie: kept.clone(),
     };
@@ -544,7 +546,7 @@ fn whoever_asks_for_it_stays_signed_in_as_long_as_the_token_is_good() {
     // Another process knows the session, and takes the form that was opened before.
     let serving = Serving::start(&mut serve(&stage, &["--private"]));
     serving.is_ready();
-    let guest = |cookie: &str| Guest {
+    let guest = |cookie: &str| Browser {
         serving: &serving,
         cookie: cookie.to_owned(),
     };
@@ -568,7 +570,7 @@ fn whoever_asks_for_it_stays_signed_in_as_long_as_the_token_is_good() {
     serving.stops();
     let serving = Serving::start(&mut serve(&stage, &["--private"]));
     serving.is_ready();
-    let guest = |cookie: &str| Guest {
+    let guest = |cookie: &str| Browser {
         serving: &serving,
         cookie: cookie.to_owned(),
     };
@@ -584,7 +586,7 @@ fn whoever_asks_for_it_stays_signed_in_as_long_as_the_token_is_good() {
 fn a_cookie_that_somebody_planted_is_never_a_session() {
     let (mut stage, serving) = waiting(&[LOW], &["--private"]);
     let planted = format!("countersign={}", "ab".repeat(32));
-    let mut alice = Guest::at(&serving);
+    let mut alice = Browser::at(&serving);
     alice.cookie.clone_from(&planted);
     let answer = alice
         .sends("/sign-in", &[("token", &persons_token(&stage, "alice"))])
@@ -612,7 +614,7 @@ fn a_cookie_that_somebody_planted_is_never_a_session() {
 #[test]
 fn whoever_guesses_tokens_has_to_wait() {
     let (mut stage, serving) = waiting(&[LOW], &[]);
-    let guest = Guest::at(&serving);
+    let guest = Browser::at(&serving);
     let good = persons_token(&stage, "alice");
     for wrong in [
         "",
@@ -667,12 +669,12 @@ fn nobody_is_led_elsewhere() {
         "/\\evil.example",
         "javascript:alert(1)",
     ] {
-        let answer = Guest::at(&serving)
+        let answer = Browser::at(&serving)
             .sends("/sign-in", &[("token", &secret), ("next", next)])
             .gives(303);
         assert_eq!(answer.header("location"), "/", "{next}");
     }
-    let answer = Guest::at(&serving)
+    let answer = Browser::at(&serving)
         .sends("/sign-in", &[("token", &secret), ("next", "/cases?page=2")])
         .gives(303);
     assert_eq!(answer.header("location"), "/cases?page=2");
@@ -751,7 +753,7 @@ fn a_name_that_is_made_to_point_here_reads_nothing() {
 #[test]
 fn reading_is_open_to_this_machine_only() {
     let (mut stage, serving) = waiting(&[LOW], &[]);
-    let guest = Guest::at(&serving);
+    let guest = Browser::at(&serving);
     guest.gets("/").gives(200);
     // Something stands in front: then whoever asks may be anywhere.
     for header in ["x-forwarded-for", "forwarded", "via"] {
@@ -772,7 +774,7 @@ fn reading_is_open_to_this_machine_only() {
     serving.url = serving.url.replace("0.0.0.0", "127.0.0.1");
     assert!(serving.find_line("without TLS").is_some());
     serving.is_ready();
-    Guest::at(&serving).gets("/").gives(303);
+    Browser::at(&serving).gets("/").gives(303);
     serving.stops();
     stage.read_all();
 }
@@ -780,7 +782,7 @@ fn reading_is_open_to_this_machine_only() {
 #[test]
 fn every_page_says_what_a_browser_may_do() {
     let (mut stage, serving) = waiting(&[LOW, MEDIUM], &[]);
-    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
     for path in [
         "/",
         "/pending",
@@ -814,7 +816,7 @@ fn every_page_says_what_a_browser_may_do() {
             .find(|rest| rest.starts_with(name))
             .unwrap();
         let asset = format!("/assets/{}", asset.split('"').next().unwrap());
-        let answer = Guest::at(&serving).gets(&asset).gives(200);
+        let answer = Browser::at(&serving).gets(&asset).gives(200);
         has(answer.header("cache-control"), "immutable");
     }
     serving.stops();
@@ -835,7 +837,7 @@ fn text_of_others_is_text() {
         "{body}\ncitations: [{{title: \"<b>bold</b>\", url: \"https://evil.example/?<i>\"}}]\ndetails: {{\"<u>\": \"</textarea><script>\"}}"
     );
     let (mut stage, serving) = waiting(&[&body], &[]);
-    let alice = Guest::signed_in(&serving, &persons_token(&stage, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
     let pending = alice.gets("/pending").body;
     let fields = alice.form(
         &pending,
@@ -878,7 +880,7 @@ fn text_of_others_is_text() {
 #[test]
 fn figures_lists_and_cases_say_what_is_in_the_trail() {
     let (mut stage, serving) = waiting(&[LOW, LOW, MEDIUM, HIGH], &[]);
-    let guest = Guest::at(&serving);
+    let guest = Browser::at(&serving);
     let overview = guest.gets("/").gives(200).body;
     has(&overview, "<p class=\"figure\">4</p>");
     has(&overview, "2 of 2 decided");
@@ -949,7 +951,7 @@ fn figures_lists_and_cases_say_what_is_in_the_trail() {
 #[test]
 fn what_cannot_be_read_is_said() {
     let (mut stage, serving) = waiting(&[LOW], &[]);
-    let guest = Guest::at(&serving);
+    let guest = Browser::at(&serving);
     let case = guest.gets("/cases/1").body;
     let path = case
         .split("git show main:")
@@ -975,7 +977,7 @@ fn what_cannot_be_read_is_said() {
 
 #[test]
 fn several_repositories_are_chosen_from() {
-    let (mut first, mut second) = (Stage::example(), Stage::example());
+    let (mut first, mut second) = (TestRepo::example(), TestRepo::example());
     first.propose("strategy-optimizer", "a", MEDIUM);
     let mut command = std::process::Command::new(support::COUNTERSIGN);
     command
@@ -988,7 +990,7 @@ fn several_repositories_are_chosen_from() {
     let serving = Serving::start(&mut command);
     serving.is_ready();
     serving.wait_for_count("countersign_open_pull_requests", &[], 1.0);
-    let guest = Guest::at(&serving);
+    let guest = Browser::at(&serving);
     let chooser = guest.gets("/").gives(200).body;
     has(&chooser, "href=\"/r/governance/\"");
     has(&chooser, "href=\"/r/governance-2/\"");
@@ -1005,7 +1007,7 @@ fn several_repositories_are_chosen_from() {
         1
     );
     // A token is good for its own repository.
-    let alice = Guest::signed_in(&serving, &persons_token(&first, "alice"));
+    let alice = Browser::signed_in(&serving, &persons_token(&first, "alice"));
     let let_in: Vec<bool> = ["/r/governance/", "/r/governance-2/"]
         .iter()
         .map(|path| {
@@ -1046,7 +1048,7 @@ fn a_page_hears_of_what_is_new() {
         heard.clone()
     };
     has(&hear(1), "text/event-stream");
-    let page = Guest::at(&serving).gets("/").body;
+    let page = Browser::at(&serving).gets("/").body;
     let edition = page
         .split("data-edition=\"")
         .nth(1)
@@ -1068,7 +1070,7 @@ fn a_trigger_to_medium_says_how_far_it_lifts() {
     let delete = "action: delete_strategy\ntargets: [rsi-eurusd-draft]";
     let (mut stage, serving) = waiting(&[delete], &[]);
     stage.read_all();
-    let carol = Guest::signed_in(&serving, &persons_token(&stage, "carol"));
+    let carol = Browser::signed_in(&serving, &persons_token(&stage, "carol"));
     let page = carol.gets("/pending").gives(200).body;
     has(
         &page,

@@ -19,7 +19,7 @@ use chrono::TimeDelta;
 use countersign::domain::documents::Recommendation;
 use receiver::{Receiver, Request, answer};
 use serde_json::Value as Json;
-use support::{Ran, Stage, has, has_not, trail};
+use support::{Ran, TestRepo, has, has_not, trail};
 
 const AGENT: &str = "strategy-optimizer";
 const LOW: &str = "action: optimize\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -28,7 +28,7 @@ const SECRET: &str = "correct horse battery staple";
 const TRUSTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/executors/tls/ca.pem");
 
 /// The rules with `optimize` carried out like this; `settings` is YAML in one line.
-fn rules(stage: &Stage, executor: &str, settings: &str) -> [(String, String); 2] {
+fn rules(stage: &TestRepo, executor: &str, settings: &str) -> [(String, String); 2] {
     let actions = stage.file("rules/actions.yaml");
     let (before, own) = actions.split_once("  optimize:\n").unwrap();
     let new = format!("executor: {executor}\n    {settings}\n");
@@ -47,8 +47,8 @@ fn rules(stage: &Stage, executor: &str, settings: &str) -> [(String, String); 2]
 }
 
 /// A stage whose `optimize` is carried out like this, by a governance change that carol approves.
-fn stage_with(executor: &str, settings: &str) -> Stage {
-    let mut stage = Stage::example();
+fn stage_with(executor: &str, settings: &str) -> TestRepo {
+    let mut stage = TestRepo::example();
     let files = rules(&stage, executor, settings);
     let files = files
         .each_ref()
@@ -66,13 +66,13 @@ fn hook(url: &str, seconds: u32) -> String {
     format!("http: {{url: '{url}', secret: DEPLOY, time_limit_seconds: {seconds}}}")
 }
 
-fn stage_of(receiver: &Receiver) -> Stage {
+fn stage_of(receiver: &Receiver) -> TestRepo {
     stage_with("http", &hook(&receiver.url("/hooks/deploy"), 30))
 }
 
 /// The bot with the secret, and with everything logged that there is to log.
 #[track_caller]
-fn run(stage: &Stage) -> Ran {
+fn run(stage: &TestRepo) -> Ran {
     let mut command = stage.command(&["run"]);
     command
         .env("COUNTERSIGN_SECRET_DEPLOY", SECRET)
@@ -82,7 +82,7 @@ fn run(stage: &Stage) -> Ran {
     ran
 }
 
-fn show(stage: &Stage, id: &str) -> Json {
+fn show(stage: &TestRepo, id: &str) -> Json {
     stage
         .countersign(&["show", id, "--format", "json"])
         .succeeds()
@@ -91,7 +91,7 @@ fn show(stage: &Stage, id: &str) -> Json {
 
 /// The only outcome there is.
 #[track_caller]
-fn outcome(stage: &Stage, id: &str) -> Json {
+fn outcome(stage: &TestRepo, id: &str) -> Json {
     let outcomes = show(stage, id)["outcomes"].clone();
     assert_eq!(outcomes.as_array().unwrap().len(), 1, "{outcomes}");
     outcomes[0].clone()
@@ -353,7 +353,7 @@ fn sending_may_die_at_every_step() {
 
 #[test]
 fn rules_that_could_leak_or_name_what_is_not_allowed_are_invalid() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let good = "http: {url: 'https://example.org/', secret: DEPLOY, time_limit_seconds: 30}";
     let cases = [
         (
@@ -494,7 +494,7 @@ fn what_would_be_asked_more_is_neither_sent_nor_started() {
 }
 
 /// A LOW optimization of the draft; and, decided and carried out in the same run, the change that makes the draft live.
-fn low_and_then_live(stage: &Stage) -> String {
+fn low_and_then_live(stage: &TestRepo) -> String {
     let id = stage.propose(AGENT, "a", LOW);
     let promote =
         "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {trading_mode: live}";

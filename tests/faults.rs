@@ -28,7 +28,7 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Basis, Forge, ForgeError, Publication, Published, Report};
 use countersign::git::Repository;
 use support::trail::{self, decisions, events};
-use support::{Ran, Stage, has};
+use support::{Ran, TestRepo, has};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -39,14 +39,14 @@ const MIDDLE: &str = "b";
 
 /// Three proposals of three agents that a run merges by itself; their ids by branch.
 struct Three {
-    stage: Stage,
+    stage: TestRepo,
     ids: BTreeMap<&'static str, String>,
 }
 
 impl Three {
     /// With every object in a file of its own, so that one can be damaged.
     fn new() -> Self {
-        let stage = Stage::example();
+        let stage = TestRepo::example();
         let bodies = [LOW, ANALYZE, LOW];
         let agents = ["strategy-optimizer", "market-analyst", "risk-manager"];
         let ids = BRANCHES
@@ -61,7 +61,7 @@ impl Three {
 
     /// The branches whose cases are decided.
     #[track_caller]
-    fn decided(&self, take: &Stage) -> BTreeSet<&'static str> {
+    fn decided(&self, take: &TestRepo) -> BTreeSet<&'static str> {
         let decided = decisions(&events(take));
         let is_decided = |branch: &&str| decided.contains_key(&self.ids[*branch]);
         BRANCHES.into_iter().filter(is_decided).collect()
@@ -69,7 +69,7 @@ impl Three {
 
     /// Nothing is lost: each case is decided, or its branch is there and its pull request is open.
     #[track_caller]
-    fn assert_none_lost(&self, take: &Stage, what: &str) {
+    fn assert_none_lost(&self, take: &TestRepo, what: &str) {
         let (decided, alive) = (self.decided(take), trail::branches(take));
         for branch in BRANCHES {
             let is_open = alive.contains(&format!("recommend/{branch}"));
@@ -82,7 +82,7 @@ impl Three {
 
     /// Once everything is mended, one run does all that is left, and each case was decided once.
     #[track_caller]
-    fn assert_finishes(&self, mut take: Stage, what: &str) {
+    fn assert_finishes(&self, mut take: TestRepo, what: &str) {
         take.run();
         assert_eq!(self.decided(&take), BTreeSet::from(BRANCHES), "{what}");
         let cases: Vec<String> = events(&take)
@@ -98,7 +98,7 @@ impl Three {
 }
 
 /// Gives every object a file of its own.
-fn unpack(stage: &Stage) {
+fn unpack(stage: &TestRepo) {
     let folder = stage.repo.join("objects/pack");
     for file in fs::read_dir(&folder).unwrap() {
         let path = file.unwrap().path();
@@ -119,13 +119,13 @@ fn unpack(stage: &Stage) {
     }
 }
 
-fn file_of(stage: &Stage, object: &str) -> PathBuf {
+fn file_of(stage: &TestRepo, object: &str) -> PathBuf {
     let (folder, name) = object.split_at(2);
     stage.repo.join("objects").join(folder).join(name)
 }
 
 /// The objects that are reachable from these and not from those.
-fn objects(stage: &Stage, from: &[&str], not: &[&str]) -> Vec<String> {
+fn objects(stage: &TestRepo, from: &[&str], not: &[&str]) -> Vec<String> {
     let mut arguments = vec!["rev-list", "--objects", "--no-object-names"];
     arguments.extend(from);
     if !not.is_empty() {
@@ -146,7 +146,7 @@ enum Damage {
 }
 
 impl Damage {
-    fn run(self, take: &Stage, object: &str) -> Ran {
+    fn run(self, take: &TestRepo, object: &str) -> Ran {
         let file = file_of(take, object);
         let content = fs::read(&file).unwrap();
         fs::remove_file(&file).unwrap();
@@ -161,7 +161,7 @@ impl Damage {
 }
 
 /// How often the bot said anything on a pull request.
-fn said_in_all(take: &Stage) -> usize {
+fn said_in_all(take: &TestRepo) -> usize {
     let numbers = take.numbers().into_iter();
     numbers.map(|number| take.said_on(number).len()).sum()
 }
@@ -264,7 +264,7 @@ struct Malformed {
 }
 
 /// An object of any content, which git itself would refuse.
-fn store(stage: &Stage, kind: &str, content: &[u8]) -> String {
+fn store(stage: &TestRepo, kind: &str, content: &[u8]) -> String {
     let file = stage.folder("object");
     fs::write(&file, content).unwrap();
     let stored = stage.git(&[
@@ -278,7 +278,7 @@ fn store(stage: &Stage, kind: &str, content: &[u8]) -> String {
     stored.trim().to_owned()
 }
 
-fn raw(stage: &Stage, kind: &str, object: &str) -> Vec<u8> {
+fn raw(stage: &TestRepo, kind: &str, object: &str) -> Vec<u8> {
     let mut command = std::process::Command::new("git");
     command.current_dir(&stage.repo);
     command.args(["cat-file", kind, object]);
@@ -332,7 +332,7 @@ fn wrong_commits(commit: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn malformed_branches(stage: &Stage) -> Vec<Malformed> {
+fn malformed_branches(stage: &TestRepo) -> Vec<Malformed> {
     let mut found = Vec::new();
     let commit = String::from_utf8(raw(stage, "commit", "recommend/b")).unwrap();
     for (what, bytes) in wrong_commits(&commit) {
@@ -555,7 +555,7 @@ fn a_forge_that_fails_at_any_call_ends_nothing_and_the_next_run_finishes() {
 
 #[test]
 fn what_people_write_never_keeps_a_decision_from_being_recorded() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let bob = stage.file("rules/people.yaml");
     let bob = bob.lines().find(|line| line.starts_with("  bob:")).unwrap();
     let more = format!(
@@ -592,7 +592,7 @@ fn what_people_write_never_keeps_a_decision_from_being_recorded() {
 
 #[test]
 fn what_cannot_be_recorded_makes_that_one_invalid_and_leaves_nothing_of_it() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.govern(
         "dana",
         "folder",
@@ -626,11 +626,11 @@ fn what_cannot_be_recorded_makes_that_one_invalid_and_leaves_nothing_of_it() {
 
 #[test]
 fn policy_tests_that_take_too_long_make_the_change_wait_and_nothing_is_recorded() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let rules = format!("{}# A remark.\n", stage.file("rules/triggers.yaml"));
     stage.govern("dana", "rules", &[("rules/triggers.yaml", &rules)]);
     stage.propose("risk-manager", "low", LOW);
-    let run_for = |stage: &Stage, limit: Duration| {
+    let run_for = |stage: &TestRepo, limit: Duration| {
         let now = stage.now();
         let repo = Repository::open(&stage.repo).unwrap();
         let bot = Bot::new(repo, Box::new(LocalForge::new()), Box::new(move || now));

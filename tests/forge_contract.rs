@@ -26,7 +26,7 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Conclusion, Details, Forge, Publication, Published, Report, ReportState};
 use countersign::git::{NewCommit, ObjectBuffer, Repository, Signature};
 use countersign::ledger::Draft;
-use support::{PULLS, Stage, has};
+use support::{PULLS, TestRepo, has};
 
 /// A forge with people around it.
 trait World {
@@ -427,13 +427,13 @@ passes_the_contract!(github, github_world::OnGithub::new(););
 
 /// The embedded forge, with plain `git push` and the command line as the people.
 struct Local {
-    stage: Stage,
+    stage: TestRepo,
     repo: Repository,
 }
 
 impl Local {
     fn new() -> Self {
-        let stage = Stage::example();
+        let stage = TestRepo::example();
         let repo = Repository::open(&stage.repo).unwrap();
         Self { stage, repo }
     }
@@ -592,13 +592,13 @@ fn paths(world: &Local) -> Vec<String> {
 
 #[test]
 fn only_what_waits_has_refs() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let low = "action: analyze\ntargets: [rsi-eurusd]";
     let medium = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
     stage.propose("strategy-optimizer", "low", low);
     stage.propose("strategy-optimizer", "medium", medium);
     stage.run();
-    let refs = |stage: &Stage| {
+    let refs = |stage: &TestRepo| {
         let refs = stage.git(&["for-each-ref", "--format=%(refname)"]);
         refs.lines().map(str::to_owned).collect::<Vec<_>>()
     };

@@ -10,15 +10,15 @@ mod index;
 mod support;
 
 use chrono::TimeDelta;
-use support::{Stage, has, has_not};
+use support::{TestRepo, has, has_not};
 
 const TUNER: &str = "strategy-optimizer";
 const MANAGER: &str = "risk-manager";
 
 /// #1 LOW, approved by the bot and applied; #2 MEDIUM, approved by alice who is uncertain, with feedback; #3 HIGH, approved by
 /// carol and applied; #4 rejected by bob, whose words are an attack; #5 waits.
-fn trail() -> Stage {
-    let mut stage = Stage::example();
+fn trail() -> TestRepo {
+    let mut stage = TestRepo::example();
     let tune = |target: &str, value: &str| {
         format!(
             "action: modify_parameters\ntargets: [{target}]\nchanges: {{stop_loss_pct: {value}}}\nrationale: \"=1+1 to see\""
@@ -61,12 +61,12 @@ fn trail() -> Stage {
     stage
 }
 
-fn report(stage: &Stage, arguments: &[&str]) -> String {
+fn report(stage: &TestRepo, arguments: &[&str]) -> String {
     let ran = stage.countersign(&[&["report"], arguments].concat());
     ran.succeeds().stdout
 }
 
-fn report_json(stage: &Stage, arguments: &[&str]) -> serde_json::Value {
+fn report_json(stage: &TestRepo, arguments: &[&str]) -> serde_json::Value {
     let json = [&["report"], arguments, &["--format", "json"]].concat();
     stage.countersign(&json).succeeds().json()
 }
@@ -241,7 +241,7 @@ fn an_agent_learns_from_its_own_trail() {
 
 #[test]
 fn a_format_that_a_command_has_not_is_wrong_usage() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let ran = stage.countersign(&["list", "--format", "parquet"]).exits(2);
     has(
         &ran.stderr,

@@ -14,17 +14,17 @@ use serde_json::{Value as Json, json};
 use support::asking::{low, medium};
 use support::mcp::{Client, good, refused};
 use support::serving::{Serving, nobody, serve, token};
-use support::{Stage, has};
+use support::{TestRepo, has};
 
 /// A client of the server of an agent.
 #[track_caller]
-fn client(stage: &Stage, agent: &str) -> Client {
+fn client(stage: &TestRepo, agent: &str) -> Client {
     Client::start(nobody(&mut stage.command(&["mcp", "--agent", agent])))
 }
 
 #[test]
 fn an_agents_whole_life_on_stdio() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let mut client = client(&stage, "strategy-optimizer");
     let tools = client.ask("tools/list", &json!({}))["tools"].clone();
     let names: Vec<&str> = tools
@@ -120,7 +120,7 @@ fn an_agents_whole_life_on_stdio() {
 
 #[test]
 fn an_agent_that_nobody_knows_gets_nothing() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let mut client = client(&stage, "mallory");
     client.refused(
         "propose_recommendation",
@@ -134,7 +134,7 @@ fn an_agent_that_nobody_knows_gets_nothing() {
 
 #[test]
 fn it_needs_a_repository_and_an_agent() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     stage.countersign(&["mcp"]).exits(2);
     let nowhere = stage.folder("nowhere");
     let said = stage.countersign(&[
@@ -181,7 +181,7 @@ impl Web {
 
 #[test]
 fn an_agents_whole_life_over_http() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let agent = token(&stage, &["--agent", "risk-manager"]);
     let other = token(&stage, &["--agent", "market-analyst"]);
     let web = Web(Serving::start(&mut serve(&stage, &[])));
@@ -219,7 +219,7 @@ fn an_agents_whole_life_over_http() {
 
 #[test]
 fn over_http_nobody_comes_in_without_a_token_or_under_another_name() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let agent = token(&stage, &["--agent", "risk-manager"]);
     let mut served = serve(&stage, &["--host", "countersign.example.org"]);
     let web = Web(Serving::start(&mut served));

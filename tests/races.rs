@@ -25,7 +25,7 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Forge, ForgeError, Publication, Published, Report};
 use countersign::git::Repository;
 use support::trail::{self, count, decisions, events};
-use support::{Ran, Stage};
+use support::{Ran, TestRepo};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -35,10 +35,10 @@ const ANALYZE: &str = "action: analyze\ntargets: [rsi-eurusd]";
 const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2.5}";
 const REASON: &str = "Looked at it closely, and it is as it should be.";
 /// No story takes as long as this; one that does hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUTS: Duration = Duration::from_secs(60);
 
 /// A process that waits at the line until [`go`] lets it run.
-fn at_the_line(stage: &Stage, arguments: &[&str]) -> Child {
+fn at_the_line(stage: &TestRepo, arguments: &[&str]) -> Child {
     let wanted = stage.command(arguments);
     let mut command = Command::new("sh");
     command
@@ -76,13 +76,13 @@ fn go(mut racers: Vec<Child>) -> Vec<Ran> {
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "still not: {what}");
+        assert!(began.elapsed() < TIMEOUTS, "still not: {what}");
         thread::yield_now();
     }
 }
 
 fn bots_at_once(count_of_bots: usize) {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let proposals: Vec<(String, String)> = (0..60)
         .map(|n| {
             let body = if n % 3 == 0 { LOW } else { ANALYZE };
@@ -117,7 +117,7 @@ fn four_bots_decide_everything_once() {
 }
 
 /// The number of the pull request of a branch, once it has one.
-fn find_number(stage: &Stage, branch: &str) -> Option<u64> {
+fn find_number(stage: &TestRepo, branch: &str) -> Option<u64> {
     let pulls = trail::pulls(stage);
     pulls
         .into_iter()
@@ -133,7 +133,7 @@ fn contested(n: usize) -> String {
 }
 
 /// Approves whatever is there, again and again; some of it is pushed to or decided in between.
-fn review_all(stage: &Stage) {
+fn review_all(stage: &TestRepo) {
     for round in 0..4 {
         for n in 0..CONTESTED {
             let branch = format!("recommend/{}", contested(n));
@@ -155,7 +155,7 @@ fn review_all(stage: &Stage) {
 }
 
 /// Pushes other content to the branches that are being reviewed.
-fn push_all(stage: &Stage, paths: &BTreeMap<String, (String, String)>) {
+fn push_all(stage: &TestRepo, paths: &BTreeMap<String, (String, String)>) {
     let clone = stage.clone_of("strategy-optimizer");
     for round in 0..3 {
         for (branch, (path, text)) in paths {
@@ -173,7 +173,7 @@ fn push_all(stage: &Stage, paths: &BTreeMap<String, (String, String)>) {
     }
 }
 
-fn freeze_and_lift(stage: &Stage) {
+fn freeze_and_lift(stage: &TestRepo) {
     for _ in 0..4 {
         stage
             .countersign(&["freeze", "--as", "alice", "--reason", "Exchange outage"])
@@ -182,7 +182,7 @@ fn freeze_and_lift(stage: &Stage) {
     }
 }
 
-fn propose_more(stage: &Stage) -> Vec<String> {
+fn propose_more(stage: &TestRepo) -> Vec<String> {
     let body = |n| if n % 2 == 0 { LOW } else { ANALYZE };
     (0..10)
         .map(|n| stage.propose("market-analyst", &format!("late{n}"), body(n + 1)))
@@ -190,7 +190,7 @@ fn propose_more(stage: &Stage) -> Vec<String> {
 }
 
 /// Three changes of the rules, each pushed and approved while everything else goes on.
-fn govern(stage: &Stage) {
+fn govern(stage: &TestRepo) {
     for round in 0..3 {
         let branch = format!("govern/round{round}");
         let rules = format!("{}# {round}\n", stage.file("rules/governance.yaml"));
@@ -224,7 +224,7 @@ fn govern(stage: &Stage) {
     }
 }
 
-fn keep_house(stage: &Stage, done: &AtomicBool) {
+fn keep_house(stage: &TestRepo, done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
         stage.git(&["pack-refs", "--all"]);
         stage.git(&["gc", "-q"]);
@@ -233,7 +233,7 @@ fn keep_house(stage: &Stage, done: &AtomicBool) {
 
 /// Every decision is for the head that was approved, by the rules of its own first parent, and none came
 /// while everything was frozen.
-fn assert_decisions_stand(stage: &Stage) {
+fn assert_decisions_stand(stage: &TestRepo) {
     let mut frozen = false;
     for event in events(stage) {
         match event.kind.as_str() {
@@ -268,7 +268,7 @@ fn assert_decisions_stand(stage: &Stage) {
 
 #[test]
 fn in_a_storm_every_case_is_decided_once_for_the_head_that_was_approved() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let mut paths = BTreeMap::new();
     let mut ids = Vec::new();
     for n in 0..CONTESTED {
@@ -324,7 +324,7 @@ fn in_a_storm_every_case_is_decided_once_for_the_head_that_was_approved() {
 }
 
 /// Every proposal is decided once or still open, and every branch is an open pull request.
-fn assert_nothing_lost(stage: &Stage, ids: &[String]) {
+fn assert_nothing_lost(stage: &TestRepo, ids: &[String]) {
     let rows = stage.countersign(&["list", "--format", "json"]).json();
     let listed: BTreeSet<&str> = rows
         .as_array()
@@ -345,7 +345,7 @@ fn assert_nothing_lost(stage: &Stage, ids: &[String]) {
 
 #[test]
 fn watching_bots_end_cleanly_when_they_are_told_to() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let mut bots: Vec<(Child, &str)> = ["INT", "TERM"]
         .into_iter()
         .map(|signal| {
@@ -381,7 +381,7 @@ fn watching_bots_end_cleanly_when_they_are_told_to() {
 
 #[test]
 fn a_command_that_runs_is_left_alone_by_the_other_bots() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let (began, goes_on) = (stage.folder("began"), stage.folder("goes-on"));
     for pipe in [&began, &goes_on] {
         let made = Command::new("mkfifo").arg(pipe).status();
@@ -466,7 +466,7 @@ impl Forge for Contested {
 }
 
 /// Runs a bot in this process, on a forge whose `main` is moved under its publications.
-fn run_contested(stage: &Stage, times: usize, arguments: &[&str]) -> Result<(), BotError> {
+fn run_contested(stage: &TestRepo, times: usize, arguments: &[&str]) -> Result<(), BotError> {
     let forge = Contested {
         inner: LocalForge::new(),
         meddlers: (0..times).map(|_| stage.command(arguments)).collect(),
@@ -479,7 +479,7 @@ fn run_contested(stage: &Stage, times: usize, arguments: &[&str]) -> Result<(), 
 
 #[test]
 fn a_lost_race_is_decided_again_on_the_new_tip() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", LOW);
     let before = stage.git(&["rev-parse", "main"]);
     let freeze = ["freeze", "--as", "alice", "--reason", "Exchange outage"];
@@ -509,7 +509,7 @@ fn a_lost_race_is_decided_again_on_the_new_tip() {
 
 #[test]
 fn an_approval_does_not_survive_a_target_that_changes_under_the_publication() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.propose(
         "strategy-optimizer",
@@ -534,7 +534,7 @@ fn an_approval_does_not_survive_a_target_that_changes_under_the_publication() {
 
 #[test]
 fn who_loses_every_race_says_so_and_has_done_nothing() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", LOW);
     stage.run();
     assert!(stage.report(1).contains("merged"));

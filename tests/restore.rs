@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use support::trail::{self, decisions, events};
-use support::{Ran, Stage, clean, has, has_not};
+use support::{Ran, TestRepo, clean, has, has_not};
 
 const AGENT: &str = "strategy-optimizer";
 const LOW: &str =
@@ -22,7 +22,7 @@ const MEDIUM: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 
 /// A stage whose repository was lost and restored as the README says.
-fn restored(stage: &Stage) {
+fn restored(stage: &TestRepo) {
     let backup = stage.folder("backup.git");
     let run = |arguments: &[&str]| {
         let mut command = Command::new("git");
@@ -39,7 +39,7 @@ fn restored(stage: &Stage) {
 }
 
 /// A push of a change straight to `main`.
-fn push_to_main(stage: &Stage, who: &str, path: &str, text: &str) -> Ran {
+fn push_to_main(stage: &TestRepo, who: &str, path: &str, text: &str) -> Ran {
     let clone = stage.clone_of(who).start();
     clone.write(path, text).commit("By hand");
     clone.try_git(&["push", "-q", "origin", "HEAD:main"])
@@ -47,7 +47,7 @@ fn push_to_main(stage: &Stage, who: &str, path: &str, text: &str) -> Ran {
 
 #[test]
 fn what_is_restored_from_a_mirror_goes_on_where_it_was_and_has_its_hook_again() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let merged = stage.propose(AGENT, "a", LOW);
     stage.propose(AGENT, "b", MEDIUM);
     stage.run();
@@ -82,7 +82,7 @@ fn what_is_restored_from_a_mirror_goes_on_where_it_was_and_has_its_hook_again() 
 
 #[test]
 fn a_hook_of_somebody_else_is_left_alone_and_an_old_one_of_ours_is_renewed() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let hook = stage.repo.join("hooks/update");
     let ours = std::fs::read_to_string(&hook).unwrap();
     std::fs::write(&hook, "#!/bin/sh\nexit 0\n").unwrap();

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 
 use support::serving::{SERVE, Serving, nobody, persons_token, serve, serve_nothing};
-use support::{COUNTERSIGN, Stage, clean, has, has_not, trail};
+use support::{COUNTERSIGN, TestRepo, clean, has, has_not, trail};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -26,7 +26,7 @@ const MEDIUM: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 #[test]
 fn what_is_pushed_and_reviewed_is_worked_off() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let mut serving = Serving::start(&mut serve(&stage, &[]));
     serving.is_ready();
     stage.propose("strategy-optimizer", "low", LOW);
@@ -51,7 +51,7 @@ fn what_is_pushed_and_reviewed_is_worked_off() {
 
 #[test]
 fn several_folders_are_served_at_once() {
-    let (mut first, mut second) = (Stage::example(), Stage::example());
+    let (mut first, mut second) = (TestRepo::example(), TestRepo::example());
     let mut command = Command::new(COUNTERSIGN);
     command.args(SERVE).env("HOME", first.folder(""));
     for stage in [&first, &second] {
@@ -79,7 +79,7 @@ fn several_folders_are_served_at_once() {
 
 #[test]
 fn it_says_how_it_is() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let serving = Serving::start(&mut serve(&stage, &[]));
     serving.is_ready();
     assert_eq!(serving.at("/healthz").gives(200).body, "alive\n");
@@ -110,7 +110,7 @@ fn it_says_how_it_is() {
 
 #[test]
 fn a_run_that_fails_is_told_and_tried_again() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let main = stage.main();
     let serving = Serving::start(&mut serve(&stage, &[]));
     serving.is_ready();
@@ -133,7 +133,7 @@ fn a_run_that_fails_is_told_and_tried_again() {
 
 #[test]
 fn without_a_secret_no_webhook_is_taken() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let serving = Serving::start(&mut serve(&stage, &[]));
     let answer = serving.posts("/webhooks", &[("x-github-event", "push")], b"{}");
     has(&answer.gives(503).body, "COUNTERSIGN_WEBHOOK_SECRET");
@@ -141,7 +141,7 @@ fn without_a_secret_no_webhook_is_taken() {
 
 #[test]
 fn only_what_is_signed_is_taken_in() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let mut command = serve(&stage, &[]);
     command.env("COUNTERSIGN_WEBHOOK_SECRET", "It's a Secret to Everybody");
     let serving = Serving::start(&mut command);
@@ -173,7 +173,7 @@ fn only_what_is_signed_is_taken_in() {
 
 #[test]
 fn a_server_that_is_killed_at_any_step_loses_nothing() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "low", LOW);
     stage.propose("strategy-optimizer", "medium", MEDIUM);
     // The first review makes the forge notice both branches.
@@ -272,7 +272,7 @@ fn an_app_is_only_registered_by_who_reads_the_terminal() {
 
 #[test]
 fn whoever_has_an_identity_registers_no_app() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let serving = Serving::start(&mut serve(&stage, &[]));
     has(
         &serving.at("/setup?token=").gives(404).body,
@@ -283,7 +283,7 @@ fn whoever_has_an_identity_registers_no_app() {
 
 #[test]
 fn what_is_missing_is_named() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let run = |environment: &[(&str, &str)], arguments: &[&str]| {
         let mut command = Command::new(COUNTERSIGN);
         command
@@ -366,7 +366,7 @@ fn connect_from_elsewhere(serving: &Serving, count: usize) -> Vec<TcpStream> {
 
 #[test]
 fn a_private_server_tells_nobody_which_repositories_it_serves() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let alice = persons_token(&stage, "alice");
     let serving = Serving::start(&mut serve(&stage, &["--private"]));
     let name = stage.repo.to_str().unwrap();
@@ -384,7 +384,7 @@ fn a_private_server_tells_nobody_which_repositories_it_serves() {
 
 #[test]
 fn a_request_names_the_server_once() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let serving = Serving::start(&mut serve(&stage, &[]));
     for (hosts, status) in [
         ("Host: localhost\r\n", "200 OK"),
@@ -405,7 +405,7 @@ fn a_request_names_the_server_once() {
 /// files, and for the answer to somebody who asks.
 #[test]
 fn who_sends_half_a_request_takes_nothing_from_others() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let mut limited = Command::new("sh");
     let of_server = serve(&stage, &[]);
     limited
@@ -444,7 +444,7 @@ fn who_sends_half_a_request_takes_nothing_from_others() {
 
 #[test]
 fn large_bodies_take_turns() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let mut command = serve(&stage, &[]);
     let serving =
         Serving::start(command.env("COUNTERSIGN_WEBHOOK_SECRET", "a secret for webhooks"));

@@ -10,7 +10,7 @@
 mod support;
 
 use chrono::TimeDelta;
-use support::{Stage, has_not};
+use support::{TestRepo, has_not};
 
 const LOW: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
@@ -26,7 +26,7 @@ fn has(text: &str, part: &str) {
 
 #[test]
 fn low_risk_is_merged_and_applied_by_the_bot_alone() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", LOW);
     stage.run();
     has(&stage.report(1), "success: LOW 0.00: merged by the bot");
@@ -56,7 +56,7 @@ fn low_risk_is_merged_and_applied_by_the_bot_alone() {
 
 #[test]
 fn medium_risk_waits_for_a_reviewer() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
     let asked = stage.report(1);
@@ -91,7 +91,7 @@ fn medium_risk_waits_for_a_reviewer() {
 
 #[test]
 fn high_risk_needs_an_admin_and_a_justification() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("risk-manager", "a", HIGH);
     stage.run();
     has(
@@ -150,7 +150,7 @@ fn high_risk_needs_an_admin_and_a_justification() {
 
 #[test]
 fn a_rejection_is_recorded_with_its_category_and_reason() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
     stage.report(1);
@@ -192,7 +192,7 @@ fn a_rejection_is_recorded_with_its_category_and_reason() {
 
 #[test]
 fn a_request_for_changes_blocks_until_that_person_approves() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.countersign(&["run"]).succeeds();
     stage.report(1);
@@ -224,7 +224,7 @@ fn a_request_for_changes_blocks_until_that_person_approves() {
 
 #[test]
 fn a_deleted_branch_is_withdrawn() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
     stage.report(1);
@@ -244,7 +244,7 @@ fn a_deleted_branch_is_withdrawn() {
 
 #[test]
 fn what_nobody_decides_is_escalated_and_then_expires() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
     stage.report(1);
@@ -272,7 +272,7 @@ fn what_nobody_decides_is_escalated_and_then_expires() {
 
 #[test]
 fn an_escalated_proposal_still_needs_what_it_needed() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.wait(TimeDelta::hours(25));
     stage.run();
@@ -290,7 +290,7 @@ fn an_escalated_proposal_still_needs_what_it_needed() {
 /// Whoever decides on several targets sees what each of them is now, and everything that the executor is told.
 #[test]
 fn everything_that_is_executed_is_shown_whole() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let long = "x".repeat(300);
     let id = stage.propose(
         "strategy-optimizer",
@@ -359,7 +359,7 @@ citations
 
 #[test]
 fn what_is_too_long_to_be_shown_whole_is_invalid() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let about = |characters: usize| {
         format!(
             "{LOW}\ndetails: {{note: \"{}\"}}",
@@ -386,7 +386,7 @@ fn what_is_too_long_to_be_shown_whole_is_invalid() {
 /// A request for changes is somebody's words: they reach whoever looks at the case, and stay on record.
 #[test]
 fn what_people_say_is_shown_and_recorded_in_order() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -408,7 +408,7 @@ fn what_people_say_is_shown_and_recorded_in_order() {
         &pending,
         "\n  and 1016 more characters that are not kept\n  dana approved on",
     );
-    let json = |stage: &Stage| {
+    let json = |stage: &TestRepo| {
         stage
             .countersign(&["show", "1", "--format", "json"])
             .succeeds()
@@ -449,7 +449,7 @@ fn what_people_say_is_shown_and_recorded_in_order() {
 /// However much is said, the decision can be written: what is left out is said.
 #[test]
 fn what_people_say_never_keeps_a_decision_from_being_written() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
     stage.read_all();
@@ -483,7 +483,7 @@ fn what_people_say_never_keeps_a_decision_from_being_written() {
 /// Whoever decides on a governance change sees its lines, before and after it is decided.
 #[test]
 fn a_governance_change_shows_its_diff() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let rules = stage.file("rules/governance.yaml");
     let looser = rules.replace("pending_limit: 20", "pending_limit: 2000");
     let long: String = (0..50).map(|line| format!("{line} ```\n")).collect();
@@ -526,7 +526,7 @@ fn a_governance_change_shows_its_diff() {
     let plain = stage.countersign(&["show", "2"]).succeeds().stdout;
     has(&plain, "The diff, 53 lines:\n\n````diff\n");
     has_not(&plain, "<details>");
-    let json = |stage: &Stage| {
+    let json = |stage: &TestRepo| {
         stage
             .countersign(&["show", "1", "--format", "json"])
             .succeeds()
@@ -549,7 +549,7 @@ fn a_governance_change_shows_its_diff() {
 
 #[test]
 fn while_it_is_frozen_nothing_is_merged() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage
         .countersign(&["freeze", "--as", "alice", "--reason", "Exchange outage"])
         .succeeds();
@@ -571,7 +571,7 @@ fn while_it_is_frozen_nothing_is_merged() {
 
 #[test]
 fn a_push_after_the_approval_needs_a_new_approval() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
     stage.report(1);
@@ -602,7 +602,7 @@ fn a_push_after_the_approval_needs_a_new_approval() {
 
 #[test]
 fn an_approval_survives_a_moved_main_only_if_its_facts_are_the_same() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.propose(
         "strategy-optimizer",
@@ -637,7 +637,7 @@ fn an_approval_survives_a_moved_main_only_if_its_facts_are_the_same() {
 
 #[test]
 fn in_auto_approve_everything_is_scored_logged_and_merged() {
-    let mut stage = Stage::in_mode("auto_approve");
+    let mut stage = TestRepo::in_mode("auto_approve");
     stage.propose("risk-manager", "a", HIGH);
     stage.run();
     has(&stage.report(1), "success: HIGH 75.00: merged by the bot");
@@ -645,7 +645,7 @@ fn in_auto_approve_everything_is_scored_logged_and_merged() {
 
 #[test]
 fn feedback_is_a_commit_of_its_own() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", LOW);
     stage.run();
     stage.report(1);
@@ -668,7 +668,7 @@ fn feedback_is_a_commit_of_its_own() {
 
 #[test]
 fn a_governance_change_needs_an_admin_other_than_its_author() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let rules = stage
         .file("rules/governance.yaml")
         .replace("mode: two_tier", "mode: high_only");
@@ -696,7 +696,7 @@ fn a_governance_change_needs_an_admin_other_than_its_author() {
 
 #[test]
 fn a_bot_with_a_key_signs_its_commits_as_git_verifies_them() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let key = stage.folder("bot-key");
     let made = std::process::Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-C", "bot", "-f"])

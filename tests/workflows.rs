@@ -15,7 +15,7 @@ use std::process::Command;
 
 use countersign::forge::github::CHECK_NAME;
 use serde_yaml::Value as Yaml;
-use support::{Ran, Stage, has};
+use support::{Ran, TestRepo, has};
 
 const PINNED: &str = "acme/countersign@0123456789abcdef0123456789abcdef01234567";
 const NAMES: [&str; 3] = ["countersign", "countersign-review", "countersign-report"];
@@ -197,7 +197,7 @@ fn the_weekly_issue_is_made_of_a_report() {
 /// The scripts of the action itself, on a runner that has everything but GitHub.
 #[test]
 fn the_actions_scripts_run() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let temporary = stage.folder("runner");
     std::fs::create_dir_all(temporary.join("countersign/bin")).unwrap();

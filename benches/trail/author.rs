@@ -15,9 +15,9 @@ use countersign::domain::mode::Mode as Deployment;
 use countersign::domain::pull::{Contribution, Pull, PullState, Pushes};
 use countersign::domain::review::{Comment, Opinion, Review};
 use countersign::domain::value::Value;
-use countersign::execute::{Finished, apply};
+use countersign::execute::{ExecutionResult, apply};
 use countersign::gate::eligibility::Interests;
-use countersign::gate::permit::{Judgement, Subject, judge};
+use countersign::gate::permit::{DecidedCase, DecisionOutcome, judge};
 use countersign::gate::requirement;
 use countersign::gate::verdict::{self, Case, Kind};
 use countersign::git::{
@@ -25,8 +25,8 @@ use countersign::git::{
     Signature, TreeEditor, consolidate,
 };
 use countersign::ledger::facts::{self, Targets};
-use countersign::ledger::outdated::{self, About, Then};
-use countersign::ledger::{Draft, MAIN, Rulebook, Version};
+use countersign::ledger::stale_approvals::{self, About, ApprovalSnapshot};
+use countersign::ledger::{Draft, MAIN, RulesCache, Version};
 use countersign::risk;
 use countersign::rules::executor::Executor;
 
@@ -46,7 +46,7 @@ pub fn write(path: &Path, count: usize) {
     let repo = Repository::init_bare(path).unwrap();
     let mut author = Author {
         repo: &repo,
-        rulebook: Rulebook::default(),
+        rules_cache: RulesCache::default(),
         chance: Chance::new(7),
         desk: Desk {
             made: Vec::new(),
@@ -73,7 +73,7 @@ pub fn write(path: &Path, count: usize) {
 
 struct Author<'r> {
     repo: &'r Repository,
-    rulebook: Rulebook,
+    rules_cache: RulesCache,
     chance: Chance,
     desk: Desk,
     now: DateTime<Utc>,
@@ -147,8 +147,8 @@ impl Author<'_> {
 
     /// One case from its proposal to its decision, and to its outcome where that is part of the push.
     fn case(&mut self, draft: &mut Draft<'_>, branches: &mut Branches) {
-        let patience = self.chance.below(100);
-        let opened = match patience {
+        let timeouts = self.chance.below(100);
+        let opened = match timeouts {
             0 => self.now - TimeDelta::days(8),
             1..=30 => self.now - TimeDelta::minutes(self.chance.between(2, 400) as i64),
             _ => self.now - TimeDelta::seconds(self.chance.between(1, 40) as i64),
@@ -171,7 +171,7 @@ impl Author<'_> {
         }
         let risk = risk::assess(&proposed.about, &situation, rules);
         let required = requirement::for_recommendation(risk.level, &rules.governance);
-        self.speak(&mut proposed, required, patience, branches.base);
+        self.speak(&mut proposed, required, timeouts, branches.base);
         let outdated = self.find_outdated(&mut proposed, &targets, risk.level, draft);
         let owner = rules.agents.get(&proposed.about.agent);
         let case = Case {
@@ -187,8 +187,8 @@ impl Author<'_> {
             frozen: false,
             now: self.now,
         };
-        let ruling = verdict::rule(&case, rules);
-        let subject = Subject {
+        let gate_result = verdict::rule(&case, rules);
+        let subject = DecidedCase {
             id: proposed.about.id,
             pull: record(&proposed.pull, draft.tip().unwrap()),
             recommendation: Some(proposed.blob),
@@ -203,7 +203,7 @@ impl Author<'_> {
         };
         self.write_down(
             draft,
-            judge(ruling, subject),
+            judge(gate_result, subject),
             &proposed,
             (&targets, &version),
         );
@@ -212,14 +212,14 @@ impl Author<'_> {
     fn write_down(
         &mut self,
         draft: &mut Draft<'_>,
-        judgement: Judgement,
+        judgement: DecisionOutcome,
         proposed: &Proposed,
         (targets, version): (&Targets, &Version),
     ) {
         let about = &proposed.about;
         match judgement {
-            Judgement::Wait => panic!("`{}` still waits", about.id),
-            Judgement::Close(decision) => {
+            DecisionOutcome::Wait => panic!("`{}` still waits", about.id),
+            DecisionOutcome::Close(decision) => {
                 draft.close(&decision, about).unwrap();
                 if about.action.as_str() == "delete_strategy" {
                     self.desk.made.push(about.targets[0].to_string());
@@ -227,12 +227,12 @@ impl Author<'_> {
                 self.closed
                     .push((proposed.pull.number.0, proposed.pull.head));
             }
-            Judgement::Merge(permit) => {
+            DecisionOutcome::Merge(permit) => {
                 let action = version.rules.actions.get(&about.action).unwrap();
                 let executor = action.executor.kind();
                 draft.merge(&permit, about, executor.as_str()).unwrap();
                 let (files, finished) = match &action.executor {
-                    Executor::None => (Vec::new(), Finished::well(BTreeMap::new())),
+                    Executor::None => (Vec::new(), ExecutionResult::well(BTreeMap::new())),
                     Executor::Apply => {
                         let governance = &version.rules.governance;
                         apply::apply(about, action.effect, targets, governance)
@@ -281,8 +281,8 @@ impl Author<'_> {
         let started = self.now;
         self.now += TimeDelta::seconds(self.chance.between(0, 4) as i64);
         let finished = match self.chance.percent(93) {
-            true => Finished::well(BTreeMap::from([("status".to_owned(), Value::from(0))])),
-            false => Finished::badly("it ended with status 1: the channel is closed"),
+            true => ExecutionResult::well(BTreeMap::from([("status".to_owned(), Value::from(0))])),
+            false => ExecutionResult::badly("it ended with status 1: the channel is closed"),
         };
         let outcome = finished.record(about.id, 1, ExecutorKind::Command, (started, self.now));
         draft.outcome(&outcome, about, &[]).unwrap();
@@ -409,7 +409,7 @@ impl Author<'_> {
         &mut self,
         proposed: &mut Proposed,
         required: Requirement,
-        patience: usize,
+        timeouts: usize,
         base: Sha,
     ) {
         if required.role == Role::None {
@@ -423,7 +423,7 @@ impl Author<'_> {
         };
         let at = self.now - TimeDelta::seconds(1);
         match ending {
-            _ if patience == 0 => {}
+            _ if timeouts == 0 => {}
             0..=5 => {
                 let by = proposed.pull.author.clone();
                 proposed.pull.state = PullState::Closed { by, at };
@@ -501,8 +501,10 @@ impl Author<'_> {
                 contributions: &proposed.contributions,
                 team_members: &[],
             };
-            let then = Then::read(self.repo.objects(), &mut self.rulebook, root, about).unwrap();
-            if outdated::find_change(&then, targets, level).is_some() {
+            let then =
+                ApprovalSnapshot::read(self.repo.objects(), &mut self.rules_cache, root, about)
+                    .unwrap();
+            if stale_approvals::find_change(&then, targets, level).is_some() {
                 for review in &mut proposed.pull.reviews {
                     review.main = Some(tip);
                 }
@@ -512,7 +514,7 @@ impl Author<'_> {
     }
 
     fn version(&mut self, draft: &Draft<'_>) -> Version {
-        self.rulebook
+        self.rules_cache
             .read(draft.objects(), draft.root().unwrap())
             .unwrap()
             .valid()
@@ -597,7 +599,7 @@ impl Author<'_> {
             now: self.now,
         };
         let tip = draft.tip().unwrap();
-        let subject = Subject {
+        let subject = DecidedCase {
             id: CaseId::from_parts(pull.opened_at, pull.head.seed()),
             pull: record(pull, tip),
             recommendation: None,
@@ -611,7 +613,7 @@ impl Author<'_> {
             shortest_justification: 0,
         };
         match judge(verdict::rule(&case, rules), subject) {
-            Judgement::Merge(permit) => draft.merge_governance(&permit, &[change]).unwrap(),
+            DecisionOutcome::Merge(permit) => draft.merge_governance(&permit, &[change]).unwrap(),
             other => panic!("a governance change came to {other:?}"),
         };
     }

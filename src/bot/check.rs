@@ -11,7 +11,7 @@ use crate::domain::yaml;
 use crate::gate::requirement;
 use crate::git::Repository;
 use crate::ledger::facts;
-use crate::ledger::{LedgerError, MAIN, Rulebook};
+use crate::ledger::{LedgerError, MAIN, RulesCache};
 use crate::risk::{self, Explanation, Reduction};
 
 use super::BotError;
@@ -48,31 +48,25 @@ impl Checked {
 }
 
 /// Validates and scores a document against `main`.
-///
-/// # Errors
-/// When the repository or its rules cannot be read.
 pub fn check(
     repo: &Repository,
     file: &str,
     bytes: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Checked, BotError> {
-    check_by((repo, &mut Rulebook::default()), file, bytes, now)
+    check_by((repo, &mut RulesCache::default()), file, bytes, now)
 }
 
 /// The same with rules that were read before.
-///
-/// # Errors
-/// When the repository or its rules cannot be read.
 pub fn check_by(
-    (repo, rulebook): (&Repository, &mut Rulebook),
+    (repo, rules_cache): (&Repository, &mut RulesCache),
     file: &str,
     bytes: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Checked, BotError> {
     let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
     let root = repo.read_commit(tip)?.tree;
-    let version = rulebook
+    let version = rules_cache
         .read(repo.objects(), root)?
         .into_result()
         .map_err(LedgerError::from)?;

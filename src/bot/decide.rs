@@ -1,12 +1,12 @@
 //! Decides pull requests one after the other, each on top of what was decided before it: first a
-//! [`Hearing`] as a value, then the commits that follow from it.
+//! [`Evaluation`] as a value, then the commits that follow from it.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::error::{Evaluation, InvalidPull, separate};
-use super::hearing::{Act, Hearing, Pending};
+use super::error::{InvalidPull, Validated, separate};
+use super::evaluation::{Evaluation, Pending, PlannedAction};
 use super::open_cases::OpenCases;
 use super::{BotError, Handled, report};
 use crate::domain::documents::Status;
@@ -14,19 +14,18 @@ use crate::domain::ids::{AgentName, CaseId, PullNumber};
 use crate::domain::problem::Reading;
 use crate::domain::pull::Pull;
 use crate::forge::{Basis, Forge, ForgeError, Report};
-use crate::gate::verdict::Ruling;
+use crate::gate::verdict::GateResult;
 use crate::git::Repository;
-use crate::ledger::{Draft, Rulebook};
+use crate::ledger::{Draft, RulesCache};
 use crate::rules::Rules;
 
 /// What the bot makes of a pull request.
 #[derive(Debug)]
-pub enum Answer {
+pub enum ProposalOutcome {
     /// It has ended, now or before.
     Ended {
         /// The case, where there is one.
         id: Option<CaseId>,
-        /// How.
         status: Status,
         /// As which other pull request its case was decided.
         decided_as: Option<PullNumber>,
@@ -36,16 +35,16 @@ pub enum Answer {
     /// It waits: for people, for a mend, for the end of a freeze.
     Waiting {
         /// Everything that the bot makes of it.
-        hearing: Box<Hearing>,
+        evaluation: Box<Evaluation>,
     },
 }
 
-impl Answer {
+impl ProposalOutcome {
     /// What people are told.
     pub fn report(&self) -> &Report {
         match self {
             Self::Ended { report, .. } => report,
-            Self::Waiting { hearing } => &hearing.report,
+            Self::Waiting { evaluation } => &evaluation.report,
         }
     }
     /// The answer as a run reports it.
@@ -65,16 +64,16 @@ impl Answer {
                 is_news,
                 pending: None,
             },
-            Self::Waiting { hearing } => Handled {
+            Self::Waiting { evaluation } => Handled {
                 number: pull.number,
-                id: hearing.id,
+                id: evaluation.id,
                 status: None,
                 decided_as: None,
-                report: hearing.report.clone(),
+                report: evaluation.report.clone(),
                 is_news,
                 pending: Some(Arc::new(Pending {
                     pull: pull.clone(),
-                    hearing: *hearing,
+                    evaluation: *evaluation,
                     asked: None,
                 })),
             },
@@ -85,7 +84,7 @@ impl Answer {
 /// Decides pull requests one after the other, each on top of what was decided before it.
 pub struct Evaluator<'e, 'o, 'r> {
     pub repo: &'r Repository,
-    pub rulebook: &'e mut Rulebook,
+    pub rules_cache: &'e mut RulesCache,
     pub draft: &'e mut Draft<'r>,
     pub now: DateTime<Utc>,
     /// The pull requests that are open at this moment.
@@ -118,13 +117,13 @@ impl Evaluator<'_, '_, '_> {
         &mut self,
         agent: Option<&AgentName>,
         report: Report,
-        ruling: &Ruling,
+        gate_result: &GateResult,
         rules: &Rules,
     ) -> Report {
         let agent = agent.filter(|name| rules.agents.contains_key(*name));
         let limit = rules.governance.pending_limit;
         if self.open.count_waiting(agent.cloned()) > limit {
-            report::over_limit(agent, limit, ruling)
+            report::over_limit(agent, limit, gate_result)
         } else {
             report
         }
@@ -132,61 +131,64 @@ impl Evaluator<'_, '_, '_> {
 
     /// Decides one pull request that was heard, appending to the draft what is to be recorded. What cannot be recorded
     /// leaves the draft as it was.
-    ///
-    /// # Errors
-    /// When the repository fails.
-    pub fn act(&mut self, pull: &Pull, hearing: Hearing) -> Result<Answer, BotError> {
-        let (id, report) = (hearing.id, hearing.report.clone());
+    pub fn act(
+        &mut self,
+        pull: &Pull,
+        evaluation: Evaluation,
+    ) -> Result<ProposalOutcome, BotError> {
+        let (id, report) = (evaluation.id, evaluation.report.clone());
         let before = self.draft.mark();
-        let recorded = match hearing.act {
-            Act::Wait => {
-                return Ok(Answer::Waiting {
-                    hearing: Box::new(Hearing {
-                        act: Act::Wait,
-                        ..hearing
+        let recorded = match evaluation.act {
+            PlannedAction::Wait => {
+                return Ok(ProposalOutcome::Waiting {
+                    evaluation: Box::new(Evaluation {
+                        act: PlannedAction::Wait,
+                        ..evaluation
                     }),
                 });
             }
-            Act::End(status) => Evaluation::Valid(ended(id, status, report)),
-            Act::EndAs { status, number } => Evaluation::Valid(Answer::Ended {
+            PlannedAction::End(status) => Validated::Valid(ended(id, status, report)),
+            PlannedAction::EndAs { status, number } => Validated::Valid(ProposalOutcome::Ended {
                 id,
                 status,
                 decided_as: Some(number),
                 report: Box::new(report),
             }),
-            Act::Recommendation(judged) => {
+            PlannedAction::Recommendation(judged) => {
                 let recorded = self.record_recommendation(pull, *judged);
                 separate(recorded)?.map(|status| ended(id, status, report))
             }
-            Act::Governance(judged) => {
+            PlannedAction::Governance(judged) => {
                 let recorded = self.record_governance_change(*judged);
                 separate(recorded)?.map(|status| ended(id, status, report))
             }
         };
         match recorded {
-            Evaluation::Valid(answer) => Ok(answer),
-            Evaluation::Invalid(invalid) => {
+            Validated::Valid(answer) => Ok(answer),
+            Validated::Invalid(invalid) => {
                 self.draft.go_back(before)?;
                 let invalid = InvalidPull {
                     case: id,
-                    is_governance: hearing.is_governance,
+                    is_governance: evaluation.is_governance,
                     ..invalid
                 };
-                let hearing = match self.read_rules()? {
+                let evaluation = match self.read_rules()? {
                     Reading::Valid(version) => self.invalid(pull, &version, &invalid),
-                    Reading::Invalid(problems) => {
-                        Hearing::only(id, report::unreadable_rules(&problems), Act::Wait)
-                    }
+                    Reading::Invalid(problems) => Evaluation::only(
+                        id,
+                        report::unreadable_rules(&problems),
+                        PlannedAction::Wait,
+                    ),
                 };
                 // It waits, or ends without a record: this comes back once.
-                self.act(pull, hearing)
+                self.act(pull, evaluation)
             }
         }
     }
 }
 
-fn ended(id: Option<CaseId>, status: Status, report: Report) -> Answer {
-    Answer::Ended {
+fn ended(id: Option<CaseId>, status: Status, report: Report) -> ProposalOutcome {
+    ProposalOutcome::Ended {
         id,
         status,
         decided_as: None,

@@ -10,7 +10,7 @@ use crate::domain::documents::{Role, Status};
 use crate::forge::{Ask, CommentText, Report};
 use crate::gate::eligibility::shown;
 use crate::gate::needs;
-use crate::gate::verdict::{Ruling, Verdict};
+use crate::gate::verdict::{GateResult, Verdict};
 use crate::risk::code_span;
 use crate::rules::Rules;
 
@@ -18,8 +18,8 @@ use crate::rules::Rules;
 const MOST_PEOPLE: usize = 15;
 
 /// Whose approval is still needed. Late, it is the admins who are asked: the reviewers were before.
-pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
-    let Verdict::Wait(wait) = &ruling.verdict else {
+pub fn ask(gate_result: &GateResult, rules: &Rules) -> Option<Ask> {
+    let Verdict::Wait(wait) = &gate_result.verdict else {
         return None;
     };
     if wait.frozen || wait.missing == 0 || wait.unattributed.is_some() {
@@ -28,14 +28,14 @@ pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
     let role = if wait.escalated {
         Role::Admin
     } else {
-        ruling.required.role
+        gate_result.required.role
     };
     let team = match role {
         Role::None => return None,
         Role::Reviewer => rules.people.reviewers_team.clone(),
         Role::Admin => rules.people.admins_team.clone(),
     };
-    let eligible = ruling.eligible.iter();
+    let eligible = gate_result.eligible.iter();
     let people = eligible
         .filter(|(_, held)| *held >= role)
         .map(|(name, _)| name.login().clone())
@@ -48,10 +48,10 @@ pub fn ask(ruling: &Ruling, rules: &Rules) -> Option<Ask> {
 pub fn comment(
     report: &Report,
     (what, case): (&str, &str),
-    ruling: &Ruling,
+    gate_result: &GateResult,
     rules: &Rules,
 ) -> Option<Box<CommentText>> {
-    let wait = match &ruling.verdict {
+    let wait = match &gate_result.verdict {
         Verdict::Wait(wait) => wait,
         Verdict::Approve(Status::AutoApproved)
         | Verdict::Reject(_)
@@ -64,21 +64,21 @@ pub fn comment(
         }
         Verdict::Approve(_) => return None,
     };
-    let needed = needs::approvals(ruling.required, ruling.required.approvals);
+    let needed = needs::approvals(gate_result.required, gate_result.required.approvals);
     let lead = format!("**{what}** needs {needed}.");
     let mut text = report::unasked_teams(rules);
     if let Some(reason) = &wait.unattributed {
         let _ = write!(text, " No approval counts: {reason}.");
     }
-    if let Some(late) = ruling.escalation() {
+    if let Some(late) = gate_result.escalation() {
         let _ = write!(text, " {late}");
     }
     let _ = writeln!(text, "\n\n{}", case.trim_end());
-    let is_quiet = ruling.ignored.is_empty() && ruling.unheard.is_empty();
+    let is_quiet = gate_result.ignored.is_empty() && gate_result.unheard.is_empty();
     if !is_quiet || !wait.blocked_by.is_empty() {
         text.push('\n');
     }
-    for ignored in &ruling.ignored {
+    for ignored in &gate_result.ignored {
         let who = code_span(&shown(&ignored.account));
         let _ = writeln!(
             text,
@@ -86,7 +86,7 @@ pub fn comment(
             ignored.reason
         );
     }
-    report::unheard(&mut text, ruling);
+    report::unheard(&mut text, gate_result);
     for who in wait.blockers() {
         let _ = writeln!(
             text,

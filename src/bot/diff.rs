@@ -98,9 +98,6 @@ pub struct Range {
 
 impl Diff {
     /// The difference that these changes make.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
     pub fn of(objects: Objects<'_>, changes: &[Change], range: Range) -> Result<Self, GitError> {
         let (mut bytes, mut lines) = (MOST_BYTES, MOST_LINES_OF_ALL);
         let mut files = Vec::new();

@@ -17,13 +17,10 @@ use crate::ledger::{AppendError, LedgerError, Unrecordable};
 /// Why the bot could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum BotError {
-    /// The repository failed.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// The trail failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The forge failed.
     #[error(transparent)]
     Forge(#[from] ForgeError),
     /// The answer is no, for a reason that the user can do something about.
@@ -121,25 +118,25 @@ pub(super) type Evaluated<T> = Result<T, EvaluationError>;
 
 /// What an evaluation came to that was not stopped.
 #[derive(Debug)]
-pub(super) enum Evaluation<T> {
+pub(super) enum Validated<T> {
     Valid(T),
     Invalid(InvalidPull),
 }
 
-impl<T> Evaluation<T> {
-    pub(super) fn map<U>(self, of: impl FnOnce(T) -> U) -> Evaluation<U> {
+impl<T> Validated<T> {
+    pub(super) fn map<U>(self, of: impl FnOnce(T) -> U) -> Validated<U> {
         match self {
-            Self::Valid(value) => Evaluation::Valid(of(value)),
-            Self::Invalid(invalid) => Evaluation::Invalid(invalid),
+            Self::Valid(value) => Validated::Valid(of(value)),
+            Self::Invalid(invalid) => Validated::Invalid(invalid),
         }
     }
 }
 
 /// Separates the two: a pull request that is invalid is an answer, anything else goes up.
-pub(super) fn separate<T>(evaluated: Evaluated<T>) -> Result<Evaluation<T>, BotError> {
+pub(super) fn separate<T>(evaluated: Evaluated<T>) -> Result<Validated<T>, BotError> {
     match evaluated {
-        Ok(value) => Ok(Evaluation::Valid(value)),
-        Err(EvaluationError::Invalid(invalid)) => Ok(Evaluation::Invalid(invalid)),
+        Ok(value) => Ok(Validated::Valid(value)),
+        Err(EvaluationError::Invalid(invalid)) => Ok(Validated::Invalid(invalid)),
         Err(EvaluationError::Stopped(error)) => Err(error),
     }
 }
@@ -170,7 +167,6 @@ pub(super) fn of_record<T>(appended: Result<T, AppendError>) -> Evaluated<T> {
 /// A run that did its work, and could not tell everybody.
 #[derive(Debug)]
 pub struct UntoldRun {
-    /// What it did.
     pub summary: Summary,
     /// Who was not told, and why. The next run tells them.
     pub untold: Vec<Untold>,

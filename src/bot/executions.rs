@@ -19,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Bot, BotError, Summary, report};
 use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Rescored, RulesRecord};
 use crate::domain::ids::{CaseId, Sha};
-use crate::execute::{self, Finished, Order};
+use crate::execute::{self, ExecutionRequest, ExecutionResult};
 use crate::forge::{AfterEnd, Told, WorkflowOrder};
 use crate::git::{Durability, Expect, GitError, RefEdit, Repository};
 use crate::ledger::rescore::{self, Again, Approved};
@@ -35,7 +35,6 @@ const GRACE: TimeDelta = TimeDelta::minutes(5);
 enum Task {
     /// Nothing: it is settled, or somebody else is at it.
     Nothing,
-    /// Run it.
     Run(Box<Run>),
     /// It was claimed by somebody who died, or by a workflow that does not report.
     Orphaned(Box<CaseFile>),
@@ -141,7 +140,11 @@ impl Bot {
                     .claim
                     .as_ref()
                     .map_or(case.decision.decided_at, |claim| claim.started_at);
-                (started_at, Finished::unknown(orphaned(approved)), false)
+                (
+                    started_at,
+                    ExecutionResult::unknown(orphaned(approved)),
+                    false,
+                )
             }
             Task::Run(run) => {
                 let Run {
@@ -184,8 +187,8 @@ impl Bot {
         &mut self,
         executor: &Executor,
         case: &CaseFile,
-    ) -> Result<Option<Finished>, BotError> {
-        let order = Order::of(case, self.main()?);
+    ) -> Result<Option<ExecutionResult>, BotError> {
+        let order = ExecutionRequest::of(case, self.main()?);
         let workflow = match executor {
             Executor::Command(command) => {
                 let countersign = match &self.countersign {
@@ -194,14 +197,16 @@ impl Bot {
                 };
                 return Ok(Some(match countersign {
                     Ok(program) => execute::command::run(command, &case.recommendation, &program),
-                    Err(error) => Finished::badly(format!("cannot find this program: {error}")),
+                    Err(error) => {
+                        ExecutionResult::badly(format!("cannot find this program: {error}"))
+                    }
                 }));
             }
             Executor::Http(hook) => {
                 let sent = execute::http::read_secret(hook)
                     .map(|secret| execute::http::send(hook, &secret, &order));
                 return Ok(Some(
-                    sent.unwrap_or_else(|none| Finished::badly(none.to_string())),
+                    sent.unwrap_or_else(|none| ExecutionResult::badly(none.to_string())),
                 ));
             }
             Executor::Dispatch(workflow) => workflow,
@@ -211,7 +216,7 @@ impl Bot {
             Ok(payload) => payload,
             Err(error) => {
                 let reason = format!("cannot write it as JSON: {error}");
-                return Ok(Some(Finished::badly(reason)));
+                return Ok(Some(ExecutionResult::badly(reason)));
             }
         };
         let order = WorkflowOrder {
@@ -225,7 +230,7 @@ impl Bot {
                 tracing::warn!("it is not clear whether the workflow started: {error}");
                 Ok(None)
             }
-            Err(error) => Ok(Some(Finished::badly(format!(
+            Err(error) => Ok(Some(ExecutionResult::badly(format!(
                 "the workflow was not started: {error}"
             )))),
         }
@@ -283,7 +288,7 @@ impl Bot {
             };
             if let Again::Invalid(problems) = again {
                 // Published in one piece with its claim, so that nobody takes it for one that runs.
-                let outcome = Finished::badly(rescore::refusal(&problems))
+                let outcome = ExecutionResult::badly(rescore::refusal(&problems))
                     .record(id, case.next_attempt(), approved, (now, now));
                 let claimed = draft.claim(&claim, &case.recommendation);
                 claimed.map_err(BotError::of_report)?;

@@ -5,8 +5,8 @@ use crate::domain::ids::CaseId;
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
 use crate::gate::eligibility::{Interests, Principal, principal_of};
-use crate::gate::permit::{Judgement, judge};
-use crate::gate::verdict::{Kind, Ruling};
+use crate::gate::permit::{DecisionOutcome, judge};
+use crate::gate::verdict::{GateResult, Kind};
 use crate::git::Change;
 use crate::ledger::proposal::{Objection, Refusal};
 use crate::ledger::{CaseFile, Landed, LedgerError, Version};
@@ -15,7 +15,7 @@ use crate::risk;
 use super::decide::Evaluator;
 use super::diff::{self, Diff, FetchedFrom};
 use super::error::{Evaluated, InvalidPull, of_record};
-use super::hearing::{Act, Hearing, ended};
+use super::evaluation::{Evaluation, PlannedAction, ended};
 use super::preview::Preview;
 use super::rule_change::RuleChangePreview;
 use super::{BotError, report};
@@ -25,7 +25,7 @@ use super::{BotError, report};
 pub struct JudgedChange {
     changes: Vec<Change>,
     paths: Vec<String>,
-    judgement: Judgement,
+    judgement: DecisionOutcome,
 }
 
 /// The id of a governance change: it follows from the pull request, so that deciding it again finds it.
@@ -40,7 +40,7 @@ impl Evaluator<'_, '_, '_> {
         changes: Vec<Change>,
         interests: Interests,
         version: &Version,
-    ) -> Evaluated<Hearing> {
+    ) -> Evaluated<Evaluation> {
         let id = id_of(pull);
         let invalid = |objections: Vec<Objection>| InvalidPull {
             is_governance: true,
@@ -60,14 +60,19 @@ impl Evaluator<'_, '_, '_> {
             None => {}
         }
         let paths: Vec<String> = changes.iter().map(Change::path_text).collect();
-        let rule_change =
-            RuleChangePreview::of(self.repo, self.draft, self.rulebook, &changes, pull.forge())?;
+        let rule_change = RuleChangePreview::of(
+            self.repo,
+            self.draft,
+            self.rules_cache,
+            &changes,
+            pull.forge(),
+        )?;
         let validation = &rule_change.validation;
         if let (Some(limit), PullState::Open) = (validation.took_too_long, &pull.state) {
             let report = report::took_too_long(limit);
-            return Ok(Hearing {
+            return Ok(Evaluation {
                 is_governance: true,
-                ..Hearing::only(Some(id), report, Act::Wait)
+                ..Evaluation::only(Some(id), report, PlannedAction::Wait)
             });
         }
         if !validation.objections.is_empty() {
@@ -76,30 +81,36 @@ impl Evaluator<'_, '_, '_> {
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;
         let heard = (Kind::GovernanceChange, assessment.level);
-        let ruling = self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
+        let gate_result =
+            self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
         let diff = self.diff_of(pull, &changes)?;
-        let mut report =
-            report::governance(&diff, &rule_change, &assessment, &ruling, &version.rules);
+        let mut report = report::governance(
+            &diff,
+            &rule_change,
+            &assessment,
+            &gate_result,
+            &version.rules,
+        );
         let preview = Preview::of_governance_change(diff, rule_change);
         let subject = self.subject(pull, (id, None), version, assessment.clone())?;
-        let act = match judge(ruling.clone(), subject) {
-            Judgement::Wait => {
-                report = self.count_change(pull, report, &ruling, version);
-                Act::Wait
+        let act = match judge(gate_result.clone(), subject) {
+            DecisionOutcome::Wait => {
+                report = self.count_change(pull, report, &gate_result, version);
+                PlannedAction::Wait
             }
-            judgement => Act::Governance(Box::new(JudgedChange {
+            judgement => PlannedAction::Governance(Box::new(JudgedChange {
                 changes,
                 paths,
                 judgement,
             })),
         };
-        let (assessment, ruling) = (Some(assessment), Some(ruling));
-        Ok(Hearing {
+        let (assessment, gate_result) = (Some(assessment), Some(gate_result));
+        Ok(Evaluation {
             id: Some(id),
             is_governance: true,
             document: None,
             assessment,
-            ruling,
+            gate_result,
             report,
             preview,
             act,
@@ -121,14 +132,14 @@ impl Evaluator<'_, '_, '_> {
         &mut self,
         pull: &Pull,
         report: Report,
-        ruling: &Ruling,
+        gate_result: &GateResult,
         version: &Version,
     ) -> Report {
         let rules = &version.rules;
         match principal_of(&pull.author, rules) {
             Principal::Person(_) => report,
-            Principal::Agent(name) => self.count_waiting(Some(name), report, ruling, rules),
-            Principal::Unknown => self.count_waiting(None, report, ruling, rules),
+            Principal::Agent(name) => self.count_waiting(Some(name), report, gate_result, rules),
+            Principal::Unknown => self.count_waiting(None, report, gate_result, rules),
         }
     }
 
@@ -140,14 +151,14 @@ impl Evaluator<'_, '_, '_> {
             judgement,
         } = judged;
         match judgement {
-            Judgement::Wait => {
+            DecisionOutcome::Wait => {
                 Err(BotError::Refused("a case that waits cannot be recorded".to_owned()).into())
             }
-            Judgement::Close(decision) => {
+            DecisionOutcome::Close(decision) => {
                 of_record(self.draft.close_governance(&decision, &paths))?;
                 Ok(decision.status)
             }
-            Judgement::Merge(permit) => {
+            DecisionOutcome::Merge(permit) => {
                 of_record(self.draft.merge_governance(&permit, &changes))?;
                 Ok(permit.decision().status)
             }

@@ -16,13 +16,9 @@ use super::error::{Evaluated, InvalidPull, of_branch};
 /// What a valid pull request proposes.
 #[derive(Debug)]
 pub enum Proposal {
-    /// An action.
     Recommendation {
-        /// The document.
         document: Box<Recommendation>,
-        /// Its path.
         path: String,
-        /// Its blob.
         blob: Sha,
     },
     /// A change of anything that is not a record.
@@ -35,16 +31,12 @@ pub enum Proposal {
 /// A pull request that was looked into.
 #[derive(Debug)]
 pub struct Inspected {
-    /// What it proposes.
     pub proposal: Proposal,
     /// Everyone who had a hand in it.
     pub contributions: Vec<Contribution>,
 }
 
 /// Looks into a pull request.
-///
-/// # Errors
-/// Everything that makes it invalid, or that the repository fails.
 pub fn inspect(
     repo: &Repository,
     draft: &mut Draft<'_>,

@@ -4,14 +4,16 @@
 //! of `main`, publishes it by compare-and-swap, and only then tells anybody. It keeps no state that
 //! git and the forge do not hold, so it may die anywhere and the next run goes on.
 
+pub mod case_view;
 pub mod check;
+mod commands;
 mod decide;
 mod details;
 pub mod diff;
 mod error;
+mod evaluation;
 mod executions;
 mod governance;
-mod hearing;
 mod inspect;
 mod open_cases;
 mod pending;
@@ -22,8 +24,6 @@ mod records;
 mod report;
 pub mod review;
 mod rule_change;
-mod said;
-pub mod shown;
 mod survival;
 
 use std::collections::BTreeSet;
@@ -38,14 +38,14 @@ use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
-use crate::ledger::{Draft, LedgerError, MAIN, Rulebook, TeamMembers, Teams, newest_engine};
+use crate::ledger::{Draft, LedgerError, MAIN, RulesCache, TeamMembers, Teams, newest_engine};
 
-use decide::{Answer, Evaluator};
+use commands::{CommandReading, Talk};
+use decide::{Evaluator, ProposalOutcome};
 use open_cases::{KnownCases, OpenCases};
-use said::{Heard, Talk};
 
 pub use error::{BotError, EvaluationError, InvalidPull, UntoldRun};
-pub use hearing::{Hearing, Pending, find_objection, hear};
+pub use evaluation::{Evaluation, Pending, find_objection, hear};
 pub use preview::Preview;
 pub use records::{NewFeedback, NewOutcome};
 pub use rule_change::RuleChangePreview;
@@ -62,7 +62,7 @@ pub type Clock = Box<dyn Fn() -> DateTime<Utc> + Send>;
 pub struct Bot {
     repo: Repository,
     forge: Box<dyn Forge>,
-    rulebook: Rulebook,
+    rules_cache: RulesCache,
     clock: Clock,
     signer: Option<SigningKey>,
     /// What contains commands; none for this very program.
@@ -72,7 +72,6 @@ pub struct Bot {
 /// What became of one pull request in a run.
 #[derive(Debug, Clone)]
 pub struct Handled {
-    /// Which.
     pub number: PullNumber,
     /// The case, where it is known.
     pub id: Option<CaseId>,
@@ -124,7 +123,7 @@ impl Bot {
         Self {
             repo,
             forge,
-            rulebook: Rulebook::default(),
+            rules_cache: RulesCache::default(),
             clock,
             signer: None,
             countersign: None,
@@ -150,19 +149,18 @@ impl Bot {
     #[must_use]
     pub fn with_test_limit(self, limit: Duration) -> Self {
         Self {
-            rulebook: self.rulebook.with_test_limit(limit),
+            rules_cache: self.rules_cache.with_test_limit(limit),
             ..self
         }
     }
 
-    /// The repository.
     pub const fn repository(&self) -> &Repository {
         &self.repo
     }
 
     /// Who is in the teams that the rules name, as the forge said last.
     pub const fn teams(&self) -> &Teams {
-        self.rulebook.teams()
+        self.rules_cache.teams()
     }
 
     /// Works off every open pull request and every unfinished execution. `progress` is told how many
@@ -258,7 +256,7 @@ impl Bot {
             let now = draft.now((self.clock)())?;
             let mut evaluator = Evaluator {
                 repo: &self.repo,
-                rulebook: &mut self.rulebook,
+                rules_cache: &mut self.rules_cache,
                 draft: &mut draft,
                 now,
                 open: &mut OpenCases::new(pulls, KnownCases::default()),
@@ -288,13 +286,13 @@ impl Bot {
             let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
             let mut evaluator = Evaluator {
                 repo: &self.repo,
-                rulebook: &mut self.rulebook,
+                rules_cache: &mut self.rules_cache,
                 draft: &mut draft,
                 now,
                 open: &mut OpenCases::new(&[], KnownCases::default()),
                 forge: None,
             };
-            if evaluator.record_afterwords(&said)? == Heard::Nothing {
+            if evaluator.record_afterwords(&said)? == CommandReading::Nothing {
                 return Ok(());
             }
             let published = match publication(draft, (base, now), Vec::new())? {
@@ -312,7 +310,7 @@ impl Bot {
     /// Asks the forge who is in the teams that the rules name. A team that cannot be asked has no members.
     fn learn_teams(&mut self) -> Result<(), BotError> {
         let root = self.repo.read_commit(self.main()?)?.tree;
-        let version = self.rulebook.read(self.repo.objects(), root)?;
+        let version = self.rules_cache.read(self.repo.objects(), root)?;
         let Some(version) = version.valid() else {
             return Ok(());
         };
@@ -327,23 +325,17 @@ impl Bot {
             };
             teams.insert(team.to_owned(), members);
         }
-        self.rulebook.know_teams(teams);
+        self.rules_cache.know_teams(teams);
         Ok(())
     }
 
     /// Every pull request that is not ended yet, drafts among them.
-    ///
-    /// # Errors
-    /// When the forge cannot be asked.
     pub fn open_pulls(&mut self) -> Result<Vec<Pull>, BotError> {
         let now = (self.clock)();
         Ok(self.forge.open_pulls(&self.repo, now)?)
     }
 
     /// One pull request, ended or not.
-    ///
-    /// # Errors
-    /// When the forge cannot be asked.
     pub fn find_pull(&mut self, number: PullNumber) -> Result<Option<Pull>, BotError> {
         Ok(self.forge.find_pull(&self.repo, number)?)
     }
@@ -354,9 +346,6 @@ impl Bot {
     }
 
     /// The tip of `main`.
-    ///
-    /// # Errors
-    /// When there is none.
     pub fn main(&self) -> Result<Sha, BotError> {
         Ok(self.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?)
     }
@@ -373,7 +362,7 @@ impl Bot {
         let now = draft.now((self.clock)())?;
         let mut evaluator = Evaluator {
             repo: &self.repo,
-            rulebook: &mut self.rulebook,
+            rules_cache: &mut self.rules_cache,
             draft: &mut draft,
             now,
             open,
@@ -383,8 +372,8 @@ impl Bot {
         let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
         for pull in pulls.iter().copied() {
-            let mut hearing = match evaluator.hear(pull) {
-                Ok(hearing) => hearing,
+            let mut evaluation = match evaluator.hear(pull) {
+                Ok(evaluation) => evaluation,
                 // Objects of this one are gone; if it is the repository that loses them, none is decided.
                 Err(error) if error.is_missing() => {
                     worked.leave(pull.number, error);
@@ -393,14 +382,14 @@ impl Bot {
                 Err(error) => return Err(error),
             };
             let mut confirmed = None;
-            let basis = hearing.find_basis();
+            let basis = evaluation.find_basis();
             let ends_batch = basis.is_some() && asks_before_merge;
             if let Some(basis) = basis {
                 match evaluator.confirm(pull, basis) {
                     // Nothing new was said, so the answer is the same.
                     Ok(Some(asked)) if asked == *pull => {}
                     Ok(Some(asked)) => {
-                        hearing = evaluator.hear(&asked)?;
+                        evaluation = evaluator.hear(&asked)?;
                         confirmed = Some(asked);
                     }
                     Ok(None) => {
@@ -414,7 +403,7 @@ impl Bot {
                 }
             }
             let pull = confirmed.as_ref().unwrap_or(pull);
-            let answer = evaluator.act(pull, hearing)?;
+            let answer = evaluator.act(pull, evaluation)?;
             let conclude = |status, report: &Report| Conclusion {
                 number: pull.number,
                 branch: pull.branch.clone(),
@@ -424,13 +413,13 @@ impl Bot {
             };
             let is_news = pull.last_report.as_deref() != Some(answer.report().text().as_str());
             match &answer {
-                Answer::Ended { status, .. } => {
+                ProposalOutcome::Ended { status, .. } => {
                     conclusions.push(conclude(*status, answer.report()));
                 }
-                Answer::Waiting { hearing } if is_news => {
-                    reports.push((pull.number, hearing.report.clone()))
+                ProposalOutcome::Waiting { evaluation } if is_news => {
+                    reports.push((pull.number, evaluation.report.clone()))
                 }
-                Answer::Waiting { .. } => {}
+                ProposalOutcome::Waiting { .. } => {}
             }
             worked.handled.push(answer.handled(pull, is_news));
             if ends_batch {

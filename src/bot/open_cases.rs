@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::BotError;
 use super::decide::Evaluator;
-use super::error::{Evaluation, separate};
+use super::error::{Validated, separate};
 use super::inspect::{Inspected, Proposal, inspect};
 use crate::domain::command::Command;
 use crate::domain::documents::Recommendation;
@@ -153,7 +153,7 @@ impl<'o> Evaluator<'_, 'o, '_> {
             return Ok(proposed.clone());
         }
         let document = match separate(inspect(self.repo, self.draft, pull, self.now)) {
-            Ok(Evaluation::Valid(Inspected {
+            Ok(Validated::Valid(Inspected {
                 proposal: Proposal::Recommendation { document, .. },
                 ..
             })) => Some(document),

@@ -67,9 +67,6 @@ pub fn branch_of(id: CaseId) -> String {
 
 impl NewProposal<'_> {
     /// Opens the pull request in a repository that is its own forge, with its branch; none if that exists already.
-    ///
-    /// # Errors
-    /// When the repository cannot be written.
     pub fn open_here(&self, repo: &Repository) -> Result<Option<Opened>, BotError> {
         let mut forge = LocalForge::new();
         let mut batch = ProposalBatch::on(repo)?;
@@ -84,9 +81,6 @@ impl NewProposal<'_> {
     }
 
     /// Opens the pull request on GitHub, under the account that we are there.
-    ///
-    /// # Errors
-    /// When GitHub refuses.
     pub fn open_on_github(
         &self,
         repo: &Repository,
@@ -132,9 +126,6 @@ pub struct ProposalBatch<'r> {
 
 impl<'r> ProposalBatch<'r> {
     /// A batch on the tip of `main`.
-    ///
-    /// # Errors
-    /// When there is no `main`.
     pub fn on(repo: &'r Repository) -> Result<Self, BotError> {
         let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
         let root = repo.read_commit(base)?.tree;
@@ -220,9 +211,6 @@ impl<'r> ProposalBatch<'r> {
 }
 
 /// What is decided or waits under this id, in a repository that is its own forge.
-///
-/// # Errors
-/// When the repository cannot be read.
 pub fn find_existing(
     repo: &Repository,
     forge: &mut LocalForge,

@@ -9,7 +9,7 @@ use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
 use crate::gate::eligibility::Interests;
-use crate::gate::permit::{Judgement, judge};
+use crate::gate::permit::{DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Objection, Refusal};
@@ -19,7 +19,7 @@ use crate::rules::executor::Executor;
 
 use super::decide::Evaluator;
 use super::error::{Evaluated, InvalidPull, of_record};
-use super::hearing::{Act, Hearing, ended};
+use super::evaluation::{Evaluation, PlannedAction, ended};
 use super::preview::Preview;
 use super::{BotError, report};
 
@@ -35,7 +35,7 @@ pub struct Proposed {
 #[derive(Debug)]
 pub struct JudgedRecommendation {
     document: Recommendation,
-    judgement: Judgement,
+    judgement: DecisionOutcome,
     targets: Targets,
     version: Version,
 }
@@ -47,12 +47,12 @@ impl Evaluator<'_, '_, '_> {
         proposed: Proposed,
         interests: Interests,
         version: &Version,
-    ) -> Evaluated<Hearing> {
+    ) -> Evaluated<Evaluation> {
         let id = proposed.document.id;
         let invalid =
             |objections: Vec<Objection>| Err(InvalidPull::new(objections).with_case(id).into());
-        if let Some(hearing) = self.find_landed(pull, &proposed)? {
-            return Ok(hearing);
+        if let Some(evaluation) = self.find_landed(pull, &proposed)? {
+            return Ok(evaluation);
         }
         let impersonation = proposal::find_impersonation(
             &pull.author,
@@ -97,7 +97,7 @@ impl Evaluator<'_, '_, '_> {
     }
 
     /// A case that is on `main` already, decided with this head or with another.
-    fn find_landed(&mut self, pull: &Pull, proposed: &Proposed) -> Evaluated<Option<Hearing>> {
+    fn find_landed(&mut self, pull: &Pull, proposed: &Proposed) -> Evaluated<Option<Evaluation>> {
         let id = proposed.document.id;
         match CaseFile::landed(self.draft, id, &Decision::path_of(id), pull.head)? {
             None => Ok(None),
@@ -120,7 +120,7 @@ impl Evaluator<'_, '_, '_> {
         proposed: Proposed,
         (interests, targets): (Interests, Targets),
         version: &Version,
-    ) -> Evaluated<Hearing> {
+    ) -> Evaluated<Evaluation> {
         let Proposed { document, blob, .. } = proposed;
         let rules = &version.rules;
         let situation = facts::situation(
@@ -133,18 +133,24 @@ impl Evaluator<'_, '_, '_> {
         let outdated =
             self.outdated_reviews(pull, &document, interests, (&targets, assessment.level))?;
         let heard = (Kind::Recommendation, assessment.level);
-        let ruling = self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
-        let explanation =
-            risk::Explanation::of(&document, &situation, rules, &assessment, ruling.required);
+        let gate_result =
+            self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
+        let explanation = risk::Explanation::of(
+            &document,
+            &situation,
+            rules,
+            &assessment,
+            gate_result.required,
+        );
         let action = risk::ProposedAction::of(&document, &situation);
-        let report = report::recommendation(&document, &action, &explanation, &ruling, rules);
+        let report = report::recommendation(&document, &action, &explanation, &gate_result, rules);
         let preview = Preview::of(action, &explanation);
         let subject = self.subject(pull, (document.id, Some(blob)), version, assessment.clone())?;
-        let (act, report) = match judge(ruling.clone(), subject) {
-            Judgement::Wait => {
+        let (act, report) = match judge(gate_result.clone(), subject) {
+            DecisionOutcome::Wait => {
                 let agent = Some(&document.agent);
-                let report = self.count_waiting(agent, report, &ruling, rules);
-                (Act::Wait, report)
+                let report = self.count_waiting(agent, report, &gate_result, rules);
+                (PlannedAction::Wait, report)
             }
             judgement => {
                 let judged = JudgedRecommendation {
@@ -153,15 +159,15 @@ impl Evaluator<'_, '_, '_> {
                     targets,
                     version: version.clone(),
                 };
-                (Act::Recommendation(Box::new(judged)), report)
+                (PlannedAction::Recommendation(Box::new(judged)), report)
             }
         };
-        Ok(Hearing {
+        Ok(Evaluation {
             id: Some(document.id),
             is_governance: false,
             document: Some(document),
             assessment: Some(assessment),
-            ruling: Some(ruling),
+            gate_result: Some(gate_result),
             report,
             preview,
             act,
@@ -181,16 +187,16 @@ impl Evaluator<'_, '_, '_> {
             version,
         } = judged;
         let status = match judgement {
-            Judgement::Wait => {
+            DecisionOutcome::Wait => {
                 return Err(
                     BotError::Refused("a case that waits cannot be recorded".to_owned()).into(),
                 );
             }
-            Judgement::Close(decision) => {
+            DecisionOutcome::Close(decision) => {
                 of_record(self.draft.close(&decision, &document))?;
                 decision.status
             }
-            Judgement::Merge(permit) => {
+            DecisionOutcome::Merge(permit) => {
                 let action = version.rules.actions.get(&document.action);
                 // An unknown action has nobody who carries it out: a person reports what they did.
                 let executor =
@@ -214,7 +220,7 @@ impl Evaluator<'_, '_, '_> {
             return Ok(());
         };
         let (files, finished) = match &action.executor {
-            Executor::None => (Vec::new(), execute::Finished::well(BTreeMap::new())),
+            Executor::None => (Vec::new(), execute::ExecutionResult::well(BTreeMap::new())),
             Executor::Apply => {
                 execute::apply::apply(document, action.effect, targets, &version.rules.governance)
             }

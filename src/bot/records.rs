@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::commands::{Talk, freeze_commands, without_heard};
 use super::executions::{rules_of, score_again};
-use super::said::{Talk, freeze_commands, without_heard};
 use super::{Bot, BotError, MOST_TRIES};
 use crate::domain::documents::{
     AccountRecord, ExecutorKind, Feedback, Freeze, Outcome, Role, SaidIn,
@@ -21,13 +21,11 @@ use crate::rules::people::Person;
 /// An outcome that somebody reports.
 #[derive(Debug, Clone)]
 pub struct NewOutcome {
-    /// The case.
     pub id: CaseId,
     /// Whether it did what was approved.
     pub success: bool,
     /// What there is to say.
     pub details: BTreeMap<String, Value>,
-    /// What went wrong.
     pub error: Option<String>,
     /// Who reports it: a login, an agent's name.
     pub by: String,
@@ -36,11 +34,8 @@ pub struct NewOutcome {
 /// A feedback that somebody gives.
 #[derive(Debug, Clone)]
 pub struct NewFeedback {
-    /// The case.
     pub id: CaseId,
-    /// Who.
     pub by: Login,
-    /// What they say.
     pub message: String,
     /// Random bits for the feedback's own id.
     pub random: u128,
@@ -192,7 +187,7 @@ impl Bot {
             let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
             let now = draft.now((self.clock)())?;
             let root = draft.root()?;
-            let version = self.rulebook.read(draft.objects(), root)?;
+            let version = self.rules_cache.read(draft.objects(), root)?;
             let version = version.into_result().map_err(|problems| {
                 BotError::Refused(format!(
                     "the rules on `main` cannot be read, so nothing is done:\n{problems}"

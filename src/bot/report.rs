@@ -22,7 +22,7 @@ use crate::domain::problem::Problems;
 use crate::forge::{Details, Report, ReportState};
 use crate::gate::eligibility::shown;
 use crate::gate::needs;
-use crate::gate::verdict::{Ruling, Verdict};
+use crate::gate::verdict::{GateResult, Verdict};
 use crate::risk::{Explanation, ProposedAction, code_span};
 use crate::rules::Rules;
 use crate::rules::people::PersonName;
@@ -155,7 +155,7 @@ pub fn landed(status: Status, main: Sha) -> Report {
 }
 
 /// Too many proposals of this agent wait already.
-pub fn over_limit(agent: Option<&AgentName>, limit: u32, ruling: &Ruling) -> Report {
+pub fn over_limit(agent: Option<&AgentName>, limit: u32, gate_result: &GateResult) -> Report {
     let (who, has) = match agent {
         Some(agent) => (format!("`{agent}`"), "has"),
         None => ("those who are not registered".to_owned(), "have"),
@@ -163,7 +163,7 @@ pub fn over_limit(agent: Option<&AgentName>, limit: u32, ruling: &Ruling) -> Rep
     let body = format!(
         "{who} {has} {limit} other proposals that wait for people, which is the limit (`pending_limit` in `rules/governance.yaml`). \
          Nobody is asked about this one until they are decided or withdrawn; it would need {}.\n",
-        needs::approvals(ruling.required, ruling.required.approvals)
+        needs::approvals(gate_result.required, gate_result.required.approvals)
     );
     Report {
         state: ReportState::Failure,
@@ -178,7 +178,7 @@ pub fn recommendation(
     document: &Recommendation,
     action: &ProposedAction,
     explanation: &Explanation,
-    ruling: &Ruling,
+    gate_result: &GateResult,
     rules: &Rules,
 ) -> Report {
     let mut body = String::new();
@@ -186,7 +186,7 @@ pub fn recommendation(
     let why = explanation.markdown();
     let _ = writeln!(body, "\n{}", clamp(why.trim_end(), MOST_EXPLANATION));
     let case = body.clone();
-    gate(&mut body, ruling, rules);
+    gate(&mut body, gate_result, rules);
     if !document.rationale.is_empty() {
         let _ = writeln!(
             body,
@@ -196,11 +196,11 @@ pub fn recommendation(
     }
     let risk = explanation.assessment;
     let what = format!("{} {}", risk.level, risk.score);
-    let (title, state) = headline(&what, ruling);
+    let (title, state) = headline(&what, gate_result);
     finish(
         (state, title, body),
         (&what, &case, risk.level),
-        ruling,
+        gate_result,
         rules,
     )
 }
@@ -210,7 +210,7 @@ pub fn governance(
     diff: &Diff,
     rule_change: &RuleChangePreview,
     assessment: &Assessment,
-    ruling: &Ruling,
+    gate_result: &GateResult,
     rules: &Rules,
 ) -> Report {
     let mut body =
@@ -233,13 +233,13 @@ pub fn governance(
         );
     }
     let case = body.clone();
-    gate(&mut body, ruling, rules);
+    gate(&mut body, gate_result, rules);
     let what = format!("governance change, {}", assessment.level);
-    let (title, state) = headline(&what, ruling);
+    let (title, state) = headline(&what, gate_result);
     finish(
         (state, title, body),
         (&what, &case, assessment.level),
-        ruling,
+        gate_result,
         rules,
     )
 }
@@ -247,7 +247,7 @@ pub fn governance(
 fn finish(
     (state, title, body): (ReportState, String, String),
     (what, case, level): (&str, &str, Level),
-    ruling: &Ruling,
+    gate_result: &GateResult,
     rules: &Rules,
 ) -> Report {
     let mut report = Report {
@@ -258,17 +258,17 @@ fn finish(
     };
     report.details = Details {
         level: Some(level),
-        ask: details::ask(ruling, rules),
+        ask: details::ask(gate_result, rules),
         comment: (level > Level::Low)
-            .then(|| details::comment(&report, (what, case), ruling, rules))
+            .then(|| details::comment(&report, (what, case), gate_result, rules))
             .flatten(),
         problems: Vec::new(),
     };
     report
 }
 
-fn headline(what: &str, ruling: &Ruling) -> (String, ReportState) {
-    let (state, title) = match &ruling.verdict {
+fn headline(what: &str, gate_result: &GateResult) -> (String, ReportState) {
+    let (state, title) = match &gate_result.verdict {
         Verdict::Approve(Status::AutoApproved) => {
             (ReportState::Success, format!("{what}: merged by the bot"))
         }
@@ -303,7 +303,7 @@ fn headline(what: &str, ruling: &Ruling) -> (String, ReportState) {
             ReportState::Waiting,
             format!(
                 "{what}: needs {}",
-                needs::approvals(ruling.required, wait.missing)
+                needs::approvals(gate_result.required, wait.missing)
             ),
         ),
     };
@@ -327,16 +327,20 @@ fn proposed(body: &mut String, document: &Recommendation, action: &ProposedActio
 }
 
 /// What counted, what did not and why, what is still needed and from whom.
-fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
-    let said = (&ruling.approvals, &ruling.ignored, &ruling.unheard);
+fn gate(body: &mut String, gate_result: &GateResult, rules: &Rules) {
+    let said = (
+        &gate_result.approvals,
+        &gate_result.ignored,
+        &gate_result.unheard,
+    );
     if !(said.0.is_empty() && said.1.is_empty() && said.2.is_empty()) {
         body.push('\n');
     }
     let mut heard = String::new();
-    for approval in &ruling.approvals {
+    for approval in &gate_result.approvals {
         let _ = writeln!(heard, "- approved by {} ({})", approval.by, approval.role);
     }
-    for ignored in &ruling.ignored {
+    for ignored in &gate_result.ignored {
         let _ = writeln!(
             heard,
             "- not counted: the review of {}: {}",
@@ -344,9 +348,9 @@ fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
             ignored.reason
         );
     }
-    unheard(&mut heard, ruling);
+    unheard(&mut heard, gate_result);
     body.push_str(&clamp(&heard, MOST_HEARD));
-    match &ruling.verdict {
+    match &gate_result.verdict {
         Verdict::Wait(wait) => {
             for who in wait.blockers() {
                 let _ = writeln!(
@@ -358,12 +362,12 @@ fn gate(body: &mut String, ruling: &Ruling, rules: &Rules) {
                 body.push_str(
                     "\nEverything is frozen: nothing is merged until an admin lifts it.\n",
                 );
-            } else if let Some(needed) = ruling.still_needed() {
+            } else if let Some(needed) = gate_result.still_needed() {
                 body.push('\n');
-                if let Some(late) = ruling.escalation() {
+                if let Some(late) = gate_result.escalation() {
                     let _ = write!(body, "{late} ");
                 }
-                let _ = writeln!(body, "Still needed: {needed}.{}", whom(ruling, rules));
+                let _ = writeln!(body, "Still needed: {needed}.{}", whom(gate_result, rules));
             }
         }
         Verdict::Reject(rejection) => rejected(body, rejection),
@@ -400,8 +404,8 @@ fn rejected(body: &mut String, rejection: &Rejection) {
 }
 
 /// The answer to those who gave a command that they may not give.
-pub(super) fn unheard(body: &mut String, ruling: &Ruling) {
-    for unheard in &ruling.unheard {
+pub(super) fn unheard(body: &mut String, gate_result: &GateResult) {
+    for unheard in &gate_result.unheard {
         let (who, command) = (code_span(&shown(&unheard.account)), unheard.command);
         let _ = writeln!(
             body,
@@ -412,14 +416,14 @@ pub(super) fn unheard(body: &mut String, ruling: &Ruling) {
 }
 
 /// Who may give it, and which teams nobody knows the members of.
-pub(super) fn whom(ruling: &Ruling, rules: &Rules) -> String {
-    let people = ruling.may_approve().take(MOST_LINES);
+pub(super) fn whom(gate_result: &GateResult, rules: &Rules) -> String {
+    let people = gate_result.may_approve().take(MOST_LINES);
     let people: Vec<&str> = people.map(PersonName::as_str).collect();
     let mut text = match people.as_slice() {
         [] => String::new(),
         names => format!(" Who may give it: {}.", names.join(", ")),
     };
-    for reason in &ruling.without_id {
+    for reason in &gate_result.without_id {
         let _ = write!(text, " Not asked: {reason}.");
     }
     text.push_str(&unasked_teams(rules));

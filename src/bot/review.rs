@@ -13,11 +13,11 @@ use crate::domain::review::{Confidence, Opinion};
 use crate::forge::ForgeError;
 use crate::forge::local::{LocalForge, NewReview};
 use crate::gate::needs;
-use crate::gate::verdict::{NO_REJECTION, Ruling, Verdict};
+use crate::gate::verdict::{GateResult, NO_REJECTION, Verdict};
 
 /// What somebody says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum ReviewWord {
     /// Yes, to exactly that commit, and how sure.
     Approve(Option<Confidence>),
     /// Not like this: blocks until the same person approves.
@@ -36,7 +36,7 @@ pub struct NewWord {
     /// Who says it.
     pub by: Login,
     /// What they say.
-    pub word: Word,
+    pub word: ReviewWord,
     /// Why, in their words.
     pub message: String,
     /// For which commit; none: for the newest one.
@@ -65,23 +65,23 @@ pub struct Reviewed {
 impl NewWord {
     const fn opinion(&self) -> Opinion {
         match self.word {
-            Word::Approve(_) => Opinion::Approve,
-            Word::Dismiss => Opinion::Dismissed,
-            Word::RequestChanges | Word::Reject(_) => Opinion::RequestChanges,
+            ReviewWord::Approve(_) => Opinion::Approve,
+            ReviewWord::Dismiss => Opinion::Dismissed,
+            ReviewWord::RequestChanges | ReviewWord::Reject(_) => Opinion::RequestChanges,
         }
     }
 
     const fn noun(&self) -> &'static str {
         match self.word {
-            Word::Approve(_) => "approval",
-            Word::Dismiss => "dismissal",
-            Word::Reject(_) => "rejection",
-            Word::RequestChanges => "request for changes",
+            ReviewWord::Approve(_) => "approval",
+            ReviewWord::Dismiss => "dismissal",
+            ReviewWord::Reject(_) => "rejection",
+            ReviewWord::RequestChanges => "request for changes",
         }
     }
 
     const fn is_dismissal(&self) -> bool {
-        matches!(self.word, Word::Dismiss)
+        matches!(self.word, ReviewWord::Dismiss)
     }
 
     /// The command comes first, where no code block or quotation of the message takes it in. A longer reason
@@ -89,12 +89,16 @@ impl NewWord {
     fn body(&self) -> String {
         let message = &self.message;
         let body = match &self.word {
-            Word::Reject(category) if message.contains('\n') => {
+            ReviewWord::Reject(category) if message.contains('\n') => {
                 format!("/reject {category}\n\n{message}")
             }
-            Word::Reject(category) => format!("/reject {category}: {message}"),
-            Word::Approve(Some(confidence)) => format!("/confidence {confidence}\n\n{message}"),
-            Word::Approve(None) | Word::RequestChanges | Word::Dismiss => message.clone(),
+            ReviewWord::Reject(category) => format!("/reject {category}: {message}"),
+            ReviewWord::Approve(Some(confidence)) => {
+                format!("/confidence {confidence}\n\n{message}")
+            }
+            ReviewWord::Approve(None) | ReviewWord::RequestChanges | ReviewWord::Dismiss => {
+                message.clone()
+            }
         };
         body.trim_end().to_owned()
     }
@@ -105,13 +109,13 @@ impl NewWord {
             let reason = reason.strip_prefix(NO_REJECTION).unwrap_or(reason);
             return format!("it will not count: {reason}");
         }
-        let Some(ruling) = &heard.hearing.ruling else {
+        let Some(gate_result) = &heard.evaluation.gate_result else {
             return format!(
                 "nothing follows until the proposal is mended: {}",
-                heard.hearing.report.title
+                heard.evaluation.report.title
             );
         };
-        match &ruling.verdict {
+        match &gate_result.verdict {
             Verdict::Approve(_) => "`countersign run` merges it".to_owned(),
             Verdict::Reject(rejection) if self.is_dismissal() => format!("it does not take the rejection of {} back, which stands: `countersign run` closes it", rejection.by),
             Verdict::Reject(rejection) if rejection.by == *by => "`countersign run` closes it".to_owned(),
@@ -124,8 +128,8 @@ impl NewWord {
                 format!("it still waits for {}, who requested changes", names.join(", "))
             }
             Verdict::Wait(wait) => {
-                let needed = needs::approvals(ruling.required, wait.missing);
-                match ruling.escalation() {
+                let needed = needs::approvals(gate_result.required, wait.missing);
+                match gate_result.escalation() {
                     Some(late) => format!("it still needs {needed}. {late}"),
                     None => format!("it still needs {needed}"),
                 }
@@ -164,9 +168,9 @@ impl Bot {
         let takes_nothing_back = new.is_dismissal() && !self.has_opinion_before(&pull, &by, &id)?;
         let open = self.open_pulls()?;
         let heard = self.hear(pull, &open)?;
-        let ruling = heard.hearing.ruling.as_ref();
-        let ignored = ruling.and_then(|ruling| find_ignored(ruling, &id));
-        let is_heard = ruling.is_some() && !new.is_dismissal();
+        let gate_result = heard.evaluation.gate_result.as_ref();
+        let ignored = gate_result.and_then(|gate_result| find_ignored(gate_result, &id));
+        let is_heard = gate_result.is_some() && !new.is_dismissal();
         let mut meaning = new.meaning(&by, &heard, ignored);
         if takes_nothing_back {
             meaning = format!("there was no review of {by} to take back; {meaning}");
@@ -186,7 +190,7 @@ impl Bot {
     /// The login under which the rules list a person, whichever of theirs was given; itself if they list nobody so.
     fn listed_name(&mut self, login: &Login) -> Result<Login, BotError> {
         let root = self.repo.read_commit(self.main()?)?.tree;
-        let version = self.rulebook.read(self.repo.objects(), root)?;
+        let version = self.rules_cache.read(self.repo.objects(), root)?;
         let listed = version
             .valid()
             .and_then(|version| Some(version.rules.people.find(login)?.name.login().clone()));
@@ -212,8 +216,8 @@ impl Bot {
     }
 }
 
-fn find_ignored<'r>(ruling: &'r Ruling, review: &str) -> Option<&'r str> {
-    ruling
+fn find_ignored<'r>(gate_result: &'r GateResult, review: &str) -> Option<&'r str> {
+    gate_result
         .ignored
         .iter()
         .find(|ignored| ignored.review == review)

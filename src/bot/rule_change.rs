@@ -10,7 +10,7 @@ use crate::ledger::backtest::{Backtest, Extent, backtest};
 use crate::ledger::proposal::{
     BotKey, Objection, Refusal, RuleChangeValidation, RuleChangeValidator, Trees, find_key_lockout,
 };
-use crate::ledger::{AppendError, Draft, Rulebook, Version};
+use crate::ledger::{AppendError, Draft, RulesCache, Version};
 use crate::rules::governance;
 
 use super::BotError;
@@ -29,13 +29,10 @@ pub struct RuleChangePreview {
 
 impl RuleChangePreview {
     /// What would follow on top of a draft.
-    ///
-    /// # Errors
-    /// When the repository fails.
     pub fn of(
         repo: &Repository,
         draft: &mut Draft<'_>,
-        rulebook: &mut Rulebook,
+        rules_cache: &mut RulesCache,
         changes: &[Change],
         forge: ForgeKind<'_>,
     ) -> Result<Self, BotError> {
@@ -58,7 +55,7 @@ impl RuleChangePreview {
         };
         let trees = Trees { before, after };
         let mut validation =
-            RuleChangeValidator::default().validate(draft.objects(), rulebook, trees, forge)?;
+            RuleChangeValidator::default().validate(draft.objects(), rules_cache, trees, forge)?;
         let is_valid = validation.objections.is_empty() && validation.took_too_long.is_none();
         let version = validation.version.take();
         let version = version.filter(|_| validation.changes_rules && is_valid);
@@ -77,10 +74,10 @@ impl RuleChangePreview {
         }
         let extent = Extent {
             newest: Some(REPLAYED),
-            until: Some(Instant::now() + rulebook.test_limit()),
+            until: Some(Instant::now() + rules_cache.test_limit()),
         };
         // Of the people of a team, past decisions had those who are on record, and not today's.
-        let listed = Rulebook::default().read(draft.objects(), after)?.valid();
+        let listed = RulesCache::default().read(draft.objects(), after)?.valid();
         let backtest = listed.map(|listed| backtest(repo, tip, &listed.rules, extent, &mut |_| {}));
         Ok(Self {
             validation,

@@ -10,7 +10,7 @@ use crate::domain::review::Opinion;
 use crate::gate::eligibility::Interests;
 use crate::ledger::Version;
 use crate::ledger::facts::Targets;
-use crate::ledger::outdated::{self, About, Then};
+use crate::ledger::stale_approvals::{self, About, ApprovalSnapshot};
 use crate::rules::Rules;
 
 use super::BotError;
@@ -36,8 +36,8 @@ impl Evaluator<'_, '_, '_> {
                 contributions: interests.contributions,
                 team_members: &[],
             };
-            let then = Then::read(self.repo.objects(), self.rulebook, root, about)?;
-            if let Some(how) = outdated::find_change(&then, targets, level) {
+            let then = ApprovalSnapshot::read(self.repo.objects(), self.rules_cache, root, about)?;
+            if let Some(how) = stale_approvals::find_change(&then, targets, level) {
                 outdated.insert(id, how);
             }
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::options::Options;
 use super::place::Place;
 use super::run::{pass, print, show, totals};
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::bot::Summary;
 use crate::forge::github::webhook::{self, WebhookEvent};
 use crate::risk::code_span;
@@ -65,7 +65,7 @@ impl Action {
             }
             print(options, summary)
         })?;
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     /// The event, where there is one to be heard; none for a timer.

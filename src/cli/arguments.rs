@@ -49,9 +49,6 @@ pub struct Description {
 
 impl Description {
     /// The recommendation that the arguments describe, with a fresh id.
-    ///
-    /// # Errors
-    /// When an argument is missing or given twice.
     pub fn recommendation(&self, now: DateTime<Utc>) -> Result<Recommendation> {
         let missing = |option: &str| {
             failure::usage(format!("`{option}` is missing: a recommendation needs it"))
@@ -78,9 +75,6 @@ impl Description {
 }
 
 /// The text of a recommendation as its file holds it.
-///
-/// # Errors
-/// When it holds something that no document can.
 pub fn document(recommendation: &Recommendation) -> Result<String> {
     Ok(yaml::write(recommendation)?)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::options::Options;
 use super::output::Format;
 use super::test::from_folder;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::domain::ids::Sha;
 use crate::git::Repository;
 use crate::ledger::backtest::{Backtest as Replayed, Extent, backtest};
@@ -45,9 +45,6 @@ const STEP: usize = 256;
 
 impl Backtest {
     /// Replays.
-    ///
-    /// # Errors
-    /// When the rules or the history cannot be read.
     pub fn run(&self, options: &Options) -> Result {
         let repo = options.open_whole()?;
         let files = self.rule_files(&repo)?;
@@ -88,7 +85,7 @@ impl Backtest {
             Format::Markdown => output::text(&replayed.markdown())?,
             _ => output::text(&replayed.plain())?,
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     fn rule_files(&self, repo: &Repository) -> Result<RuleFiles> {

@@ -31,9 +31,6 @@ impl FromStr for CaseRef {
 
 impl CaseRef {
     /// The id of the decided case.
-    ///
-    /// # Errors
-    /// When no case of this number is decided.
     pub fn decided(self, repo: &Repository) -> Result<CaseId> {
         let number = match self {
             Self::Id(id) => return Ok(id),

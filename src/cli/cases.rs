@@ -1,18 +1,17 @@
 //! The cases that a command looks at: the whole trail, and what waits.
 
 use super::options::Options;
-use super::{Answer, Result, output};
+use super::{CommandOutcome, Result, output};
 use crate::bot::Pending;
 use crate::domain::ids::CaseId;
 use crate::git::Repository;
-use crate::insight::papers::Documents;
+use crate::insight::case_documents::Documents;
 use crate::insight::{Index, Unseen};
-use crate::ledger::{index, papers};
+use crate::ledger::{case_documents, index};
 
 /// Which cases are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// Decided ones only.
     Decided,
     /// All; a clone, which knows no pull requests, has only decided ones.
     All,
@@ -21,9 +20,6 @@ pub enum Wanted {
 }
 
 /// Reads them. What no case could be made of is said on standard error.
-///
-/// # Errors
-/// When the repository cannot be read.
 pub fn read(options: &Options, repo: &Repository, wanted: Wanted) -> Result<Index> {
     let mut index = read_decided(repo)?;
     if wanted != Wanted::Decided {
@@ -83,18 +79,15 @@ fn put_pending(
 
 /// Reads the documents of these cases. Those that cannot be read are said on standard error, and the answer is then
 /// no: what is made of the rest is not the whole.
-///
-/// # Errors
-/// When there is no `main`.
-pub fn documents(repo: &Repository, wanted: &[CaseId]) -> Result<(Documents, Answer)> {
-    let (documents, unread) = papers::read(repo, wanted)?;
+pub fn documents(repo: &Repository, wanted: &[CaseId]) -> Result<(Documents, CommandOutcome)> {
+    let (documents, unread) = case_documents::read(repo, wanted)?;
     for (id, error) in &unread {
         output::warning(&format!("the documents of `{id}` cannot be read: {error}"));
     }
     let answer = if unread.is_empty() {
-        Answer::Done
+        CommandOutcome::Done
     } else {
-        Answer::No
+        CommandOutcome::No
     };
     Ok((documents, answer))
 }

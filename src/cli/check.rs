@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::options::Options;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::bot::check::{self, Checked};
 use crate::domain::yaml::MAX_BYTES;
 
@@ -19,9 +19,6 @@ pub struct Check {
 
 impl Check {
     /// Checks it.
-    ///
-    /// # Errors
-    /// When the file or the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
         let repo = options.open()?;
         let (name, bytes) = read(&self.file)?;
@@ -32,17 +29,14 @@ impl Check {
             output::text(&said(&checked))?;
         }
         Ok(if checked.valid {
-            Answer::Done
+            CommandOutcome::Done
         } else {
-            Answer::No
+            CommandOutcome::No
         })
     }
 }
 
 /// A file or standard input, with the name that problems carry.
-///
-/// # Errors
-/// When it cannot be read.
 pub fn read(file: &Path) -> Result<(String, Vec<u8>)> {
     // One byte more than allowed, so that too much is told from just enough without reading it all.
     let most = u64::try_from(MAX_BYTES)

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 
-use super::{Answer, Cli, Result, output};
+use super::{Cli, CommandOutcome, Result, output};
 
 /// Print completions for a shell
 ///
@@ -15,13 +15,10 @@ pub struct Completions {
 
 impl Completions {
     /// Prints them.
-    ///
-    /// # Errors
-    /// When they cannot be written.
     pub fn run(&self) -> Result {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "countersign", &mut script);
         output::script(&script)?;
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }

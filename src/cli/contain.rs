@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Answer;
+use super::CommandOutcome;
 use crate::execute::contain::{self, Ended};
 
 /// The exit status of a shell whose command is not there.
@@ -27,15 +27,15 @@ pub struct Contain {
 
 impl Contain {
     /// Runs it, and ends as it ended.
-    pub fn run(&self) -> Answer {
+    pub fn run(&self) -> CommandOutcome {
         let limit = Duration::from_secs(self.limit);
         match contain::run(&self.command, limit, self.cgroup.as_deref()) {
-            Ok(Ended::With(status)) => Answer::Ended(status),
+            Ok(Ended::With(status)) => CommandOutcome::Ended(status),
             Ok(Ended::BySignal) => contain::end_by_signal(),
             Err(error) => {
                 let program = self.command.first().cloned().unwrap_or_default();
                 eprintln!("cannot run `{}`: {error}", program.display());
-                Answer::Ended(NOT_STARTED)
+                CommandOutcome::Ended(NOT_STARTED)
             }
         }
     }

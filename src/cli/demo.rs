@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use stage::{Stage, heading, indent, say};
+use stage::{DemoFolder, heading, indent, say};
 
 /// Options of `countersign demo`.
 #[derive(Debug, clap::Args)]
@@ -113,7 +113,7 @@ const SELF_APPROVED: Push = Push {
 /// When git is missing, the folder cannot be made, or a step does not do what the story says.
 pub fn run(demo: &Demo) -> Result<()> {
     let began = Instant::now();
-    let stage = Stage::new(demo.keep.as_deref())?;
+    let stage = DemoFolder::new(demo.keep.as_deref())?;
     stage.repository()?;
     stage.agents_propose()?;
     stage.people_decide()?;
@@ -121,7 +121,7 @@ pub fn run(demo: &Demo) -> Result<()> {
     stage.farewell(demo.keep.is_some(), began)
 }
 
-impl Stage {
+impl DemoFolder {
     fn repository(&self) -> Result<()> {
         heading("1. A governance repository: rules, targets, people, all in git")?;
         self.countersign(&["init", REPOSITORY, "--example"])?;

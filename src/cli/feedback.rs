@@ -5,7 +5,7 @@ use serde_json::json;
 use super::arguments::random_bits;
 use super::case_ref::CaseRef;
 use super::options::Options;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::bot::NewFeedback;
 use crate::domain::ids::Login;
 
@@ -51,6 +51,6 @@ impl Feedback {
                 commit.short()
             ))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }

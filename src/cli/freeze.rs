@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::options::Options;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::domain::ids::Login;
 
 /// Stop everything: nothing is merged or executed until an admin lifts it
@@ -27,9 +27,6 @@ pub struct Unfreeze {
 
 impl Freeze {
     /// Stops.
-    ///
-    /// # Errors
-    /// When it is stopped already, or the person may not.
     pub fn run(&self, options: &Options) -> Result {
         if self.reason.trim().is_empty() {
             return Err(failure::usage(
@@ -46,15 +43,12 @@ impl Freeze {
                 commit.short()
             ))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }
 
 impl Unfreeze {
     /// Goes on.
-    ///
-    /// # Errors
-    /// When nothing is stopped, or the person may not.
     pub fn run(&self, options: &Options) -> Result {
         let commit = options.bot()?.unfreeze(&self.by)?;
         if options.is_json() {
@@ -66,6 +60,6 @@ impl Unfreeze {
                 commit.short()
             ))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }

@@ -84,9 +84,6 @@ impl Identity {
     }
 
     /// The forge of `OWNER/NAME` on a connection.
-    ///
-    /// # Errors
-    /// When there is no place for its clone.
     pub fn forge_on(&self, connection: Arc<Connection>, repository: &str) -> Result<GithubForge> {
         let clone_path = clone_path(&self.state_folder()?, connection.base(), repository);
         let folder = clone_path.parent().unwrap_or(&clone_path);
@@ -100,9 +97,6 @@ impl Identity {
     }
 
     /// The connection as the first identity that is given, made once; none if none is given.
-    ///
-    /// # Errors
-    /// When one is given in part, or cannot be read.
     pub fn connection(&self) -> Result<Option<Arc<Connection>>> {
         if let Some(connection) = self.connection.get() {
             return Ok(Some(Arc::clone(connection)));
@@ -185,9 +179,6 @@ impl Identity {
     }
 
     /// The App that `/setup` registered.
-    ///
-    /// # Errors
-    /// When its credentials are there and cannot be read.
     pub fn stored_app(&self) -> Result<Option<AppCredentials>> {
         match self.state_folder() {
             Ok(state) => Ok(AppCredentials::find(&state)?),
@@ -197,9 +188,6 @@ impl Identity {
     }
 
     /// What webhooks are signed with: COUNTERSIGN_WEBHOOK_SECRET, or what `/setup` agreed upon.
-    ///
-    /// # Errors
-    /// When the credentials are there and cannot be read.
     pub fn webhook_secret(&self) -> Result<Option<SecretString>> {
         match find_secret("COUNTERSIGN_WEBHOOK_SECRET") {
             Some(secret) => Ok(Some(secret)),
@@ -218,9 +206,6 @@ impl Identity {
     }
 
     /// Where clones and the App's credentials are kept.
-    ///
-    /// # Errors
-    /// When the environment names no folder.
     pub fn state_folder(&self) -> Result<PathBuf> {
         let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         self.state

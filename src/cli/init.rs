@@ -9,7 +9,7 @@ use serde_json::json;
 use super::options::Options;
 use super::place::find_github_name;
 use super::test::Tested;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::domain::documents::Target;
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Login, Sha};
@@ -110,7 +110,7 @@ impl Init {
         } else {
             output::text(&self.said(&std::path::absolute(&path)?.display().to_string(), mode))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     fn admins(&self) -> Result<Vec<Admin>> {

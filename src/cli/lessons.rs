@@ -30,9 +30,6 @@ const FRAME: usize = 320;
 
 impl Lessons {
     /// Tells.
-    ///
-    /// # Errors
-    /// When the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
         let repo = options.open_whole()?;
         let index = cases::read(options, &repo, Wanted::Decided)?;

@@ -4,10 +4,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::cases::{self, Wanted};
 use super::options::Options;
-use super::{Answer, Result, output};
+use super::{CommandOutcome, Result, output};
 use crate::domain::ids::{AgentName, PullNumber};
 use crate::domain::level::Level;
-use crate::insight::{Case, Query, Standing, Unseen};
+use crate::insight::{Case, CaseStatus, Query, Unseen};
 
 /// List decided and pending cases, newest first
 ///
@@ -16,7 +16,7 @@ use crate::insight::{Case, Query, Standing, Unseen};
 pub struct List {
     /// Only these: pending, auto_approved, approved, rejected, withdrawn or expired
     #[arg(long, value_name = "STATUS")]
-    status: Option<Standing>,
+    status: Option<CaseStatus>,
     /// Only those of this agent
     #[arg(long, value_name = "NAME")]
     agent: Option<AgentName>,
@@ -33,15 +33,12 @@ const WIDTH: usize = 100;
 
 impl List {
     /// Lists.
-    ///
-    /// # Errors
-    /// When the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
         let repo = options.open_whole()?;
         let wanted = match self.status {
             None => Wanted::All,
-            Some(Standing::Pending) => Wanted::Pending,
-            Some(Standing::Decided(_)) => Wanted::Decided,
+            Some(CaseStatus::Pending) => Wanted::Pending,
+            Some(CaseStatus::Decided(_)) => Wanted::Decided,
         };
         let index = cases::read(options, &repo, wanted)?;
         if let (Wanted::All | Wanted::Pending, Some(Unseen::InClone)) = (wanted, index.unseen()) {
@@ -60,7 +57,7 @@ impl List {
         } else {
             output::text(&table(&found))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     fn query(&self) -> Query {

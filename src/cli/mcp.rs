@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::options::Options;
 use super::place::Place;
-use super::{Answer, Result};
+use super::{CommandOutcome, Result};
 use crate::domain::ids::AgentName;
-use crate::server::{Bearer, Charge, Keeper, Metrics, Pace, serve_on_stdio};
+use crate::server::{
+    Bearer, Metrics, PollIntervals, RepositoryWorker, WorkerConfig, serve_on_stdio,
+};
 
 /// Let an agent check, propose and wait through the Model Context Protocol
 ///
@@ -48,28 +50,28 @@ impl Mcp {
             Place::Github(forge) => Some(forge.clone()),
         };
         let hiring = options.hiring();
-        let charge = Charge {
+        let config = WorkerConfig {
             name: place.name(),
-            hire: Box::new(move || hiring.bot(&place)),
+            bot_factory: Box::new(move || hiring.bot(&place)),
             github,
             tokens: None,
             decides: false,
         };
-        let pace = Pace {
+        let intervals = PollIntervals {
             look: LOOK,
             reconcile: Duration::from_secs(self.reconcile),
         };
-        let keeper = Keeper::start(charge, pace, Metrics::default())?;
+        let worker = RepositoryWorker::start(config, intervals, Metrics::default())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
         let served = runtime.block_on(serve_on_stdio(
-            keeper.clone(),
+            worker.clone(),
             Bearer::Agent(self.agent.clone()),
         ));
-        keeper.stop();
-        keeper.join();
+        worker.stop();
+        worker.join();
         runtime.shutdown_timeout(LAST_WORK);
-        served.map(|()| Answer::Done)
+        served.map(|()| CommandOutcome::Done)
     }
 }

@@ -11,6 +11,8 @@ mod cases;
 mod check;
 mod completions;
 mod contain;
+#[cfg(debug_assertions)]
+mod crash_point;
 mod demo;
 mod export;
 mod failure;
@@ -22,8 +24,6 @@ mod last_shown;
 mod lessons;
 mod list;
 mod mcp;
-#[cfg(debug_assertions)]
-mod mortal;
 mod new;
 mod options;
 mod outcome;
@@ -97,7 +97,7 @@ enum Command {
 
 /// What a command came to, when nothing failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum CommandOutcome {
     /// It is done, or the answer is yes.
     Done,
     /// The answer is no: an invalid document, a verification or policy test that fails.
@@ -107,7 +107,7 @@ pub enum Answer {
 }
 
 /// What every command gives.
-pub type Result<T = Answer> = anyhow::Result<T>;
+pub type Result<T = CommandOutcome> = anyhow::Result<T>;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -118,9 +118,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.options.start_tracing();
     match cli.command.run(&cli.options) {
-        Ok(Answer::Done) => ExitCode::SUCCESS,
-        Ok(Answer::No) => ExitCode::from(NO),
-        Ok(Answer::Ended(status)) => ExitCode::from(status),
+        Ok(CommandOutcome::Done) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::No) => ExitCode::from(NO),
+        Ok(CommandOutcome::Ended(status)) => ExitCode::from(status),
         // Whoever read our output has seen enough, as in `| head`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<clap::Error>() {
@@ -167,7 +167,7 @@ impl Command {
         }
         match self {
             Self::Init(command) => command.run(options),
-            Self::Demo(command) => demo::run(command).map(|()| Answer::Done),
+            Self::Demo(command) => demo::run(command).map(|()| CommandOutcome::Done),
             Self::New(command) => command.run(options),
             Self::Propose(command) => command.run(options),
             Self::Check(command) => command.run(options),

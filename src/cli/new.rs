@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arguments::{Description, document};
 use super::options::Options;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::domain::documents::Recommendation;
 
 /// Print the path and the text of a recommendation, with a fresh id
@@ -19,9 +19,6 @@ pub struct New {
 
 impl New {
     /// Prints it.
-    ///
-    /// # Errors
-    /// When an argument is missing.
     pub fn run(&self, options: &Options) -> Result {
         let recommendation = self.description.recommendation(options.now())?;
         let path = Recommendation::path_of(recommendation.id);
@@ -30,13 +27,13 @@ impl New {
             failure::report(&anyhow::anyhow!(
                 "the recommendation is invalid:\n{problems}"
             ));
-            return Ok(Answer::No);
+            return Ok(CommandOutcome::No);
         }
         if options.is_json() {
             output::json(&json!({"id": recommendation.id, "path": path, "text": text}))?;
         } else {
             output::text(&format!("# {path}\n{text}"))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }

@@ -15,7 +15,7 @@ use super::place::Place;
 use super::{Result, failure};
 use crate::bot::{Bot, Clock};
 use crate::git::{Repository, SigningKey};
-use crate::ledger::{LedgerError, MAIN, Rulebook, Version};
+use crate::ledger::{LedgerError, MAIN, RulesCache, Version};
 
 /// Options of every command.
 #[derive(Debug, clap::Args)]
@@ -68,9 +68,6 @@ impl Options {
     }
 
     /// The one governance repository that is named, or the usual one.
-    ///
-    /// # Errors
-    /// When several are named.
     pub fn repo(&self) -> Result<&Path> {
         match self.repos().as_slice() {
             [] => Ok(Path::new(DEFAULT_REPO)),
@@ -107,33 +104,21 @@ impl Options {
     }
 
     /// Opens the repository for reading, as it is now; a clone will do.
-    ///
-    /// # Errors
-    /// When there is none.
     pub fn open(&self) -> Result<Repository> {
         self.place()?.open()
     }
 
     /// Opens the repository for reading its whole history.
-    ///
-    /// # Errors
-    /// When there is none, or it is shallow.
     pub fn open_whole(&self) -> Result<Repository> {
         self.place()?.open_whole()
     }
 
     /// Opens the repository in which pull requests live and `main` is written.
-    ///
-    /// # Errors
-    /// When there is none, or it is somebody's clone.
     pub fn open_forge(&self) -> Result<Repository> {
         self.place()?.open_forge()
     }
 
     /// The bot on the forge of the repository.
-    ///
-    /// # Errors
-    /// When there is no such repository.
     pub fn bot(&self) -> Result<Bot> {
         self.hiring().bot(self.place()?)
     }
@@ -170,7 +155,7 @@ impl Options {
         };
         let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
         #[cfg(debug_assertions)]
-        let registry = registry.with(super::mortal::Mortal::from_environment());
+        let registry = registry.with(super::crash_point::CrashPoint::from_environment());
         // Fails only where a host program has set up its own already.
         let _ = registry.try_init();
     }
@@ -185,9 +170,6 @@ pub struct Hiring {
 
 impl Hiring {
     /// A bot at work at a place.
-    ///
-    /// # Errors
-    /// When the place or the key cannot be opened.
     pub fn bot(&self, place: &Place) -> Result<Bot> {
         let fixed = self.now;
         let clock: Clock = Box::new(move || fixed.unwrap_or_else(|| Utc::now().trunc_subsecs(0)));
@@ -207,7 +189,7 @@ impl Hiring {
 pub fn rules_on_main(repo: &Repository) -> Result<Version> {
     let tip = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
     let root = repo.read_commit(tip)?.tree;
-    Rulebook::default()
+    RulesCache::default()
         .read(repo.objects(), root)?
         .into_result()
         .map_err(|problems| {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::case_ref::CaseRef;
 use super::options::{Options, rules_on_main};
 use super::place::Place;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::bot::NewOutcome;
 use crate::domain::documents::{AccountRecord, Outcome as Document};
 use crate::domain::ids::Login;
@@ -77,7 +77,7 @@ impl Outcome {
                 commit.short()
             ))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     fn reporter(&self, repo: &Repository, place: &Place) -> Result<String> {

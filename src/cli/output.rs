@@ -44,25 +44,16 @@ pub fn text(text: &str) -> io::Result<()> {
 }
 
 /// Prints a result for programs, over several lines.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
     write(&escaped(&serde_json::to_string_pretty(value)?))
 }
 
 /// Prints a result for programs on one line, for answers that come one after the other.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn json_line<T: Serialize>(value: &T) -> io::Result<()> {
     write(&escaped(&serde_json::to_string(value)?))
 }
 
 /// Prints a program text of our own, byte for byte.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn script(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;

@@ -11,7 +11,6 @@ use crate::risk::code_span;
 /// How wide a terminal is taken to be.
 const WIDTH: u16 = 110;
 
-/// For a terminal.
 pub fn text(page: &Page) -> String {
     let mut shown = String::new();
     for block in &page.blocks {

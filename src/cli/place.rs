@@ -15,7 +15,6 @@ use crate::git::{Repository, SigningKey};
 use crate::ledger::{LedgerError, MAIN};
 use crate::server::Tokens;
 
-/// A governance repository.
 #[derive(Debug, Clone)]
 pub enum Place {
     /// A folder: the bare repository itself, or somebody's clone.
@@ -74,9 +73,6 @@ impl Place {
     }
 
     /// Opens it for reading, as it is now; a local clone will do.
-    ///
-    /// # Errors
-    /// When there is none, or GitHub cannot be asked.
     pub fn open(&self) -> Result<Repository> {
         let path = match self {
             Self::Github(forge) => return Ok(forge.open_clone()?),
@@ -93,9 +89,6 @@ impl Place {
     }
 
     /// Opens the repository in which pull requests live and `main` is written.
-    ///
-    /// # Errors
-    /// When there is none, or it is somebody's clone.
     pub fn open_forge(&self) -> Result<Repository> {
         let repo = self.open_whole()?;
         if !repo.is_bare() {
@@ -139,9 +132,6 @@ impl Place {
     }
 
     /// By what people and agents are let in there.
-    ///
-    /// # Errors
-    /// When there is no place to keep it.
     pub fn tokens(&self, identity: &Identity) -> Result<Tokens> {
         let state = identity.state_folder()?;
         Ok(match self {
@@ -153,9 +143,6 @@ impl Place {
     }
 
     /// For what only the local forge leaves to us: on GitHub, people review on GitHub.
-    ///
-    /// # Errors
-    /// When it is on GitHub.
     pub fn review_here(&self, number: PullNumber) -> Result<()> {
         match self {
             Self::Local(_) => Ok(()),

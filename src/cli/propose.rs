@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::arguments::{Description, document};
 use super::options::{Options, rules_on_main};
 use super::place::Place;
-use super::{Answer, Result, check, failure, output};
+use super::{CommandOutcome, Result, check, failure, output};
 use crate::bot::check::{Checked, check};
 use crate::bot::propose::{NewProposal, Opened, branch_of, find_email};
 use crate::domain::documents::{Recommendation, Role};
@@ -72,7 +72,7 @@ impl Propose {
                 expectation(&checked)
             ))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     /// Under which address the commit is made.
@@ -110,14 +110,14 @@ impl Propose {
 fn refuse(options: &Options, checked: &Checked) -> Result {
     if options.is_json() {
         output::json(checked)?;
-        return Ok(Answer::No);
+        return Ok(CommandOutcome::No);
     }
     let problems: Vec<String> = checked.errors.iter().map(ToString::to_string).collect();
     failure::report(&anyhow::anyhow!(
         "the recommendation is invalid, so nothing was proposed:\n{}",
         problems.join("\n")
     ));
-    Ok(Answer::No)
+    Ok(CommandOutcome::No)
 }
 
 /// Commits the file on top of `main` and lets the forge notice the branch.

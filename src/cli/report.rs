@@ -8,7 +8,7 @@ use super::output::Format;
 use super::{Result, output, page};
 use crate::domain::ids::AgentName;
 use crate::insight::reports::{ForPrograms, Name, Scope};
-use crate::insight::{Period, When};
+use crate::insight::{Period, TimeSpec};
 
 /// Answer a question from the trail: rejections, successes, calibration, agents, factors, weekly, monthly
 ///
@@ -31,10 +31,10 @@ pub struct Report {
 pub struct Time {
     /// Only what was decided from here on: a day (2026-11-01), a moment (RFC 3339) or so long ago (7d, 12h)
     #[arg(long, value_name = "WHEN")]
-    since: Option<When>,
+    since: Option<TimeSpec>,
     /// Only what was decided before; a day belongs to it
     #[arg(long, value_name = "WHEN")]
-    until: Option<When>,
+    until: Option<TimeSpec>,
 }
 
 impl Time {
@@ -49,9 +49,6 @@ impl Time {
 
 impl Report {
     /// Reports.
-    ///
-    /// # Errors
-    /// When the repository cannot be read.
     pub fn run(&self, options: &Options) -> Result {
         let repo = options.open_whole()?;
         let index = cases::read(options, &repo, Wanted::All)?;

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use super::last_shown::LastShown;
 use super::options::{Options, rules_on_main};
-use super::{Answer, Result, failure, output};
-use crate::bot::review::{NewWord, Word};
+use super::{CommandOutcome, Result, failure, output};
+use crate::bot::review::{NewWord, ReviewWord};
 use crate::domain::documents::{AccountRecord, RejectionCategory, Role};
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::review::Confidence;
@@ -78,7 +78,7 @@ impl Review {
             None if self.approve => match self.find_read_head(options, &repo)? {
                 ReadHead::This(head) => Some(head),
                 ReadHead::Unknown => None,
-                ReadHead::Declined => return Ok(Answer::No),
+                ReadHead::Declined => return Ok(CommandOutcome::No),
             },
             head => head,
         };
@@ -101,7 +101,7 @@ impl Review {
                 reviewed.meaning
             ))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     /// The commit that this person has read.
@@ -165,12 +165,12 @@ impl Review {
         ))
     }
 
-    const fn word(&self) -> Word {
+    const fn word(&self) -> ReviewWord {
         match (self.approve, self.dismiss, self.reject) {
-            (true, ..) => Word::Approve(self.confidence),
-            (_, true, _) => Word::Dismiss,
-            (.., Some(category)) => Word::Reject(category),
-            _ => Word::RequestChanges,
+            (true, ..) => ReviewWord::Approve(self.confidence),
+            (_, true, _) => ReviewWord::Dismiss,
+            (.., Some(category)) => ReviewWord::Reject(category),
+            _ => ReviewWord::RequestChanges,
         }
     }
 }

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 
 use super::options::Options;
-use super::{Answer, Result, output, watch};
+use super::{CommandOutcome, Result, output, watch};
 use crate::bot::{Bot, BotError, Handled, Summary};
 
 /// Work off all open pull requests, and repair what a crash left
@@ -22,23 +22,17 @@ pub struct Run {
 
 impl Run {
     /// Runs the bot.
-    ///
-    /// # Errors
-    /// When the repository or the forge fails.
     pub fn run(&self, options: &Options) -> Result {
         let mut bot = options.bot()?;
         if self.watch {
             return watch::watch(options, bot, std::time::Duration::from_secs(self.interval));
         }
         show(pass(&mut bot), |summary| print(options, summary))?;
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }
 
 /// Prints what a pass did.
-///
-/// # Errors
-/// When it cannot be printed.
 pub fn print(options: &Options, summary: &Summary) -> Result<()> {
     if options.is_json() {
         output::json(&as_json(summary))?;
@@ -67,9 +61,6 @@ pub fn show(
 }
 
 /// One pass over everything, with a bar on a terminal.
-///
-/// # Errors
-/// When the repository or the forge fails.
 pub fn pass(bot: &mut Bot) -> std::result::Result<Summary, BotError> {
     let bar = ProgressBar::no_length();
     if let Ok(style) =

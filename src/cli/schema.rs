@@ -3,7 +3,7 @@
 use schemars::{Schema as JsonSchema, schema_for};
 
 use super::options::Options;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::domain::documents;
 use crate::rules::{actions, agents, governance, parameters, people, policy_test, triggers};
 
@@ -40,9 +40,6 @@ const KINDS: [Kind; 15] = [
 
 impl Schema {
     /// Prints it.
-    ///
-    /// # Errors
-    /// When there is no such kind.
     pub fn run(&self, options: &Options) -> Result {
         let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
         let Some(kind) = &self.kind else {
@@ -51,7 +48,7 @@ impl Schema {
             } else {
                 output::text(&kinds.join("\n"))?;
             }
-            return Ok(Answer::Done);
+            return Ok(CommandOutcome::Done);
         };
         let Some((_, schema)) = KINDS.iter().find(|(name, _)| name == kind) else {
             let shown = crate::domain::ids::quoted(kind);
@@ -64,6 +61,6 @@ impl Schema {
         // The type's own name means nothing to people.
         schema.insert("title".to_owned(), format!("countersign {kind}").into());
         output::json(&schema)?;
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::identity::Identity;
 use super::options::{Hiring, Options};
 use super::place::{Place, find_github_name};
-use super::{Answer, Result, failure, output};
-use crate::forge::github::Scout;
+use super::{CommandOutcome, Result, failure, output};
+use crate::forge::github::InstallationScanner;
 use crate::server::{
-    self, Charge, Doorway, Finding, Office, Pace, PublicUrl, Search, Setup, TrustedProxy, signalled,
+    self, AppState, Finding, ListenConfig, PollIntervals, PublicUrl, Search, Setup, TrustedProxy,
+    WorkerConfig, signalled,
 };
 
 /// Serve governance repositories: dashboard, API, webhooks, timers
@@ -82,24 +83,21 @@ const INTERRUPTED: i32 = 130;
 
 impl Serve {
     /// Serves until it is told to stop.
-    ///
-    /// # Errors
-    /// When nothing can be served.
     pub fn run(&self, options: &Options) -> Result {
         options.read_signing_key()?;
         self.refuse_to_be_exposed_by_accident()?;
         let identity = &options.identity;
         let served = Served::of(options)?;
-        let office = Office::new(
-            Pace {
+        let app_state = AppState::new(
+            PollIntervals {
                 look: Duration::from_millis(self.look),
                 reconcile: Duration::from_secs(self.reconcile),
             },
             served.setup(identity)?,
         );
         match identity.webhook_secret()? {
-            Some(secret) => office.use_webhook_secret(secret),
-            None if served.is_on_github() && office.setup().is_none() => {
+            Some(secret) => app_state.use_webhook_secret(secret),
+            None if served.is_on_github() && app_state.setup().is_none() => {
                 output::warning(
                     "webhooks are refused, and only the timer looks: COUNTERSIGN_WEBHOOK_SECRET is not set",
                 );
@@ -123,7 +121,7 @@ impl Serve {
                 )
             })?;
         let address = listener.local_addr()?;
-        office.front().open(Doorway {
+        app_state.front().open(ListenConfig {
             address,
             public_url: self.public_url.clone(),
             // Whoever is reached under a name is not alone on this machine.
@@ -133,21 +131,21 @@ impl Serve {
         let public = self.public_url.as_ref().map(PublicUrl::host);
         // Whoever listens on one address of the machine is reached under it.
         let own = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
-        office.answer_to(hosts.chain(public).chain(own));
-        served.begin(options, &office)?;
+        app_state.answer_to(hosts.chain(public).chain(own));
+        served.begin(options, &app_state)?;
         output::note(&format!("listening on http://{address}; Ctrl-C stops"));
-        if let Some(path) = office.setup().and_then(Setup::find_address) {
+        if let Some(path) = app_state.setup().and_then(Setup::find_address) {
             let public = self.public_url.as_ref().map(ToString::to_string);
             let base = public.unwrap_or_else(|| format!("http://{address}"));
             output::note(&format!(
                 "nothing says who we are on GitHub; register an App at {base}{path}"
             ));
         }
-        self.say_who_reads(&office);
+        self.say_who_reads(&app_state);
         let proxies = self.trusted_proxies.iter().copied().collect();
-        runtime.block_on(server::serve(listener, office, proxies, told_to_stop()));
+        runtime.block_on(server::serve(listener, app_state, proxies, told_to_stop()));
         output::note("stopped");
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 
     /// Other machines reach the server only when that is meant.
@@ -161,13 +159,13 @@ impl Serve {
         ))
     }
 
-    fn say_who_reads(&self, office: &Office) {
-        if office.front().doorway().may_all_read_folders() {
+    fn say_who_reads(&self, app_state: &AppState) {
+        if app_state.front().listen_config().may_all_read_folders() {
             output::note(
                 "everybody on this machine may read what is in folders; `--private` has them sign in (`countersign token create`)",
             );
         }
-        let is_https = office.front().doorway().is_https();
+        let is_https = app_state.front().listen_config().is_https();
         if self.remote && !is_https {
             output::warning(
                 "tokens and cookies travel to other machines without TLS: put something in front that speaks it, and name it with --public-url https://…",
@@ -228,31 +226,31 @@ impl Served {
         Ok(Some(setup))
     }
 
-    fn begin(self, options: &Options, office: &Office) -> Result<()> {
+    fn begin(self, options: &Options, app_state: &AppState) -> Result<()> {
         for folder in &self.folders {
             let place = Place::Local(folder.clone());
             // A folder must be there from the start; GitHub may be out of reach for a while.
             place.open_forge()?;
-            office.keep(charge(&options.identity, options.hiring(), place))?;
+            app_state.keep(config(&options.identity, options.hiring(), place))?;
         }
         if self.is_on_github() {
-            office.search(self.search(options.identity.clone(), options.hiring()))?;
+            app_state.search(self.search(options.identity.clone(), options.hiring()))?;
         }
         Ok(())
     }
 
     fn search(self, identity: Identity, hiring: Hiring) -> Search {
-        let mut scout = None;
+        let mut scanner = None;
         Box::new(move |kept| {
             let Some(connection) = identity.connection()? else {
                 return Ok(Finding::default());
             };
             let all: BTreeSet<String> = if self.is_everything {
-                let scout = match &mut scout {
-                    Some(scout) => scout,
-                    None => scout.insert(Scout::new(Arc::clone(&connection))?),
+                let scanner = match &mut scanner {
+                    Some(scanner) => scanner,
+                    None => scanner.insert(InstallationScanner::new(Arc::clone(&connection))?),
                 };
-                scout.look()?
+                scanner.look()?
             } else {
                 self.named.iter().cloned().collect()
             };
@@ -260,7 +258,7 @@ impl Served {
             for name in &all {
                 if !kept.contains(&name.to_ascii_lowercase()) {
                     let forge = identity.forge_on(Arc::clone(&connection), name)?;
-                    new.push(charge(&identity, hiring.clone(), Place::Github(forge)));
+                    new.push(config(&identity, hiring.clone(), Place::Github(forge)));
                 }
             }
             Ok(Finding { all, new })
@@ -268,17 +266,17 @@ impl Served {
     }
 }
 
-/// What a keeper needs for a place.
-fn charge(identity: &Identity, hiring: Hiring, place: Place) -> Charge {
+/// What a worker needs for a place.
+fn config(identity: &Identity, hiring: Hiring, place: Place) -> WorkerConfig {
     let github = match &place {
         Place::Local(_) => None,
         Place::Github(forge) => Some(forge.clone()),
     };
-    Charge {
+    WorkerConfig {
         name: place.name(),
         // Without any folder for state nobody can have made a token.
         tokens: place.tokens(identity).ok(),
-        hire: Box::new(move || hiring.bot(&place)),
+        bot_factory: Box::new(move || hiring.bot(&place)),
         github,
         decides: true,
     }

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use super::case_ref::CaseRef;
 use super::last_shown::LastShown;
 use super::options::Options;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::bot::Bot;
-use crate::bot::shown::Shown;
+use crate::bot::case_view::CaseView;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::ForgeError;
 use crate::ledger::index;
@@ -24,9 +24,6 @@ pub struct Show {
 
 impl Show {
     /// Shows it.
-    ///
-    /// # Errors
-    /// When there is no such case.
     pub fn run(&self, options: &Options) -> Result {
         let shown = find(options, self.case)?;
         if let Some(pull) = shown.pull.as_ref().filter(|_| shown.is_pending())
@@ -39,7 +36,7 @@ impl Show {
         } else {
             output::text(&words::said(&shown))?;
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }
 
@@ -50,12 +47,12 @@ pub(super) fn show_open(options: &Options, number: PullNumber) -> Result<Option<
     Ok(shown.pull.map(|pull| pull.head))
 }
 
-fn find(options: &Options, case: CaseRef) -> Result<Shown> {
+fn find(options: &Options, case: CaseRef) -> Result<CaseView> {
     let repo = options.open_whole()?;
     let index = index::read(&repo)?;
     if let Some(found) = case.find(&index) {
         let id = found.id.context("a decided case has an id")?;
-        return Ok(Shown::decided(&repo, id, &found.commits)?);
+        return Ok(CaseView::decided(&repo, id, &found.commits)?);
     }
     if repo.is_bare() {
         return undecided(&mut options.bot()?, case);
@@ -68,7 +65,7 @@ fn find(options: &Options, case: CaseRef) -> Result<Shown> {
 }
 
 /// A case that is pending, or a pull request that ended without becoming one.
-fn undecided(bot: &mut Bot, case: CaseRef) -> Result<Shown> {
+fn undecided(bot: &mut Bot, case: CaseRef) -> Result<CaseView> {
     match case {
         CaseRef::Number(number) => {
             let shown = bot.show_undecided(number)?;
@@ -79,8 +76,8 @@ fn undecided(bot: &mut Bot, case: CaseRef) -> Result<Shown> {
                 return Ok(shown);
             }
             let pending = bot.pending()?;
-            if let Some(heard) = pending.iter().find(|heard| heard.hearing.id == Some(id)) {
-                return Ok(Shown::pending(heard));
+            if let Some(heard) = pending.iter().find(|heard| heard.evaluation.id == Some(id)) {
+                return Ok(CaseView::pending(heard));
             }
             Err(failure::hinted(
                 format!("there is no case `{id}`, neither decided nor pending"),

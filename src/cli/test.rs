@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::options::{Options, rules_on_main};
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::domain::problem::{Problem, Problems};
 use crate::gate::policy;
 use crate::ledger::rule_files;
@@ -50,9 +50,6 @@ pub struct Failed {
 
 impl Test {
     /// Runs them.
-    ///
-    /// # Errors
-    /// When the files cannot be read.
     pub fn run(&self, options: &Options) -> Result {
         let files = match &self.dir {
             Some(dir) => from_folder(dir)?,
@@ -67,7 +64,11 @@ impl Test {
         } else {
             output::text(&tested.said())?;
         }
-        Ok(if tested.ok { Answer::Done } else { Answer::No })
+        Ok(if tested.ok {
+            CommandOutcome::Done
+        } else {
+            CommandOutcome::No
+        })
     }
 }
 
@@ -156,9 +157,6 @@ impl Tested {
 
 /// The rule files below a folder, by the paths they have in a repository.
 /// The rule files of a folder that holds `rules/`, or is it.
-///
-/// # Errors
-/// When there are none.
 pub fn from_folder(dir: &Path) -> Result<RuleFiles> {
     let rules = if dir.join(Rules::FOLDER).is_dir() {
         dir.join(Rules::FOLDER)

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
 
 use super::options::{Options, rules_on_main};
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::domain::documents::time;
 use crate::domain::ids::{AgentName, Login};
 use crate::rules::Rules;
@@ -92,7 +92,7 @@ impl Create {
                 time::text(&token.expires_at)
             ));
         }
-        Ok(Answer::Done)
+        Ok(CommandOutcome::Done)
     }
 }
 
@@ -147,7 +147,7 @@ fn list(options: &Options) -> Result {
             .collect();
         output::text(&lines.join("\n"))?;
     }
-    Ok(Answer::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn revoke(options: &Options, id: &str) -> Result {
@@ -158,7 +158,7 @@ fn revoke(options: &Options, id: &str) -> Result {
     } else {
         output::text(&format!("revoked: token {} of {}", token.id, token.bearer))?;
     }
-    Ok(Answer::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn shown(token: &Kept, options: &Options) -> Json {

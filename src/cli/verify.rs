@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::options::Options;
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::ledger::verify::{Checkpoint, Verification, verify};
 
 /// Prove the trail: that every commit on main is one event, and that every decision follows from the rules
@@ -59,9 +59,9 @@ impl Verify {
             now.write(path).map_err(|error| unusable(path, &error))?;
         }
         Ok(if verified.ok {
-            Answer::Done
+            CommandOutcome::Done
         } else {
-            Answer::No
+            CommandOutcome::No
         })
     }
 }

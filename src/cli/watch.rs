@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::options::Options;
 use super::place::Place;
 use super::run::{as_json, has_news, lines, pass};
-use super::{Answer, Result, failure, output};
+use super::{CommandOutcome, Result, failure, output};
 use crate::bot::{Bot, BotError, Summary};
 use crate::server::signalled;
 
@@ -16,9 +16,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const INTERRUPTED: i32 = 130;
 
 /// Watches until it is told to stop.
-///
-/// # Errors
-/// When results cannot be printed any more.
 pub fn watch(options: &Options, mut bot: Bot, interval: Duration) -> Result {
     let stop = listen()?;
     output::note(&format!(
@@ -53,7 +50,7 @@ pub fn watch(options: &Options, mut bot: Bot, interval: Duration) -> Result {
         wait = (wait * 2).min(LONGEST_WAIT.max(interval));
     }
     output::note("stopped");
-    Ok(Answer::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn tell(options: &Options, summary: &Summary) -> Result<()> {

@@ -16,7 +16,6 @@ use super::unexpected::Unexpected;
 pub enum Command {
     /// `/reject CATEGORY: reason`
     Reject {
-        /// The main concern.
         category: RejectionCategory,
         /// In the person's words.
         reason: String,

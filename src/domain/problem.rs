@@ -102,9 +102,6 @@ impl<T> Reading<T> {
     }
 
     /// For whom it is an error that it cannot be read.
-    ///
-    /// # Errors
-    /// When it cannot.
     pub fn into_result(self) -> Result<T, Problems> {
         match self {
             Self::Valid(value) => Ok(value),

@@ -18,7 +18,6 @@ pub struct Pull {
     pub url: Option<String>,
     /// The branch it proposes from.
     pub branch: String,
-    /// Who opened it.
     pub author: AccountRecord,
     /// Who is known to have pushed to its branch, where the forge says it.
     pub pushers: Vec<AccountRecord>,
@@ -107,9 +106,7 @@ pub enum PullState {
     Draft,
     /// Closed by hand, without a decision.
     Closed {
-        /// Who closed it.
         by: AccountRecord,
-        /// When.
         at: DateTime<Utc>,
     },
     /// Ended by the bot: merged, or closed after a recorded decision.
@@ -119,11 +116,8 @@ pub enum PullState {
 /// What somebody had to do with the commits of a pull request: none of them may approve it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contribution {
-    /// Who.
     pub account: AccountRecord,
-    /// What they did.
     pub part: Part,
-    /// In which commit.
     pub commit: Sha,
 }
 
@@ -132,7 +126,6 @@ pub struct Contribution {
 pub enum Part {
     /// Opened the pull request.
     Opener,
-    /// Wrote the commit.
     Author,
     /// Made the commit, and on the local forge pushed it.
     Committer,

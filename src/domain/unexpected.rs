@@ -10,9 +10,7 @@ pub enum Unexpected {
     Expected(String),
     #[error("{found} is not {kind}: expected {expected}")]
     IsNot {
-        /// In quotes.
         found: String,
-        /// With its article.
         kind: &'static str,
         expected: &'static str,
     },

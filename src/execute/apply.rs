@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Finished;
+use super::ExecutionResult;
 use crate::domain::documents::Recommendation;
 use crate::domain::value::Value;
 use crate::ledger::facts::Targets;
@@ -19,7 +19,7 @@ pub fn apply(
     effect: Effect,
     present: &Targets,
     governance: &Governance,
-) -> (Files, Finished) {
+) -> (Files, ExecutionResult) {
     match changed_files(about, effect, present, governance) {
         Ok(files) => {
             let written = files
@@ -28,9 +28,9 @@ pub fn apply(
                 .collect();
             (
                 files,
-                Finished::well(BTreeMap::from([("files".to_owned(), Value::List(written))])),
+                ExecutionResult::well(BTreeMap::from([("files".to_owned(), Value::List(written))])),
             )
         }
-        Err(reason) => (Files::new(), Finished::badly(reason.to_string())),
+        Err(reason) => (Files::new(), ExecutionResult::badly(reason.to_string())),
     }
 }

@@ -28,7 +28,6 @@ impl Cgroup {
         group.folder.join("cgroup.kill").exists().then_some(group)
     }
 
-    /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -57,9 +56,6 @@ impl Drop for Cgroup {
 }
 
 /// Puts this process into a group.
-///
-/// # Errors
-/// When the system does not let it.
 pub fn enter(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("cgroup.procs"), "0")
 }

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use super::Finished;
+use super::ExecutionResult;
 use super::cgroup::Cgroup;
 use super::output::{MOST_OUTPUT, printable};
 use crate::domain::documents::Recommendation;
@@ -28,14 +28,14 @@ const MOST_FOLDERS: u32 = 100;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the program to its end, or to its time limit, inside of this `countersign`.
-pub fn run(command: &CommandLine, about: &Recommendation, countersign: &Path) -> Finished {
+pub fn run(command: &CommandLine, about: &Recommendation, countersign: &Path) -> ExecutionResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let finished =
         runtime.and_then(|runtime| runtime.block_on(run_in_time(command, about, countersign)));
     finished.unwrap_or_else(|error| {
-        Finished::badly(format!("cannot run `{}`: {error}", command.program))
+        ExecutionResult::badly(format!("cannot run `{}`: {error}", command.program))
     })
 }
 
@@ -43,7 +43,7 @@ async fn run_in_time(
     command: &CommandLine,
     about: &Recommendation,
     countersign: &Path,
-) -> io::Result<Finished> {
+) -> io::Result<ExecutionResult> {
     let folder = own_folder(&about.id)?;
     let group = Cgroup::create(&format!("countersign-{}", about.id));
     let mut child = contain(command, group.as_ref(), countersign)
@@ -55,7 +55,7 @@ async fn run_in_time(
         Ok(ended) => ended?,
         Err(_) => {
             end(&mut child, group.as_ref()).await?;
-            Finished::badly(format!(
+            ExecutionResult::badly(format!(
                 "`{}` was killed after its time limit of {} s",
                 command.program,
                 command.time_limit.as_secs()
@@ -128,7 +128,7 @@ fn own_folder(id: &CaseId) -> io::Result<PathBuf> {
     }
 }
 
-async fn talk(child: &mut Child, about: &Recommendation) -> io::Result<Finished> {
+async fn talk(child: &mut Child, about: &Recommendation) -> io::Result<ExecutionResult> {
     let input = serde_json::to_vec(about)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async move {
@@ -151,7 +151,7 @@ async fn talk(child: &mut Child, about: &Recommendation) -> io::Result<Finished>
         Some(code) => Some(format!("it ended with exit status {code}")),
         None => Some("it was ended by a signal".to_owned()),
     };
-    Ok(Finished {
+    Ok(ExecutionResult {
         success: Some(error.is_none()),
         details,
         error,

@@ -30,9 +30,6 @@ pub enum Ended {
 
 /// Runs the command with our own input and output, until it ends, until the limit has passed, or until we are told
 /// to stop (`SIGTERM`); then ends everything that it started.
-///
-/// # Errors
-/// When it cannot be started.
 pub fn run(command: &[OsString], limit: Duration, group: Option<&Path>) -> io::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

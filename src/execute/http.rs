@@ -11,9 +11,9 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::output::{MOST_OUTPUT, printable};
-use super::{Finished, Order};
+use super::{ExecutionRequest, ExecutionResult};
 use crate::domain::value::Value;
-use crate::http::{Answer, Client, NoAnswer, Patience};
+use crate::http::{Answer, Client, NoAnswer, Timeouts};
 use crate::rules::executor::Hook;
 
 /// The header with the signature of the raw body: `sha256=` and the HMAC in hexadecimal digits.
@@ -29,14 +29,10 @@ const LEAST_SECRET: usize = 16;
     "the environment has no `{name}` of at least {LEAST_SECRET} characters, which the rules name to sign the request"
 )]
 pub struct NoSecret {
-    /// The variable.
     name: String,
 }
 
 /// The secret that signs the requests to a hook.
-///
-/// # Errors
-/// When there is none.
 pub fn read_secret(hook: &Hook) -> Result<SecretString, NoSecret> {
     let name = &hook.secret_variable;
     let secret = std::env::var(name).unwrap_or_default();
@@ -48,12 +44,12 @@ pub fn read_secret(hook: &Hook) -> Result<SecretString, NoSecret> {
 }
 
 /// Sends the order and waits for the answer.
-pub fn send(hook: &Hook, secret: &SecretString, order: &Order<'_>) -> Finished {
-    let body = match serde_json::to_vec(order) {
+pub fn send(hook: &Hook, secret: &SecretString, request: &ExecutionRequest<'_>) -> ExecutionResult {
+    let body = match serde_json::to_vec(request) {
         Ok(body) => body,
-        Err(error) => return Finished::badly(format!("cannot write it as JSON: {error}")),
+        Err(error) => return ExecutionResult::badly(format!("cannot write it as JSON: {error}")),
     };
-    let (signature, key) = (sign(secret, &body), order.idempotency_key());
+    let (signature, key) = (sign(secret, &body), request.idempotency_key());
     let headers = [
         ("Content-Type", "application/json"),
         ("Accept", "*/*"),
@@ -62,21 +58,21 @@ pub fn send(hook: &Hook, secret: &SecretString, order: &Order<'_>) -> Finished {
     ];
     let name = concat!("countersign/", env!("CARGO_PKG_VERSION"));
     // A client of its own, so that what it says of having spoken is about this very request.
-    let client = Client::new(&hook.url, name, patience(hook.time_limit));
+    let client = Client::new(&hook.url, name, timeouts(hook.time_limit));
     match client.post(&hook.url, &headers, &body) {
         Ok(answer) => finished(answer),
         Err(NoAnswer {
             reason,
             may_have_arrived: false,
-        }) => Finished::badly(format!("it was not sent: {reason}")),
-        Err(NoAnswer { reason, .. }) => Finished::unknown(format!(
+        }) => ExecutionResult::badly(format!("it was not sent: {reason}")),
+        Err(NoAnswer { reason, .. }) => ExecutionResult::unknown(format!(
             "it was sent and not answered ({reason}): look what happened, then report it with `countersign outcome`"
         )),
     }
 }
 
-const fn patience(limit: Duration) -> Patience {
-    Patience {
+const fn timeouts(limit: Duration) -> Timeouts {
+    Timeouts {
         connection: limit,
         answer: limit,
         body: limit,
@@ -93,7 +89,7 @@ fn sign(secret: &SecretString, body: &[u8]) -> String {
 }
 
 /// The status alone says how it went; of the body the beginning is kept, as far as it comes in time.
-fn finished(answer: Answer) -> Finished {
+fn finished(answer: Answer) -> ExecutionResult {
     let status = answer.status;
     let error = match status {
         200..=299 => None,
@@ -107,7 +103,7 @@ fn finished(answer: Answer) -> Finished {
     if !text.is_empty() {
         details.insert("answer".to_owned(), Value::Text(text));
     }
-    Finished {
+    ExecutionResult {
         success: Some(error.is_none()),
         details,
         error,

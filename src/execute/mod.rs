@@ -2,15 +2,15 @@
 //!
 //! `none` and `apply` are part of the push that records the decision, so they happen exactly once.
 //! `command`, `http` and `dispatch` start after a claim has been published; `dispatch` and `external` are
-//! reported by somebody else. A workflow is started by the forge, with an [`Order`] as its payload.
+//! reported by somebody else. A workflow is started by the forge, with an [`ExecutionRequest`] as its payload.
 
 pub mod apply;
 mod cgroup;
 pub mod command;
 pub mod contain;
 pub mod http;
-mod order;
 mod output;
+mod request;
 
 use std::collections::BTreeMap;
 
@@ -21,20 +21,19 @@ use crate::domain::ids::CaseId;
 use crate::domain::value::Value;
 
 pub use crate::ledger::REPORTED_BY_BOT;
-pub use order::Order;
+pub use request::ExecutionRequest;
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finished {
+pub struct ExecutionResult {
     /// Whether it did what was approved; none if nobody knows.
     pub success: Option<bool>,
     /// What it had to say.
     pub details: BTreeMap<String, Value>,
-    /// What went wrong.
     pub error: Option<String>,
 }
 
-impl Finished {
+impl ExecutionResult {
     /// It did what was approved.
     pub fn well(details: BTreeMap<String, Value>) -> Self {
         Self {
@@ -43,7 +42,6 @@ impl Finished {
             error: None,
         }
     }
-    /// It did not.
     pub fn badly(error: impl Into<String>) -> Self {
         Self {
             success: Some(false),

@@ -22,9 +22,6 @@ use crate::git::{GitError, ObjectBuffer, RemoteError, Repository};
 /// A place where pull requests live. A server keeps it on a thread of its own.
 pub trait Forge: Send {
     /// Every pull request that the bot has not ended yet, drafts among them, in the order of their numbers.
-    ///
-    /// # Errors
-    /// When the forge cannot be asked. Nothing is decided then.
     fn open_pulls(
         &mut self,
         repo: &Repository,
@@ -32,9 +29,6 @@ pub trait Forge: Send {
     ) -> Result<Vec<Pull>, ForgeError>;
 
     /// One pull request, ended or not.
-    ///
-    /// # Errors
-    /// When the forge cannot be asked.
     fn find_pull(
         &mut self,
         repo: &Repository,
@@ -63,9 +57,6 @@ pub trait Forge: Send {
 
     /// The commit that a pull request was opened with, asked because it is not told and something rests on it; none
     /// where the forge does not know it.
-    ///
-    /// # Errors
-    /// When the forge cannot be asked.
     fn find_opening_head(&mut self, _number: PullNumber) -> Result<Option<Sha>, ForgeError> {
         Ok(None)
     }
@@ -84,9 +75,6 @@ pub trait Forge: Send {
 
     /// Tells the people of open pull requests what the bot thinks of them. One that fails keeps back no
     /// other: see [`Forge::end_run`].
-    ///
-    /// # Errors
-    /// When nobody can be told.
     fn report(
         &mut self,
         repo: &Repository,
@@ -140,9 +128,7 @@ pub trait Forge: Send {
 #[derive(Debug, thiserror::Error)]
 #[error("{number}: {error}")]
 pub struct Untold {
-    /// Which.
     pub number: PullNumber,
-    /// Why not.
     #[source]
     pub error: ForgeError,
 }
@@ -150,11 +136,9 @@ pub struct Untold {
 /// What was said on a pull request after it had ended. It changes nothing about how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Afterword {
-    /// Which.
     pub number: PullNumber,
     /// Its reviews, as far as they are news.
     pub reviews: Vec<Review>,
-    /// Its comments likewise.
     pub comments: Vec<Comment>,
 }
 
@@ -172,7 +156,6 @@ pub struct AfterEnd {
     pub number: PullNumber,
     /// The same for what is the same, a word without blanks.
     pub key: String,
-    /// Markdown.
     pub text: String,
 }
 
@@ -216,20 +199,16 @@ pub struct Publication {
     pub buffer: ObjectBuffer,
     /// The pull requests that end with it.
     pub conclusions: Vec<Conclusion>,
-    /// When.
     pub now: DateTime<Utc>,
 }
 
 /// The end of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conclusion {
-    /// Which.
     pub number: PullNumber,
-    /// Its branch.
     pub branch: String,
     /// The commit that was decided.
     pub head: Sha,
-    /// How it ended.
     pub status: Status,
     /// What people are told.
     pub report: Report,
@@ -249,7 +228,6 @@ pub enum Published {
 pub struct Report {
     /// Whether the check passes, fails or waits.
     pub state: ReportState,
-    /// One line.
     pub title: String,
     /// The whole explanation, as Markdown that is readable as plain text.
     pub body: String,
@@ -273,9 +251,7 @@ pub struct Details {
 /// A comment. Between its two parts the forge says whom it has asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommentText {
-    /// What is needed.
     pub lead: String,
-    /// Everything else.
     pub rest: String,
 }
 
@@ -289,7 +265,6 @@ impl CommentText {
 /// Whose approval is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    /// As what.
     pub role: Role,
     /// Their team, as `ORGANISATION/SLUG`.
     pub team: Option<String>,
@@ -361,17 +336,11 @@ impl Report {
 /// Why a forge could not be asked or told.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgeError {
-    /// The repository failed.
     #[error(transparent)]
     Git(#[from] GitError),
     /// A record of a pull request cannot be read.
     #[error("the record of pull request {number} cannot be read: {reason}")]
-    Record {
-        /// Which.
-        number: PullNumber,
-        /// Why not.
-        reason: String,
-    },
+    Record { number: PullNumber, reason: String },
     /// There is no such pull request.
     #[error("there is no pull request {0}: `countersign list` shows the open ones")]
     NoSuchPull(PullNumber),
@@ -397,11 +366,9 @@ pub enum ForgeError {
          Nothing is decided until it is put back, or the clone `{clone}` is removed on purpose"
     )]
     Rewritten {
-        /// The repository.
         repository: String,
         /// Where we last saw it.
         was: Sha,
-        /// Where it is.
         is: Sha,
         /// Our clone, which remembers.
         clone: String,
@@ -411,7 +378,6 @@ pub enum ForgeError {
         "`{repository}` refused to move `main`: {reason}. Let the bot push there: list it under `bypass_actors` of the ruleset, or among those who may push to the protected branch"
     )]
     Protected {
-        /// The repository.
         repository: String,
         /// In the server's words.
         reason: String,

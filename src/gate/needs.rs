@@ -1,7 +1,7 @@
 //! What a case still needs and from whom, in words: the same in the check, the comment, the terminal and on the
 //! dashboard.
 
-use super::verdict::{Ruling, Verdict};
+use super::verdict::{GateResult, Verdict};
 use crate::domain::documents::{Requirement, Role};
 use crate::rules::people::PersonName;
 
@@ -21,7 +21,7 @@ pub fn approvals(required: Requirement, count: u32) -> String {
     }
 }
 
-impl Ruling {
+impl GateResult {
     /// What is still needed while it waits; nothing where no approval is missing.
     pub fn still_needed(&self) -> Option<String> {
         match &self.verdict {

@@ -1,7 +1,7 @@
 //! The token without which nothing is merged. Only the gate can make one, and only for an approval.
 
 use super::opinions;
-use super::verdict::{Ruling, Verdict};
+use super::verdict::{GateResult, Verdict};
 use crate::domain::documents::{Assessment, Decision, PullRecord, RulesRecord, Status};
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::{CaseId, Sha};
@@ -10,8 +10,7 @@ use chrono::{DateTime, Utc};
 
 /// What a decision is about: everything in its record that the gate itself does not decide.
 #[derive(Debug, Clone)]
-pub struct Subject {
-    /// The case.
+pub struct DecidedCase {
     pub id: CaseId,
     /// The pull request; its `base` is the tip that it was decided against.
     pub pull: PullRecord,
@@ -21,7 +20,6 @@ pub struct Subject {
     pub rules: RulesRecord,
     /// The mode at that moment.
     pub mode: Mode,
-    /// The risk assessment.
     pub risk: Assessment,
     /// The time of the decision.
     pub now: DateTime<Utc>,
@@ -52,8 +50,7 @@ impl MergePermit {
 
 /// What a ruling comes to once it is written down.
 #[derive(Debug)]
-pub enum Judgement {
-    /// Merge it.
+pub enum DecisionOutcome {
     Merge(Box<MergePermit>),
     /// Record that it ended without a merge.
     Close(Box<Decision>),
@@ -62,13 +59,13 @@ pub enum Judgement {
 }
 
 /// Writes a ruling down.
-pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {
-    let (status, rejection) = match ruling.verdict {
+pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
+    let (status, rejection) = match gate_result.verdict {
         Verdict::Approve(status) => (status, None),
         Verdict::Reject(rejection) => (Status::Rejected, Some(rejection)),
         Verdict::Withdraw => (Status::Withdrawn, None),
         Verdict::Expire => (Status::Expired, None),
-        Verdict::Wait(_) => return Judgement::Wait,
+        Verdict::Wait(_) => return DecisionOutcome::Wait,
     };
     let mut decision = Decision {
         schema: Default::default(),
@@ -81,20 +78,20 @@ pub fn judge(ruling: Ruling, subject: Subject) -> Judgement {
         engine: ENGINE.to_owned(),
         mode: subject.mode,
         risk: subject.risk,
-        required: ruling.required,
-        approvals: ruling.approvals,
-        ignored: ruling.ignored,
+        required: gate_result.required,
+        approvals: gate_result.approvals,
+        ignored: gate_result.ignored,
         rejection,
         opinions: Vec::new(),
         omitted_opinions: 0,
-        team_members: ruling.team_members,
-        withdrawn_on: ruling.withdrawn_on,
+        team_members: gate_result.team_members,
+        withdrawn_on: gate_result.withdrawn_on,
     };
-    opinions::record(&mut decision, ruling.opinions);
+    opinions::record(&mut decision, gate_result.opinions);
     opinions::cut_justifications(&mut decision, subject.shortest_justification);
     if status.is_approval() {
-        Judgement::Merge(Box::new(MergePermit { decision }))
+        DecisionOutcome::Merge(Box::new(MergePermit { decision }))
     } else {
-        Judgement::Close(Box::new(decision))
+        DecisionOutcome::Close(Box::new(decision))
     }
 }

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use crate::domain::documents::{Assessment, Recommendation, RecommendationSchema, Requirement};
 use crate::domain::ids::{AgentName, CaseId};
 use crate::gate::requirement;
-use crate::risk::{Explanation, KnownTarget, Situation, assess, validity};
+use crate::risk::{Explanation, KnownTarget, RiskContext, assess, validity};
 use crate::rules::Rules;
 use crate::rules::agents::Agent;
 use crate::rules::governance::Governance;
@@ -20,16 +20,13 @@ use crate::rules::policy_test::{Expected, PolicyTest, Proposal};
 /// What a test comes to.
 struct Decided {
     recommendation: Recommendation,
-    situation: Situation,
+    situation: RiskContext,
     assessment: Assessment,
     required: Requirement,
     differences: Vec<String>,
 }
 
 /// Runs one policy test.
-///
-/// # Errors
-/// A line for each expectation that does not hold.
 pub fn check(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
     let differences = decide(test, rules)?.differences;
     if differences.is_empty() {
@@ -67,7 +64,7 @@ pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
 
 fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
     let recommendation = recommendation(&test.recommend, rules)?;
-    let situation = Situation {
+    let situation = RiskContext {
         targets: test
             .given
             .targets

@@ -43,7 +43,6 @@ pub struct Case<'a> {
     pub pull: &'a Pull,
     /// Other open pull requests of the same case: a no on one of them is heard on all, a yes is not.
     pub elsewhere: &'a [&'a Pull],
-    /// What is proposed.
     pub kind: Kind,
     /// How risky it is.
     pub level: Level,
@@ -60,7 +59,6 @@ pub struct Case<'a> {
 /// What a pull request proposes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// An action.
     Recommendation,
     /// A change of the rules, the targets or anything else on `main`.
     GovernanceChange,
@@ -68,14 +66,12 @@ pub enum Kind {
 
 /// The gate's answer, with everything that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruling {
-    /// Who must approve.
+pub struct GateResult {
     pub required: Requirement,
     /// The approvals that counted.
     pub approvals: Vec<CountedApproval>,
     /// The reviews that did not, and why.
     pub ignored: Vec<IgnoredReview>,
-    /// What happens.
     pub verdict: Verdict,
     /// Who may approve it, and as what: everybody with a role that is needed and no part in it.
     pub eligible: Vec<(PersonName, Role)>,
@@ -94,7 +90,6 @@ pub struct Ruling {
 /// What happens to the pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is merged.
     Approve(Status),
     /// A person ended it.
     Reject(Rejection),
@@ -102,7 +97,6 @@ pub enum Verdict {
     Withdraw,
     /// Nobody decided in time.
     Expire,
-    /// It waits.
     Wait(Wait),
 }
 
@@ -143,13 +137,12 @@ impl Wait {
     }
 }
 
-/// Decides a case.
-pub fn rule(case: &Case, rules: &Rules) -> Ruling {
+pub fn rule(case: &Case, rules: &Rules) -> GateResult {
     let required = match case.kind {
         Kind::Recommendation => requirement::for_recommendation(case.level, &rules.governance),
         Kind::GovernanceChange => requirement::for_governance_change(&rules.governance),
     };
-    let mut hearing = Hearing {
+    let mut hearing = GateEvaluation {
         case,
         rules,
         required,
@@ -169,7 +162,7 @@ pub fn rule(case: &Case, rules: &Rules) -> Ruling {
     let without_id = hearing.without_id();
     hearing.ignored.truncate(MOST_IGNORED);
     let team_members = hearing.team_members(&verdict);
-    Ruling {
+    GateResult {
         required,
         approvals: hearing.approvals,
         ignored: hearing.ignored,
@@ -183,7 +176,7 @@ pub fn rule(case: &Case, rules: &Rules) -> Ruling {
     }
 }
 
-struct Hearing<'a> {
+struct GateEvaluation<'a> {
     case: &'a Case<'a>,
     rules: &'a Rules,
     required: Requirement,
@@ -193,7 +186,7 @@ struct Hearing<'a> {
     blocked_elsewhere: Vec<BlockElsewhere>,
 }
 
-impl<'a> Hearing<'a> {
+impl<'a> GateEvaluation<'a> {
     fn hear_reviews(&mut self) {
         for review in self.latest_opinions(self.case.pull) {
             match review.opinion {

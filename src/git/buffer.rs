@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha1::{Digest, Sha1};
 
 use super::commit::NewCommit;
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
 use super::kept_pack::KeptPack;
 use super::lock::sync_dir;
 use super::objects::{Kind, object_id};
@@ -74,7 +74,6 @@ impl ObjectBuffer {
         self.order.len()
     }
 
-    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
@@ -216,7 +215,7 @@ impl ObjectBuffer {
         let index = pack::index(&mut self.index_entries(), &hash);
         let name = format!("pack-{}", Sha::from_bytes(hash));
         let kept = store(&folder, &name, &[&self.pack, &hash], &index)
-            .during(|| format!("store {count} objects in `{}`", folder.display()))?;
+            .context(|| format!("store {count} objects in `{}`", folder.display()))?;
         self.pack.truncate(pack::HEADER_LEN);
         self.places.clear();
         self.order.clear();

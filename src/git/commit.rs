@@ -12,7 +12,6 @@ use crate::domain::ids::Sha;
 /// A person or program, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// The name.
     pub name: String,
     /// The e-mail address, without the angle brackets.
     pub email: String,
@@ -43,15 +42,12 @@ impl Signature {
 /// A commit as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// Its id.
     pub id: Sha,
     /// The folder at its root.
     pub tree: Sha,
     /// Its parents, the first being the one whose history it continues.
     pub parents: Vec<Sha>,
-    /// Who wrote it.
     pub author: Signature,
-    /// Who committed it.
     pub committer: Signature,
     /// The whole message, subject first.
     pub message: String,
@@ -64,7 +60,6 @@ pub struct Commit {
 /// A commit as it is stored, not yet read.
 #[derive(Debug, Clone)]
 pub struct StoredCommit {
-    /// Its id.
     pub id: Sha,
     pub(super) bytes: Arc<[u8]>,
 }
@@ -260,7 +255,6 @@ pub struct NewCommit {
     pub parents: Vec<Sha>,
     /// Who wrote it. Characters that would break the line are left out.
     pub author: Signature,
-    /// Who commits it.
     pub committer: Signature,
     /// The whole message; NUL is left out, a line end is added.
     pub message: String,

@@ -68,13 +68,13 @@ impl GitError {
 }
 
 /// Adds to a foreign error what was being done when it came.
-pub(super) trait During<T> {
+pub(super) trait ResultExt<T> {
     /// `what` continues the sentence "cannot …".
-    fn during<D: Display>(self, what: impl FnOnce() -> D) -> Result<T>;
+    fn context<D: Display>(self, what: impl FnOnce() -> D) -> Result<T>;
 }
 
-impl<T> During<T> for std::result::Result<T, git2::Error> {
-    fn during<D: Display>(self, what: impl FnOnce() -> D) -> Result<T> {
+impl<T> ResultExt<T> for std::result::Result<T, git2::Error> {
+    fn context<D: Display>(self, what: impl FnOnce() -> D) -> Result<T> {
         self.map_err(|error| GitError {
             message: format!("cannot {}: {}", what(), error.message()),
             cause: match error.code() {
@@ -85,8 +85,8 @@ impl<T> During<T> for std::result::Result<T, git2::Error> {
     }
 }
 
-impl<T> During<T> for std::io::Result<T> {
-    fn during<D: Display>(self, what: impl FnOnce() -> D) -> Result<T> {
+impl<T> ResultExt<T> for std::io::Result<T> {
+    fn context<D: Display>(self, what: impl FnOnce() -> D) -> Result<T> {
         self.map_err(|error| GitError {
             message: format!("cannot {}: {error}", what()),
             cause: match error.kind() {

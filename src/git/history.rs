@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use super::commit::{Commit, StoredCommit};
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
 use super::repository::{Repository, oid, sha};
 use crate::domain::ids::Sha;
 
@@ -52,7 +52,7 @@ impl Repository {
                     "cannot find where `{a}` and `{b}` part: {said}"
                 )))
             }
-            Err(error) => Err(error).during(|| format!("find where `{a}` and `{b}` part")),
+            Err(error) => Err(error).context(|| format!("find where `{a}` and `{b}` part")),
         }
     }
 

@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::error::{During, Result};
+use super::error::{Result, ResultExt};
 
 /// What our files hold; git's own say `receive-pack` or `fetch-pack`, and people's anything.
 const MARK: &[u8] = b"countersign: kept until a ref needs it\n";
@@ -85,7 +85,7 @@ fn is_same_file(_file: &File, path: &Path) -> io::Result<bool> {
 pub(super) fn sweep(folder: &Path) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        entries => entries.during(|| format!("list `{}`", folder.display()))?,
+        entries => entries.context(|| format!("list `{}`", folder.display()))?,
     };
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.extension().is_some_and(|ending| ending == "keep") && is_left_over(&path) {

@@ -1,7 +1,7 @@
 //! Git's own lock files (`<name>.lock`), so that we and every git program exclude each other, with
 //! waiting, and with an end to locks that a killed process left behind.
 //!
-//! All locks of one change are names of one file, its [`Life`]: making a file costs a hundred times
+//! All locks of one change are names of one file, its [`LockOwner`]: making a file costs a hundred times
 //! what a second name for one does, and the system's lock on that file ends with the process, however
 //! it ends. So one of our locks whose life is over is taken over at once. Of a lock of git's nobody
 //! can tell; it is taken over when it is far older than git ever keeps one.
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
 
 /// How long to wait for other people's locks. Git holds one for milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUTS: Duration = Duration::from_secs(10);
 
 /// A lock this old belongs to a process that is gone.
 const STALE: Duration = Duration::from_secs(60);
@@ -49,17 +49,17 @@ pub(super) struct LockFile {
     pub(super) made_folders: bool,
     /// Up to where empty folders are removed with the lock.
     git_dir: PathBuf,
-    life: Arc<Life>,
+    life: Arc<LockOwner>,
 }
 
 /// The file behind the locks of one change: locked by the system for as long as its process lives.
-struct Life {
+struct LockOwner {
     path: PathBuf,
     /// Never read: it is the system's lock on it that counts.
     _file: File,
 }
 
-impl Life {
+impl LockOwner {
     fn begin(git_dir: &Path) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -79,7 +79,7 @@ impl Life {
             file.write_all(MARK)?;
             Ok(file)
         };
-        let file = begin().during(|| format!("make `{}`", path.display()))?;
+        let file = begin().context(|| format!("make `{}`", path.display()))?;
         Ok(Self { path, _file: file })
     }
 
@@ -89,7 +89,7 @@ impl Life {
     }
 }
 
-impl Drop for Life {
+impl Drop for LockOwner {
     fn drop(&mut self) {
         // What is left behind is a short file that means nothing any more.
         fs::remove_file(&self.path).ok();
@@ -97,20 +97,20 @@ impl Drop for Life {
 }
 
 /// Takes the locks of one change, and waits no longer for all of them than it may for one.
-pub(super) struct Locker {
+pub(super) struct LockSet {
     git_dir: PathBuf,
-    patience: Duration,
+    timeouts: Duration,
     waited: Duration,
-    life: Option<Arc<Life>>,
+    life: Option<Arc<LockOwner>>,
     folder: Option<PathBuf>,
 }
 
-impl Locker {
+impl LockSet {
     /// `git_dir` is where the guard of stale locks lives.
     pub(super) fn new(git_dir: &Path) -> Self {
         Self {
             git_dir: git_dir.to_owned(),
-            patience: PATIENCE,
+            timeouts: TIMEOUTS,
             waited: Duration::ZERO,
             life: None,
             folder: None,
@@ -146,15 +146,15 @@ impl Locker {
             {
                 Ok(None)
             }
-            Err(error) => Err(error).during(|| format!("lock `{}`", target.display())),
+            Err(error) => Err(error).context(|| format!("lock `{}`", target.display())),
         }
     }
 
-    fn life(&mut self) -> Result<Arc<Life>> {
+    fn life(&mut self) -> Result<Arc<LockOwner>> {
         if let Some(life) = &self.life {
             return Ok(Arc::clone(life));
         }
-        let life = Arc::new(Life::begin(&self.git_dir)?);
+        let life = Arc::new(LockOwner::begin(&self.git_dir)?);
         Ok(Arc::clone(self.life.insert(life)))
     }
 
@@ -162,7 +162,7 @@ impl Locker {
         &self,
         target: &Path,
         (lock, made_folders): (PathBuf, bool),
-        life: Arc<Life>,
+        life: Arc<LockOwner>,
     ) -> LockFile {
         LockFile {
             target: target.to_owned(),
@@ -238,12 +238,12 @@ impl Locker {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => lock.to_owned(),
-                Err(error) => return Err(error).during(|| format!("lock `{}`", lock.display())),
+                Err(error) => return Err(error).context(|| format!("lock `{}`", lock.display())),
             };
             if remove_if_stale(&taken, &self.git_dir)? {
                 continue;
             }
-            if self.waited >= self.patience {
+            if self.waited >= self.timeouts {
                 return Err(GitError::new(format!(
                     "`{}` has been locked by another process for 10 s: try again, and if no git process runs, remove that file",
                     taken.display()
@@ -274,7 +274,7 @@ impl Locker {
             // It was such a lock, and is gone.
             return Ok(None);
         }
-        Err(error).during(|| {
+        Err(error).context(|| {
             format!(
                 "make the folder `{}` (is one of its parents a ref?)",
                 folder.display()
@@ -302,7 +302,7 @@ impl LockFile {
             file.write_all(content)?;
             if durable { file.sync_all() } else { Ok(()) }
         };
-        write().during(|| format!("write `{}`", path.display()))?;
+        write().context(|| format!("write `{}`", path.display()))?;
         self.prepared = Some(path);
         Ok(())
     }
@@ -316,7 +316,7 @@ impl LockFile {
             )));
         };
         fs::rename(&prepared, &self.target)
-            .during(|| format!("replace `{}`", self.target.display()))
+            .context(|| format!("replace `{}`", self.target.display()))
     }
 
     /// Removes the file, if it is there.
@@ -328,7 +328,7 @@ impl LockFile {
                     ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
                 ) =>
             {
-                Err(error).during(|| format!("remove `{}`", self.target.display()))
+                Err(error).context(|| format!("remove `{}`", self.target.display()))
             }
             _ => Ok(()),
         }
@@ -418,7 +418,7 @@ pub(super) fn remove_if_stale(lock: &Path, git_dir: &Path) -> Result<bool> {
     if !is_over(lock) {
         return Ok(false);
     }
-    fs::remove_file(lock).during(|| format!("remove the stale lock `{}`", lock.display()))?;
+    fs::remove_file(lock).context(|| format!("remove the stale lock `{}`", lock.display()))?;
     tracing::info!(lock = %lock.display(), "removed a lock that a killed process left");
     Ok(true)
 }
@@ -426,9 +426,9 @@ pub(super) fn remove_if_stale(lock: &Path, git_dir: &Path) -> Result<bool> {
 /// Removes what killed processes left in the git directory: their lives, the locks of refs that nobody asks for any more,
 /// and contents that never took their place. A content is written and used within one change, so an old one is nobody's.
 pub(super) fn sweep(git_dir: &Path) -> Result<()> {
-    let during = || format!("list `{}`", git_dir.display());
+    let context = || format!("list `{}`", git_dir.display());
     let mut has_swept_refs = false;
-    for entry in fs::read_dir(git_dir).during(during)?.flatten() {
+    for entry in fs::read_dir(git_dir).context(context)?.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let path = entry.path();
@@ -471,12 +471,12 @@ pub(super) fn process_guard(git_dir: &Path, name: &str) -> Result<Option<File>> 
         .create(true)
         .truncate(false)
         .open(&path);
-    let file = file.during(|| format!("open `{}`", path.display()))?;
+    let file = file.context(|| format!("open `{}`", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
         Err(fs::TryLockError::Error(error)) => {
-            Err(error).during(|| format!("lock `{}`", path.display()))
+            Err(error).context(|| format!("lock `{}`", path.display()))
         }
     }
 }
@@ -487,7 +487,7 @@ pub(super) fn process_guard(git_dir: &Path, name: &str) -> Result<Option<File>> 
 pub(super) fn wait_for_turn(git_dir: &Path, name: &str) -> Option<File> {
     let mut waited = Duration::ZERO;
     let pause = Duration::from_millis(1);
-    while waited < PATIENCE {
+    while waited < TIMEOUTS {
         match process_guard(git_dir, name) {
             Ok(Some(turn)) => return Some(turn),
             Ok(None) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
 use super::kept_pack;
 use super::lock::{process_guard, remove_if_stale, sweep};
 use super::repository::Repository;
@@ -33,7 +33,6 @@ pub enum Maintenance {
     Busy,
     /// The program `git` is not installed; everything works on, only slower.
     NoGitProgram,
-    /// Packs were joined.
     Consolidated {
         /// How many there were.
         before: usize,
@@ -90,7 +89,7 @@ fn consolidate_packs(repo: &Repository) -> Result<Maintenance> {
             });
             return Ok(Maintenance::NoGitProgram);
         }
-        other => other.during(|| "run `git repack`")?,
+        other => other.context(|| "run `git repack`")?,
     };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -109,7 +108,7 @@ fn count_packs(folder: &Path) -> Result<usize> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error).during(|| format!("list `{}`", folder.display())),
+        Err(error) => return Err(error).context(|| format!("list `{}`", folder.display())),
     };
     // A pack without its index is what a killed process left: it counts for nothing, here as in git.
     let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "idx");

@@ -9,13 +9,10 @@ use crate::domain::ids::Sha;
 /// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A commit.
     Commit,
-    /// A folder.
     Tree,
     /// The content of a file or symlink.
     Blob,
-    /// An annotated tag.
     Tag,
 }
 
@@ -59,7 +56,6 @@ pub enum Mode {
     Symlink,
     /// A commit of another repository (160000).
     Submodule,
-    /// A folder (40000).
     Tree,
     /// Anything else, as the number that stands in the tree.
     Other(u32),
@@ -95,7 +91,6 @@ impl Mode {
 pub struct Entry {
     /// Its name, without the folder. Not necessarily UTF-8.
     pub name: Vec<u8>,
-    /// What it is.
     pub mode: Mode,
     /// The object it names.
     pub id: Sha,
@@ -104,9 +99,7 @@ pub struct Entry {
 /// What lies at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// What it is.
     pub mode: Mode,
-    /// The object.
     pub id: Sha,
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::error::{During, Result};
+use super::error::{Result, ResultExt};
 use super::refs::Loose;
 use super::repository::Repository;
 use crate::domain::ids::Sha;
@@ -29,7 +29,6 @@ pub enum Overlay {
     HeadElsewhere { at: Sha },
     /// Git takes the short name of the branch for this ref.
     Shadowed {
-        /// What people type.
         short: String,
         /// What git takes it for.
         name: String,
@@ -105,7 +104,7 @@ fn ids_in(path: &Path) -> Result<Vec<Sha>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).during(|| format!("read `{}`", path.display())),
+        Err(error) => return Err(error).context(|| format!("read `{}`", path.display())),
     };
     let text = String::from_utf8_lossy(&bytes);
     let ids = text.lines().filter_map(|line| line.get(..40));

@@ -279,7 +279,6 @@ fn push_stored(out: &mut Vec<u8>, content: &[u8]) {
 /// What an object in a pack is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Made {
-    /// Of itself.
     Whole(Kind),
     /// Of the object that begins so many bytes before it, and a delta.
     FromOffset(usize),
@@ -293,7 +292,6 @@ pub(super) struct Head {
     pub(super) made: Made,
     /// The length of what is deflated: the object, or the delta.
     pub(super) size: usize,
-    /// Its own length.
     pub(super) len: usize,
 }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
 use super::refs::pass_over;
 use crate::domain::ids::Sha;
 
@@ -38,16 +38,16 @@ impl PackedRefs {
     /// Opens the file below this git directory; empty if there is none.
     pub(super) fn open(common_dir: &Path) -> Result<Self> {
         let path = common_dir.join("packed-refs");
-        let during = || format!("read `{}`", path.display());
+        let context = || format!("read `{}`", path.display());
         let (content, len) = match File::open(&path) {
             Ok(file) => {
-                let len = file.metadata().during(during)?.len();
+                let len = file.metadata().context(context)?.len();
                 (Content::File(file), len)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 (Content::Memory(HEADER.to_vec()), HEADER.len() as u64)
             }
-            Err(error) => return Err(error).during(during),
+            Err(error) => return Err(error).context(context),
         };
         let mut packed = Self {
             path,
@@ -271,7 +271,7 @@ impl PackedRefs {
         let mut block = vec![0; offset(end.saturating_sub(at))];
         file.seek(SeekFrom::Start(at))
             .and_then(|_| file.read_exact(&mut block))
-            .during(|| format!("read `{}`", self.path.display()))?;
+            .context(|| format!("read `{}`", self.path.display()))?;
         Ok(Cow::Owned(block))
     }
 }
@@ -289,7 +289,7 @@ pub(super) fn replace(common_dir: &Path, content: &[u8]) -> Result<()> {
         std::fs::rename(&new, &path)?;
         super::lock::sync_dir(common_dir)
     };
-    write().during(|| format!("rewrite `{}`", path.display()))
+    write().context(|| format!("rewrite `{}`", path.display()))
 }
 
 fn offset(at: u64) -> usize {

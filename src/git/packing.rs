@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::error::{During, Result};
-use super::lock::Locker;
+use super::error::{Result, ResultExt};
+use super::lock::LockSet;
 use super::packed_refs::{self, PackedRefs};
 use super::refs::Loose;
 use super::repository::{Repository, oid};
@@ -27,7 +27,7 @@ impl Repository {
         let mut removed = 0;
         for some in names.chunks(AT_ONCE) {
             // The other locks become further names of its lock file.
-            let mut locker = Locker::new(self.common_dir());
+            let mut locker = LockSet::new(self.common_dir());
             let _packed_lock = locker.hold(&self.common_dir().join("packed-refs"))?;
             let packed = PackedRefs::open(self.common_dir())?;
             for name in some {
@@ -47,7 +47,7 @@ impl Repository {
     }
 
     fn copy_into_packed(&self, names: &[String]) -> Result<()> {
-        let mut locker = Locker::new(self.common_dir());
+        let mut locker = LockSet::new(self.common_dir());
         let _packed_lock = locker.hold(&self.common_dir().join("packed-refs"))?;
         let mut packed = PackedRefs::open(self.common_dir())?;
         if !packed.is_sorted() {
@@ -77,8 +77,8 @@ impl Repository {
 
     /// Whether a ref to it needs only one line in `packed-refs`. No, if it cannot be found.
     pub(super) fn is_no_tag(&self, id: Sha) -> Result<bool> {
-        let during = || format!("look up the object `{id}`");
-        let objects = self.inner.odb().during(during)?;
+        let context = || format!("look up the object `{id}`");
+        let objects = self.inner.odb().context(context)?;
         let header = objects.read_header(oid(id)?);
         Ok(header.is_ok_and(|(_, kind)| kind != git2::ObjectType::Tag))
     }

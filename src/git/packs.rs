@@ -11,9 +11,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::generational_cache::GenerationalCache;
 use super::objects::Kind;
 use super::pack::{self, Inflate, Made};
-use super::recent::Recent;
 use crate::domain::ids::Sha;
 
 /// Git makes no longer chains by itself than 50; somebody may have asked it for more.
@@ -51,7 +51,7 @@ pub(super) struct Packs {
     /// What a delta makes.
     made: Vec<u8>,
     pieces: Vec<Piece>,
-    bases: Recent<At, (Kind, Arc<[u8]>), BASES>,
+    bases: GenerationalCache<At, (Kind, Arc<[u8]>), BASES>,
 }
 
 /// Bytes of a pack, read together. Its memory is used again for the next one that belongs in its place.
@@ -101,7 +101,7 @@ impl Packs {
             pieces: std::iter::repeat_with(Piece::default)
                 .take(PIECES)
                 .collect(),
-            bases: Recent::default(),
+            bases: GenerationalCache::default(),
         }
     }
 

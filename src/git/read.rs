@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::buffer::ObjectBuffer;
 use super::commit::{Commit, StoredCommit};
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
 use super::objects::{self, Entry, Found, Kind, Mode};
 use super::pack::{MAX_OBJECT_LEN, inflate_all};
 use super::repository::{Repository, oid};
@@ -38,9 +38,9 @@ impl Objects<'_> {
             self.check_id(id, kind, &content)?;
             return Ok((kind, T::from(&content)));
         }
-        let during = || format!("read the object `{id}`");
-        let odb = self.repo.inner.odb().during(during)?;
-        let object = odb.read(oid(id)?).during(during)?;
+        let context = || format!("read the object `{id}`");
+        let odb = self.repo.inner.odb().context(context)?;
+        let object = odb.read(oid(id)?).context(context)?;
         let kind = match object.kind() {
             git2::ObjectType::Commit => Kind::Commit,
             git2::ObjectType::Tree => Kind::Tree,
@@ -67,11 +67,11 @@ impl Objects<'_> {
             .join("objects")
             .join(folder)
             .join(rest);
-        let during = || format!("read the object `{id}`");
+        let context = || format!("read the object `{id}`");
         let file = match fs::read(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).during(during),
+            Err(error) => return Err(error).context(context),
         };
         if file.len() > MAX_OBJECT_LEN {
             return Ok(None);
@@ -179,15 +179,14 @@ impl Objects<'_> {
                 kind => Err(not_a_blob(id, kind.name())),
             };
         }
-        let during = || format!("read the size of `{id}`");
-        let odb = self.repo.inner.odb().during(during)?;
-        match odb.read_header(oid(id)?).during(during)? {
+        let context = || format!("read the size of `{id}`");
+        let odb = self.repo.inner.odb().context(context)?;
+        match odb.read_header(oid(id)?).context(context)? {
             (size, git2::ObjectType::Blob) => Ok(size),
             (_, kind) => Err(not_a_blob(id, kind.str())),
         }
     }
 
-    /// A commit.
     pub fn read_commit(&self, id: Sha) -> Result<Commit> {
         self.read_stored_commit(id)?.read()
     }
@@ -305,14 +304,14 @@ impl Objects<'_> {
 /// The folders on the way to what was asked for last: who asks for one file of a case asks for the next one, and
 /// then for the next case, which mostly lies beside it.
 #[derive(Debug, Default)]
-pub(super) struct Way {
+pub(super) struct PathCache {
     tree: Option<Sha>,
     path: String,
     /// Where in the path the name of each folder ends, and which folder it is; the outermost first.
     folders: Vec<(usize, Sha)>,
 }
 
-impl Way {
+impl PathCache {
     /// Goes back to where the way to this path parts; gives that folder, and the rest of the path if there is any.
     fn keep_common<'p>(&mut self, tree: Sha, path: &'p str) -> (Sha, Option<&'p str>) {
         let same_tree = self.tree.replace(tree) == Some(tree);
@@ -405,7 +404,7 @@ impl Repository {
         if packs.as_ref().is_some_and(|packs| packs.contains(id)) {
             return Ok(true);
         }
-        let odb = self.inner.odb().during(|| format!("look for `{id}`"))?;
+        let odb = self.inner.odb().context(|| format!("look for `{id}`"))?;
         Ok(odb.exists(oid(id)?))
     }
 

@@ -6,7 +6,7 @@
 //! other lock then, as nobody else is there yet. Here somebody may be, and nobody else may win:
 //! - Git, and we, lock a ref before reading it, and keep the lock until it has changed. So each ref in
 //!   the batch is locked as well: by its lock file, or by one lock on its folder if that is new
-//!   ([`Locker::folder`]). Who had locked such a ref earlier has made its folder, and we wait for
+//!   ([`LockSet::folder`]). Who had locked such a ref earlier has made its folder, and we wait for
 //!   that lock; who comes later finds the lock, or finds the ref.
 //! - All are read while locked, first the files, then `packed-refs`. A ref that is in neither cannot
 //!   come to be as long as its lock is held.
@@ -21,8 +21,8 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::error::{During, GitError, Result};
-use super::lock::{LockFile, Locker, sync_dir};
+use super::error::{GitError, Result, ResultExt};
+use super::lock::{LockFile, LockSet, sync_dir};
 use super::packed_refs::{self, PackedRefs};
 use super::refs::{Expect, Loose, RefEdit, RefsUpdate, broken, is_valid};
 use super::repository::Repository;
@@ -86,7 +86,7 @@ impl<'a> Transaction<'a> {
         folders: Option<&BTreeSet<&str>>,
     ) -> Result<Self> {
         let git_dir = repo.common_dir();
-        let mut locker = Locker::new(git_dir);
+        let mut locker = LockSet::new(git_dir);
         let (mut locks, mut held_folders) = (BTreeMap::new(), Vec::new());
         let (mut locked, mut refused) = ("", "");
         // Everybody who locks several in one order cannot wait in a circle.
@@ -389,7 +389,7 @@ fn sync_all<'p>(folders: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
     for folder in folders {
         match sync_dir(folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).during(|| format!("sync `{}`", folder.display()));
+                return Err(error).context(|| format!("sync `{}`", folder.display()));
             }
             _ => {}
         }

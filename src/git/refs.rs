@@ -10,7 +10,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
 use super::lock::wait_for_turn;
 use super::once::warn_once;
 use super::packed_refs::PackedRefs;
@@ -32,7 +32,6 @@ pub struct RefEdit {
 /// What a ref must be for an update to go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// Anything.
     Any,
     /// It must not exist.
     Absent,
@@ -47,7 +46,6 @@ pub enum RefsUpdate {
     Done,
     /// No ref was changed, because this one was not as expected.
     Lost {
-        /// The ref.
         name: String,
         /// What it is instead.
         found: Option<Sha>,
@@ -77,7 +75,6 @@ pub(super) enum Loose {
     Missing,
     /// It points to another ref.
     Symbolic,
-    /// It points here.
     Id(Sha),
     /// It holds no id.
     Broken,
@@ -107,7 +104,9 @@ impl Repository {
         match self.inner.refname_to_id(name) {
             Ok(id) => sha(id).map(Some),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).during(|| format!("read the ref `{}`", name.escape_default())),
+            Err(error) => {
+                Err(error).context(|| format!("read the ref `{}`", name.escape_default()))
+            }
         }
     }
 
@@ -165,7 +164,7 @@ impl Repository {
 
     /// What the file of this ref says.
     pub(super) fn read_loose(&self, name: &str) -> Result<Loose> {
-        let during = || format!("read the ref `{}`", name.escape_default());
+        let context = || format!("read the ref `{}`", name.escape_default());
         let content = match fs::read(self.common_dir().join(name)) {
             Ok(content) => content,
             // A folder of that name, or a parent that is no folder: there is no such file.
@@ -177,7 +176,7 @@ impl Repository {
             {
                 return Ok(Loose::Missing);
             }
-            Err(error) => return Err(error).during(during),
+            Err(error) => return Err(error).context(context),
         };
         if content.starts_with(b"ref:") {
             return Ok(Loose::Symbolic);
@@ -226,10 +225,10 @@ fn collect_loose(folder: &Path, name: &str, prefix: &str, names: &mut Vec<String
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(());
         }
-        Err(error) => return Err(error).during(|| format!("list `{}`", folder.display())),
+        Err(error) => return Err(error).context(|| format!("list `{}`", folder.display())),
     };
     for entry in entries {
-        let entry = entry.during(|| format!("list `{}`", folder.display()))?;
+        let entry = entry.context(|| format!("list `{}`", folder.display()))?;
         let child = match entry.file_name().into_string() {
             Ok(child) => format!("{name}/{child}"),
             Err(child) => {

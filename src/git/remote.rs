@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::error::{During, GitError};
+use super::error::{GitError, ResultExt};
 use super::repository::oid;
 use super::transport::{Answer, Endpoint, Line, Lines};
 use super::{Credentials, RemoteError, Repository};
@@ -36,11 +36,9 @@ pub enum Pushed {
 /// One ref to be moved on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push<'a> {
-    /// Its full name.
     pub name: &'a str,
     /// What it must be; none: it must not exist.
     pub old: Option<Sha>,
-    /// What it becomes.
     pub new: Sha,
 }
 
@@ -53,15 +51,11 @@ impl Remote {
         }
     }
 
-    /// Its address.
     pub fn url(&self) -> &str {
         &self.endpoint.url
     }
 
     /// The refs of these names that exist, in the order of the server.
-    ///
-    /// # Errors
-    /// When the server cannot be asked.
     pub fn find_refs(&self, names: &[String]) -> Result<Vec<(String, Sha)>, RemoteError> {
         let mut found = match self.version.load(Ordering::Relaxed) {
             UNKNOWN | 0..=1 => self.discover(names)?,
@@ -234,9 +228,9 @@ fn haves(repo: &Repository) -> Result<Vec<Sha>, GitError> {
 
 /// Stores the pack of an answer.
 fn store(repo: &Repository, mut answer: Answer) -> Result<(), RemoteError> {
-    let during = || "store what the server sent".to_owned();
-    let odb = repo.inner.odb().during(during)?;
-    let mut writer = odb.packwriter().during(during)?;
+    let context = || "store what the server sent".to_owned();
+    let odb = repo.inner.odb().context(context)?;
+    let mut writer = odb.packwriter().context(context)?;
     let mut has_begun = false;
     while let Some(line) = answer.next_line()? {
         let Line::Data(data) = line else {
@@ -247,7 +241,7 @@ fn store(repo: &Repository, mut answer: Answer) -> Result<(), RemoteError> {
                 has_begun = true;
                 writer
                     .write_all(bytes)
-                    .map_err(|error| GitError::new(format!("cannot {}: {error}", during())))?;
+                    .map_err(|error| GitError::new(format!("cannot {}: {error}", context())))?;
             }
             Some((2, _)) => {}
             Some((3, words)) => {
@@ -261,17 +255,14 @@ fn store(repo: &Repository, mut answer: Answer) -> Result<(), RemoteError> {
     if !has_begun {
         return Err(answer.wrong("it holds no objects"));
     }
-    writer.commit().during(during)?;
+    writer.commit().context(context)?;
     Ok(())
 }
 
 impl Repository {
     /// Whether an object is here.
-    ///
-    /// # Errors
-    /// When the repository cannot be read.
     pub fn has_object(&self, id: Sha) -> Result<bool, GitError> {
-        let odb = self.inner.odb().during(|| "open the objects".to_owned())?;
+        let odb = self.inner.odb().context(|| "open the objects".to_owned())?;
         Ok(odb.exists(oid(id)?))
     }
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Once};
 
 use super::ancestry::Ancestry;
-use super::error::{During, GitError, Result};
+use super::error::{GitError, Result, ResultExt};
+use super::generational_cache::GenerationalCache;
 use super::packs::Packs;
-use super::read::Way;
-use super::recent::Recent;
+use super::read::PathCache;
 use super::{step, trusted};
 use crate::domain::ids::Sha;
 
@@ -26,8 +26,8 @@ pub struct Repository {
     is_bare: bool,
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
-    pub(super) trees: RefCell<Recent<Sha, Arc<[u8]>, RECENT_TREES>>,
-    pub(super) last_way: RefCell<Way>,
+    pub(super) trees: RefCell<GenerationalCache<Sha, Arc<[u8]>, RECENT_TREES>>,
+    pub(super) last_way: RefCell<PathCache>,
     /// For who reads much: another way to what is packed.
     pub(super) packs: RefCell<Option<Packs>>,
     /// Whether every object that is read is hashed again.
@@ -53,7 +53,7 @@ impl Repository {
                     tracing::debug!("cannot store a file: {}; trying again", error.message());
                     tries += 1;
                 }
-                Err(error) => return Err(error).during(|| "store a file".to_owned()),
+                Err(error) => return Err(error).context(|| "store a file".to_owned()),
             }
         }
     }
@@ -71,28 +71,28 @@ impl Repository {
                 )));
             }
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).during(|| format!("make a repository at `{shown}`"));
+                return Err(error).context(|| format!("make a repository at `{shown}`"));
             }
             _ => {}
         }
-        let during = || format!("make a repository at `{shown}`");
+        let context = || format!("make a repository at `{shown}`");
         let mut options = git2::RepositoryInitOptions::new();
         options
             .bare(true)
             .mkpath(true)
             .external_template(false)
             .initial_head("main");
-        let inner = git2::Repository::init_opts(path, &options).during(during)?;
+        let inner = git2::Repository::init_opts(path, &options).context(context)?;
         step("repository made");
         match fs::remove_dir_all(inner.path().join("hooks")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).during(during);
+                return Err(error).context(context);
             }
             _ => {}
         }
         // A push would otherwise start a full repack as soon as there are 50 packs; see `consolidate`.
-        let mut config = inner.config().during(during)?;
-        config.set_bool("receive.autogc", false).during(during)?;
+        let mut config = inner.config().context(context)?;
+        config.set_bool("receive.autogc", false).context(context)?;
         step("repository configured");
         Self::wrap(inner)
     }
@@ -114,7 +114,7 @@ impl Repository {
         }
         let config = inner
             .config()
-            .during(|| "read the repository's configuration")?;
+            .context(|| "read the repository's configuration")?;
         let format = config.get_string("extensions.refstorage");
         if format.is_ok_and(|format| !format.eq_ignore_ascii_case("files")) {
             return Err(reftable(inner.path()));
@@ -140,7 +140,6 @@ impl Repository {
         })
     }
 
-    /// The git directory.
     pub fn path(&self) -> &Path {
         self.inner.path()
     }
@@ -157,18 +156,20 @@ impl Repository {
 
     /// Gives a setting of the repository's own configuration these values, and no others.
     pub fn set_config(&self, name: &str, values: &[&str]) -> Result<()> {
-        let during = || format!("set `{name}` in the repository's configuration");
-        let config = self.inner.config().during(during)?;
-        let mut local = config.open_level(git2::ConfigLevel::Local).during(during)?;
+        let context = || format!("set `{name}` in the repository's configuration");
+        let config = self.inner.config().context(context)?;
+        let mut local = config
+            .open_level(git2::ConfigLevel::Local)
+            .context(context)?;
         match local.remove_multivar(name, ".*") {
             Err(error) if error.code() != git2::ErrorCode::NotFound => {
-                return Err(error).during(during);
+                return Err(error).context(context);
             }
             _ => {}
         }
         for value in values {
             // A pattern that no value matches: one more is added.
-            local.set_multivar(name, "^$", value).during(during)?;
+            local.set_multivar(name, "^$", value).context(context)?;
         }
         Ok(())
     }
@@ -180,7 +181,7 @@ impl Repository {
         match fs::read(&path) {
             Ok(script) => Ok(Some(script)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).during(|| format!("read the hook `{}`", path.display())),
+            Err(error) => Err(error).context(|| format!("read the hook `{}`", path.display())),
         }
     }
 
@@ -194,14 +195,14 @@ impl Repository {
     pub fn install_hook(&self, name: &str, script: &str) -> Result<()> {
         let folder = self.common_dir().join("hooks");
         let path = folder.join(name);
-        let during = || format!("write the hook `{}`", path.display());
-        fs::create_dir_all(&folder).during(during)?;
-        fs::write(&path, script).during(during)?;
+        let context = || format!("write the hook `{}`", path.display());
+        fs::create_dir_all(&folder).context(context)?;
+        fs::write(&path, script).context(context)?;
         step("hook written");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).during(during)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).context(context)?;
         }
         Ok(())
     }
@@ -307,7 +308,7 @@ fn is_unborn(path: &Path) -> bool {
 }
 
 pub(super) fn oid(id: Sha) -> Result<git2::Oid> {
-    git2::Oid::from_bytes(id.as_bytes()).during(|| format!("use the id `{id}`"))
+    git2::Oid::from_bytes(id.as_bytes()).context(|| format!("use the id `{id}`"))
 }
 
 pub(super) fn sha(id: git2::Oid) -> Result<Sha> {

@@ -41,9 +41,6 @@ impl SigningKey {
     }
 
     /// The public half, as rules list it.
-    ///
-    /// # Errors
-    /// When its kind is none that signs.
     pub fn public(&self) -> Result<PublicKey> {
         let line = self.key.public_key().to_openssh();
         let line =
@@ -54,9 +51,6 @@ impl SigningKey {
     }
 
     /// The armored signature of a commit's payload.
-    ///
-    /// # Errors
-    /// When the kind of the key cannot sign.
     pub fn sign(&self, payload: &[u8]) -> Result<String> {
         let signed = self.key.sign(NAMESPACE, HashAlg::Sha512, payload);
         let armored = signed.and_then(|signature| signature.to_pem(LineEnding::LF));

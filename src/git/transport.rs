@@ -13,13 +13,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::http::{self, Client, NoAnswer, Patience};
+use crate::http::{self, Client, NoAnswer, Timeouts};
 
 /// The longest payload of one line.
 const LONGEST_LINE: usize = 65_516;
 /// How much of a server's words is shown.
 const MOST_WORDS: usize = 200;
-const PATIENCE: Patience = Patience {
+const TIMEOUTS: Timeouts = Timeouts {
     connection: Duration::from_secs(20),
     answer: Duration::from_secs(120),
     body: Duration::from_secs(600),
@@ -29,9 +29,6 @@ const PATIENCE: Patience = Patience {
 /// Gives the password for git over HTTPS, anew for each request: tokens of an App end within the hour.
 pub trait Credentials: Send + Sync {
     /// The password; none for a server that asks for none. `refused` says that the last one was not accepted.
-    ///
-    /// # Errors
-    /// When there is none to be had.
     fn find_password(&self, refused: bool) -> Result<Option<SecretString>, NoPassword>;
 }
 
@@ -40,7 +37,6 @@ pub trait Credentials: Send + Sync {
 #[error("{0}")]
 pub struct NoPassword(pub String);
 
-/// No password.
 #[derive(Debug, Clone, Copy)]
 pub struct Anonymous;
 
@@ -55,18 +51,12 @@ impl Credentials for Anonymous {
 pub enum RemoteError {
     /// Nobody answered, or the answer broke off: what was sent may have arrived.
     #[error("`{url}` did not answer: {reason}")]
-    Unreachable {
-        /// The repository.
-        url: String,
-        /// What happened.
-        reason: String,
-    },
+    Unreachable { url: String, reason: String },
     /// The password is not accepted, or may not do this.
     #[error(
         "`{url}` refused the credentials (HTTP {status}): check that the token or App may read and write the repository's contents"
     )]
     Denied {
-        /// The repository.
         url: String,
         /// 401, 403 or 404.
         status: u16,
@@ -74,9 +64,7 @@ pub enum RemoteError {
     /// It answered with an HTTP error.
     #[error("`{url}` answered with HTTP {status}: {words}")]
     Status {
-        /// The repository.
         url: String,
-        /// The status.
         status: u16,
         /// The beginning of what it said.
         words: String,
@@ -84,19 +72,13 @@ pub enum RemoteError {
     /// It said something that is not git's protocol.
     #[error("the answer of `{url}` is not git's: {reason}")]
     Protocol {
-        /// The repository.
         url: String,
         /// What was wrong with it.
         reason: String,
     },
     /// There is no password.
     #[error("no credentials for `{url}`: {reason}")]
-    Credentials {
-        /// The repository.
-        url: String,
-        /// Why not.
-        reason: String,
-    },
+    Credentials { url: String, reason: String },
     /// What came could not be stored.
     #[error(transparent)]
     Git(#[from] super::GitError),
@@ -121,7 +103,7 @@ impl Endpoint {
     pub(super) fn new(url: &str, credentials: Arc<dyn Credentials>) -> Self {
         let name = concat!("git/countersign-", env!("CARGO_PKG_VERSION"));
         Self {
-            client: Client::new(url, name, PATIENCE),
+            client: Client::new(url, name, TIMEOUTS),
             url: url.trim_end_matches('/').to_owned(),
             credentials,
         }
@@ -230,7 +212,6 @@ fn words(response: http::Answer) -> String {
 /// One line of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
-    /// With this content.
     Data(Vec<u8>),
     /// The end of a list (`0000`).
     Flush,

@@ -40,7 +40,6 @@ impl InsertError {
 pub struct TreeEditor {
     base: Option<Sha>,
     root: Option<Node>,
-    /// Counts the writes.
     clock: u64,
 }
 

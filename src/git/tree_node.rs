@@ -16,7 +16,6 @@ const NOT_YET: Sha = Sha::from_bytes([0; 20]);
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// The tree object.
     raw: Vec<u8>,
     /// Where each entry begins in it.
     starts: Vec<u32>,

@@ -21,36 +21,36 @@ pub(super) fn connector(has_spoken: Arc<AtomicBool>, whole: Option<Duration>) ->
         .chain(TcpConnector::default())
         .chain(Patient(whole))
         .chain(RustlsConnector::default())
-        .chain(Witness(has_spoken))
+        .chain(SendTracker(has_spoken))
 }
 
 /// Sees the requests that are sent.
 #[derive(Debug)]
-struct Witness(Arc<AtomicBool>);
+struct SendTracker(Arc<AtomicBool>);
 
 /// A connection that is seen speaking.
 #[derive(Debug)]
-struct WitnessedTransport<T> {
+struct TrackedTransport<T> {
     inner: T,
     has_spoken: Arc<AtomicBool>,
 }
 
-impl<T: Transport> Connector<T> for Witness {
-    type Out = WitnessedTransport<T>;
+impl<T: Transport> Connector<T> for SendTracker {
+    type Out = TrackedTransport<T>;
 
     fn connect(
         &self,
         _: &ConnectionDetails,
         chained: Option<T>,
     ) -> Result<Option<Self::Out>, Error> {
-        Ok(chained.map(|inner| WitnessedTransport {
+        Ok(chained.map(|inner| TrackedTransport {
             inner,
             has_spoken: Arc::clone(&self.0),
         }))
     }
 }
 
-impl<T: Transport> Transport for WitnessedTransport<T> {
+impl<T: Transport> Transport for TrackedTransport<T> {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }

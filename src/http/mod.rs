@@ -17,12 +17,10 @@ use ureq::unversioned::resolver::DefaultResolver;
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For a connection.
+pub struct Timeouts {
     pub connection: Duration,
     /// For an answer to begin.
     pub answer: Duration,
-    /// For its body.
     pub body: Duration,
     /// For everything together; none for no such limit.
     pub whole: Option<Duration>,
@@ -40,7 +38,6 @@ pub struct Client {
 
 /// What a server answered.
 pub struct Answer {
-    /// The status.
     pub status: u16,
     body: Box<dyn Read + Send>,
 }
@@ -49,7 +46,6 @@ pub struct Answer {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub struct NoAnswer {
-    /// What happened.
     pub reason: String,
     /// Whether anything of a request was ever sent by this client: then it may have arrived.
     pub may_have_arrived: bool,
@@ -57,31 +53,27 @@ pub struct NoAnswer {
 
 impl Client {
     /// For a server at this address; its certificates are read only if they are needed.
-    pub fn new(url: &str, name: &str, patience: Patience) -> Self {
+    pub fn new(url: &str, name: &str, timeouts: Timeouts) -> Self {
         let has_spoken = Arc::new(AtomicBool::new(false));
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(name)
-            .timeout_connect(Some(patience.connection))
-            .timeout_recv_response(Some(patience.answer))
-            .timeout_recv_body(Some(patience.body))
-            .timeout_global(patience.whole);
+            .timeout_connect(Some(timeouts.connection))
+            .timeout_recv_response(Some(timeouts.answer))
+            .timeout_recv_body(Some(timeouts.body))
+            .timeout_global(timeouts.whole);
         if url.starts_with("https://") {
             config = config.https_only(true).tls_config(tls());
         }
-        let connector = connection::connector(Arc::clone(&has_spoken), patience.whole);
+        let connector = connection::connector(Arc::clone(&has_spoken), timeouts.whole);
         Self {
             agent: ureq::Agent::with_parts(config.build(), connector, DefaultResolver::default()),
             has_spoken,
         }
     }
 
-    /// Asks.
-    ///
-    /// # Errors
-    /// When there is no answer.
     pub fn fetch(&self, url: &str, headers: &[Header<'_>]) -> Result<Answer, NoAnswer> {
         let request = self.agent.get(url);
         let request = headers.iter().fold(request, |request, (name, value)| {
@@ -90,10 +82,6 @@ impl Client {
         self.answer(request.call())
     }
 
-    /// Tells.
-    ///
-    /// # Errors
-    /// When there is no answer.
     pub fn post(&self, url: &str, headers: &[Header<'_>], body: &[u8]) -> Result<Answer, NoAnswer> {
         let request = self.agent.post(url);
         let request = headers.iter().fold(request, |request, (name, value)| {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::word::Word;
+use super::interner::InternedName;
 use crate::domain::documents::{Outcome, RejectionCategory, Rescored, Status, time};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
@@ -19,10 +19,8 @@ use crate::domain::unexpected::Unexpected;
 pub const GOVERNANCE_CHANGE: &str = "governance_change";
 const PENDING: &str = "pending";
 
-/// What was proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// An agent's recommendation.
     Recommendation,
     /// A change to the rules or to anything else on `main`.
     Governance,
@@ -40,14 +38,14 @@ impl Kind {
 
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum CaseStatus {
     /// An open pull request.
     Pending,
     /// It has ended like this.
     Decided(Status),
 }
 
-impl Standing {
+impl CaseStatus {
     /// The name as people and programs read it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -67,12 +65,12 @@ impl Standing {
         self.status().is_some_and(Status::is_approval)
     }
 }
-impl fmt::Display for Standing {
+impl fmt::Display for CaseStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
-impl FromStr for Standing {
+impl FromStr for CaseStatus {
     type Err = Unexpected;
     fn from_str(text: &str) -> Result<Self, Unexpected> {
         if text == PENDING {
@@ -88,8 +86,7 @@ impl FromStr for Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactorShare {
     /// Its name, such as `environment`.
-    pub name: Word,
-    /// Its contribution.
+    pub name: InternedName,
     pub contribution: Score,
 }
 
@@ -98,7 +95,6 @@ pub struct FactorShare {
 pub struct Execution {
     /// Whether it did what was approved; none when nobody knows.
     pub success: Option<bool>,
-    /// When it ended.
     pub at: DateTime<Utc>,
     /// Which attempt it was, counted from 1.
     pub attempt: u32,
@@ -114,7 +110,6 @@ impl Execution {
 /// Where a pending case waits, and what the bot says to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its branch.
     pub branch: String,
     /// What the bot says to it, in one line.
     pub title: String,
@@ -125,18 +120,15 @@ pub struct Place {
 pub struct Case {
     /// Its id; unknown only while the document of a pending one cannot be read.
     pub id: Option<CaseId>,
-    /// What was proposed.
     pub kind: Kind,
-    /// Its pull request.
     pub number: Option<PullNumber>,
     /// Who proposed it; none for a governance change.
-    pub agent: Option<Word>,
-    /// The agent's session.
-    pub session: Option<Word>,
+    pub agent: Option<InternedName>,
+    pub session: Option<InternedName>,
     /// The action type, or [`GOVERNANCE_CHANGE`]; unknown only while a document cannot be read.
-    pub action: Option<Word>,
+    pub action: Option<InternedName>,
     /// What it acts on.
-    pub targets: Box<[Word]>,
+    pub targets: Box<[InternedName]>,
     /// Its score; none while it is invalid.
     pub score: Option<Score>,
     /// Its level; none while it is invalid.
@@ -144,13 +136,12 @@ pub struct Case {
     /// What each factor added.
     pub factors: Box<[FactorShare]>,
     /// The triggers that fired.
-    pub triggers: Box<[Word]>,
-    /// Where it stands.
-    pub standing: Standing,
+    pub triggers: Box<[InternedName]>,
+    pub standing: CaseStatus,
     /// The people whose approval counted.
-    pub approved_by: Box<[Word]>,
+    pub approved_by: Box<[InternedName]>,
     /// The person who ended it.
-    pub rejected_by: Option<Word>,
+    pub rejected_by: Option<InternedName>,
     /// The main concern of a rejection.
     pub category: Option<RejectionCategory>,
     /// How sure the approvers were who said so, in the order of their approvals.
@@ -160,7 +151,7 @@ pub struct Case {
     /// When it was decided.
     pub decided_at: Option<DateTime<Utc>>,
     /// What carries it out; none unless it was approved.
-    pub executor: Option<Word>,
+    pub executor: Option<InternedName>,
     /// When it was scored again and would have been asked more, so that the bot does not carry it out.
     pub rescored_at: Option<DateTime<Utc>>,
     /// When an execution was announced.
@@ -177,7 +168,7 @@ pub struct Case {
 
 impl Case {
     /// A case about which nothing more is known.
-    pub fn new(id: Option<CaseId>, kind: Kind, standing: Standing) -> Self {
+    pub fn new(id: Option<CaseId>, kind: Kind, standing: CaseStatus) -> Self {
         Self {
             id,
             kind,
@@ -212,9 +203,8 @@ impl Case {
         self.kind == Kind::Recommendation
     }
 
-    /// Whether it waits.
     pub fn is_pending(&self) -> bool {
-        self.standing == Standing::Pending
+        self.standing == CaseStatus::Pending
     }
 
     /// Whether it was merged.
@@ -224,7 +214,7 @@ impl Case {
 
     /// Whether a person said no.
     pub fn is_rejected(&self) -> bool {
-        self.standing == Standing::Decided(Status::Rejected)
+        self.standing == CaseStatus::Decided(Status::Rejected)
     }
 
     /// When the agent made it, as its id tells.
@@ -260,19 +250,19 @@ impl Case {
     }
 
     /// The people who approved or rejected it.
-    pub fn deciders(&self) -> impl Iterator<Item = &Word> {
+    pub fn deciders(&self) -> impl Iterator<Item = &InternedName> {
         self.approved_by.iter().chain(&self.rejected_by)
     }
 
     /// The people who approved or rejected it, with commas between; none if the bot alone decided.
     pub fn decided_by(&self) -> Option<String> {
-        let names: Vec<&str> = self.deciders().map(Word::as_str).collect();
+        let names: Vec<&str> = self.deciders().map(InternedName::as_str).collect();
         (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// The people who approved it, with commas between; none if nobody did.
     pub fn approvers(&self) -> Option<String> {
-        let names: Vec<&str> = self.approved_by.iter().map(Word::as_str).collect();
+        let names: Vec<&str> = self.approved_by.iter().map(InternedName::as_str).collect();
         (!names.is_empty()).then(|| names.join(", "))
     }
 

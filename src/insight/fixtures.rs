@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::case::{Case, Execution, FactorShare, Kind, Standing};
+use super::case::{Case, CaseStatus, Execution, FactorShare, Kind};
 use super::index::{Added, Index};
-use super::word::Word;
+use super::interner::InternedName;
 use crate::domain::documents::{RejectionCategory, Status};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
@@ -24,10 +24,10 @@ pub fn case(number: u64, agent: &str, status: Status, points: u32, days: i64) ->
     let at = monday() + TimeDelta::days(days);
     Case {
         number: Some(PullNumber(number)),
-        agent: Some(Word::from(agent)),
-        session: Some(Word::from("s-1")),
-        action: Some(Word::from("modify_parameters")),
-        targets: [Word::from("rsi-eurusd")].into(),
+        agent: Some(InternedName::from(agent)),
+        session: Some(InternedName::from("s-1")),
+        action: Some(InternedName::from("modify_parameters")),
+        targets: [InternedName::from("rsi-eurusd")].into(),
         score: Some(Score::points(points)),
         level: Some(match points {
             0..=30 => Level::Low,
@@ -37,15 +37,15 @@ pub fn case(number: u64, agent: &str, status: Status, points: u32, days: i64) ->
         opened_at: Some(at - TimeDelta::hours(1)),
         decided_at: Some(at),
         approved_by: match status {
-            Status::Approved => [Word::from("alice")].into(),
+            Status::Approved => [InternedName::from("alice")].into(),
             _ => Box::default(),
         },
-        rejected_by: (status == Status::Rejected).then(|| Word::from("bob")),
+        rejected_by: (status == Status::Rejected).then(|| InternedName::from("bob")),
         category: (status == Status::Rejected).then_some(RejectionCategory::TooRisky),
         ..Case::new(
             Some(id(number)),
             Kind::Recommendation,
-            Standing::Decided(status),
+            CaseStatus::Decided(status),
         )
     }
 }
@@ -66,12 +66,12 @@ pub fn executed(case: Case, success: Option<bool>) -> Case {
 /// The same case, with these contributions and triggers.
 pub fn weighed(case: Case, factors: &[(&str, u32)], triggers: &[&str]) -> Case {
     let share = |(name, points): &(&str, u32)| FactorShare {
-        name: Word::from(*name),
+        name: InternedName::from(*name),
         contribution: Score::points(*points),
     };
     Case {
         factors: factors.iter().map(share).collect(),
-        triggers: triggers.iter().map(|id| Word::from(*id)).collect(),
+        triggers: triggers.iter().map(|id| InternedName::from(*id)).collect(),
         ..case
     }
 }

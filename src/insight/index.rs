@@ -6,15 +6,14 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 
 use super::case::{Case, Execution};
+use super::interner::{InternedName, Interner};
 use super::query::{Period, Query};
 use super::search::Texts;
-use super::word::{Word, Words};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 
 /// A commit of `main` that tells nothing, or something that cannot be: it is in the trail and in no case.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unreadable {
-    /// The commit.
     pub commit: Sha,
     /// Why nothing could be made of it.
     pub reason: String,
@@ -77,7 +76,7 @@ pub struct Index {
     unreadable: Vec<Unreadable>,
     /// The commits that stopped everything, or let it go on.
     freezes: Vec<Sha>,
-    words: Words,
+    words: Interner,
     tip: Option<Sha>,
     commits: usize,
     /// Whether a case was decided before the one that stands before it: somebody's clock went back.
@@ -205,9 +204,9 @@ impl Index {
     }
 
     /// Every agent with a case, by name.
-    pub fn agents(&self) -> Vec<Word> {
+    pub fn agents(&self) -> Vec<InternedName> {
         let all = self.cases.iter().chain(self.pending());
-        let names: BTreeSet<&Word> = all.filter_map(|case| case.agent.as_ref()).collect();
+        let names: BTreeSet<&InternedName> = all.filter_map(|case| case.agent.as_ref()).collect();
         names.into_iter().cloned().collect()
     }
 
@@ -232,7 +231,7 @@ impl Index {
     }
 
     /// The names of this index.
-    pub const fn words(&mut self) -> &mut Words {
+    pub const fn words(&mut self) -> &mut Interner {
         &mut self.words
     }
 

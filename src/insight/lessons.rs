@@ -9,12 +9,12 @@ mod words;
 use serde::Serialize;
 
 use super::case::Case;
+use super::case_documents::{self, Documents};
 use super::index::Index;
+use super::interner::InternedName;
 use super::page::{Line, Page};
-use super::papers::{self, Documents};
 use super::query::Period;
 use super::reports::Scope;
-use super::word::Word;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, ParameterName};
 use crate::domain::level::{Level, Score};
@@ -25,9 +25,7 @@ const MOST_READ: usize = 200;
 /// What an agent can learn.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Lessons {
-    /// The agent.
     pub agent: String,
-    /// Its decided recommendations.
     pub decided: u32,
     /// The facts, the most useful first.
     pub facts: Vec<Fact>,
@@ -35,32 +33,23 @@ pub struct Lessons {
     pub unread: usize,
 }
 
-/// One fact.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
 pub enum Fact {
     /// How it fares on the whole.
     Record {
-        /// Approved by people.
         approved: u32,
         /// Approved by the bot alone.
         automatic: u32,
-        /// Rejected.
         rejected: u32,
-        /// Withdrawn or expired.
         dropped: u32,
-        /// Carried out well.
         successes: u32,
-        /// Carried out badly.
         failures: u32,
     },
     /// The same thing was rejected for the same concern.
     Rejected {
-        /// What.
-        action: Word,
-        /// Why.
+        action: InternedName,
         category: Option<RejectionCategory>,
-        /// How often.
         times: u32,
         /// The newest reason, in the person's words.
         words: Option<String>,
@@ -69,46 +58,36 @@ pub enum Fact {
     },
     /// Which numbers of a parameter came to which level.
     Values {
-        /// The parameter.
         parameter: ParameterName,
         /// Where: the one target that they were proposed for; none if it was several at once.
-        target: Option<Word>,
+        target: Option<InternedName>,
         /// The numbers by level: level, least, greatest, how often, how often rejected.
         levels: Vec<Range>,
     },
     /// A trigger made it HIGH.
     Trigger {
-        /// Which.
-        id: Word,
-        /// How often.
+        id: InternedName,
         times: u32,
         /// How often that was rejected.
         rejected: u32,
         /// The newest reason that it fired.
         reason: Option<String>,
     },
-    /// What failed.
     Failed {
-        /// What.
-        action: Word,
+        action: InternedName,
         /// What it would have changed.
         changes: Option<String>,
-        /// What went wrong.
         error: Option<String>,
     },
     /// What a person said.
     Feedback {
-        /// Who.
         by: String,
-        /// About what.
-        action: Option<Word>,
-        /// Their words.
+        action: Option<InternedName>,
         words: String,
     },
     /// What passes by itself.
     Passes {
-        /// What.
-        action: Word,
+        action: InternedName,
         /// How often the bot approved it alone.
         times: u32,
         /// The highest score among them.
@@ -119,11 +98,8 @@ pub enum Fact {
 /// Numbers of one level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Range {
-    /// The level.
     pub level: Level,
-    /// The least number.
     pub least: String,
-    /// The greatest number.
     pub greatest: String,
     /// How often it was proposed.
     pub times: u32,
@@ -139,7 +115,6 @@ impl Lessons {
         newest.filter_map(|case| case.id).collect()
     }
 
-    /// Computes them.
     pub fn of(index: &Index, agent: &str, period: Period, documents: &Documents) -> Self {
         let scope = of_agent(agent, period);
         let cases: Vec<&Case> = scope.decided(index).collect();
@@ -147,7 +122,7 @@ impl Lessons {
         let facts = gather::all(&cases, newest, documents);
         let unread = newest
             .iter()
-            .filter(|case| papers::find(case, documents).is_none())
+            .filter(|case| case_documents::find(case, documents).is_none())
             .count();
         Self {
             agent: agent.to_owned(),

@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use super::case::{Case, Execution};
 use super::index::Index;
+use super::interner::InternedName;
+use super::proportion::Proportion;
 use super::query::Period;
-use super::share::Share;
-use super::trend::{Bucket, Step, Trend};
-use super::word::Word;
+use super::trend::{Bucket, Interval, Trend};
 use crate::domain::documents::{RejectionCategory, Status};
 use crate::domain::level::Level;
 
@@ -29,12 +29,11 @@ pub struct Metrics {
     pub total: u32,
     /// Recommendations that wait now, whatever the period.
     pub pending: u32,
-    /// Decided governance changes.
     pub governance: u32,
     /// Approved, by the bot or by people, of all decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// Successful of all executions that ended with a known result.
-    pub success: Share,
+    pub success: Proportion,
     /// How many ended in which way, in the order of [`Status::ALL`].
     pub statuses: Vec<(Status, u32)>,
     /// LOW, MEDIUM and HIGH.
@@ -48,7 +47,7 @@ pub struct Metrics {
     /// Rejections by their main concern, in the order of [`RejectionCategory::ALL`].
     pub rejections: Vec<(RejectionCategory, u32)>,
     /// The width of the buckets of `trend`.
-    pub step: Step,
+    pub step: Interval,
     /// Decisions over time, without gaps.
     pub trend: Vec<Bucket>,
 }
@@ -56,31 +55,28 @@ pub struct Metrics {
 /// How a level fares.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LevelFigures {
-    /// The level.
     pub level: Level,
     /// Cases of it of all that have a level, pending ones included.
-    pub share: Share,
+    pub share: Proportion,
     /// Approved of decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// Successful of executed.
-    pub success: Share,
+    pub success: Proportion,
 }
 
 /// How an agent fares.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgentFigures {
-    /// The agent.
-    pub agent: Word,
+    pub agent: InternedName,
     /// Its recommendations, decided and pending.
     pub recommendations: u32,
-    /// Those that wait.
     pub pending: u32,
     /// Approved of decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// Approved by the bot alone, of decided.
-    pub automatic: Share,
+    pub automatic: Proportion,
     /// Successful of executed.
-    pub success: Share,
+    pub success: Proportion,
     /// The mean of its scores; none if there are none.
     pub mean_score: Option<f64>,
     /// Its cases of each level: LOW, MEDIUM, HIGH.
@@ -92,9 +88,7 @@ pub struct AgentFigures {
 pub struct Outcomes {
     /// It did what was approved.
     pub success: u32,
-    /// It did not.
     pub failure: u32,
-    /// Nobody knows.
     pub unknown: u32,
     /// Not executed, because it would have been asked more by then.
     pub rescored: u32,
@@ -103,7 +97,6 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Counts a case.
     pub fn add(&mut self, case: &Case) {
         match case.execution {
             Some(Execution {
@@ -127,16 +120,15 @@ impl Outcomes {
 pub struct Tally {
     /// Cases, decided and pending.
     pub cases: u32,
-    /// Those that wait.
     pub pending: u32,
     /// Approved of decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// Approved by the bot alone, of decided.
-    pub automatic: Share,
+    pub automatic: Proportion,
     /// Rejected of decided.
-    pub rejection: Share,
+    pub rejection: Proportion,
     /// Successful of executed.
-    pub success: Share,
+    pub success: Proportion,
     /// Cases of each level.
     pub levels: [u32; 3],
     hundredths: u64,
@@ -144,7 +136,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a case.
     pub fn add(&mut self, case: &Case) {
         self.cases += 1;
         match case.standing.status() {
@@ -189,7 +180,7 @@ const fn place(level: Level) -> usize {
 
 impl Metrics {
     /// Computes all figures; `step` is the least width of a bucket of the trend.
-    pub fn of(index: &Index, period: Period, step: Step) -> Self {
+    pub fn of(index: &Index, period: Period, step: Interval) -> Self {
         let mut sums = Sums::default();
         let decided = index.cases_about(period).iter();
         for case in decided.filter(|case| period.holds(case)) {
@@ -210,7 +201,7 @@ struct Sums<'a> {
     statuses: [u32; Status::ALL.len()],
     rejections: BTreeMap<RejectionCategory, u32>,
     levels: [Tally; 3],
-    agents: HashMap<&'a Word, Tally, RandomState>,
+    agents: HashMap<&'a InternedName, Tally, RandomState>,
     histogram: [u32; BARS],
     outcomes: Outcomes,
     trend: Trend,
@@ -249,7 +240,7 @@ impl<'a> Sums<'a> {
         self.trend.add(case);
     }
 
-    fn figures(self, step: Step) -> Metrics {
+    fn figures(self, step: Interval) -> Metrics {
         let levelled: u32 = self.levels.iter().map(|tally| tally.cases).sum();
         let levels = Level::ALL.into_iter().zip(&self.levels);
         let agents = self.agents.iter();
@@ -268,7 +259,7 @@ impl<'a> Sums<'a> {
             levels: levels
                 .map(|(level, tally)| LevelFigures {
                     level,
-                    share: Share::new(tally.cases, levelled),
+                    share: Proportion::new(tally.cases, levelled),
                     approval: tally.approval,
                     success: tally.success,
                 })
@@ -292,7 +283,7 @@ impl<'a> Sums<'a> {
 
 impl AgentFigures {
     /// The figures of an agent, from what is summed up of it.
-    pub fn of(agent: &Word, tally: &Tally) -> Self {
+    pub fn of(agent: &InternedName, tally: &Tally) -> Self {
         Self {
             agent: agent.clone(),
             recommendations: tally.cases,

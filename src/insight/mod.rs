@@ -10,25 +10,25 @@
 //! - [`Query`] says which cases somebody wants to see, [`Period`] of which time.
 
 mod case;
+pub mod case_documents;
 #[cfg(test)]
 mod fixtures;
 mod index;
+mod interner;
 pub mod lessons;
 pub mod metrics;
 pub mod page;
-pub mod papers;
+mod proportion;
 mod query;
 pub mod reports;
 mod search;
-mod share;
+mod time_spec;
 pub mod trend;
-mod when;
-mod word;
 
-pub use case::{Case, Execution, FactorShare, GOVERNANCE_CHANGE, Kind, Place, Standing};
+pub use case::{Case, CaseStatus, Execution, FactorShare, GOVERNANCE_CHANGE, Kind, Place};
 pub use index::{Added, Index, Unreadable, Unseen};
+pub use interner::{InternedName, Interner};
 pub use metrics::Metrics;
+pub use proportion::{Proportion, percent};
 pub use query::{Ending, Period, Query};
-pub use share::{Share, percent};
-pub use when::When;
-pub use word::{Word, Words};
+pub use time_spec::TimeSpec;

@@ -6,7 +6,6 @@
 /// The longest piece of somebody's free text that a page carries, in characters.
 pub const MOST_WORDS: usize = 200;
 
-/// A whole report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     /// Its parts, in order.
@@ -18,11 +17,8 @@ pub struct Page {
 pub enum Block {
     /// A heading of ours; level 1 is the page's own.
     Heading(u8, String),
-    /// A paragraph.
     Text(Line),
-    /// Points.
     List(Vec<Line>),
-    /// A table.
     Table {
         /// The columns' names, ours.
         header: Vec<&'static str>,
@@ -58,7 +54,6 @@ impl Page {
         self.blocks.push(Block::Heading(2, heading.into()));
         self
     }
-    /// Adds a paragraph.
     pub fn text(&mut self, line: impl Into<Line>) -> &mut Self {
         self.blocks.push(Block::Text(line.into()));
         self
@@ -96,7 +91,6 @@ impl Line {
         self.0.push(Span::Ours(text.to_string()));
         self
     }
-    /// Adds a name.
     #[must_use]
     pub fn name(mut self, name: impl std::fmt::Display) -> Self {
         self.0.push(Span::Name(cut(&name.to_string())));

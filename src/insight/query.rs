@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::case::{Case, Kind, Standing};
+use super::case::{Case, CaseStatus, Kind};
 use super::search::Search;
 use crate::domain::documents::{RejectionCategory, Rescored};
 use crate::domain::level::Level;
@@ -40,7 +40,6 @@ impl Period {
 pub enum Ending {
     /// It did what was approved.
     Success,
-    /// It did not.
     Failure,
     /// An attempt was made and nobody knows.
     Unknown,
@@ -90,17 +89,13 @@ impl std::str::FromStr for Ending {
 pub struct Query {
     /// Recommendations or governance changes.
     pub kind: Option<Kind>,
-    /// Where they stand.
-    pub standing: Option<Standing>,
-    /// Of this agent.
+    pub standing: Option<CaseStatus>,
     pub agent: Option<String>,
-    /// Of this session.
     pub session: Option<String>,
     /// Of this action type.
     pub action: Option<String>,
     /// That name this target.
     pub target: Option<String>,
-    /// Of this level.
     pub level: Option<Level>,
     /// That this person approved or rejected, whatever the case of the login.
     pub decided_by: Option<String>,
@@ -110,7 +105,6 @@ pub struct Query {
     pub trigger: Option<String>,
     /// Whose execution ended like this.
     pub ending: Option<Ending>,
-    /// Of this time.
     pub period: Period,
     /// Each word of which occurs in its id, number, names or people, whatever the case of letters.
     pub text: Option<String>,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use memchr::memmem::Finder;
 
 use super::case::Case;
-use super::word::Word;
+use super::interner::InternedName;
 use crate::domain::ids::PullNumber;
 
 /// An id as text.
@@ -16,7 +16,6 @@ const ID_LEN: usize = 26;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Texts {
     text: String,
-    /// Where each ends.
     ends: Vec<usize>,
 }
 
@@ -54,7 +53,10 @@ fn write(case: &Case, text: &mut String) {
     let place = case.place.iter();
     let place = place.flat_map(|place| [place.branch.as_str(), place.title.as_str()]);
     let category = case.category.map(|category| category.as_str());
-    let names = shared.map(Word::as_str).chain(place).chain(category);
+    let names = shared
+        .map(InternedName::as_str)
+        .chain(place)
+        .chain(category);
     for name in names.chain([case.standing.as_str()]) {
         text.push_str(name);
         text.push('\n');
@@ -95,7 +97,6 @@ impl Search {
 /// One word. It has no space and no line end, so it is in one line or in none.
 #[derive(Debug)]
 struct Needle {
-    /// In lower case.
     word: Finder<'static>,
     /// The pull request that it is the number of, with or without `#`.
     number: Option<PullNumber>,

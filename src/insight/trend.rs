@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::metrics::Tally;
-use super::share::Share;
+use super::proportion::Proportion;
 
 /// A trend with more buckets than these takes the next step: nobody could read it.
 const MOST_BUCKETS: usize = 400;
@@ -15,7 +15,7 @@ const MOST_BUCKETS: usize = 400;
 /// How wide a bucket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+pub enum Interval {
     /// From midnight to midnight, UTC.
     Day,
     /// From Monday to Monday.
@@ -26,7 +26,7 @@ pub enum Step {
     Year,
 }
 
-impl Step {
+impl Interval {
     /// The first day of the bucket that a day belongs to.
     pub fn start(self, day: NaiveDate) -> NaiveDate {
         let back = match self {
@@ -60,14 +60,13 @@ impl Step {
 /// What was decided in one stretch of time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bucket {
-    /// Its first day.
     pub start: NaiveDate,
     /// Cases of each level: LOW, MEDIUM, HIGH.
     pub levels: [u32; 3],
     /// Approved of decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// Successful of executed, of the cases that were decided in it.
-    pub success: Share,
+    pub success: Proportion,
     /// The mean of the scores.
     pub mean_score: Option<f64>,
 }
@@ -99,21 +98,21 @@ impl Trend {
     }
 
     /// The buckets from the first case to the last, and how wide they came to be.
-    pub fn buckets(mut self, least: Step) -> (Step, Vec<Bucket>) {
+    pub fn buckets(mut self, least: Interval) -> (Interval, Vec<Bucket>) {
         if let Some((day, tally)) = self.1.take() {
             self.0.entry(day).or_default().push(tally);
         }
         let mut step = least;
         loop {
             let buckets = self.at(step);
-            if buckets.len() <= MOST_BUCKETS || step == Step::Year {
+            if buckets.len() <= MOST_BUCKETS || step == Interval::Year {
                 return (step, buckets);
             }
             step = step.wider();
         }
     }
 
-    fn at(&self, step: Step) -> Vec<Bucket> {
+    fn at(&self, step: Interval) -> Vec<Bucket> {
         let mut sums: BTreeMap<NaiveDate, Sum> = BTreeMap::new();
         for (day, tallies) in &self.0 {
             let Some(at) = DateTime::<Utc>::from_timestamp(day * DAY_SECONDS, 0) else {
@@ -130,7 +129,7 @@ impl Trend {
             .take_while(|start| *start <= last)
             .take(MOST_BUCKETS + 1)
             .collect();
-        if starts.len() > MOST_BUCKETS && step == Step::Year {
+        if starts.len() > MOST_BUCKETS && step == Interval::Year {
             // Centuries: somebody's clock was wrong. What there is stays, the gaps do not.
             return sums
                 .into_iter()
@@ -148,8 +147,8 @@ impl Trend {
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
     levels: [u32; 3],
-    approval: Share,
-    success: Share,
+    approval: Proportion,
+    success: Proportion,
     score: f64,
     scored: f64,
 }

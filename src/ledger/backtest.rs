@@ -15,7 +15,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::LedgerError;
-use super::facts::TargetBook;
+use super::facts::TargetCache;
 use super::workers::{self, Work};
 use crate::domain::documents::{Requirement, Role, Status};
 use crate::domain::ids::{CaseId, Sha};
@@ -27,10 +27,9 @@ use replay::{Replayer, Seen};
 
 /// What a set of rules says about a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct RiskAnswer {
     /// How risky it is.
     pub score: Score,
-    /// What that means.
     pub level: Level,
     /// Who has to approve.
     pub requires: Requirement,
@@ -64,25 +63,20 @@ impl Oversight {
 /// A past decision that would have come out differently.
 #[derive(Debug, Clone, Serialize)]
 pub struct Changed {
-    /// The case.
     pub id: CaseId,
-    /// Its pull request.
     pub number: u64,
     /// The commit that decided it.
     pub commit: Sha,
-    /// Who proposed it.
     pub agent: String,
     /// What it was about.
     pub action: String,
-    /// On what.
     pub targets: Vec<String>,
     /// What the rules of its moment said.
-    pub then: Answer,
+    pub then: RiskAnswer,
     /// What the other rules say.
-    pub now: Answer,
+    pub now: RiskAnswer,
     /// Whether more or less would have been asked.
     pub oversight: Oversight,
-    /// How it ended.
     pub status: Status,
     /// Whether it did what was approved; null if it was not carried out or nobody knows.
     pub success: Option<bool>,
@@ -104,7 +98,6 @@ impl Changed {
 /// How the cases turned out for which oversight changes in one direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Turned {
-    /// How many.
     pub cases: usize,
     /// Of those: nobody is asked any more, or nobody was.
     pub unasked: usize,
@@ -152,9 +145,6 @@ pub struct Extent {
 
 /// Replays the newest decisions of a trail, or all of them, under other rules. `progress` is told how many
 /// commits are done.
-///
-/// # Errors
-/// When the history cannot be read.
 pub fn backtest(
     repo: &Repository,
     tip: Sha,
@@ -175,7 +165,7 @@ pub fn backtest(
     let is_in_time = |_: &_| extent.until.is_none_or(|until| Instant::now() < until);
     let root = repo.read_commit(tip)?.tree;
     let mut handles = workers::handles(repo, newest)?;
-    let book = TargetBook::default();
+    let book = TargetCache::default();
     let start = |handle| -> Work<'_, Result<Link, GitError>, Result<Seen, GitError>> {
         let mut replayer = Replayer::new(handle, root, (rules, book.clone()));
         Box::new(move |link| {
@@ -230,7 +220,7 @@ impl Backtest {
                 let levels = format!("{} → {}", then.level, now.level);
                 *self.levels.entry(levels).or_default() += 1;
                 let count =
-                    |answer: Answer| usize::try_from(answer.requires.approvals).unwrap_or(0);
+                    |answer: RiskAnswer| usize::try_from(answer.requires.approvals).unwrap_or(0);
                 self.approvals_then += count(then);
                 self.approvals_now += count(now);
                 let success = ends.remove(&case).flatten();

@@ -14,9 +14,7 @@ type Result<T> = std::result::Result<T, LedgerError>;
 /// Everything on record about one recommendation.
 #[derive(Debug, Clone)]
 pub struct CaseFile {
-    /// What was proposed.
     pub recommendation: Recommendation,
-    /// What was decided.
     pub decision: Decision,
     /// Whether it would have been asked more before it ran.
     pub rescored: Option<Rescored>,
@@ -64,9 +62,6 @@ impl CaseFile {
     }
 
     /// Whether, and how, a case is decided in a draft.
-    ///
-    /// # Errors
-    /// When its decision cannot be read.
     pub fn landed(
         draft: &mut Draft<'_>,
         id: CaseId,

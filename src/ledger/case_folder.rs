@@ -21,9 +21,6 @@ pub struct CaseFolder<'a> {
 
 impl<'a> CaseFolder<'a> {
     /// Lists it. A case that is not there has an empty folder.
-    ///
-    /// # Errors
-    /// When the tree cannot be read.
     pub fn open(objects: Objects<'a>, tree: Sha, id: CaseId) -> Result<Self> {
         let path = format!("recommendations/{}", id.folder());
         let entries = objects.list_dir(tree, &path)?;
@@ -35,42 +32,26 @@ impl<'a> CaseFolder<'a> {
         })
     }
 
-    /// What was proposed.
-    ///
-    /// # Errors
-    /// When it is not there or cannot be read.
     pub fn recommendation(&self) -> Result<Recommendation> {
         self.needed(Recommendation::FILE)
     }
 
     /// What was decided: the whole [`Decision`], or those of its keys that a type asks for.
-    ///
-    /// # Errors
-    /// When it is not there or cannot be read.
     pub fn decision<D: DeserializeOwned>(&self) -> Result<D> {
         self.needed(Decision::FILE)
     }
 
     /// Whether it would have been asked more before it ran.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     pub fn rescored(&self) -> Result<Option<Rescored>> {
         self.document(Rescored::FILE)
     }
 
     /// Whether an execution was claimed.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     pub fn claim(&self) -> Result<Option<Claim>> {
         self.document(Claim::FILE)
     }
 
     /// What came of it, first attempt first.
-    ///
-    /// # Errors
-    /// When one cannot be read.
     pub fn outcomes(&self) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
         while let Some(outcome) = self.document(&Outcome::file_of(next_attempt(&outcomes)))? {
@@ -80,9 +61,6 @@ impl<'a> CaseFolder<'a> {
     }
 
     /// What people had to say, oldest first.
-    ///
-    /// # Errors
-    /// When one cannot be read.
     pub fn feedback(&self) -> Result<Vec<Feedback>> {
         let is_it = |entry: &&Entry| entry.name == b"feedback" && entry.mode == Mode::Tree;
         let Some(folder) = self.entries.iter().find(is_it) else {

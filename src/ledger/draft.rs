@@ -59,9 +59,6 @@ pub struct Draft<'r> {
 
 impl<'r> Draft<'r> {
     /// A draft on top of a commit of `main`; on nothing for a new repository.
-    ///
-    /// # Errors
-    /// When the commit cannot be read.
     pub fn on(repo: &'r Repository, tip: Option<Sha>) -> Result<Self> {
         let commit = tip.map(|tip| repo.read_commit(tip)).transpose()?;
         let root = commit.as_ref().map(|commit| commit.tree);
@@ -124,17 +121,11 @@ impl<'r> Draft<'r> {
     }
 
     /// The last commit of the draft.
-    ///
-    /// # Errors
-    /// When there is none yet.
     pub fn tip(&self) -> Result<Sha> {
         self.tip.ok_or(LedgerError::NoMain)
     }
 
     /// The tree of the last commit of the draft.
-    ///
-    /// # Errors
-    /// When there is none yet.
     pub fn root(&self) -> Result<Sha> {
         self.root.ok_or(LedgerError::NoMain)
     }
@@ -155,25 +146,16 @@ impl<'r> Draft<'r> {
     }
 
     /// The entry at a path of the draft's tree.
-    ///
-    /// # Errors
-    /// When a folder on the way cannot be read.
     pub fn find(&mut self, path: &str) -> Result<Option<Found>> {
         Ok(self.tree.find(self.repo.with(&self.buffer), path)?)
     }
 
     /// The content of a file of the draft's tree.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     pub fn read(&mut self, path: &str) -> Result<Option<Arc<[u8]>>> {
         Ok(self.tree.read(self.repo.with(&self.buffer), path)?)
     }
 
     /// The blob id and content of a regular file of the draft's tree.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     pub fn read_file(&mut self, path: &str) -> Result<Option<(Sha, Arc<[u8]>)>> {
         match self
             .find(path)?
@@ -185,9 +167,6 @@ impl<'r> Draft<'r> {
     }
 
     /// The first event: these files.
-    ///
-    /// # Errors
-    /// When they cannot be written.
     pub fn genesis(
         &mut self,
         files: &[(String, Vec<u8>)],
@@ -246,7 +225,6 @@ impl<'r> Draft<'r> {
         Ok(paths)
     }
 
-    /// This moment.
     pub const fn mark(&self) -> Mark {
         Mark {
             tip: self.tip,
@@ -258,9 +236,6 @@ impl<'r> Draft<'r> {
 
     /// Takes back every event since a moment, and what was begun of another. Their objects stay in the buffer, where
     /// nothing refers to them.
-    ///
-    /// # Errors
-    /// When a folder cannot be read.
     pub fn go_back(&mut self, to: Mark) -> Result<()> {
         match to.root {
             Some(root) => self.tree.reset(self.repo.with(&self.buffer), root)?,
@@ -274,9 +249,6 @@ impl<'r> Draft<'r> {
     }
 
     /// The tree that there would be with these changes; the draft's own tree stays as it is.
-    ///
-    /// # Errors
-    /// When a folder cannot be read.
     pub fn preview(&mut self, changes: &[Change]) -> Appended<Sha> {
         let before = self.tree.clone();
         let applied = self.apply(changes);
@@ -286,9 +258,6 @@ impl<'r> Draft<'r> {
     }
 
     /// Records that a recommendation ended without a merge.
-    ///
-    /// # Errors
-    /// When the case is recorded already.
     pub fn close(&mut self, decision: &Decision, about: &Recommendation) -> Appended<Sha> {
         self.put_recommendation(decision, about)?;
         self.put_document(&Decision::path_of(decision.id), decision)?;
@@ -300,9 +269,6 @@ impl<'r> Draft<'r> {
     }
 
     /// Records that a governance change ended without a merge.
-    ///
-    /// # Errors
-    /// When it is recorded already.
     pub fn close_governance(&mut self, decision: &Decision, paths: &[String]) -> Appended<Sha> {
         self.put_document(&Decision::governance_path_of(decision.id), decision)?;
         self.commit(
@@ -313,18 +279,12 @@ impl<'r> Draft<'r> {
     }
 
     /// Records that an approved case would be asked more by now.
-    ///
-    /// # Errors
-    /// When that is recorded already.
     pub fn rescored(&mut self, rescored: &Rescored, about: &Recommendation) -> Appended<Sha> {
         self.put_document(&Rescored::path_of(rescored.id), rescored)?;
         self.commit(entry::rescored_message(rescored, about), &[], rescored.at)
     }
 
     /// Records that an execution is about to start.
-    ///
-    /// # Errors
-    /// When it is claimed already.
     pub fn claim(&mut self, claim: &Claim, about: &Recommendation) -> Appended<Sha> {
         self.put_document(&Claim::path_of(claim.id), claim)?;
         self.commit(entry::claim_message(claim, about), &[], claim.started_at)
@@ -332,9 +292,6 @@ impl<'r> Draft<'r> {
 
     /// Records an outcome, with the files that the execution changed (path → new content, none for a
     /// removal).
-    ///
-    /// # Errors
-    /// When this attempt is recorded already.
     pub fn outcome(
         &mut self,
         outcome: &Outcome,
@@ -361,9 +318,6 @@ impl<'r> Draft<'r> {
     }
 
     /// Records what a person has to say.
-    ///
-    /// # Errors
-    /// When this very feedback is recorded already.
     pub fn feedback(&mut self, feedback: &Feedback, about: &Recommendation) -> Appended<Sha> {
         self.put_document(
             &Feedback::path_of(feedback.recommendation, feedback.id),
@@ -372,19 +326,12 @@ impl<'r> Draft<'r> {
         self.commit(entry::feedback_message(feedback, about), &[], feedback.at)
     }
 
-    /// Stops everything.
-    ///
-    /// # Errors
-    /// When it is stopped already.
     pub fn freeze(&mut self, freeze: &Freeze) -> Appended<Sha> {
         self.put_document(Freeze::PATH, freeze)?;
         self.commit(entry::freeze_message(freeze), &[], freeze.at)
     }
 
     /// Lets everything go on. What was said in these reviews and comments has had its effect.
-    ///
-    /// # Errors
-    /// When the tree cannot be written.
     pub fn unfreeze(&mut self, by: &Login, said_in: &[SaidIn], at: DateTime<Utc>) -> Appended<Sha> {
         self.tree
             .remove(self.repo.with(&self.buffer), Freeze::PATH)?;

@@ -16,7 +16,6 @@ use crate::risk::code_span;
 /// The longest path that a subject shows.
 const MOST_PATH: usize = 80;
 
-/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Event {
     /// The repository was made.
@@ -27,20 +26,16 @@ pub enum Event {
     Rescored,
     /// An execution is about to start.
     Claim,
-    /// An execution ended.
     Outcome,
     /// A person said something about a case.
     Feedback,
     /// A governance change was decided.
     Governance,
-    /// Everything was stopped.
     Freeze,
-    /// Everything goes on.
     Unfreeze,
 }
 
 impl Event {
-    /// All events.
     pub const ALL: [Self; 9] = [
         Self::Genesis,
         Self::Decision,
@@ -76,13 +71,11 @@ impl fmt::Display for Event {
 /// One commit of the trail, as its trailers tell it.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The commit.
     pub commit: Sha,
     /// What happened; none if the commit does not say, or says something unknown.
     pub event: Option<Event>,
     /// The case it is about.
     pub case: Option<CaseId>,
-    /// When.
     pub at: DateTime<Utc>,
     /// Everything that the trailers say.
     pub trailers: Trailers,

@@ -14,7 +14,6 @@ use crate::git::{GitError, InsertError};
 /// Why the trail could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The repository failed.
     #[error(transparent)]
     Git(#[from] GitError),
     /// A document cannot be read.
@@ -82,7 +81,6 @@ pub enum Unrecordable {
     Document {
         /// Where it was to go.
         path: String,
-        /// Why not.
         reason: String,
     },
     /// A record is there already; records are never changed.

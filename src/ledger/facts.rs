@@ -14,7 +14,7 @@ use crate::domain::similar::nearest;
 use crate::domain::yaml;
 use crate::gate::eligibility::find_unattributed;
 use crate::git::{Commit, GitError, Mode, Objects};
-use crate::risk::{self, KnownTarget, Situation, validity};
+use crate::risk::{self, KnownTarget, RiskContext, validity};
 use crate::rules::Rules;
 
 /// Targets as risk sees them.
@@ -42,9 +42,6 @@ impl Targets {
 
 /// Reads the targets that a recommendation names, as a stored tree holds them. Where one cannot be read, nothing is
 /// decided.
-///
-/// # Errors
-/// When the repository fails.
 pub fn targets(
     objects: Objects<'_>,
     root: Sha,
@@ -62,9 +59,6 @@ pub fn targets(
 
 /// Reads the targets that a recommendation names, through whatever gives a regular file's blob id and
 /// content by its path.
-///
-/// # Errors
-/// As [`targets`].
 pub fn targets_by<E>(
     about: &Recommendation,
     mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Arc<[u8]>)>, E>,
@@ -115,18 +109,15 @@ impl TargetFile {
 /// Targets by blob id, so that one which hundreds of cases are about is read once; those who work on one trail
 /// together share one. Holds nothing that git does not.
 #[derive(Debug, Default, Clone)]
-pub struct TargetBook {
+pub struct TargetCache {
     files: Arc<Mutex<HashMap<Sha, TargetFile>>>,
 }
 
 /// How many versions of targets are kept before the oldest knowledge is thrown away.
 const MOST_FILES: usize = 4_096;
 
-impl TargetBook {
+impl TargetCache {
     /// As [`targets`], without rehearsals: what was decided is not advised any more.
-    ///
-    /// # Errors
-    /// As [`targets`].
     pub fn targets(
         &self,
         objects: Objects<'_>,
@@ -140,10 +131,7 @@ impl TargetBook {
         Ok(read.map(|()| targets))
     }
 
-    /// As [`TargetBook::targets`], but only what risk sees of them.
-    ///
-    /// # Errors
-    /// As [`targets`].
+    /// As [`TargetCache::targets`], but only what risk sees of them.
     pub fn known(
         &self,
         objects: Objects<'_>,
@@ -206,8 +194,8 @@ pub fn situation(
     targets: KnownTargets,
     contributions: &[Contribution],
     rules: &Rules,
-) -> Situation {
-    Situation {
+) -> RiskContext {
+    RiskContext {
         targets,
         agent_registered: rules.agents.contains_key(&about.agent),
         unattributed: find_unattributed(contributions, rules).is_some(),
@@ -217,9 +205,6 @@ pub fn situation(
 
 /// For the first targets that are named and do not exist, those that were probably meant: part of what their agent is
 /// told, never of a decision.
-///
-/// # Errors
-/// When the repository fails.
 pub fn find_near(
     objects: Objects<'_>,
     root: Sha,

@@ -11,13 +11,10 @@ use crate::git::{GitError, Repository, Signature};
 /// A commit that the bot did not make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignCommit {
-    /// Which.
     pub commit: Sha,
     /// Who made it, as it says itself.
     pub by: String,
-    /// Its subject.
     pub subject: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -31,9 +28,6 @@ pub enum LookBack {
 }
 
 /// Those on the first-parent line of `tip`, the newest first.
-///
-/// # Errors
-/// When the history cannot be read.
 pub fn foreign_commits(
     repo: &Repository,
     tip: Sha,

@@ -14,7 +14,8 @@ use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::level::{Level, Score};
 use crate::git::{FirstParents, GitError, Repository, StoredCommit};
 use crate::insight::{
-    Added, Case, Execution, FactorShare, GOVERNANCE_CHANGE, Index, Kind, Standing, Word, Words,
+    Added, Case, CaseStatus, Execution, FactorShare, GOVERNANCE_CHANGE, Index, InternedName,
+    Interner, Kind,
 };
 
 /// So many commits go from the thread that reads to the one that understands.
@@ -34,9 +35,6 @@ pub enum Update {
 }
 
 /// Reads the whole trail.
-///
-/// # Errors
-/// When the history cannot be read.
 pub fn read(repo: &Repository) -> Result<Index, LedgerError> {
     let mut index = Index::default();
     let tip = tip(repo)?;
@@ -99,7 +97,7 @@ fn append(repo: &Repository, index: &mut Index, tip: Sha) -> Result<bool, Ledger
 /// Inflating commits takes longer than understanding them, and each is a processor's work.
 fn read_rest(
     back: &mut Back<'_>,
-    words: &mut Words,
+    words: &mut Interner,
     events: &mut Vec<(Sha, Added)>,
 ) -> Result<(), GitError> {
     thread::scope(|scope| {
@@ -154,7 +152,7 @@ impl Back<'_> {
 
 fn understand_all(
     commits: &[StoredCommit],
-    words: &mut Words,
+    words: &mut Interner,
     events: &mut Vec<(Sha, Added)>,
 ) -> Result<(), GitError> {
     for commit in commits {
@@ -166,7 +164,7 @@ fn understand_all(
     Ok(())
 }
 
-fn try_understand(entry: &Entry, words: &mut Words) -> Result<Added, &'static str> {
+fn try_understand(entry: &Entry, words: &mut Interner) -> Result<Added, &'static str> {
     let event = entry
         .event
         .ok_or("it does not say which event it is: the bot did not make it")?;
@@ -201,7 +199,7 @@ fn try_understand(entry: &Entry, words: &mut Words) -> Result<Added, &'static st
     })
 }
 
-fn case(id: CaseId, kind: Kind, entry: &Entry, words: &mut Words) -> Result<Case, &'static str> {
+fn case(id: CaseId, kind: Kind, entry: &Entry, words: &mut Interner) -> Result<Case, &'static str> {
     let trailers = &entry.trailers;
     let status: Option<Status> = trailers.find("Decision").and_then(|word| word.parse().ok());
     let status = status.ok_or("it does not say what was decided")?;
@@ -209,7 +207,7 @@ fn case(id: CaseId, kind: Kind, entry: &Entry, words: &mut Words) -> Result<Case
         .find("Risk")
         .and_then(risk)
         .ok_or("it does not say how risky the case is")?;
-    let mut all = |key: &str| -> Box<[Word]> {
+    let mut all = |key: &str| -> Box<[InternedName]> {
         let values = trailers.find_all(key);
         values.map(|value| words.word(value)).collect()
     };
@@ -244,7 +242,7 @@ fn case(id: CaseId, kind: Kind, entry: &Entry, words: &mut Words) -> Result<Case
         opened_at: opened_at(trailers),
         decided_at: Some(entry.at),
         executor,
-        ..Case::new(Some(id), kind, Standing::Decided(status))
+        ..Case::new(Some(id), kind, CaseStatus::Decided(status))
     })
 }
 
@@ -254,7 +252,7 @@ fn risk(value: &str) -> Option<(Level, Score)> {
 }
 
 /// `environment=40.00 parameters=15.00`.
-fn shares(value: &str, words: &mut Words) -> Box<[FactorShare]> {
+fn shares(value: &str, words: &mut Interner) -> Box<[FactorShare]> {
     let share = |word: &str| {
         let (name, contribution) = word.split_once('=')?;
         Some(FactorShare {

@@ -6,6 +6,7 @@
 //! is complete, append-only and recomputable; `backtest` decides it again by other rules.
 
 pub mod backtest;
+pub mod case_documents;
 mod case_file;
 mod case_folder;
 pub mod case_folders;
@@ -16,11 +17,10 @@ pub mod facts;
 mod foreign;
 pub mod index;
 pub mod newest_engine;
-pub mod outdated;
-pub mod papers;
 pub mod proposal;
 pub mod rescore;
-pub mod rulebook;
+pub mod rules_cache;
+pub mod stale_approvals;
 mod targets;
 mod trailers;
 pub mod verify;
@@ -34,7 +34,7 @@ pub use draft::{Draft, Mark};
 pub use entry::{Entry, Event};
 pub use error::{AppendError, LedgerError, Unrecordable};
 pub use foreign::{ForeignCommit, LookBack, foreign_commits};
-pub use rulebook::{Rulebook, TeamMembers, Teams, Version, rule_files};
+pub use rules_cache::{RulesCache, TeamMembers, Teams, Version, rule_files};
 pub use targets::{Files, Inapplicable, changed_files};
 pub use trailers::{Trailers, find_forged};
 

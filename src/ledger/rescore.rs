@@ -68,9 +68,6 @@ impl More {
 
 impl<'c> Approved<'c> {
     /// Reads its commits; none if this clone does not hold them.
-    ///
-    /// # Errors
-    /// When the repository fails.
     pub fn read(
         repo: &Repository,
         about: &'c Recommendation,

@@ -13,18 +13,19 @@ mod approvals;
 mod assessment;
 mod branch;
 mod checkpoint;
+mod commit_check;
+mod commit_verifier;
+mod cross_commit_checks;
 mod decision;
 mod document;
 mod engines;
-mod examine;
 mod execution;
 mod finding;
+mod first_parent_chain;
 mod freeze;
 mod genesis;
 mod governance;
 mod ignored;
-mod line;
-mod links;
 mod message;
 mod opinions;
 mod outcome_files;
@@ -34,13 +35,12 @@ mod remarks;
 mod rescored;
 mod shown;
 mod signature;
-mod step;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::facts::TargetBook;
+use super::facts::TargetCache;
 use super::{LedgerError, MAIN, workers};
 use crate::domain::ids::Sha;
 use crate::git::{CommitGraph, Repository};
@@ -48,10 +48,10 @@ use crate::git::{CommitGraph, Repository};
 pub use checkpoint::Checkpoint;
 pub use finding::{Finding, FindingKind};
 
+use commit_verifier::{CommitVerifier, Examined};
+use cross_commit_checks::CrossCommitChecks;
 use engines::EngineHistory;
-use examine::{Examined, Examiner};
-use line::Line;
-use links::Links;
+use first_parent_chain::FirstParentChain;
 
 /// Where a clone keeps the trail when it has no `main` of its own.
 const REMOTE_MAIN: &str = "refs/remotes/origin/main";
@@ -100,8 +100,8 @@ pub fn verify(
     };
     let repo = &repo.for_bulk()?;
     repo.check_ids();
-    let (line, mut findings) = Line::read(repo, tip)?;
-    findings.extend(overlays::find(repo, branch, &line)?);
+    let (chain, mut findings) = FirstParentChain::read(repo, tip)?;
+    findings.extend(overlays::find(repo, branch, &chain)?);
     let graph = match repo.commit_graph() {
         Ok(graph) => graph,
         Err(error) => {
@@ -114,21 +114,21 @@ pub fn verify(
         }
     };
     if let Some(seen) = seen {
-        findings.extend(seen.find_loss(&line));
+        findings.extend(seen.find_loss(&chain));
     }
     let mut events: BTreeMap<&'static str, usize> = BTreeMap::new();
     let (mut recomputed, mut without_branch) = (0, 0);
     let (mut signed, mut by_team) = (0, 0);
-    let mut links = Links::default();
+    let mut links = CrossCommitChecks::default();
     let mut engines = EngineHistory::default();
-    let mut handles = workers::handles(repo, line.len())?;
-    let book = TargetBook::default();
+    let mut handles = workers::handles(repo, chain.len())?;
+    let book = TargetCache::default();
     let start = |handle| -> workers::Work<'_, usize, Examined> {
-        let mut examiner = Examiner::new(handle, &line, book.clone(), &graph);
-        Box::new(move |place| examiner.examine(place))
+        let mut verifier = CommitVerifier::new(handle, &chain, book.clone(), &graph);
+        Box::new(move |place| verifier.examine(place))
     };
     let mut done = 0;
-    workers::in_order(&mut handles, 0..line.len(), &start, &mut |mut examined| {
+    workers::in_order(&mut handles, 0..chain.len(), &start, &mut |mut examined| {
         done += 1;
         findings.extend(engines.follow(&mut examined));
         if let Some(event) = examined.event {
@@ -139,14 +139,14 @@ pub fn verify(
         signed += usize::from(examined.signed);
         by_team += examined.by_team;
         findings.extend(links.follow(&examined));
-        progress(done, line.len());
+        progress(done, chain.len());
     });
     findings.extend(links.finish());
     findings.extend(engines.finish());
     Ok(Verification {
         ok: findings.iter().all(|finding| finding.kind.is_note()),
         tip,
-        commits: line.len(),
+        commits: chain.len(),
         events,
         recomputed,
         without_branch,

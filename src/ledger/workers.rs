@@ -19,9 +19,6 @@ const MOST_THREADS: usize = 8;
 pub type Work<'a, I, T> = Box<dyn FnMut(I) -> T + 'a>;
 
 /// So many handles on a repository as work on this many items is worth.
-///
-/// # Errors
-/// When the repository cannot be opened once more.
 pub fn handles(repo: &Repository, count: usize) -> Result<Vec<Repository>, GitError> {
     let available = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = available

@@ -17,9 +17,9 @@ use crate::domain::documents::{Assessment, Recommendation};
 use crate::domain::ids::{TargetName, TriggerId};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
+use crate::risk::risk_context::RiskContext;
 use crate::risk::score::Measured;
-use crate::risk::situation::Situation;
-use crate::risk::subject::Subject;
+use crate::risk::subject::ScoringInput;
 use crate::risk::{triggers, validity};
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
@@ -49,7 +49,7 @@ pub struct Advice {
 /// applied to the recommendation and assessed again it has exactly this score and level.
 pub fn advise(
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
     rules: &Rules,
     assessment: &Assessment,
 ) -> Advice {
@@ -78,11 +78,11 @@ pub fn advise(
 /// Makes the candidates and hands them on: they borrow values that live no longer than this.
 fn searched<T>(
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
     rules: &Rules,
     then: impl FnOnce(&Search<'_>) -> T,
 ) -> T {
-    let base = Subject::new(recommendation, situation, rules);
+    let base = ScoringInput::new(recommendation, situation, rules);
     let measured = Measured::of(&base);
     let rows = options::rows(&base, &measured);
     let milder = options::milder_environments(&base);
@@ -109,7 +109,7 @@ fn fired<'r>(rules: &'r Rules, assessment: &'r Assessment) -> impl Iterator<Item
 /// The candidates: every plan for the changes with every one for the environment and the targets.
 struct Search<'v> {
     recommendation: &'v Recommendation,
-    base: Subject<'v>,
+    base: ScoringInput<'v>,
     plans: Vec<Vec<Edit<'v>>>,
     environments: Vec<Option<Edit<'v>>>,
     targets: Vec<TargetPlan<'v>>,
@@ -137,7 +137,6 @@ struct Scored {
 /// The smallest candidates that reach a lower level.
 #[derive(Default)]
 struct Reached {
-    /// Any lower level.
     lower: Option<Scored>,
     low: Option<Scored>,
     /// One that leaves the targets as they are.
@@ -270,7 +269,7 @@ impl<'v> Search<'v> {
     }
 
     /// The subject with the candidate's targets, and with its changes where `with_changes`.
-    fn subject(&self, candidate: Candidate) -> Subject<'v> {
+    fn subject(&self, candidate: Candidate) -> ScoringInput<'v> {
         let mut subject = self.base.clone();
         if let Some(targets) = self
             .targets

@@ -12,7 +12,7 @@ use crate::domain::ids::TriggerId;
 use crate::domain::level::Level;
 use crate::domain::value::Value;
 use crate::risk::counterfactual::{self, DROP, Reduction, TARGETS};
-use crate::risk::situation::Situation;
+use crate::risk::risk_context::RiskContext;
 use crate::risk::words::push_safe;
 use crate::rules::Rules;
 
@@ -33,7 +33,7 @@ impl<'a> Explanation<'a> {
     /// Explains the assessment of a recommendation, with the edits that would lower it.
     pub fn of(
         recommendation: &Recommendation,
-        situation: &Situation,
+        situation: &RiskContext,
         rules: &Rules,
         assessment: &'a Assessment,
         requirement: Requirement,

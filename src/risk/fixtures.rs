@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::CaseId;
 use crate::domain::value::Value;
-use crate::risk::situation::{KnownTarget, Situation};
+use crate::risk::risk_context::{KnownTarget, RiskContext};
 use crate::rules::{RuleFiles, Rules};
 
 macro_rules! shipped_file {
@@ -34,7 +34,6 @@ const FILES: [(&str, &str); 6] = [
 
 static SHIPPED: LazyLock<Rules> = LazyLock::new(|| rules_with(&[]));
 
-/// The shipped rules.
 pub(crate) fn rules() -> &'static Rules {
     &SHIPPED
 }
@@ -97,8 +96,8 @@ pub(crate) fn target(environment: &str, parameters: &str) -> KnownTarget {
 }
 
 /// A situation with these targets, a registered agent and attributed commits.
-pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> Situation {
-    Situation {
+pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> RiskContext {
+    RiskContext {
         targets: targets
             .iter()
             .map(|(name, known)| (name.parse().unwrap(), Arc::new(known.clone())))
@@ -110,7 +109,7 @@ pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> Situation {
 }
 
 /// The three targets of the example: `live`, `paper` and `draft`, each the rehearsal of the one before.
-pub(crate) fn example() -> Situation {
+pub(crate) fn example() -> RiskContext {
     let of = |environment: &str, rehearsal: Option<&str>| KnownTarget {
         rehearsal: rehearsal.map(|name| name.parse().unwrap()),
         ..target(
@@ -126,7 +125,7 @@ pub(crate) fn example() -> Situation {
 }
 
 /// A number of targets alike, `t0`, `t1` and so on, and their names separated by spaces.
-pub(crate) fn many(count: usize, like: &KnownTarget) -> (Situation, String) {
+pub(crate) fn many(count: usize, like: &KnownTarget) -> (RiskContext, String) {
     let names: Vec<String> = (0..count).map(|index| format!("t{index}")).collect();
     let targets: Vec<(&str, KnownTarget)> = names
         .iter()

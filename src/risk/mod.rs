@@ -16,8 +16,8 @@ mod factors;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod proposed_action;
+pub mod risk_context;
 pub mod score;
-pub mod situation;
 mod subject;
 mod triggers;
 pub mod validity;
@@ -26,6 +26,6 @@ mod words;
 pub use counterfactual::{Advice, MOST_REHEARSALS, Reduction, advise};
 pub use explain::Explanation;
 pub use proposed_action::ProposedAction;
+pub use risk_context::{KnownTarget, RiskContext};
 pub use score::{assess, assess_governance_change, rate};
-pub use situation::{KnownTarget, Situation};
 pub use words::code_span;

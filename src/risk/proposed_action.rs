@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::situation::Situation;
+use super::risk_context::RiskContext;
 use crate::domain::documents::{Citation, Recommendation};
 use crate::domain::hidden::is_hidden;
 use crate::domain::ids::{ActionName, ParameterName, TargetName};
@@ -59,14 +59,14 @@ pub struct ParameterChange {
 impl ProposedAction {
     /// What a recommendation would do to the targets as they are; nothing is known of them where `main` cannot be
     /// read.
-    pub fn against(recommendation: &Recommendation, situation: Option<&Situation>) -> Self {
-        let mut action = Self::of(recommendation, situation.unwrap_or(&Situation::default()));
+    pub fn against(recommendation: &Recommendation, situation: Option<&RiskContext>) -> Self {
+        let mut action = Self::of(recommendation, situation.unwrap_or(&RiskContext::default()));
         action.is_compared = situation.is_some();
         action
     }
 
     /// What a recommendation would do to the targets as they are.
-    pub fn of(recommendation: &Recommendation, situation: &Situation) -> Self {
+    pub fn of(recommendation: &Recommendation, situation: &RiskContext) -> Self {
         let named = recommendation.targets.iter().map(Some);
         let nothing_named = recommendation.targets.is_empty() && !recommendation.changes.is_empty();
         let targets = named.chain(nothing_named.then_some(None)).map(|target| {

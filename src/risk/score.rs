@@ -7,8 +7,8 @@ use crate::risk::factors::environment::{self, Environment};
 use crate::risk::factors::parameters::{self, Parameters};
 use crate::risk::factors::reversibility::{self, Reversibility};
 use crate::risk::factors::scope::{self, Scope};
-use crate::risk::situation::Situation;
-use crate::risk::subject::Subject;
+use crate::risk::risk_context::RiskContext;
+use crate::risk::subject::ScoringInput;
 use crate::risk::triggers;
 use crate::rules::Rules;
 use crate::rules::governance::Governance;
@@ -22,7 +22,7 @@ pub(crate) struct Measured<'a> {
 }
 
 impl<'a> Measured<'a> {
-    pub(crate) fn of(subject: &Subject<'a>) -> Self {
+    pub(crate) fn of(subject: &ScoringInput<'a>) -> Self {
         Self {
             environment: environment::measure(subject),
             parameters: parameters::measure(subject),
@@ -32,7 +32,7 @@ impl<'a> Measured<'a> {
     }
 
     /// The sum of the contributions of all factors but the parameters.
-    pub(crate) fn sum_without_parameters(subject: &Subject<'_>) -> Score {
+    pub(crate) fn sum_without_parameters(subject: &ScoringInput<'_>) -> Score {
         let weights = subject.rules.governance.weights;
         let contributions = [
             environment::measure(subject)
@@ -69,9 +69,13 @@ impl<'a> Measured<'a> {
 ///
 /// The score is exactly the sum of the factors' contributions, or what a trigger that fired lifts it
 /// to, where the sum is lower.
-pub fn assess(recommendation: &Recommendation, situation: &Situation, rules: &Rules) -> Assessment {
+pub fn assess(
+    recommendation: &Recommendation,
+    situation: &RiskContext,
+    rules: &Rules,
+) -> Assessment {
     let governance = &rules.governance;
-    let subject = Subject::new(recommendation, situation, rules);
+    let subject = ScoringInput::new(recommendation, situation, rules);
     let measured = Measured::of(&subject);
     let triggers = triggers::fired(&subject, &measured);
     let least = triggers.iter().map(|fired| match fired.then {
@@ -95,10 +99,10 @@ pub fn assess(recommendation: &Recommendation, situation: &Situation, rules: &Ru
 /// The score and the level that [`assess`] gives, without the words: for whoever asks about a whole trail.
 pub fn rate(
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
     rules: &Rules,
 ) -> (Score, Level) {
-    let subject = Subject::new(recommendation, situation, rules);
+    let subject = ScoringInput::new(recommendation, situation, rules);
     let measured = Measured::of(&subject);
     let least = triggers::least_score(&subject, &measured);
     measured.score(least, &rules.governance)

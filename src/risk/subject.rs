@@ -6,13 +6,13 @@
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::{ActionName, AgentName, ParameterName, Session, TargetName};
 use crate::domain::value::Value;
-use crate::risk::situation::{KnownTarget, Situation};
+use crate::risk::risk_context::{KnownTarget, RiskContext};
 use crate::rules::Rules;
 use crate::rules::actions::{ActionType, Effect};
 
 /// A proposal, its targets on `main`, and the rules.
 #[derive(Clone)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct ScoringInput<'a> {
     pub(crate) agent: &'a AgentName,
     pub(crate) session: &'a Session,
     pub(crate) action: &'a ActionName,
@@ -22,14 +22,14 @@ pub(crate) struct Subject<'a> {
     pub(crate) targets: Vec<(&'a TargetName, Option<&'a KnownTarget>)>,
     /// Each entry of `changes`, in the order of the names.
     pub(crate) changes: Vec<(&'a ParameterName, &'a Value)>,
-    pub(crate) situation: &'a Situation,
+    pub(crate) situation: &'a RiskContext,
     pub(crate) rules: &'a Rules,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> ScoringInput<'a> {
     pub(crate) fn new(
         recommendation: &'a Recommendation,
-        situation: &'a Situation,
+        situation: &'a RiskContext,
         rules: &'a Rules,
     ) -> Self {
         let targets = recommendation.targets.iter();

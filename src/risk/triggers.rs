@@ -15,7 +15,7 @@ use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
 use crate::risk::factors::parameters::Change;
 use crate::risk::score::Measured;
-use crate::risk::subject::Subject;
+use crate::risk::subject::ScoringInput;
 use crate::rules::actions::Effect;
 use crate::rules::condition::{self, Fact, Facts};
 use crate::rules::governance::Governance;
@@ -36,7 +36,7 @@ pub(crate) const LASTING_FACTS: [&str; 8] = [
 
 /// The facts of one proposal; lists are made when a condition first asks for them.
 struct ProposalFacts<'s, 'a> {
-    subject: &'s Subject<'a>,
+    subject: &'s ScoringInput<'a>,
     measured: &'s Measured<'a>,
     affects: OnceLock<Vec<&'a str>>,
     parameters: OnceLock<Vec<&'a str>>,
@@ -48,7 +48,7 @@ struct ProposalFacts<'s, 'a> {
 }
 
 impl<'s, 'a> ProposalFacts<'s, 'a> {
-    const fn of(subject: &'s Subject<'a>, measured: &'s Measured<'a>) -> Self {
+    const fn of(subject: &'s ScoringInput<'a>, measured: &'s Measured<'a>) -> Self {
         Self {
             subject,
             measured,
@@ -154,7 +154,7 @@ pub(crate) fn is_deviant(change: &Change<'_>) -> bool {
 /// A switch stays on only as `true`, or where it is a number now as one above zero; a limit only as a
 /// number that limits something. An agent must not turn one off with a value that merely reads like
 /// something.
-pub(crate) fn switches_off(subject: &Subject<'_>, change: &Change<'_>) -> bool {
+pub(crate) fn switches_off(subject: &ScoringInput<'_>, change: &Change<'_>) -> bool {
     let Some(guidance) = change.guidance.filter(|guidance| guidance.safety_control) else {
         return false;
     };
@@ -194,7 +194,7 @@ pub(crate) fn switches_off(subject: &Subject<'_>, change: &Change<'_>) -> bool {
 }
 
 /// What the triggers lift the score to, zero if none fires; says no more, and so costs less than [`fired`].
-pub(crate) fn least_score(subject: &Subject<'_>, measured: &Measured<'_>) -> Score {
+pub(crate) fn least_score(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Score {
     let facts = ProposalFacts::of(subject, measured);
     let fires = |level: TriggerLevel| {
         let triggers = subject.rules.triggers.iter();
@@ -217,12 +217,16 @@ pub(crate) const fn lifted_to(level: TriggerLevel, governance: &Governance) -> S
 }
 
 /// Whether this one trigger fires.
-pub(crate) fn fires(trigger: &Trigger, subject: &Subject<'_>, measured: &Measured<'_>) -> bool {
+pub(crate) fn fires(
+    trigger: &Trigger,
+    subject: &ScoringInput<'_>,
+    measured: &Measured<'_>,
+) -> bool {
     condition::any_fires([&trigger.when], &ProposalFacts::of(subject, measured))
 }
 
 /// Every trigger that fires, in the order of the rules, with its reason.
-pub(crate) fn fired(subject: &Subject<'_>, measured: &Measured<'_>) -> Vec<FiredTrigger> {
+pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<FiredTrigger> {
     let facts = ProposalFacts::of(subject, measured);
     let triggers = &subject.rules.triggers;
     let answers = condition::evaluate(triggers.iter().map(|trigger| &trigger.when), &facts);

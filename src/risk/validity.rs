@@ -12,7 +12,7 @@ use crate::domain::problem::Problem;
 use crate::domain::similar::expected_one_of;
 use crate::domain::value::Value;
 use crate::risk::proposed_action::ProposedAction;
-use crate::risk::situation::Situation;
+use crate::risk::risk_context::RiskContext;
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
 use crate::rules::governance::LikelyTypos;
@@ -29,7 +29,7 @@ const MOST_BYTES_TO_DISPATCH: usize = 60_000;
 pub fn problems(
     file: &str,
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
     rules: &Rules,
 ) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -65,7 +65,7 @@ pub fn problems(
 /// What cannot be shown whole to whoever decides. The part that takes most is named.
 fn too_long(
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
     rules: &Rules,
 ) -> Option<(&'static str, String)> {
     let action = ProposedAction::of(recommendation, situation);
@@ -142,7 +142,7 @@ fn not_allowed(recommendation: &Recommendation, rules: &Rules) -> Option<String>
 /// What names nothing that exists, or gives a value of another type than the present one.
 fn likely_typos(
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
     rules: &Rules,
 ) -> Vec<(String, String)> {
     let action = &recommendation.action;
@@ -168,7 +168,7 @@ fn likely_typos(
 
 fn unknown_targets(
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
 ) -> Vec<(String, String)> {
     let unknown: Vec<(usize, &TargetName)> = recommendation
         .targets
@@ -201,7 +201,7 @@ fn other_type(
     name: &ParameterName,
     value: &Value,
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
 ) -> Option<String> {
     let proposed = type_of(value)?;
     recommendation.targets.iter().find_map(|target| {
@@ -258,7 +258,7 @@ fn meant_by(value: &Value, present: &Value) -> Option<String> {
 /// What contradicts the effect of the action.
 fn against_effect(
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
     effect: Option<Effect>,
 ) -> Vec<(&'static str, String)> {
     let action = &recommendation.action;
@@ -305,7 +305,7 @@ pub(crate) fn unmet<'a>(
     recommendation: &'a Recommendation,
     effect: Option<Effect>,
     targets: impl Iterator<Item = &'a TargetName> + Clone,
-    situation: &'a Situation,
+    situation: &'a RiskContext,
 ) -> impl Iterator<Item = (&'a str, String)> {
     recommendation.expects.iter().flat_map(move |(name, expected)| {
         targets.clone().filter_map(move |target| {

@@ -108,9 +108,6 @@ pub struct ActionType {
 }
 
 /// Reads the file.
-///
-/// # Errors
-/// When it is missing, unreadable or contradicts itself.
 pub fn read(files: &RuleFiles) -> Result<BTreeMap<ActionName, ActionType>, Problems> {
     let raw: RawActions = yaml::read(PATH, file(files, PATH)?)?;
     let mut problems = Vec::new();

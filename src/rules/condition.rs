@@ -28,7 +28,6 @@ use facts::CHANGE;
 pub use facts::{FACTS, Fact, FactInfo, FactType, Facts, described, find};
 use plain::Plain;
 
-/// A compiled condition.
 #[derive(Debug)]
 pub struct Condition {
     program: Program,
@@ -48,10 +47,6 @@ impl Condition {
     /// The most brackets: the parser's time grows with their nesting.
     const MOST_BRACKETS: usize = 100;
 
-    /// Compiles an expression.
-    ///
-    /// # Errors
-    /// Says what is wrong with it, in words.
     pub fn compile(expression: &str) -> Result<Self, String> {
         if expression.len() > Self::LONGEST {
             return Err(format!(

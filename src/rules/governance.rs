@@ -303,9 +303,6 @@ impl Governance {
 }
 
 /// Reads the file.
-///
-/// # Errors
-/// When it is missing, unreadable or contradicts itself.
 pub fn read(files: &RuleFiles) -> Result<Governance, Problems> {
     let raw: RawGovernance = yaml::read(PATH, file(files, PATH)?)?;
     let mut problems = Vec::new();

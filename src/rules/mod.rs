@@ -145,9 +145,6 @@ impl Rules {
     }
 
     /// Reads the policy tests among the files.
-    ///
-    /// # Errors
-    /// Everything that is wrong in any of them.
     pub fn read_tests(files: &RuleFiles) -> Result<Vec<PlacedTest>, Problems> {
         if let Some(problem) = cost::find_too_large(files) {
             return Err(problem.into());

@@ -218,9 +218,6 @@ impl Guidance {
 }
 
 /// Reads the file.
-///
-/// # Errors
-/// When it is missing, unreadable or contradicts itself.
 pub fn read(files: &RuleFiles) -> Result<BTreeMap<ParameterName, Guidance>, Problems> {
     let raw: RawParameters = yaml::read(PATH, file(files, PATH)?)?;
     let mut problems = Vec::new();

@@ -263,9 +263,6 @@ impl People {
 }
 
 /// Reads the file.
-///
-/// # Errors
-/// When it is missing, unreadable or contradicts itself.
 pub fn read(files: &RuleFiles) -> Result<People, Problems> {
     let raw: RawPeople = yaml::read(PATH, file(files, PATH)?)?;
     let mut problems = Vec::new();

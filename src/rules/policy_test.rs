@@ -134,9 +134,6 @@ pub struct Expected {
 }
 
 /// Reads a file of policy tests.
-///
-/// # Errors
-/// Everything that is wrong with it.
 pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<PolicyTest>, Problems> {
     let raw: RawPolicyTests = yaml::read(path, bytes)?;
     let mut seen = BTreeSet::new();

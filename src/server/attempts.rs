@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::client_address::by_household;
-use super::keeper::lock;
+use super::worker::lock;
 
 /// So many tries may fail in a window.
 const MOST: u32 = 20;

@@ -22,7 +22,7 @@ use tokio_io_timeout::TimeoutWriter;
 use tower::ServiceExt as _;
 
 use super::client_address::{ClientAddress, TrustedProxies, by_household};
-use super::keeper::lock;
+use super::worker::lock;
 
 /// A request's head has to arrive within this time, counted from the answer before it.
 const HEAD: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ struct Place {
 impl Open {
     /// None if the address has too many already. Everybody behind a trusted proxy comes from its address, so
     /// that it has no such limit.
-    fn admit(self: &Arc<Self>, from: IpAddr, permit: OwnedSemaphorePermit) -> Option<Place> {
+    fn authenticate(self: &Arc<Self>, from: IpAddr, permit: OwnedSemaphorePermit) -> Option<Place> {
         let household = by_household(from);
         let mut by_address = lock(&self.by_address);
         let count = by_address.entry(household).or_default();
@@ -115,7 +115,7 @@ pub async fn serve(
         };
         match (accepted, permit) {
             (Ok((stream, from)), Some(permit)) => {
-                if let Some(place) = open.admit(from.ip(), permit) {
+                if let Some(place) = open.authenticate(from.ip(), permit) {
                     let watcher = answers.watcher();
                     tokio::spawn(answer(stream, from.ip(), routes.clone(), place, watcher));
                 }

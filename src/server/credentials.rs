@@ -14,11 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct AppCredentials {
     /// The API of the server that it is registered on.
     pub api_url: String,
-    /// Its id.
     pub id: u64,
     /// Its name in addresses.
     pub slug: String,
-    /// Its public page.
     pub html_url: String,
     /// Its private key (PEM).
     pub private_key: SecretString,
@@ -52,9 +50,6 @@ impl AppCredentials {
     }
 
     /// Reads them; none if no App was set up with this state folder.
-    ///
-    /// # Errors
-    /// When they are there and cannot be read.
     pub fn find(state: &Path) -> Result<Option<Self>, CredentialsError> {
         let path = Self::path_in(state);
         let failed = |reason: String| CredentialsError {
@@ -82,9 +77,6 @@ impl AppCredentials {
     }
 
     /// Writes them, whole or not at all; an App that is there already is not replaced.
-    ///
-    /// # Errors
-    /// When the folder cannot be written, or holds credentials.
     pub fn write(&self, state: &Path) -> Result<(), CredentialsError> {
         let path = Self::path_in(state);
         self.try_to_write(state, &path)
@@ -125,9 +117,6 @@ impl AppCredentials {
 }
 
 /// Makes a folder that only its owner can enter; one that is there stays as it is.
-///
-/// # Errors
-/// When it cannot be made.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

@@ -11,8 +11,8 @@ use chrono::{TimeDelta, Utc};
 use serde::Serialize;
 
 use super::api::{self, Problem};
-use super::keeper::Keeper;
-use super::office::Office;
+use super::state::AppState;
+use super::worker::RepositoryWorker;
 
 /// How many times the interval of reconciling may pass without a good run.
 const MOST_MISSED: i32 = 3;
@@ -20,7 +20,7 @@ const MOST_MISSED: i32 = 3;
 const LEAST_AGE: TimeDelta = TimeDelta::minutes(5);
 
 /// The routes of this file.
-pub fn router() -> Router<Office> {
+pub fn router() -> Router<AppState> {
     Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(readiness))
@@ -47,29 +47,33 @@ struct Kept {
 }
 
 /// Whether somebody may know which repositories there are: with a token, or where everybody may read them.
-async fn may_know(parts: &Parts, office: &Office) -> Result<(), Problem> {
-    if office.front().doorway().may_all_read(&parts.headers) {
+async fn may_know(parts: &Parts, app_state: &AppState) -> Result<(), Problem> {
+    if app_state
+        .front()
+        .listen_config()
+        .may_all_read(&parts.headers)
+    {
         return Ok(());
     }
-    api::visitor(parts, office).await.map(drop)
+    api::auth(parts, app_state).await.map(drop)
 }
 
-async fn readiness(State(office): State<Office>, parts: Parts) -> Response {
-    let may_know = may_know(&parts, &office).await.is_ok();
-    let reconcile = TimeDelta::from_std(office.pace().reconcile).unwrap_or(TimeDelta::MAX);
+async fn readiness(State(app_state): State<AppState>, parts: Parts) -> Response {
+    let may_know = may_know(&parts, &app_state).await.is_ok();
+    let reconcile = TimeDelta::from_std(app_state.intervals().reconcile).unwrap_or(TimeDelta::MAX);
     let oldest = reconcile
         .checked_mul(MOST_MISSED)
         .unwrap_or(TimeDelta::MAX)
         .max(LEAST_AGE);
-    let repositories: Vec<Kept> = office
-        .keepers()
+    let repositories: Vec<Kept> = app_state
+        .workers()
         .iter()
-        .map(|keeper| Kept {
-            name: may_know.then(|| keeper.name().to_owned()),
-            ..kept(keeper, oldest)
+        .map(|worker| Kept {
+            name: may_know.then(|| worker.name().to_owned()),
+            ..kept(worker, oldest)
         })
         .collect();
-    let ready = office.is_searched() && repositories.iter().all(|kept| kept.ready);
+    let ready = app_state.is_searched() && repositories.iter().all(|kept| kept.ready);
     let status = if ready {
         StatusCode::OK
     } else {
@@ -83,8 +87,8 @@ async fn readiness(State(office): State<Office>, parts: Parts) -> Response {
 }
 
 /// Why it failed stays in the log: this page is open to everybody.
-fn kept(keeper: &Keeper, oldest: TimeDelta) -> Kept {
-    let standing = keeper.standing();
+fn kept(worker: &RepositoryWorker, oldest: TimeDelta) -> Kept {
+    let standing = worker.standing();
     let reason = match standing.last_success {
         None => Some("not reconciled yet"),
         Some(at) if Utc::now() - at > oldest => Some("the last good run is too long ago"),
@@ -101,12 +105,12 @@ fn kept(keeper: &Keeper, oldest: TimeDelta) -> Kept {
     }
 }
 
-async fn metrics(State(office): State<Office>, parts: Parts) -> Response {
-    if let Err(problem) = may_know(&parts, &office).await {
+async fn metrics(State(app_state): State<AppState>, parts: Parts) -> Response {
+    if let Err(problem) = may_know(&parts, &app_state).await {
         return problem.into_response();
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match office.metrics().text() {
+    match app_state.metrics().text() {
         Ok(text) => ([(header::CONTENT_TYPE, kind)], text).into_response(),
         Err(error) => {
             tracing::error!("what was counted cannot be written: {error}");

@@ -112,7 +112,6 @@ impl Metrics {
         self.counted.deliveries.get_or_create(&labels).inc();
     }
 
-    /// A run ended.
     pub(super) fn ran(&self, repository: &str, is_good: bool, took: Duration) {
         let mut labels = of(repository);
         let seconds = took.as_secs_f64();
@@ -162,10 +161,6 @@ impl Metrics {
         last.set(at.timestamp());
     }
 
-    /// Everything as text.
-    ///
-    /// # Errors
-    /// When it cannot be formatted.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.counted.registry)?;

@@ -5,9 +5,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use tokio::sync::oneshot;
 
-use super::counter::{ProposalText, Proposed, Refusal, propose_together};
-use super::keeper::guarded;
-use super::library::Library;
+use super::case_store::CaseStore;
+use super::service::{ProposalText, Proposed, ServiceError, propose_together};
+use super::worker::guarded;
 use crate::domain::ids::AgentName;
 use crate::forge::local::LocalForge;
 
@@ -17,7 +17,7 @@ const MOST_TOGETHER: usize = 64;
 /// The proposals that wait to be written.
 #[derive(Debug)]
 pub(super) struct ProposalQueue {
-    library: Library,
+    case_store: CaseStore,
     requests: Sender<ProposalRequest>,
 }
 
@@ -26,36 +26,37 @@ pub(super) struct ProposalQueue {
 pub(super) struct ProposalRequest {
     pub agent: AgentName,
     pub text: ProposalText,
-    answer: oneshot::Sender<Result<Proposed, Refusal>>,
+    answer: oneshot::Sender<Result<Proposed, ServiceError>>,
 }
 
 impl ProposalRequest {
     /// Whoever asked may have gone.
-    pub fn answer(self, answer: Result<Proposed, Refusal>) {
+    pub fn answer(self, answer: Result<Proposed, ServiceError>) {
         let _ = self.answer.send(answer);
     }
 }
 
 impl ProposalQueue {
     /// An empty queue, and the thread that works it off until the queue is dropped.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn start(library: Library) -> std::io::Result<Self> {
+    pub fn start(case_store: CaseStore) -> std::io::Result<Self> {
         let (requests, waiting) = mpsc::channel();
-        let written_in = library.clone();
+        let written_in = case_store.clone();
         std::thread::Builder::new()
             .name("proposals".to_owned())
             .spawn(move || work(&written_in, &waiting))?;
-        Ok(Self { library, requests })
+        Ok(Self {
+            case_store,
+            requests,
+        })
     }
 
     /// Proposes, together with whatever else waits.
-    ///
-    /// # Errors
-    /// When it is refused.
-    pub async fn propose(&self, agent: AgentName, text: ProposalText) -> Result<Proposed, Refusal> {
-        self.library.opened().await?;
+    pub async fn propose(
+        &self,
+        agent: AgentName,
+        text: ProposalText,
+    ) -> Result<Proposed, ServiceError> {
+        self.case_store.opened().await?;
         let (answer, answered) = oneshot::channel();
         let request = ProposalRequest {
             agent,
@@ -65,20 +66,20 @@ impl ProposalQueue {
         let gone = "the thread that writes proposals has ended";
         self.requests
             .send(request)
-            .map_err(|_| Refusal::internal(&gone))?;
+            .map_err(|_| ServiceError::internal(&gone))?;
         // Without an answer the work has panicked, which the log tells.
-        answered.await.map_err(|_| Refusal::internal(&gone))?
+        answered.await.map_err(|_| ServiceError::internal(&gone))?
     }
 }
 
-fn work(library: &Library, waiting: &Receiver<ProposalRequest>) {
+fn work(case_store: &CaseStore, waiting: &Receiver<ProposalRequest>) {
     let mut forge = LocalForge::new();
     while let Ok(first) = waiting.recv() {
         let mut together = vec![first];
         together.extend(waiting.try_iter().take(MOST_TOGETHER - 1));
         let written = guarded(|| {
-            library.with_desk(|repo, rulebook| {
-                propose_together(repo, rulebook, &mut forge, together);
+            case_store.with_reader(|repo, rules_cache| {
+                propose_together(repo, rules_cache, &mut forge, together);
             })
         });
         match written {

@@ -5,37 +5,35 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::keeper::{Charge, guarded};
-use super::office::Office;
+use super::state::AppState;
+use super::worker::{WorkerConfig, guarded};
 
 /// The first wait after a failure; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-/// The longest one.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// What was found.
 #[derive(Debug, Default)]
 pub struct Finding {
     /// The names of all repositories that are to be kept.
     pub all: BTreeSet<String>,
     /// Those among them that are not kept yet.
-    pub new: Vec<Charge>,
+    pub new: Vec<WorkerConfig>,
 }
 
 /// Looks, and is told what is kept already, in lower case. May ask the network, and may fail for a while.
 pub type Search = Box<dyn FnMut(&BTreeSet<String>) -> anyhow::Result<Finding> + Send>;
 
-/// Searches until the office closes.
-pub(super) fn search(office: &Office, mut search: Search, woken: &Receiver<()>) {
+/// Searches until the server state closes.
+pub(super) fn search(app_state: &AppState, mut search: Search, woken: &Receiver<()>) {
     let mut kept: BTreeSet<String> = BTreeSet::new();
     let mut failed = FIRST_WAIT;
-    while !office.is_closing() {
+    while !app_state.is_closing() {
         let wait = match guarded(|| search(&kept)).map_err(anyhow::Error::msg) {
             Ok(Ok(finding)) => {
-                take_over(office, &mut kept, finding);
-                office.searched();
+                take_over(app_state, &mut kept, finding);
+                app_state.searched();
                 failed = FIRST_WAIT;
-                office.pace().reconcile
+                app_state.intervals().reconcile
             }
             Ok(Err(error)) | Err(error) => {
                 tracing::error!(
@@ -55,7 +53,7 @@ pub(super) fn search(office: &Office, mut search: Search, woken: &Receiver<()>) 
     }
 }
 
-fn take_over(office: &Office, kept: &mut BTreeSet<String>, finding: Finding) {
+fn take_over(app_state: &AppState, kept: &mut BTreeSet<String>, finding: Finding) {
     let all: BTreeSet<String> = finding
         .all
         .iter()
@@ -63,12 +61,12 @@ fn take_over(office: &Office, kept: &mut BTreeSet<String>, finding: Finding) {
         .collect();
     for gone in kept.difference(&all) {
         tracing::warn!("`{gone}` is served no longer: the App is not installed there any more");
-        office.let_go(gone);
+        app_state.let_go(gone);
     }
     kept.retain(|name| all.contains(name));
-    for charge in finding.new {
-        let name = charge.name.to_ascii_lowercase();
-        match office.keep(charge) {
+    for config in finding.new {
+        let name = config.name.to_ascii_lowercase();
+        match app_state.keep(config) {
             Ok(_) => {
                 kept.insert(name);
             }

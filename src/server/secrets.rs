@@ -3,9 +3,6 @@
 use aws_lc_rs::{constant_time, rand};
 
 /// So many random bytes.
-///
-/// # Errors
-/// When the machine has no randomness.
 pub fn random_bytes<const BYTES: usize>() -> std::io::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     rand::fill(&mut bytes).map_err(|_| std::io::Error::other("the machine has no randomness"))?;
@@ -13,9 +10,6 @@ pub fn random_bytes<const BYTES: usize>() -> std::io::Result<[u8; BYTES]> {
 }
 
 /// So many random bytes, as hexadecimal digits.
-///
-/// # Errors
-/// When the machine has no randomness.
 pub fn random<const BYTES: usize>() -> std::io::Result<String> {
     let bytes = random_bytes::<BYTES>()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -18,9 +18,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::credentials::AppCredentials;
-use super::keeper::lock;
-use super::office::Office;
 use super::secrets::{is_equal, random};
+use super::state::AppState;
+use super::worker::lock;
 use crate::forge::github::manifest::{self, Manifest, Registered};
 use crate::forge::github::{is_login, web_base};
 
@@ -53,9 +53,6 @@ enum Progress {
 
 impl Setup {
     /// A registration on the server with this API; the credentials go into this folder.
-    ///
-    /// # Errors
-    /// When the machine has no randomness.
     pub fn new(api_url: &str, folder: PathBuf) -> std::io::Result<Self> {
         Ok(Self {
             api_url: api_url.to_owned(),
@@ -120,7 +117,7 @@ impl Setup {
 }
 
 /// The routes of this file.
-pub fn router() -> Router<Office> {
+pub fn router() -> Router<AppState> {
     Router::new()
         .route("/setup", get(ask).post(prepare))
         .route("/setup/callback", get(receive))
@@ -189,11 +186,11 @@ const CLOSED: &str = "An App is configured already, so there is nothing to set u
 const WHO: &str = "The address is not complete. Open the one that the server printed on its terminal: it holds a token.";
 
 async fn ask(
-    State(office): State<Office>,
+    State(app_state): State<AppState>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let Some(setup) = office
+    let Some(setup) = app_state
         .setup()
         .filter(|setup| setup.find_address().is_some())
     else {
@@ -205,7 +202,7 @@ async fn ask(
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let named = office.front().doorway().public_url.as_ref();
+    let named = app_state.front().listen_config().public_url.as_ref();
     let public_url = named
         .map(ToString::to_string)
         .or_else(|| host.map(|host| format!("http://{host}")));
@@ -218,8 +215,8 @@ async fn ask(
     shown(StatusCode::OK, &page, "'self'")
 }
 
-async fn prepare(State(office): State<Office>, Form(chosen): Form<Chosen>) -> Response {
-    let Some(setup) = office
+async fn prepare(State(app_state): State<AppState>, Form(chosen): Form<Chosen>) -> Response {
+    let Some(setup) = app_state
         .setup()
         .filter(|setup| setup.find_address().is_some())
     else {
@@ -275,8 +272,8 @@ fn find_problem(name: &str, organisation: &str, public_url: &str) -> Option<&'st
         .then_some("The address must begin with https:// (or http://) and hold neither ? nor #.")
 }
 
-async fn receive(State(office): State<Office>, Query(returned): Query<Returned>) -> Response {
-    let Some(setup) = office.setup() else {
+async fn receive(State(app_state): State<AppState>, Query(returned): Query<Returned>) -> Response {
+    let Some(setup) = app_state.setup() else {
         return refused(StatusCode::NOT_FOUND, CLOSED);
     };
     if !setup.takes_state(&returned.state) {
@@ -300,8 +297,8 @@ async fn receive(State(office): State<Office>, Query(returned): Query<Returned>)
         return refused(StatusCode::INTERNAL_SERVER_ERROR, why);
     }
     setup.end();
-    office.use_webhook_secret(app.webhook_secret.clone());
-    office.look_around();
+    app_state.use_webhook_secret(app.webhook_secret.clone());
+    app_state.look_around();
     let page = DonePage {
         slug: &app.slug,
         install: format!("{}/installations/new", app.html_url),

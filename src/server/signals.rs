@@ -1,9 +1,6 @@
 //! When it is time to stop.
 
 /// Waits for SIGTERM or SIGINT.
-///
-/// # Errors
-/// When signals cannot be heard.
 #[cfg(unix)]
 pub async fn signalled() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -14,10 +11,6 @@ pub async fn signalled() -> std::io::Result<()> {
     }
 }
 
-/// Waits for Ctrl-C.
-///
-/// # Errors
-/// When signals cannot be heard.
 #[cfg(not(unix))]
 pub async fn signalled() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await

@@ -52,7 +52,6 @@ impl std::fmt::Display for Bearer {
 pub struct Token {
     /// By which it is revoked.
     pub id: String,
-    /// Whose it is.
     pub bearer: Bearer,
     /// When it was made.
     #[serde(with = "time")]
@@ -86,7 +85,6 @@ impl Token {
 /// What came of looking a token up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// It is good.
     Good(Token),
     /// It was, and is `revoked` or `expired`.
     Bad(&'static str),
@@ -109,14 +107,10 @@ pub struct Tokens {
 /// Why tokens could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
-    /// The file failed.
     #[error("cannot {what} the tokens in `{path}`: {reason}")]
     File {
-        /// What was tried.
         what: &'static str,
-        /// Where.
         path: PathBuf,
-        /// Why not.
         reason: String,
     },
     /// There is no such token.
@@ -159,9 +153,6 @@ impl Tokens {
     }
 
     /// Makes a token. This is the only time that anybody sees it.
-    ///
-    /// # Errors
-    /// When it cannot be written down.
     pub fn create(
         &self,
         bearer: Bearer,
@@ -190,17 +181,11 @@ impl Tokens {
     }
 
     /// Every token, the oldest first.
-    ///
-    /// # Errors
-    /// When they cannot be read.
     pub fn list(&self) -> Result<Vec<Token>> {
         Ok(self.read()?.tokens)
     }
 
     /// From now on this one is refused; one that was revoked before stays so.
-    ///
-    /// # Errors
-    /// When there is no such token.
     pub fn revoke(&self, id: &str, now: DateTime<Utc>) -> Result<Token> {
         self.change(|stored| {
             let token = stored.tokens.iter_mut().find(|token| token.id == id);
@@ -212,9 +197,6 @@ impl Tokens {
 
     /// Looks a token up; nothing if nobody ever had it. Whether and where something matches cannot be told
     /// from the time that this takes.
-    ///
-    /// # Errors
-    /// When the tokens cannot be read.
     pub fn find(&self, secret: &SecretString, now: DateTime<Utc>) -> Result<Option<Found>> {
         let hash = hash(secret.expose_secret());
         let mut found = None;
@@ -230,9 +212,6 @@ impl Tokens {
     }
 
     /// Whether the token of this id is still good: for a session that began with it.
-    ///
-    /// # Errors
-    /// When the tokens cannot be read.
     pub fn find_good(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Token>> {
         let mut tokens = self.read()?.tokens.into_iter();
         Ok(tokens.find(|token| token.id == id && token.refusal(now).is_none()))
@@ -256,9 +235,6 @@ impl Tokens {
     }
 
     /// The token by which somebody stays signed in with this session, while it is good.
-    ///
-    /// # Errors
-    /// When the tokens cannot be read.
     pub fn find_kept(&self, session: &str, now: DateTime<Utc>) -> Result<Option<Token>> {
         let mut tokens = self.read()?.tokens.into_iter();
         Ok(tokens.find(|token| {
@@ -268,9 +244,6 @@ impl Tokens {
     }
 
     /// Nobody stays signed in by this session any more.
-    ///
-    /// # Errors
-    /// When the tokens cannot be read or written.
     pub fn forget_session(&self, session: &str) -> Result<()> {
         let holds = |token: &Token| token.kept_sessions.iter().any(|one| one == session);
         if !self.read()?.tokens.iter().any(holds) {

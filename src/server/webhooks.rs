@@ -2,7 +2,7 @@
 //!
 //! | answer | when |
 //! | --- | --- |
-//! | 202 | there may be something to do: the repository's keeper was woken |
+//! | 202 | there may be something to do: the repository's worker was woken |
 //! | 200 | nothing to do: not for us, no news, or the same delivery again |
 //! | 400 | signed, and not what GitHub documents |
 //! | 401 | not signed, or with another secret |
@@ -22,8 +22,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::office::Office;
-use crate::forge::github::webhook::{self, Happened, WebhookEvent};
+use super::state::AppState;
+use crate::forge::github::webhook::{self, EventKind, WebhookEvent};
 
 /// The largest body that GitHub sends.
 pub const MOST_BYTES: usize = 25 << 20;
@@ -48,7 +48,7 @@ const EVENTS: [&str; 11] = [
 ];
 
 /// The routes of this file.
-pub fn router() -> Router<Office> {
+pub fn router() -> Router<AppState> {
     Router::new().route("/webhooks", post(receive))
 }
 
@@ -102,14 +102,14 @@ impl Received {
     }
 }
 
-async fn receive(State(office): State<Office>, request: Request) -> Response {
+async fn receive(State(app_state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let event = header(&parts.headers, "x-github-event").to_owned();
-    let received = hear(&office, &parts.headers, &event, body).await;
+    let received = hear(&app_state, &parts.headers, &event, body).await;
     let known = EVENTS.iter().find(|known| **known == event);
     // Whoever is not signed does not choose what we count by.
     let counted = known.copied().unwrap_or("other");
-    office.metrics().delivered(counted, received.word());
+    app_state.metrics().delivered(counted, received.word());
     received.said().into_response()
 }
 
@@ -118,8 +118,8 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
     value.unwrap_or_default()
 }
 
-async fn hear(office: &Office, headers: &HeaderMap, event: &str, body: Body) -> Received {
-    let Some(secret) = office.webhook_secret() else {
+async fn hear(app_state: &AppState, headers: &HeaderMap, event: &str, body: Body) -> Received {
+    let Some(secret) = app_state.webhook_secret() else {
         return Received::Unprepared;
     };
     // Looked at before the body, so that nobody without a signature makes us take one in.
@@ -132,7 +132,7 @@ async fn hear(office: &Office, headers: &HeaderMap, event: &str, body: Body) -> 
     if !is_signed(&secret, &body, &signature) {
         return Received::Unsigned;
     }
-    if office.is_closing() {
+    if app_state.is_closing() {
         return Received::Stopping;
     }
     let parsed = match webhook::parse(event, &body) {
@@ -143,32 +143,32 @@ async fn hear(office: &Office, headers: &HeaderMap, event: &str, body: Body) -> 
         }
     };
     let id = header(headers, "x-github-delivery");
-    if !office.remember_delivery(id) {
+    if !app_state.remember_delivery(id) {
         return Received::Repeated;
     }
     match parsed {
-        Some(event) if tell(office, &event) => Received::Accepted,
+        Some(event) if tell(app_state, &event) => Received::Accepted,
         _ => Received::Irrelevant,
     }
 }
 
-/// Tells the keepers whom it concerns; says whether there may be something to do.
-fn tell(office: &Office, event: &WebhookEvent) -> bool {
-    if event.what == Happened::Installation {
-        office.look_around();
+/// Tells the workers whom it concerns; says whether there may be something to do.
+fn tell(app_state: &AppState, event: &WebhookEvent) -> bool {
+    if event.what == EventKind::Installation {
+        app_state.look_around();
     }
-    let keepers = match &event.repository {
-        Some(name) => office.find_keeper(name).into_iter().collect(),
+    let workers = match &event.repository {
+        Some(name) => app_state.find_keeper(name).into_iter().collect(),
         // About the App or the organisation: all of them are told.
-        None => office.keepers(),
+        None => app_state.workers(),
     };
-    let mut is_news = event.what == Happened::Installation;
-    for keeper in keepers {
-        let Some(github) = keeper.github() else {
+    let mut is_news = event.what == EventKind::Installation;
+    for worker in workers {
+        let Some(github) = worker.github() else {
             continue;
         };
         if github.on_event(event.clone()) {
-            keeper.wake();
+            worker.wake();
             is_news = true;
         }
     }

@@ -11,7 +11,7 @@ use countersign::git::Repository;
 use crate::World;
 use crate::github_double::world::Pull;
 use crate::github_double::{APP_ID, GithubStage, REPO};
-use crate::support::Stage;
+use crate::support::TestRepo;
 
 const AGENT: &str = "strategy-optimizer";
 
@@ -23,7 +23,7 @@ pub struct OnGithub {
 
 impl OnGithub {
     pub fn new() -> Self {
-        let (github, example) = (GithubStage::new(), Stage::example());
+        let (github, example) = (GithubStage::new(), TestRepo::example());
         example.knows_accounts(&github.accounts());
         github.starts_as(&example.repo);
         let repo = forge(&github).open_clone().unwrap();

@@ -28,7 +28,7 @@ pub const APP_ID: u64 = 4711;
 pub const INSTALLATION: u64 = 8150;
 
 /// How long a test waits for what must come. Only a test that fails waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUTS: Duration = Duration::from_secs(60);
 
 /// A GitHub of one test.
 pub struct GithubStage {
@@ -229,7 +229,7 @@ impl GithubStage {
     /// Waits until something is so. Woken by every change here, so nothing sleeps.
     #[track_caller]
     pub fn wait_until(&self, what: &str, so: impl Fn(&World) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUTS;
         let mut world = self.shared.lock();
         while !so(&world) {
             let left = end.saturating_duration_since(Instant::now());

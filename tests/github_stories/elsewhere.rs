@@ -4,14 +4,14 @@ use chrono::TimeDelta;
 use countersign::ledger::verify::verify;
 
 use crate::github_double::Fault;
-use crate::support::{Stage, has};
-use crate::world::{Duty, Running, app, however_it_runs};
+use crate::support::{TestRepo, has};
+use crate::world::{GithubFixture, Running, app, however_it_runs};
 use crate::{LOW, WHY};
 
 const DISPATCHES: &str = "/repos/{owner}/{repo}/dispatches";
 
 /// `modify_parameters` is carried out by a workflow.
-fn with_workflow(example: &Stage) {
+fn with_workflow(example: &TestRepo) {
     let (from, to) = ("external]\n", "external, dispatch]\n");
     example.edit_on_main("rules/governance.yaml", from, to);
     let to = "executor: dispatch\n    dispatch: {event_type: deploy, time_limit_seconds: 3600}\n";
@@ -19,13 +19,13 @@ fn with_workflow(example: &Stage) {
 }
 
 /// The subject of the newest commit of `main`.
-fn newest(duty: &Duty) -> String {
-    duty.github.log().last().unwrap().clone()
+fn newest(fixture: &GithubFixture) -> String {
+    fixture.github.log().last().unwrap().clone()
 }
 
 #[track_caller]
-fn assert_whole(duty: &Duty) {
-    let clone = duty.forge.open_clone().unwrap();
+fn assert_whole(fixture: &GithubFixture) {
+    let clone = fixture.forge.open_clone().unwrap();
     let verification = verify(&clone, None, &mut |_, _| {}).unwrap();
     let findings = verification.findings.iter();
     // The example was edited by hand to begin with.
@@ -41,15 +41,15 @@ fn assert_whole(duty: &Duty) {
 
 #[test]
 fn a_workflow_is_started_once_and_reports() {
-    let mut duty = Duty::with(app, with_workflow);
-    let number = duty.proposes(LOW);
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
+    let mut fixture = GithubFixture::with(app, with_workflow);
+    let number = fixture.proposes(LOW);
+    fixture.hears();
+    assert!(fixture.github.pull(number).merged_at.is_some());
     for _ in 0..2 {
-        duty.restarts(true);
-        duty.runs();
+        fixture.restarts(true);
+        fixture.runs();
     }
-    let started = duty.github.dispatches();
+    let started = fixture.github.dispatches();
     assert_eq!(started.len(), 1, "{started:?}");
     assert_eq!(started[0]["event_type"], "deploy");
     assert_eq!(started[0]["repository"], "acme/governance");
@@ -57,75 +57,75 @@ fn a_workflow_is_started_once_and_reports() {
     assert_eq!(told["attempt"], 1);
     assert_eq!(told["recommendation"]["changes"]["stop_loss_pct"], 1.5);
     assert_eq!(told["decision"]["status"], "auto_approved");
-    has(&newest(&duty), "claim: dispatch for modify_parameters");
+    has(&newest(&fixture), "claim: dispatch for modify_parameters");
     let id = told["id"].as_str().unwrap().to_owned();
-    duty.reports(&id, true).unwrap();
-    has(&newest(&duty), "outcome: success of modify_parameters");
+    fixture.reports(&id, true).unwrap();
+    has(&newest(&fixture), "outcome: success of modify_parameters");
     has(
-        &duty.reports(&id, true).unwrap_err().to_string(),
+        &fixture.reports(&id, true).unwrap_err().to_string(),
         "already ended in success",
     );
-    duty.wait(TimeDelta::hours(2));
-    duty.runs();
-    has(&newest(&duty), "outcome: success of modify_parameters");
-    assert_eq!(duty.github.dispatches().len(), 1);
-    assert_whole(&duty);
-    duty.github.read_all();
+    fixture.wait(TimeDelta::hours(2));
+    fixture.runs();
+    has(&newest(&fixture), "outcome: success of modify_parameters");
+    assert_eq!(fixture.github.dispatches().len(), 1);
+    assert_whole(&fixture);
+    fixture.github.read_all();
 }
 
 #[test]
 fn a_workflow_that_does_not_report_is_unknown() {
-    let mut duty = Duty::with(app, with_workflow);
-    duty.proposes(LOW);
+    let mut fixture = GithubFixture::with(app, with_workflow);
+    fixture.proposes(LOW);
     // It started, and the answer that says so was lost.
     let fault = Fault::bad_gateway_after_write().on("POST", DISPATCHES);
-    duty.github.fault(fault);
-    duty.hears();
-    duty.wait(TimeDelta::minutes(59));
-    duty.runs();
-    assert_eq!(duty.github.dispatches().len(), 1);
-    has(&newest(&duty), "claim: dispatch");
-    duty.wait(TimeDelta::minutes(2));
-    duty.runs();
-    duty.runs();
-    has(&newest(&duty), "outcome: unknown of modify_parameters");
-    let id = duty.github.dispatches()[0]["client_payload"]["id"].clone();
-    duty.reports(id.as_str().unwrap(), false).unwrap();
-    has(&newest(&duty), "outcome: failure of modify_parameters");
-    assert_eq!(duty.github.dispatches().len(), 1);
-    assert_whole(&duty);
-    duty.github.read_all();
+    fixture.github.fault(fault);
+    fixture.hears();
+    fixture.wait(TimeDelta::minutes(59));
+    fixture.runs();
+    assert_eq!(fixture.github.dispatches().len(), 1);
+    has(&newest(&fixture), "claim: dispatch");
+    fixture.wait(TimeDelta::minutes(2));
+    fixture.runs();
+    fixture.runs();
+    has(&newest(&fixture), "outcome: unknown of modify_parameters");
+    let id = fixture.github.dispatches()[0]["client_payload"]["id"].clone();
+    fixture.reports(id.as_str().unwrap(), false).unwrap();
+    has(&newest(&fixture), "outcome: failure of modify_parameters");
+    assert_eq!(fixture.github.dispatches().len(), 1);
+    assert_whole(&fixture);
+    fixture.github.read_all();
 }
 
 #[test]
 fn a_workflow_that_github_refuses_to_start_is_a_failure() {
-    let mut duty = Duty::with(app, with_workflow);
-    duty.proposes(LOW);
+    let mut fixture = GithubFixture::with(app, with_workflow);
+    fixture.proposes(LOW);
     let fault = Fault::answers(404, "Not Found").on("POST", DISPATCHES);
-    duty.github.fault(fault);
-    duty.hears();
-    duty.runs();
-    has(&newest(&duty), "outcome: failure of modify_parameters");
-    assert_eq!(duty.github.dispatches().len(), 0);
-    duty.github.read_all();
+    fixture.github.fault(fault);
+    fixture.hears();
+    fixture.runs();
+    has(&newest(&fixture), "outcome: failure of modify_parameters");
+    assert_eq!(fixture.github.dispatches().len(), 0);
+    fixture.github.read_all();
 }
 
 const COMMENTS: &str = "/repos/{owner}/{repo}/issues/{issue_number}/comments";
 
 /// What alice approved, and the change that raises its risk, which carol approved: both are decided in the next run.
-fn approved_and_overtaken(duty: &mut Duty) -> (u64, String) {
-    let number = duty.proposes(OPTIMIZE);
-    let promotion = duty.proposes(PROMOTE);
-    duty.hears();
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.github.user("carol").approves(promotion, WHY);
+fn approved_and_overtaken(fixture: &mut GithubFixture) -> (u64, String) {
+    let number = fixture.proposes(OPTIMIZE);
+    let promotion = fixture.proposes(PROMOTE);
+    fixture.hears();
+    fixture.github.user("alice").approves(number, "Fine.");
+    fixture.github.user("carol").approves(promotion, WHY);
     let listed = [
         "diff",
         "--name-only",
         "main",
         &format!("refs/pull/{number}/head"),
     ];
-    let path = duty.github.git(&listed).trim().to_owned();
+    let path = fixture.github.git(&listed).trim().to_owned();
     (number, path.replace("recommendation.yaml", "rescored.yaml"))
 }
 
@@ -134,7 +134,7 @@ const PROMOTE: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
 
 /// `optimize` is carried out by a workflow.
-fn with_workflow_for_optimize(example: &Stage) {
+fn with_workflow_for_optimize(example: &TestRepo) {
     let (from, to) = ("external]\n", "external, dispatch]\n");
     example.edit_on_main("rules/governance.yaml", from, to);
     let actions = example.file("rules/actions.yaml");
@@ -146,8 +146,8 @@ fn with_workflow_for_optimize(example: &Stage) {
 }
 
 /// What the bot wrote on a pull request after its end.
-fn said_after_end(duty: &Duty, number: u64) -> Vec<String> {
-    let all = duty.github.all_comments(number).into_iter();
+fn said_after_end(fixture: &GithubFixture, number: u64) -> Vec<String> {
+    let all = fixture.github.all_comments(number).into_iter();
     let said = all.map(|comment| comment.body);
     said.filter(|body| body.starts_with("<!-- countersign-after-end "))
         .collect()
@@ -156,18 +156,18 @@ fn said_after_end(duty: &Duty, number: u64) -> Vec<String> {
 #[test]
 fn who_approved_what_is_rescored_is_told_once_on_the_pull_request() {
     however_it_runs(|running| {
-        let mut duty = Duty::running_with(running, with_workflow_for_optimize);
-        let (number, path) = approved_and_overtaken(&mut duty);
+        let mut fixture = GithubFixture::running_with(running, with_workflow_for_optimize);
+        let (number, path) = approved_and_overtaken(&mut fixture);
         match running {
-            Running::OneProcess => duty.hears(),
+            Running::OneProcess => fixture.hears(),
             // Both are decided in one run, which no single event would start.
             Running::RestartBeforeEachEvent | Running::NewProcessForEachEvent => {
-                duty.github.forget_webhooks();
-                duty.runs_by_timer();
+                fixture.github.forget_webhooks();
+                fixture.runs_by_timer();
             }
         }
-        duty.runs_by_timer();
-        duty.runs_by_timer();
+        fixture.runs_by_timer();
+        fixture.runs_by_timer();
         let id = path.split('/').nth(5).unwrap();
         let expected = format!(
             "<!-- countersign-after-end rescored-{id} -->\n\
@@ -176,38 +176,38 @@ fn who_approved_what_is_rescored_is_told_once_on_the_pull_request() {
              The bot does not carry it out: propose it anew with a fresh id, or carry it out by hand and report that with \
              `countersign outcome`. Both scores are on `main`, in `{path}`.\n"
         );
-        assert_eq!(said_after_end(&duty, number), [expected]);
-        assert_eq!(duty.github.dispatches().len(), 0);
-        assert!(duty.github.pull(number).merged_at.is_some());
-        duty.github.read_all();
-        duty
+        assert_eq!(said_after_end(&fixture, number), [expected]);
+        assert_eq!(fixture.github.dispatches().len(), 0);
+        assert!(fixture.github.pull(number).merged_at.is_some());
+        fixture.github.read_all();
+        fixture
     });
 }
 
 #[test]
 fn who_could_not_be_told_of_it_is_told_by_the_next_run() {
     for restarts in [false, true] {
-        let mut duty = Duty::with(app, with_workflow_for_optimize);
-        let (number, _) = approved_and_overtaken(&mut duty);
-        duty.takes_events();
+        let mut fixture = GithubFixture::with(app, with_workflow_for_optimize);
+        let (number, _) = approved_and_overtaken(&mut fixture);
+        fixture.takes_events();
         let fault = Fault::answers(502, "Server Error").on("POST", COMMENTS);
-        duty.github.fault(fault);
-        let failed = duty.tries_to_run().unwrap_err().to_string();
+        fixture.github.fault(fault);
+        let failed = fixture.tries_to_run().unwrap_err().to_string();
         has(
             &failed,
             &format!(
                 "not everybody could be told, and the next run tells them: #{number}: GitHub answered"
             ),
         );
-        assert_eq!(said_after_end(&duty, number).len(), 0);
+        assert_eq!(said_after_end(&fixture, number).len(), 0);
         if restarts {
-            duty.restarts(true);
+            fixture.restarts(true);
         }
-        duty.runs();
-        assert_eq!(said_after_end(&duty, number).len(), 1);
-        duty.restarts(true);
-        duty.runs();
-        assert_eq!(said_after_end(&duty, number).len(), 1);
-        duty.github.read_all();
+        fixture.runs();
+        assert_eq!(said_after_end(&fixture, number).len(), 1);
+        fixture.restarts(true);
+        fixture.runs();
+        assert_eq!(said_after_end(&fixture, number).len(), 1);
+        fixture.github.read_all();
     }
 }

@@ -7,62 +7,64 @@ use countersign::forge::github::{Connection, GithubConfig, GithubForge};
 
 use crate::github_double::REPO;
 use crate::support::{has, has_not};
-use crate::world::{Duty, Running, app, however_it_runs};
+use crate::world::{GithubFixture, Running, app, however_it_runs};
 use crate::{HIGH, MEDIUM};
 
 #[test]
 fn whoever_pushed_does_not_approve() {
     however_it_runs(|running| {
-        let mut duty = Duty::running(running);
-        let number = duty.proposes(MEDIUM);
-        duty.hears();
-        let branch = duty.github.pull(number).head_ref;
-        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-        duty.github
+        let mut fixture = GithubFixture::running(running);
+        let number = fixture.proposes(MEDIUM);
+        fixture.hears();
+        let branch = fixture.github.pull(number).head_ref;
+        let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
+        fixture
+            .github
             .agent("strategy-optimizer")
             .pushes_branch("elsewhere", &[(&path, &text)]);
         // Bob wrote none of it: he only puts the agent's commit there.
-        let bob = duty.github.user("bob");
+        let bob = fixture.github.user("bob");
         bob.pushes_branch("junk", &[("notes.txt", "x")]);
-        let clone = duty.github.folder().join("clones/bob-acme-governance");
+        let clone = fixture.github.folder().join("clones/bob-acme-governance");
         let refspec = format!("+refs/remotes/origin/elsewhere:refs/heads/{branch}");
         bob.tries_to_push(REPO, &clone, &refspec).unwrap();
-        duty.github.user("bob").approves(number, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(number).open);
+        fixture.github.user("bob").approves(number, "Fine.");
+        fixture.hears();
+        assert!(fixture.github.pull(number).open);
         has(
-            &duty.check(number),
+            &fixture.check(number),
             "not counted: the review of `bob`: `bob` is the pusher of commit",
         );
-        duty.github.user("alice").approves(number, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(number).merged_at.is_some());
+        fixture.github.user("alice").approves(number, "Fine.");
+        fixture.hears();
+        assert!(fixture.github.pull(number).merged_at.is_some());
         let decision = path.replace("recommendation.yaml", "decision.yaml");
-        has(&duty.github.file(&decision), "  pushers:\n");
-        duty.github.read_all();
-        duty
+        has(&fixture.github.file(&decision), "  pushers:\n");
+        fixture.github.read_all();
+        fixture
     });
 }
 
 #[test]
 fn a_command_by_somebody_who_may_not_is_answered_once() {
     however_it_runs(|running| {
-        let mut duty = Duty::running(running);
-        let number = duty.proposes(MEDIUM);
-        duty.hears();
-        duty.github.forget_calls();
+        let mut fixture = GithubFixture::running(running);
+        let number = fixture.proposes(MEDIUM);
+        fixture.hears();
+        fixture.github.forget_calls();
         for _ in 0..3 {
-            duty.github
+            fixture
+                .github
                 .user("dana")
                 .comments(number, "/reject other: not mine\n/freeze now");
         }
-        duty.hears();
-        assert!(duty.github.pull(number).open);
+        fixture.hears();
+        assert!(fixture.github.pull(number).open);
         let answer = "not taken: `/reject` of `dana`: `dana` is neither reviewer nor admin; reviewers and admins may";
-        let check = duty.check(number);
+        let check = fixture.check(number);
         assert_eq!(check.matches(answer).count(), 1, "{check}");
         has(&check, "not taken: `/freeze` of `dana`");
-        duty.costs_at_most_in_one_process(2);
+        fixture.costs_at_most_in_one_process(2);
         // The one process shows what so many cost; a process for each would only take long.
         let more = if running == Running::OneProcess {
             100
@@ -70,90 +72,91 @@ fn a_command_by_somebody_who_may_not_is_answered_once() {
             3
         };
         for _ in 0..more {
-            duty.github
+            fixture
+                .github
                 .user("dana")
                 .comments(number, "/reject too_risky: again");
         }
-        duty.hears();
-        duty.costs_at_most_in_one_process(2);
-        duty.github.read_comment(number);
-        has(&duty.github.read_comment(number), answer);
-        duty.github.read_all();
-        duty
+        fixture.hears();
+        fixture.costs_at_most_in_one_process(2);
+        fixture.github.read_comment(number);
+        has(&fixture.github.read_comment(number), answer);
+        fixture.github.read_all();
+        fixture
     });
 }
 
 #[test]
 fn nobody_is_asked_who_could_not_approve() {
     however_it_runs(|running| {
-        let mut duty = Duty::running_with(running, |example| {
+        let mut fixture = GithubFixture::running_with(running, |example| {
             // The owner of the agents reviews too, but not these.
             let (from, to) = ("members: [alice, bob]", "members: [alice, bob, dana]");
             example.edit_on_main("rules/people.yaml", from, to);
         });
-        let number = duty.proposes(MEDIUM);
-        duty.hears();
+        let number = fixture.proposes(MEDIUM);
+        fixture.hears();
         assert_eq!(
-            duty.github.pull(number).asked_users,
+            fixture.github.pull(number).asked_users,
             ["alice", "bob", "carol"]
         );
-        has_not(&duty.check(number), "dana");
-        duty.github.read_all();
-        duty
+        has_not(&fixture.check(number), "dana");
+        fixture.github.read_all();
+        fixture
     });
 }
 
 // Not however it runs: a job asks no team, because its token sees none.
 #[test]
 fn a_team_that_cannot_be_asked_is_told_as_that() {
-    let mut duty = Duty::with(app, |example| {
+    let mut fixture = GithubFixture::with(app, |example| {
         let (from, to) = ("members: [carol]", "team: acme/no-such-team");
         example.edit_on_main("rules/people.yaml", from, to);
     });
-    let number = duty.proposes(HIGH);
-    duty.hears();
+    let number = fixture.proposes(HIGH);
+    fixture.hears();
     has(
-        &duty.check(number),
+        &fixture.check(number),
         "The team `acme/no-such-team` could not be asked: there is no such team, or the bot may not see it.",
     );
-    duty.github.read_all();
+    fixture.github.read_all();
 }
 
 // Not however it runs: no job is started by a check that is to be run again.
 #[test]
 fn a_check_that_is_run_again_is_told_again() {
-    let mut duty = Duty::new();
-    let number = duty.proposes(MEDIUM);
-    duty.hears();
-    duty.github.user("carol").reruns_check(number);
-    assert!(duty.takes_events());
-    duty.runs();
+    let mut fixture = GithubFixture::new();
+    let number = fixture.proposes(MEDIUM);
+    fixture.hears();
+    fixture.github.user("carol").reruns_check(number);
+    assert!(fixture.takes_events());
+    fixture.runs();
     has(
-        &duty.check(number),
+        &fixture.check(number),
         "in_progress: MEDIUM 55.00: needs 1 approval by a reviewer",
     );
-    assert!(duty.github.pull(number).open);
-    duty.github.read_all();
+    assert!(fixture.github.pull(number).open);
+    fixture.github.read_all();
 }
 
 // Not however it runs: it is about one address.
 #[test]
 fn an_enterprise_servers_api_is_below_its_path() {
-    let duty = Duty::new();
-    let address = format!("{}/api/v3", duty.github.url());
-    let connection = Arc::new(Connection::new(&address, app(&duty.github)).unwrap());
+    let fixture = GithubFixture::new();
+    let address = format!("{}/api/v3", fixture.github.url());
+    let connection = Arc::new(Connection::new(&address, app(&fixture.github)).unwrap());
     let config = GithubConfig {
         repository: REPO.to_owned(),
-        clone_path: duty.github.folder().join("enterprise.git"),
+        clone_path: fixture.github.folder().join("enterprise.git"),
         git_url: None,
     };
-    duty.proposes(MEDIUM);
-    duty.proposes(HIGH);
-    duty.github.pages_of(1);
+    fixture.proposes(MEDIUM);
+    fixture.proposes(HIGH);
+    fixture.github.pages_of(1);
     let mut forge = GithubForge::new(connection, config).unwrap();
     let repo = forge.open_clone().unwrap();
     assert!(repo.find_ref("refs/heads/main").unwrap().is_some());
     // The second page is found below the same path.
-    let pulls = forge.open_pulls(&repo, duty.github.now()).unwrap();
+    let pulls = forge.open_pulls(&repo, fixture.github.now()).unwrap();
     assert_eq!(pulls.len(), 2);
 }

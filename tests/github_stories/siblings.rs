@@ -2,7 +2,7 @@
 
 use crate::github_double::REPO;
 use crate::support::{has, has_not};
-use crate::world::{Duty, Running, decision, however_it_runs};
+use crate::world::{GithubFixture, Running, decision, however_it_runs};
 use crate::{LOW, MEDIUM};
 use chrono::TimeDelta;
 
@@ -14,10 +14,10 @@ enum Same {
 }
 
 /// Two pull requests of one case; the second may be a draft.
-fn two(duty: &Duty, same: Same, is_draft: bool) -> [u64; 2] {
-    let first = duty.proposes(MEDIUM);
-    let agent = duty.github.agent("strategy-optimizer");
-    let listed = duty.github.git(&[
+fn two(fixture: &GithubFixture, same: Same, is_draft: bool) -> [u64; 2] {
+    let first = fixture.proposes(MEDIUM);
+    let agent = fixture.github.agent("strategy-optimizer");
+    let listed = fixture.github.git(&[
         "diff",
         "--name-only",
         "main",
@@ -26,7 +26,7 @@ fn two(duty: &Duty, same: Same, is_draft: bool) -> [u64; 2] {
     let path = listed.trim();
     match same {
         Same::Head => {
-            let clone = duty
+            let clone = fixture
                 .github
                 .folder()
                 .join("clones/strategy-optimizer-acme-governance");
@@ -34,7 +34,7 @@ fn two(duty: &Duty, same: Same, is_draft: bool) -> [u64; 2] {
             agent.tries_to_push(REPO, &clone, refspec).unwrap();
         }
         Same::Id => {
-            let text = duty
+            let text = fixture
                 .github
                 .git(&["show", &format!("refs/pull/{first}/head:{path}")]);
             let text = format!("{text}\nexpects: {{stop_loss_pct: 3.0}}\n");
@@ -50,17 +50,17 @@ fn two(duty: &Duty, same: Same, is_draft: bool) -> [u64; 2] {
 
 /// Tells a story of two such pull requests, however they are one case and however the bot runs; `drafts` says whether
 /// the second one is one.
-fn of_two(drafts: &[bool], story: impl Fn(&mut Duty, [u64; 2])) {
+fn of_two(drafts: &[bool], story: impl Fn(&mut GithubFixture, [u64; 2])) {
     for same in [Same::Head, Same::Id] {
         for is_draft in drafts {
             however_it_runs(|running| {
-                let mut duty = Duty::running(running);
-                let pulls = two(&duty, same, *is_draft);
-                duty.hears();
-                duty.wait(TimeDelta::minutes(1));
-                story(&mut duty, pulls);
-                duty.github.read_all();
-                duty
+                let mut fixture = GithubFixture::running(running);
+                let pulls = two(&fixture, same, *is_draft);
+                fixture.hears();
+                fixture.wait(TimeDelta::minutes(1));
+                story(&mut fixture, pulls);
+                fixture.github.read_all();
+                fixture
             });
         }
     }
@@ -68,38 +68,40 @@ fn of_two(drafts: &[bool], story: impl Fn(&mut Duty, [u64; 2])) {
 
 #[test]
 fn a_block_on_another_pull_request_of_the_case_keeps_it_from_being_merged() {
-    of_two(&[false, true], |duty, [first, second]| {
-        duty.github
+    of_two(&[false, true], |fixture, [first, second]| {
+        fixture
+            .github
             .user("bob")
             .requests_changes(second, "Not before Friday.");
-        duty.hears();
-        duty.github.user("alice").approves(first, "Fine.");
-        duty.hears();
-        let github = &duty.github;
+        fixture.hears();
+        fixture.github.user("alice").approves(first, "Fine.");
+        fixture.hears();
+        let github = &fixture.github;
         assert!(github.pull(first).open && github.pull(second).open);
         // Of one commit there is one check: it may say on which pull request.
         has(
-            &duty.check(first),
+            &fixture.check(first),
             " requested changes: it waits until they approve",
         );
-        duty.github.user("bob").approves(second, "Well, then.");
-        duty.hears();
-        assert!(duty.github.pull(first).merged_at.is_some());
+        fixture.github.user("bob").approves(second, "Well, then.");
+        fixture.hears();
+        assert!(fixture.github.pull(first).merged_at.is_some());
     });
 }
 
 #[test]
 fn a_rejection_on_another_pull_request_of_the_case_ends_all_and_is_recorded() {
-    of_two(&[false, true], |duty, [first, second]| {
-        duty.github
+    of_two(&[false, true], |fixture, [first, second]| {
+        fixture
+            .github
             .user("bob")
             .comments(second, "/reject too_risky: not this week");
-        duty.github.user("alice").approves(first, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(first).merged_at.is_none());
-        assert!(!duty.github.pull(first).open);
-        has(&duty.check(first), "rejected");
-        let decision = duty.github.file(&decision(duty));
+        fixture.github.user("alice").approves(first, "Fine.");
+        fixture.hears();
+        assert!(fixture.github.pull(first).merged_at.is_none());
+        assert!(!fixture.github.pull(first).open);
+        has(&fixture.check(first), "rejected");
+        let decision = fixture.github.file(&decision(fixture));
         has(&decision, "status: rejected\n");
         has(&decision, &format!("  number: {first}\n"));
         has(&decision, &format!("  pull: {second}\n"));
@@ -108,13 +110,13 @@ fn a_rejection_on_another_pull_request_of_the_case_ends_all_and_is_recorded() {
 
 #[test]
 fn a_withdrawal_of_another_pull_request_of_the_case_ends_all_and_is_recorded() {
-    of_two(&[false], |duty, [first, second]| {
-        duty.github.agent("strategy-optimizer").closes(second);
-        duty.github.user("alice").approves(first, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(first).merged_at.is_none());
-        assert!(!duty.github.pull(first).open);
-        let decision = duty.github.file(&decision(duty));
+    of_two(&[false], |fixture, [first, second]| {
+        fixture.github.agent("strategy-optimizer").closes(second);
+        fixture.github.user("alice").approves(first, "Fine.");
+        fixture.hears();
+        assert!(fixture.github.pull(first).merged_at.is_none());
+        assert!(!fixture.github.pull(first).open);
+        let decision = fixture.github.file(&decision(fixture));
         has(&decision, "status: withdrawn\n");
         has(&decision, &format!("withdrawn_on: {second}\n"));
     });
@@ -132,38 +134,39 @@ fn a_pull_request_that_was_there_before_cannot_take_anothers_id() {
     for ahead in AHEAD {
         for body in [MEDIUM, LOW] {
             however_it_runs(|running| {
-                let mut duty = Duty::running(running);
-                let (path, text) = duty.example.recommendation("risk-manager", MEDIUM);
-                let parked = duty
+                let mut fixture = GithubFixture::running(running);
+                let (path, text) = fixture.example.recommendation("risk-manager", MEDIUM);
+                let parked = fixture
                     .github
                     .agent("risk-manager")
                     .opens_pull("parked", &[(&path, &text)]);
-                duty.hears();
-                duty.wait(ahead);
-                duty.example.wait(ahead);
-                let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-                let victim = duty
+                fixture.hears();
+                fixture.wait(ahead);
+                fixture.example.wait(ahead);
+                let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
+                let victim = fixture
                     .github
                     .agent("strategy-optimizer")
                     .opens_pull("mine", &[(&path, &text)]);
-                let (_, stolen) = duty.example.recommendation("risk-manager", body);
+                let (_, stolen) = fixture.example.recommendation("risk-manager", body);
                 let stolen = with_id_of(&stolen, &text);
-                duty.github
+                fixture
+                    .github
                     .agent("risk-manager")
                     .pushes_branch("parked", &[(&path, &stolen)]);
-                duty.hears();
+                fixture.hears();
                 has(
-                    &duty.check(parked),
+                    &fixture.check(parked),
                     &format!("#{victim} of `strategy-optimizer` was the first with this id"),
                 );
-                has(&duty.check(victim), "needs 1 approval by a reviewer");
-                duty.github.user("alice").approves(victim, "Fine.");
-                duty.hears();
-                assert!(duty.github.pull(victim).merged_at.is_some());
-                duty.runs_by_timer();
-                assert!(duty.github.pull(parked).merged_at.is_none());
-                duty.github.read_all();
-                duty
+                has(&fixture.check(victim), "needs 1 approval by a reviewer");
+                fixture.github.user("alice").approves(victim, "Fine.");
+                fixture.hears();
+                assert!(fixture.github.pull(victim).merged_at.is_some());
+                fixture.runs_by_timer();
+                assert!(fixture.github.pull(parked).merged_at.is_none());
+                fixture.github.read_all();
+                fixture
             });
         }
     }
@@ -172,33 +175,33 @@ fn a_pull_request_that_was_there_before_cannot_take_anothers_id() {
 #[test]
 fn whoever_comes_later_cannot_take_an_id_whose_agents_clock_is_ahead() {
     however_it_runs(|running| {
-        let mut duty = Duty::running(running);
-        duty.example.wait(TimeDelta::minutes(5));
-        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
+        let mut fixture = GithubFixture::running(running);
+        fixture.example.wait(TimeDelta::minutes(5));
+        let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
         let id = path.split('/').nth(5).unwrap();
-        let victim = duty
+        let victim = fixture
             .github
             .agent("strategy-optimizer")
             .opens_pull(&format!("recommend/{id}"), &[(&path, &text)]);
-        duty.hears();
-        duty.wait(TimeDelta::minutes(6));
-        let (_, stolen) = duty.example.recommendation("risk-manager", LOW);
+        fixture.hears();
+        fixture.wait(TimeDelta::minutes(6));
+        let (_, stolen) = fixture.example.recommendation("risk-manager", LOW);
         let stolen = with_id_of(&stolen, &text);
-        let thief = duty
+        let thief = fixture
             .github
             .agent("risk-manager")
             .opens_pull(&format!("mine/{id}"), &[(&path, &stolen)]);
-        duty.hears();
+        fixture.hears();
         has(
-            &duty.check(thief),
+            &fixture.check(thief),
             &format!("#{victim} of `strategy-optimizer` was the first with this id"),
         );
-        duty.github.user("alice").approves(victim, "Fine.");
-        duty.hears();
-        assert!(duty.github.pull(victim).merged_at.is_some());
-        has_not(&duty.github.log().join("\n"), "rsi-eurusd-draft");
-        duty.github.read_all();
-        duty
+        fixture.github.user("alice").approves(victim, "Fine.");
+        fixture.hears();
+        assert!(fixture.github.pull(victim).merged_at.is_some());
+        has_not(&fixture.github.log().join("\n"), "rsi-eurusd-draft");
+        fixture.github.read_all();
+        fixture
     });
 }
 
@@ -206,24 +209,24 @@ fn whoever_comes_later_cannot_take_an_id_whose_agents_clock_is_ahead() {
 #[test]
 fn an_agent_whose_clock_is_ahead_keeps_its_id_on_any_branch() {
     however_it_runs(|running| {
-        let mut duty = Duty::running(running);
-        duty.example.wait(TimeDelta::minutes(5));
-        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-        let victim = duty
+        let mut fixture = GithubFixture::running(running);
+        fixture.example.wait(TimeDelta::minutes(5));
+        let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
+        let victim = fixture
             .github
             .agent("strategy-optimizer")
             .opens_pull("mine", &[(&path, &text)]);
-        duty.hears();
-        duty.wait(TimeDelta::minutes(6));
-        let (_, stolen) = duty.example.recommendation("risk-manager", LOW);
+        fixture.hears();
+        fixture.wait(TimeDelta::minutes(6));
+        let (_, stolen) = fixture.example.recommendation("risk-manager", LOW);
         let stolen = with_id_of(&stolen, &text);
-        let thief = duty
+        let thief = fixture
             .github
             .agent("risk-manager")
             .opens_pull("yours", &[(&path, &stolen)]);
-        duty.hears();
-        assert_keeps_its_id(&mut duty, victim, thief);
-        duty
+        fixture.hears();
+        assert_keeps_its_id(&mut fixture, victim, thief);
+        fixture
     });
 }
 
@@ -231,42 +234,43 @@ fn an_agent_whose_clock_is_ahead_keeps_its_id_on_any_branch() {
 #[test]
 fn a_pull_request_that_was_opened_with_another_id_comes_after_the_one_that_was_opened_with_it() {
     for running in [Running::OneProcess, Running::RestartBeforeEachEvent] {
-        let mut duty = Duty::running(running);
-        let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-        duty.wait(TimeDelta::minutes(1));
-        let (other, parked) = duty.example.recommendation("risk-manager", MEDIUM);
-        let thief = duty
+        let mut fixture = GithubFixture::running(running);
+        let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
+        fixture.wait(TimeDelta::minutes(1));
+        let (other, parked) = fixture.example.recommendation("risk-manager", MEDIUM);
+        let thief = fixture
             .github
             .agent("risk-manager")
             .opens_pull("parked", &[(&other, &parked)]);
-        duty.hears();
-        let victim = duty
+        fixture.hears();
+        let victim = fixture
             .github
             .agent("strategy-optimizer")
             .opens_pull("mine", &[(&path, &text)]);
-        let (_, stolen) = duty.example.recommendation("risk-manager", LOW);
+        let (_, stolen) = fixture.example.recommendation("risk-manager", LOW);
         let stolen = with_id_of(&stolen, &text);
-        duty.github
+        fixture
+            .github
             .agent("risk-manager")
             .pushes_branch("parked", &[(&path, &stolen)]);
-        duty.hears();
-        assert_keeps_its_id(&mut duty, victim, thief);
+        fixture.hears();
+        assert_keeps_its_id(&mut fixture, victim, thief);
     }
 }
 
 #[track_caller]
-fn assert_keeps_its_id(duty: &mut Duty, victim: u64, thief: u64) {
+fn assert_keeps_its_id(fixture: &mut GithubFixture, victim: u64, thief: u64) {
     has(
-        &duty.check(thief),
+        &fixture.check(thief),
         &format!("#{victim} of `strategy-optimizer` was the first with this id"),
     );
-    has(&duty.check(victim), "needs 1 approval by a reviewer");
-    duty.github.user("alice").approves(victim, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(victim).merged_at.is_some());
-    assert!(duty.github.pull(thief).merged_at.is_none());
-    has_not(&duty.github.log().join("\n"), "rsi-eurusd-draft");
-    duty.github.read_all();
+    has(&fixture.check(victim), "needs 1 approval by a reviewer");
+    fixture.github.user("alice").approves(victim, "Fine.");
+    fixture.hears();
+    assert!(fixture.github.pull(victim).merged_at.is_some());
+    assert!(fixture.github.pull(thief).merged_at.is_none());
+    has_not(&fixture.github.log().join("\n"), "rsi-eurusd-draft");
+    fixture.github.read_all();
 }
 
 /// The text with the id, and the time, of the other.

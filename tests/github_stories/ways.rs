@@ -10,8 +10,8 @@ use countersign::git::Repository;
 use countersign::ledger::verify::{Verification, verify};
 
 use crate::github_double::{Fault, GithubStage, ORG, REPO};
-use crate::support::{Stage, has};
-use crate::world::{Duty, app};
+use crate::support::{TestRepo, has};
+use crate::world::{GithubFixture, app};
 use crate::{HIGH, LOW, MEDIUM, WHY};
 
 const PULLS: &str = "/repos/{owner}/{repo}/pulls";
@@ -20,7 +20,7 @@ const TEAMS: &[(&str, &str)] = &[
     ("members: [carol]", "team: acme/admins"),
 ];
 
-pub fn with_teams(example: &Stage) {
+pub fn with_teams(example: &TestRepo) {
     let mut people = example.file("rules/people.yaml");
     for (from, to) in TEAMS {
         assert!(people.contains(from), "{people}");
@@ -38,14 +38,14 @@ pub fn with_teams(example: &Stage) {
 
 #[test]
 fn a_personal_token_sets_a_status_and_the_comment() {
-    let mut duty = Duty::with(
+    let mut fixture = GithubFixture::with(
         |github| Auth::Token(github.personal_token("carol").into()),
         |_| {},
     );
-    let number = duty.proposes(MEDIUM);
-    duty.hears();
+    let number = fixture.proposes(MEDIUM);
+    fixture.hears();
     let statuses = || {
-        duty.github.world(|world| {
+        fixture.github.world(|world| {
             let repo = &world.repos["acme/governance"];
             repo.statuses
                 .iter()
@@ -63,13 +63,13 @@ fn a_personal_token_sets_a_status_and_the_comment() {
         &statuses().last().unwrap().1,
         "MEDIUM 55.00: needs 1 approval by a reviewer",
     );
-    assert!(duty.github.find_check_run(number).is_none());
-    assert_eq!(duty.github.all_comments(number).len(), 1);
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
+    assert!(fixture.github.find_check_run(number).is_none());
+    assert_eq!(fixture.github.all_comments(number).len(), 1);
+    fixture.github.user("alice").approves(number, "Fine.");
+    fixture.hears();
+    assert!(fixture.github.pull(number).merged_at.is_some());
     assert_eq!(
-        duty.github.world(|world| world.repos["acme/governance"]
+        fixture.github.world(|world| world.repos["acme/governance"]
             .statuses
             .last()
             .unwrap()
@@ -77,59 +77,62 @@ fn a_personal_token_sets_a_status_and_the_comment() {
             .clone()),
         "success"
     );
-    duty.costs_at_most(6);
+    fixture.costs_at_most(6);
     // Read back after a restart, nothing of it is written again.
-    duty.restarts(true);
-    duty.github.forget_calls();
-    duty.runs();
-    assert_eq!(duty.github.calls().under_test().api().writes().count(), 0);
-    duty.github.read_all();
+    fixture.restarts(true);
+    fixture.github.forget_calls();
+    fixture.runs();
+    assert_eq!(
+        fixture.github.calls().under_test().api().writes().count(),
+        0
+    );
+    fixture.github.read_all();
 }
 
 #[test]
 fn a_job_in_github_actions_needs_no_webhook_and_no_team() {
-    let mut duty = Duty::with(
+    let mut fixture = GithubFixture::with(
         |github| Auth::Actions(github.actions_token().into()),
         with_teams,
     );
-    let low = duty.proposes(LOW);
-    let medium = duty.proposes(MEDIUM);
-    duty.restarts(true);
-    duty.runs();
-    has(&duty.check(low), "success: LOW");
-    has(&duty.check(medium), "needs 1 approval by a reviewer");
+    let low = fixture.proposes(LOW);
+    let medium = fixture.proposes(MEDIUM);
+    fixture.restarts(true);
+    fixture.runs();
+    has(&fixture.check(low), "success: LOW");
+    has(&fixture.check(medium), "needs 1 approval by a reviewer");
     // Who is in the team cannot be asked here, so nobody is taken for a member.
-    duty.github.user("alice").approves(medium, "Fine.");
-    duty.restarts(true);
-    duty.runs();
-    assert!(duty.github.pull(medium).open);
-    has(&duty.check(medium), "not counted: the review of `alice`");
-    duty.github.read_all();
+    fixture.github.user("alice").approves(medium, "Fine.");
+    fixture.restarts(true);
+    fixture.runs();
+    assert!(fixture.github.pull(medium).open);
+    has(&fixture.check(medium), "not counted: the review of `alice`");
+    fixture.github.read_all();
 }
 
 #[test]
 fn teams_say_who_reviews_and_who_administers() {
-    let mut duty = Duty::with(app, with_teams);
+    let mut fixture = GithubFixture::with(app, with_teams);
     // The rules were changed behind the bot's back, to begin with.
-    let at_first = verified(&duty.github).findings;
-    let (medium, high) = (duty.proposes(MEDIUM), duty.proposes(HIGH));
-    duty.hears();
-    assert_eq!(duty.github.pull(medium).asked_teams, ["reviewers"]);
-    assert_eq!(duty.github.pull(high).asked_teams, ["admins"]);
-    duty.github.user("alice").approves(high, WHY);
-    duty.github.user("dana").approves(medium, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(medium).open && duty.github.pull(high).open);
-    duty.github.user("bob").approves(medium, "Fine.");
-    duty.github.user("carol").approves(high, WHY);
-    duty.hears();
-    assert!(duty.github.pull(medium).merged_at.is_some());
-    assert!(duty.github.pull(high).merged_at.is_some());
+    let at_first = verified(&fixture.github).findings;
+    let (medium, high) = (fixture.proposes(MEDIUM), fixture.proposes(HIGH));
+    fixture.hears();
+    assert_eq!(fixture.github.pull(medium).asked_teams, ["reviewers"]);
+    assert_eq!(fixture.github.pull(high).asked_teams, ["admins"]);
+    fixture.github.user("alice").approves(high, WHY);
+    fixture.github.user("dana").approves(medium, "Fine.");
+    fixture.hears();
+    assert!(fixture.github.pull(medium).open && fixture.github.pull(high).open);
+    fixture.github.user("bob").approves(medium, "Fine.");
+    fixture.github.user("carol").approves(high, WHY);
+    fixture.hears();
+    assert!(fixture.github.pull(medium).merged_at.is_some());
+    assert!(fixture.github.pull(high).merged_at.is_some());
     // Two of the fourteen for each approval that did not count: the check and the comment say why.
-    duty.costs_at_most(14);
-    duty.github.read_all();
+    fixture.costs_at_most(14);
+    fixture.github.read_all();
     // A clone cannot ask who was in a team, and believes no more of it than the record says.
-    let proved = verified(&duty.github);
+    let proved = verified(&fixture.github);
     assert_eq!(proved.findings, at_first, "{:#?}", proved.findings);
     assert_eq!(proved.by_team, 2);
 }
@@ -141,33 +144,33 @@ pub fn verified(github: &GithubStage) -> Verification {
 
 #[test]
 fn the_teams_are_asked_once_and_not_for_each_pull_request() {
-    let mut duty = Duty::with(app, with_teams);
-    let number = duty.proposes(MEDIUM);
-    duty.hears();
-    duty.github.user("bob").approves(number, "Fine.");
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
-    duty.costs_at_most(5);
-    duty.github.read_all();
+    let mut fixture = GithubFixture::with(app, with_teams);
+    let number = fixture.proposes(MEDIUM);
+    fixture.hears();
+    fixture.github.user("bob").approves(number, "Fine.");
+    fixture.hears();
+    assert!(fixture.github.pull(number).merged_at.is_some());
+    fixture.costs_at_most(5);
+    fixture.github.read_all();
 }
 
 #[test]
 fn a_forks_pull_request_is_like_any_other() {
-    let mut duty = Duty::new();
-    let (path, text) = duty.example.recommendation("strategy-optimizer", MEDIUM);
-    let number = duty
+    let mut fixture = GithubFixture::new();
+    let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
+    let number = fixture
         .github
         .agent("strategy-optimizer")
         .opens_pull_from_fork("recommend/fork", &[(&path, &text)]);
-    duty.hears();
-    has(&duty.check(number), "needs 1 approval by a reviewer");
-    duty.github.user("alice").approves(number, "Fine.");
-    duty.github.deletes_fork("strategy-optimizer/governance");
-    duty.hears();
-    assert!(duty.github.pull(number).merged_at.is_some());
-    duty.github.read_all();
+    fixture.hears();
+    has(&fixture.check(number), "needs 1 approval by a reviewer");
+    fixture.github.user("alice").approves(number, "Fine.");
+    fixture.github.deletes_fork("strategy-optimizer/governance");
+    fixture.hears();
+    assert!(fixture.github.pull(number).merged_at.is_some());
+    fixture.github.read_all();
     // GitHub's own description of this webhook forgets that a fork can be gone.
-    let odd = duty.github.take_violations();
+    let odd = fixture.github.take_violations();
     assert!(
         odd.iter()
             .all(|text| text.contains("/pull_request/head/repo")),
@@ -177,21 +180,22 @@ fn a_forks_pull_request_is_like_any_other() {
 
 #[test]
 fn lists_are_read_to_their_last_page() {
-    let mut duty = Duty::new();
-    let numbers: Vec<u64> = (0..3).map(|_| duty.proposes(MEDIUM)).collect();
-    duty.github.pages_of(1);
+    let mut fixture = GithubFixture::new();
+    let numbers: Vec<u64> = (0..3).map(|_| fixture.proposes(MEDIUM)).collect();
+    fixture.github.pages_of(1);
     for login in ["dana", "bob"] {
-        duty.github.user(login).comments(numbers[2], "Hm.");
-        duty.github
+        fixture.github.user(login).comments(numbers[2], "Hm.");
+        fixture
+            .github
             .user(login)
             .reviews(numbers[2], "COMMENT", "Hm.");
     }
-    duty.github.user("alice").approves(numbers[2], "Fine.");
-    duty.restarts(true);
-    duty.runs();
-    assert!(duty.github.pull(numbers[2]).merged_at.is_some());
-    assert!(duty.github.pull(numbers[0]).open);
-    duty.github.read_all();
+    fixture.github.user("alice").approves(numbers[2], "Fine.");
+    fixture.restarts(true);
+    fixture.runs();
+    assert!(fixture.github.pull(numbers[2]).merged_at.is_some());
+    assert!(fixture.github.pull(numbers[0]).open);
+    fixture.github.read_all();
 }
 
 fn minted(github: &GithubStage) -> usize {
@@ -201,37 +205,37 @@ fn minted(github: &GithubStage) -> usize {
 
 #[test]
 fn a_token_is_minted_once_for_all_who_wait() {
-    let duty = Duty::new();
-    let forge = duty.another_forge(8);
+    let fixture = GithubFixture::new();
+    let forge = fixture.another_forge(8);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             let mut forge = forge.clone();
             scope.spawn(move || forge.team_members("acme/admins").unwrap());
         }
     });
-    assert_eq!(minted(&duty.github), 1);
+    assert_eq!(minted(&fixture.github), 1);
     // One that is about to end is replaced before it does.
-    duty.github.wait(TimeDelta::minutes(-57));
-    let mut forge = duty.another_forge(9);
+    fixture.github.wait(TimeDelta::minutes(-57));
+    let mut forge = fixture.another_forge(9);
     for team in ["acme/admins", "acme/reviewers"] {
         forge.team_members(team).unwrap();
     }
-    assert_eq!(minted(&duty.github), 3);
+    assert_eq!(minted(&fixture.github), 3);
 }
 
 #[test]
 fn one_server_serves_several_repositories() {
-    let duty = Duty::new();
-    duty.github.world(|world| {
+    let fixture = GithubFixture::new();
+    fixture.github.world(|world| {
         world.add_repo(ORG, "second", None);
         world.app.repos.insert(format!("{ORG}/second"));
     });
-    let connection = Arc::new(Connection::new(duty.github.url(), app(&duty.github)).unwrap());
+    let connection = Arc::new(Connection::new(fixture.github.url(), app(&fixture.github)).unwrap());
     let mut forges = Vec::new();
     for name in ["governance", "second"] {
         let config = GithubConfig {
             repository: format!("{ORG}/{name}"),
-            clone_path: duty.github.folder().join(name),
+            clone_path: fixture.github.folder().join(name),
             git_url: None,
         };
         let forge = GithubForge::new(Arc::clone(&connection), config).unwrap();
@@ -247,10 +251,10 @@ fn one_server_serves_several_repositories() {
         );
         forges.push(forge);
     }
-    assert_eq!(minted(&duty.github), 1);
+    assert_eq!(minted(&fixture.github), 1);
     // An event is for the forge of its repository only.
-    duty.proposes(MEDIUM);
-    let opened = duty.github.waiting();
+    fixture.proposes(MEDIUM);
+    let opened = fixture.github.waiting();
     let opened = opened
         .iter()
         .find(|one| one.event == "pull_request")
@@ -264,8 +268,8 @@ fn one_server_serves_several_repositories() {
 
 #[test]
 fn a_limit_of_one_organisation_holds_up_no_other() {
-    let duty = Duty::new();
-    let (github, main) = (&duty.github, &duty.example.repo);
+    let fixture = GithubFixture::new();
+    let (github, main) = (&fixture.github, &fixture.example.repo);
     github.app_is_installed_by("beta", 8151, "oversight", main);
     let connection = Arc::new(Connection::new(github.url(), app(github)).unwrap());
     let mut forges = [REPO, "beta/oversight"].map(|name| {

@@ -9,7 +9,7 @@ use countersign::domain::documents::Decision;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, Timer, webhook};
 
 use crate::github_double::{APP_ID, Delivery, GithubStage, REPO};
-use crate::support::Stage;
+use crate::support::TestRepo;
 
 /// How the bot lives through a story. However that is, the story ends the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Running {
 
 /// Tells a story once for each way to run the bot, and asserts that it ends the same.
 #[track_caller]
-pub fn however_it_runs(story: impl Fn(Running) -> Duty) {
+pub fn however_it_runs(story: impl Fn(Running) -> GithubFixture) {
     let end = End::of(&story(Running::OneProcess));
     for running in [
         Running::RestartBeforeEachEvent,
@@ -62,14 +62,14 @@ struct EndOfCase {
 }
 
 impl End {
-    fn of(duty: &Duty) -> Self {
-        let github = &duty.github;
+    fn of(fixture: &GithubFixture) -> Self {
+        let github = &fixture.github;
         let numbers: Vec<u64> =
             github.world(|world| world.repos[REPO].pulls.keys().copied().collect());
         let pulls = numbers.into_iter().map(|number| {
             let pull = github.pull(number);
             let says = |line: &&str| line.contains("not counted:") || line.contains("not taken:");
-            let check = github.find_check_run(number).map(|_| duty.check(number));
+            let check = github.find_check_run(number).map(|_| fixture.check(number));
             let check = check.unwrap_or_default();
             let first = check.lines().take(1);
             EndOfPull {
@@ -149,10 +149,10 @@ fn without_commits(text: &str) -> String {
 }
 
 /// A GitHub with the example in it, and the bot on duty.
-pub struct Duty {
+pub struct GithubFixture {
     running: Running,
     pub github: GithubStage,
-    pub example: Stage,
+    pub example: TestRepo,
     pub forge: GithubForge,
     bot: Bot,
     auth: Auth,
@@ -170,7 +170,7 @@ pub fn app(github: &GithubStage) -> Auth {
     }
 }
 
-impl Duty {
+impl GithubFixture {
     pub fn new() -> Self {
         Self::with(app, |_| {})
     }
@@ -181,7 +181,7 @@ impl Duty {
     }
 
     /// The same, with changes of the example before it is taken over.
-    pub fn running_with(running: Running, prepare: impl Fn(&Stage)) -> Self {
+    pub fn running_with(running: Running, prepare: impl Fn(&TestRepo)) -> Self {
         let auth = |github: &GithubStage| match running {
             Running::OneProcess | Running::RestartBeforeEachEvent => app(github),
             Running::NewProcessForEachEvent => Auth::Actions(github.actions_token().into()),
@@ -193,7 +193,7 @@ impl Duty {
     }
 
     /// Another way to sign in, and changes of the example before it is taken over.
-    pub fn with(auth: impl Fn(&GithubStage) -> Auth, prepare: impl Fn(&Stage)) -> Self {
+    pub fn with(auth: impl Fn(&GithubStage) -> Auth, prepare: impl Fn(&TestRepo)) -> Self {
         Self::made(None::<fn(&GithubStage) -> Arc<dyn Timer>>, auth, prepare)
     }
 
@@ -201,7 +201,7 @@ impl Duty {
     pub fn by(
         timer: impl Fn(&GithubStage) -> Arc<dyn Timer>,
         auth: impl Fn(&GithubStage) -> Auth,
-        prepare: impl Fn(&Stage),
+        prepare: impl Fn(&TestRepo),
     ) -> Self {
         Self::made(Some(timer), auth, prepare)
     }
@@ -209,9 +209,9 @@ impl Duty {
     fn made(
         timer: Option<impl Fn(&GithubStage) -> Arc<dyn Timer>>,
         auth: impl Fn(&GithubStage) -> Auth,
-        prepare: impl Fn(&Stage),
+        prepare: impl Fn(&TestRepo),
     ) -> Self {
-        let (github, example) = (GithubStage::new(), Stage::example());
+        let (github, example) = (GithubStage::new(), TestRepo::example());
         example.knows_accounts(&github.accounts());
         prepare(&example);
         github.starts_as(&example.repo);
@@ -219,7 +219,7 @@ impl Duty {
         let clock = Arc::new(AtomicI64::new(github.now().timestamp()));
         let timer = timer.map(|timer| timer(&github));
         let (forge, bot) = hire(forge(&github, &auth, timer.as_ref(), 0), &clock);
-        let mut duty = Self {
+        let mut fixture = Self {
             running: Running::OneProcess,
             github,
             example,
@@ -230,10 +230,10 @@ impl Duty {
             clones: 0,
             clock,
         };
-        duty.runs();
-        duty.github.forget_webhooks();
-        duty.github.forget_calls();
-        duty
+        fixture.runs();
+        fixture.github.forget_webhooks();
+        fixture.github.forget_calls();
+        fixture
     }
 
     /// The process dies, and another one starts; with its clone or without.
@@ -457,8 +457,8 @@ fn hire(forge: GithubForge, clock: &Arc<AtomicI64>) -> (GithubForge, Bot) {
 }
 
 /// Where the newest decision is recorded.
-pub fn decision(duty: &Duty) -> String {
-    let listed = duty
+pub fn decision(fixture: &GithubFixture) -> String {
+    let listed = fixture
         .github
         .git(&["ls-tree", "-r", "--name-only", "main", "recommendations"]);
     let mut found = listed

@@ -9,10 +9,10 @@ use countersign::git::Repository;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rusqlite::Connection;
 
-use super::support::{Ran, Stage, has, has_not};
+use super::support::{Ran, TestRepo, has, has_not};
 use super::{MANAGER, TUNER, trail};
 
-fn export(stage: &Stage, format: &str, name: &str) -> Ran {
+fn export(stage: &TestRepo, format: &str, name: &str) -> Ran {
     let arguments = ["export", "--format", format, "--output", name];
     stage.countersign(&arguments)
 }
@@ -204,7 +204,7 @@ fn a_spreadsheet_gets_no_formula() {
 /// Excel would make 123 of it, and of a date its own.
 #[test]
 fn a_spreadsheet_leaves_ids_as_they_are() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let mut command = vec!["propose", "--agent", TUNER, "--action", "modify_parameters"];
     command.extend(["--target", "rsi-eurusd-draft", "--set", "stop_loss_pct=1.5"]);
     command.extend(["--session", "00123", "--rationale", "größe ✓"]);
@@ -223,7 +223,7 @@ fn a_spreadsheet_leaves_ids_as_they_are() {
 
 #[test]
 fn who_approved_and_who_rejected_are_told_apart() {
-    let mut stage = Stage::example();
+    let mut stage = TestRepo::example();
     let tune = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 11}";
     stage.propose(TUNER, "both", tune);
     stage.run();
@@ -418,7 +418,7 @@ impl JsonOf for parquet::record::Row {
 }
 
 /// The second case of the trail, and where its decision is.
-fn second_decision(stage: &Stage) -> (CaseId, String) {
+fn second_decision(stage: &TestRepo) -> (CaseId, String) {
     let repo = Repository::open(&stage.repo).unwrap();
     let index = countersign::ledger::index::read(&repo).unwrap();
     let id = index.cases()[1].id.unwrap();

@@ -7,7 +7,7 @@ use countersign::git::Repository;
 use countersign::insight::{Case, Index, Query};
 use countersign::ledger::index::{self, Update};
 
-use super::support::{Stage, git_with, has};
+use super::support::{TestRepo, git_with, has};
 use super::{MANAGER, TUNER, trail};
 
 fn cases(index: &Index) -> Vec<Case> {
@@ -16,7 +16,7 @@ fn cases(index: &Index) -> Vec<Case> {
 
 #[test]
 fn an_index_that_grew_is_the_one_that_is_read_at_once() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let repo = Repository::open(&stage.repo).unwrap();
     let mut grown = index::read(&repo).unwrap();
     assert_eq!((grown.cases().len(), grown.commits()), (0, 1));
@@ -126,7 +126,7 @@ fn a_commit_that_is_not_of_the_bot_is_reported_and_skipped() {
 /// read twice and none is lost, whether the trail is read at once or from where an index stood.
 #[test]
 fn no_commit_is_lost_or_read_twice_at_the_border_of_a_batch() {
-    let stage = Stage::example();
+    let stage = TestRepo::example();
     let count = 3 * 512 + 2;
     let mut history = String::new();
     for number in 1..count {

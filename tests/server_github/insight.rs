@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::github_double::REPO;
 use crate::support::asking::{Asking, medium};
-use crate::support::desk::Guest;
+use crate::support::desk::Browser;
 use crate::support::mcp::Client;
 use crate::support::{Ran, has, has_not};
 use crate::world::{Host, as_app, command};
@@ -26,14 +26,14 @@ fn the_dashboard_shows_everything_and_leads_to_the_review() {
     host.rests();
     host.is_merged(low);
     // Who may read a repository on GitHub is not for us to say: nobody who has not signed in.
-    let stranger = Guest::at(&host.serving);
+    let stranger = Browser::at(&host.serving);
     for page in ["/", "/pending", "/cases", "/cases/1"] {
         has(
             stranger.gets(page).gives(303).header("location"),
             "/sign-in",
         );
     }
-    let alice = Guest::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
+    let alice = Browser::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
     let pending = alice.gets("/pending").gives(200).body;
     let review = format!("{}/{REPO}/pull/{waits}/files", host.github.url());
     has(&pending, &format!("href=\"{review}\""));
@@ -75,7 +75,7 @@ fn the_card_names_who_was_asked_as_the_comment_does() {
     host.github.joins("bob", "none");
     let number = host.proposes(MEDIUM);
     host.rests();
-    let alice = Guest::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
+    let alice = Browser::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
     let asked = "Asked: alice, carol. Not asked: bob (GitHub takes no request for people without access to the repository).";
     has(&host.github.read_comment(number), asked);
     let needed = "<p><strong>1 approval by a reviewer.</strong></p><p class=\"under\">";
@@ -164,7 +164,7 @@ fn a_merge_by_the_button_raises_the_alarm_at_once() {
         "on `main` of `acme/governance` was not made by the bot: \"Merge pull request #1",
     );
     assert_eq!(host.serving.counts("countersign_foreign_commits", &[]), 1.0);
-    let alice = Guest::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
+    let alice = Browser::signed_in(&host.serving, &token(&host, &["--as", "alice"]));
     let page = alice.gets("/").gives(200).body;
     has(
         &page,

@@ -7,12 +7,12 @@ use chrono::{SubsecRound as _, TimeDelta, Utc};
 
 use crate::github_double::{APP_ID, GithubStage, REPO, SECRET};
 use crate::support::serving::{Serving, nobody};
-use crate::support::{COUNTERSIGN, Stage, clean};
+use crate::support::{COUNTERSIGN, TestRepo, clean};
 
 /// A GitHub, and the server that it tells.
 pub struct Host {
     pub github: GithubStage,
-    pub example: Stage,
+    pub example: TestRepo,
     pub serving: Serving,
 }
 
@@ -22,7 +22,7 @@ impl Host {
     }
 
     /// More arguments, and changes of the example before it is taken over.
-    pub fn with(arguments: &[&str], prepare: impl Fn(&Stage)) -> Self {
+    pub fn with(arguments: &[&str], prepare: impl Fn(&TestRepo)) -> Self {
         let (github, example) = stage(prepare);
         let serving = Serving::start(&mut serve(&github, "state", arguments));
         let host = Self {
@@ -144,8 +144,8 @@ impl Host {
 }
 
 /// A GitHub with the example in it.
-pub fn stage(prepare: impl Fn(&Stage)) -> (GithubStage, Stage) {
-    let (github, example) = (GithubStage::new(), Stage::example());
+pub fn stage(prepare: impl Fn(&TestRepo)) -> (GithubStage, TestRepo) {
+    let (github, example) = (GithubStage::new(), TestRepo::example());
     example.knows_accounts(&github.accounts());
     prepare(&example);
     github.starts_as(&example.repo);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value as Json, json};
 
-use super::Stage;
+use super::TestRepo;
 use super::serving::{Answer, Serving, serve};
 
 /// The description that a server gives of itself, and what was asked of it so far.
@@ -23,7 +23,7 @@ pub struct Asking {
 
 impl Asking {
     #[track_caller]
-    pub fn start(stage: &Stage) -> Self {
+    pub fn start(stage: &TestRepo) -> Self {
         Self::with(Serving::start(&mut serve(stage, &[])))
     }
 

@@ -3,13 +3,13 @@
 use super::serving::{Answer, Serving};
 
 /// Somebody at a browser.
-pub struct Guest<'s> {
+pub struct Browser<'s> {
     pub serving: &'s Serving,
     /// Name and value of the session's cookie; empty without one.
     pub cookie: String,
 }
 
-impl<'s> Guest<'s> {
+impl<'s> Browser<'s> {
     /// Somebody who has not signed in.
     pub fn at(serving: &'s Serving) -> Self {
         Self {

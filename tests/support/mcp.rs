@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::has;
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUTS: Duration = Duration::from_secs(60);
 
 /// A client on standard input and output.
 pub struct Client {
@@ -65,7 +65,7 @@ impl Client {
     #[track_caller]
     pub fn answer(&mut self, id: u64) -> Json {
         loop {
-            let message = self.lines.recv_timeout(PATIENCE).expect("no answer came");
+            let message = self.lines.recv_timeout(TIMEOUTS).expect("no answer came");
             if message["id"] == id {
                 assert!(message["error"].is_null(), "{message}");
                 return message["result"].clone();

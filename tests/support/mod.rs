@@ -1,7 +1,7 @@
 //! A stage for stories: a real governance repository in a temporary folder, real pushes through git, the
 //! real binary, and a check that everything the bot said was read.
 //!
-//! Every report of the bot on a pull request has to be read with [`Stage::report`]; a test that leaves
+//! Every report of the bot on a pull request has to be read with [`TestRepo::report`]; a test that leaves
 //! one unread fails, so that no story ends before its last word (as in rust-lang/bors).
 
 #![allow(
@@ -78,7 +78,7 @@ impl Ran {
 }
 
 /// A governance repository and the people and agents around it.
-pub struct Stage {
+pub struct TestRepo {
     folder: tempfile::TempDir,
     pub repo: PathBuf,
     now: DateTime<Utc>,
@@ -86,7 +86,7 @@ pub struct Stage {
     ids: AtomicU64,
 }
 
-impl Stage {
+impl TestRepo {
     /// The example of the design: alice and bob review, carol administers, dana owns three agents.
     pub fn example() -> Self {
         Self::made(&["--example"])
@@ -553,7 +553,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-impl Drop for Stage {
+impl Drop for TestRepo {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use super::{COUNTERSIGN, Ran, Stage, clean};
+use super::{COUNTERSIGN, Ran, TestRepo, clean};
 
 /// How long a test waits for what must come. Only a test that fails waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUTS: Duration = Duration::from_secs(60);
 /// Between two looks at what only an answer shows.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -79,7 +79,7 @@ pub fn nobody(command: &mut Command) -> &mut Command {
 pub const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--look", "20"];
 
 /// A server of this stage.
-pub fn serve(stage: &Stage, more: &[&str]) -> Command {
+pub fn serve(stage: &TestRepo, more: &[&str]) -> Command {
     let mut command = stage.command(&[&SERVE, more].concat());
     nobody(&mut command).env("COUNTERSIGN_STATE", stage.folder("state"));
     command
@@ -99,7 +99,7 @@ pub fn serve_nothing(folder: &Path) -> Command {
 
 /// A command about the tokens that the servers of this stage know.
 #[track_caller]
-pub fn about_tokens(stage: &Stage, what: &[&str]) -> Ran {
+pub fn about_tokens(stage: &TestRepo, what: &[&str]) -> Ran {
     let mut command = stage.command(&[&["token"], what].concat());
     nobody(&mut command).env("COUNTERSIGN_STATE", stage.folder("state"));
     Ran::of(&command.output().unwrap())
@@ -107,14 +107,14 @@ pub fn about_tokens(stage: &Stage, what: &[&str]) -> Ran {
 
 /// A token, made by the command line.
 #[track_caller]
-pub fn token(stage: &Stage, whose: &[&str]) -> String {
+pub fn token(stage: &TestRepo, whose: &[&str]) -> String {
     let made = about_tokens(stage, &[&["create"], whose].concat());
     made.succeeds().stdout.trim().to_owned()
 }
 
 /// A person's token.
 #[track_caller]
-pub fn persons_token(stage: &Stage, login: &str) -> String {
+pub fn persons_token(stage: &TestRepo, login: &str) -> String {
     token(stage, &["--as", login])
 }
 
@@ -159,7 +159,7 @@ impl Serving {
     /// Waits for a line on standard error; none if the process ends without it.
     #[track_caller]
     pub fn find_line(&self, with: &str) -> Option<String> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUTS;
         let mut lines = self.said.lines.lock().unwrap();
         loop {
             if let Some(line) = lines.0.iter().find(|line| line.contains(with)) {
@@ -237,7 +237,7 @@ impl Serving {
     /// Waits until an address answers a token so.
     #[track_caller]
     pub fn wait_until_json(&self, token: &str, path: &str, so: impl Fn(&Json) -> bool) -> Json {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUTS;
         loop {
             let answer = Self::fetch(&self.url, path, token).unwrap();
             let said = answer.gives(200).json();
@@ -265,7 +265,7 @@ impl Serving {
     /// Waits until an address answers so.
     #[track_caller]
     pub fn wait_until(&self, path: &str, what: &str, so: impl Fn(&Answer) -> bool) -> Answer {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUTS;
         loop {
             let answer = self.at(path);
             if so(&answer) {
@@ -339,7 +339,7 @@ impl Serving {
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn ends(&mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUTS;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -351,7 +351,7 @@ impl Serving {
 
     /// Waits until it is ready and idle, or dead; whether it lives.
     pub fn is_done_or_dead(&mut self) -> bool {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUTS;
         while self.child.try_wait().unwrap().is_none() {
             let url = format!("{}/metrics", self.url);
             let request = ureq::http::Request::get(url).body(Vec::new()).unwrap();

@@ -11,7 +11,7 @@ use countersign::forge::Forge as _;
 use countersign::forge::local::LocalForge;
 use countersign::git::Repository;
 
-use super::{COUNTERSIGN, Stage};
+use super::{COUNTERSIGN, TestRepo};
 
 /// One commit of the first-parent history of `main`.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Event {
 }
 
 /// The trail, oldest first.
-pub fn events(stage: &Stage) -> Vec<Event> {
+pub fn events(stage: &TestRepo) -> Vec<Event> {
     let keys = [
         "Event",
         "Recommendation",
@@ -71,7 +71,7 @@ pub fn decisions(events: &[Event]) -> BTreeMap<String, Event> {
 }
 
 /// The branches that are there, without `main`.
-pub fn branches(stage: &Stage) -> BTreeSet<String> {
+pub fn branches(stage: &TestRepo) -> BTreeSet<String> {
     let refs = stage.git(&["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"]);
     refs.lines()
         .filter(|name| *name != "main")
@@ -80,7 +80,7 @@ pub fn branches(stage: &Stage) -> BTreeSet<String> {
 }
 
 /// The branch of every pull request that there ever was, by number.
-pub fn pulls(stage: &Stage) -> BTreeMap<u64, String> {
+pub fn pulls(stage: &TestRepo) -> BTreeMap<u64, String> {
     let repo = Repository::open(&stage.repo).unwrap();
     let mut forge = LocalForge::new();
     let mut branch = |number: u64| {
@@ -92,7 +92,7 @@ pub fn pulls(stage: &Stage) -> BTreeMap<u64, String> {
 
 /// What holds always, even in the moment after a kill.
 #[track_caller]
-pub fn assert_whole(stage: &Stage) {
+pub fn assert_whole(stage: &TestRepo) {
     let damage = stage.git(&["fsck", "--strict", "--no-dangling"]);
     assert_eq!(damage, "");
     let events = events(stage);
@@ -117,7 +117,7 @@ pub fn assert_whole(stage: &Stage) {
 
 /// What holds when everything has come to rest.
 #[track_caller]
-pub fn assert_settled(stage: &Stage) {
+pub fn assert_settled(stage: &TestRepo) {
     assert_whole(stage);
     let rows = stage
         .countersign(&["list", "--format", "json"])

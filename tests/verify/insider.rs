@@ -9,10 +9,10 @@ use countersign::domain::ids::{CaseId, PullNumber, Sha};
 use countersign::domain::pull::{Pull, PullState, Pushes};
 use countersign::domain::review::Comment;
 use countersign::gate::eligibility::Interests;
-use countersign::gate::permit::{Judgement, MergePermit, Subject, judge};
+use countersign::gate::permit::{DecidedCase, DecisionOutcome, MergePermit, judge};
 use countersign::gate::verdict::{Case, Kind, rule};
 use countersign::git::{Change, Commit, Entry, Mode};
-use countersign::ledger::{Draft, MAIN, REPORTED_BY_BOT, Rulebook, Version, facts};
+use countersign::ledger::{Draft, MAIN, REPORTED_BY_BOT, RulesCache, Version, facts};
 use countersign::risk;
 
 use crate::world::{World, point};
@@ -70,12 +70,12 @@ fn judged(
     branch: &Branch,
     case: (Kind, CaseId, Option<Sha>),
     assessed: (Assessment, &Version),
-) -> Judgement {
+) -> DecisionOutcome {
     let (kind, id, recommendation) = case;
     let (risk, version) = assessed;
     let base = world.repo.find_ref(MAIN).unwrap().unwrap();
     let contributions = facts::contributions(&branch.pull, &branch.commits);
-    let ruling = rule(
+    let gate_result = rule(
         &Case {
             pull: &branch.pull,
             elsewhere: &[],
@@ -92,7 +92,7 @@ fn judged(
         &version.rules,
     );
     let pull = &branch.pull;
-    let subject = Subject {
+    let subject = DecidedCase {
         id,
         pull: PullRecord {
             number: pull.number,
@@ -115,7 +115,7 @@ fn judged(
         now: world.now(),
         shortest_justification: 0,
     };
-    judge(ruling, subject)
+    judge(gate_result, subject)
 }
 
 fn permit(
@@ -125,7 +125,7 @@ fn permit(
     assessed: (Assessment, &Version),
 ) -> Box<MergePermit> {
     match judged(world, branch, case, assessed) {
-        Judgement::Merge(permit) => permit,
+        DecisionOutcome::Merge(permit) => permit,
         other => panic!("expected a merge, found {other:?}"),
     }
 }
@@ -142,7 +142,7 @@ pub fn reject_governance(world: &World, head: Sha) -> Sha {
     let repo = &world.repo;
     let base = repo.find_ref(MAIN).unwrap().unwrap();
     let root = repo.read_commit(base).unwrap().tree;
-    let version = Rulebook::default().read(repo.objects(), root).unwrap();
+    let version = RulesCache::default().read(repo.objects(), root).unwrap();
     let version = version.valid().unwrap();
     let mut branch = branch(world, head);
     branch.pull.comments.push(Comment {
@@ -160,7 +160,7 @@ pub fn reject_governance(world: &World, head: Sha) -> Sha {
     let risk = risk::assess_governance_change(&paths, &version.rules);
     let id = CaseId::from_parts(branch.pull.opened_at, head.seed());
     let case = (Kind::GovernanceChange, id, None);
-    let Judgement::Close(decision) = judged(world, &branch, case, (risk, &version)) else {
+    let DecisionOutcome::Close(decision) = judged(world, &branch, case, (risk, &version)) else {
         panic!("expected an end without a merge");
     };
     let mut draft = Draft::on(repo, Some(base)).unwrap();
@@ -173,7 +173,7 @@ pub fn merge_governance(world: &World, head: Sha) -> Sha {
     let repo = &world.repo;
     let base = repo.find_ref(MAIN).unwrap().unwrap();
     let root = repo.read_commit(base).unwrap().tree;
-    let version = Rulebook::default().read(repo.objects(), root).unwrap();
+    let version = RulesCache::default().read(repo.objects(), root).unwrap();
     let version = version.valid().unwrap();
     let branch = branch(world, head);
     let paths: Vec<String> = branch
@@ -213,7 +213,7 @@ pub fn merge_recommendation(world: &World, head: Sha, path: &str) -> Sha {
     let repo = &world.repo;
     let base = repo.find_ref(MAIN).unwrap().unwrap();
     let root = repo.read_commit(base).unwrap().tree;
-    let version = Rulebook::default().read(repo.objects(), root).unwrap();
+    let version = RulesCache::default().read(repo.objects(), root).unwrap();
     let version = version.valid().unwrap();
     let branch = branch(world, head);
     let tree = repo.read_commit(head).unwrap().tree;

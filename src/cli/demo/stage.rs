@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use super::{Push, REPOSITORY};
 
 /// A folder in which people and agents run commands.
-pub struct Stage {
+pub struct DemoFolder {
     pub folder: PathBuf,
     pub repository: PathBuf,
     program: PathBuf,
     remove: bool,
 }
 
-impl Drop for Stage {
+impl Drop for DemoFolder {
     fn drop(&mut self) {
         if self.remove {
             std::fs::remove_dir_all(&self.folder).ok();
@@ -24,7 +24,7 @@ impl Drop for Stage {
     }
 }
 
-impl Stage {
+impl DemoFolder {
     /// A new folder, left behind if it is named.
     pub fn new(keep: Option<&Path>) -> Result<Self> {
         let (folder, remove) = match keep {

@@ -16,10 +16,6 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct Csv(csv::Writer<File>);
 
 impl Csv {
-    /// Writes the header.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn create(mut file: File, table: Table) -> Result<Self> {
         file.write_all(BYTE_ORDER_MARK)?;
         let mut writer = csv::WriterBuilder::new()

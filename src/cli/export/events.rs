@@ -58,9 +58,6 @@ struct Decided {
 }
 
 /// All of them: governance changes in the order of decision, then freezes, then what waits.
-///
-/// # Errors
-/// When the repository cannot be read.
 pub fn read(repo: &Repository, root: Sha, index: &Index) -> Result<Vec<Read>> {
     let mut rows = Vec::new();
     let changes = index

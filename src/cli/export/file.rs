@@ -42,9 +42,6 @@ impl Beside {
     }
 
     /// Opens it for writing.
-    ///
-    /// # Errors
-    /// When that cannot be done.
     pub fn open(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).read(true);

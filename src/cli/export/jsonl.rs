@@ -19,7 +19,6 @@ pub struct Jsonl {
 }
 
 impl Jsonl {
-    /// Begins.
     pub fn create(file: File, table: Table) -> Self {
         Self {
             file: BufWriter::with_capacity(1 << 20, file),

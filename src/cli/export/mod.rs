@@ -17,7 +17,7 @@ use self::table::{CASES, Cell, Parts, Row, Table};
 use super::cases;
 use super::options::Options;
 use super::output::{self, Format};
-use super::{Answer, Result, failure};
+use super::{CommandOutcome, Result, failure};
 use crate::bot::Pending;
 use crate::domain::documents::Role;
 use crate::domain::ids::CaseId;
@@ -88,12 +88,12 @@ impl Export {
                 "cases left out, because they cannot be read: {}",
                 exported.left_out
             ));
-            return Ok(Answer::No);
+            return Ok(CommandOutcome::No);
         }
         Ok(if index.unreadable().is_empty() {
-            Answer::Done
+            CommandOutcome::Done
         } else {
-            Answer::No
+            CommandOutcome::No
         })
     }
 }
@@ -172,22 +172,23 @@ impl Exported {
             if !index.pending().contains(&case) || !case.is_recommendation() {
                 continue;
             }
-            let Some(about) = &pending.hearing.document else {
+            let Some(about) = &pending.evaluation.document else {
                 self.left_out += 1;
                 output::warning(&format!(
                     "pull request {} is left out: {}",
-                    pending.pull.number, pending.hearing.report.title
+                    pending.pull.number, pending.evaluation.report.title
                 ));
                 continue;
             };
-            let ruling = pending.hearing.ruling.as_ref();
-            let risk = pending.hearing.assessment.as_ref().map(Rated::from);
+            let gate_result = pending.evaluation.gate_result.as_ref();
+            let risk = pending.evaluation.assessment.as_ref().map(Rated::from);
             let parts = Parts {
                 number,
                 case: &case,
                 about,
                 risk: risk.as_ref(),
-                requires_approval: ruling.is_none_or(|ruling| ruling.required.role != Role::None),
+                requires_approval: gate_result
+                    .is_none_or(|gate_result| gate_result.required.role != Role::None),
                 record: None,
             };
             self.put(&parts.row())?;

@@ -25,9 +25,6 @@ pub struct Parquet {
 
 impl Parquet {
     /// Writes what stands before the rows.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn create(file: File, table: Table) -> Result<Self> {
         let fields = table
             .columns

@@ -12,9 +12,7 @@ use crate::ledger::{CaseFolder, LedgerError};
 
 /// Of a decided case.
 pub struct Record {
-    /// What was proposed.
     pub about: Recommendation,
-    /// What was decided.
     pub decision: Decided,
     /// What came of it, first attempt first.
     pub outcomes: Vec<Outcome>,
@@ -38,44 +36,32 @@ pub struct Decided {
     pub rejection: Option<Refused>,
 }
 
-/// Of an approval.
 #[derive(Deserialize)]
 pub struct Approved {
-    /// The person.
     pub by: Login,
-    /// What they wrote.
     pub justification: Option<String>,
 }
 
-/// Of an assessment.
 #[derive(Deserialize)]
 pub struct Rated {
-    /// The score.
     pub score: Score,
-    /// What it means.
     pub level: Level,
-    /// Each factor.
     pub factors: Vec<Factor>,
     /// Each trigger that fired.
     #[serde(default)]
     pub triggers: Vec<FiredTrigger>,
 }
 
-/// Of a factor.
 #[derive(Deserialize)]
 pub struct Factor {
-    /// Its name.
     pub name: String,
-    /// Its points.
     pub points: Score,
 }
 
 /// Of a person's no.
 #[derive(Deserialize)]
 pub struct Refused {
-    /// The main concern.
     pub category: RejectionCategory,
-    /// In their words.
     pub reason: String,
 }
 

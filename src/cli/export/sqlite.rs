@@ -19,9 +19,6 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Makes the table, in a new file or in one that holds another table.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn create(path: &Path, table: Table) -> Result<Self> {
         let connection = Connection::open(path)?;
         // The file is nobody's until it is whole, so it needs neither a journal nor waiting for the disk.

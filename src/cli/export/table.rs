@@ -16,7 +16,6 @@ use crate::insight::Case;
 /// A table: what a sink is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
-    /// Its name.
     pub name: &'static str,
     /// All columns, in order.
     pub columns: &'static [Column],
@@ -40,26 +39,18 @@ pub const CASES: Table = Table {
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A whole number.
     Whole,
     /// A score: hundredths are exact.
     Score,
-    /// True or false.
     Bool,
-    /// Text.
     Text,
-    /// A JSON value.
     Json,
-    /// A moment.
     Time,
 }
 
-/// One column.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// Its name.
     pub name: &'static str,
-    /// What it holds.
     pub kind: Kind,
     /// How the framework's schema declares it.
     pub declared: &'static str,
@@ -115,22 +106,16 @@ const COLUMNS: [Column; 36] = [
     column("justification",       Kind::Text,  "TEXT"),
 ];
 
-/// One value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// None.
     Null,
-    /// A whole number.
     Whole(i64),
     /// A score, in hundredths.
     Score(u32),
-    /// True or false.
     Bool(bool),
-    /// Text.
     Text(String),
     /// A JSON value, as text.
     Json(String),
-    /// A moment.
     Time(DateTime<Utc>),
 }
 
@@ -164,9 +149,7 @@ struct Input<'a> {
 pub struct Parts<'a> {
     /// The row's number: decided cases keep theirs for ever, because decisions are only added.
     pub number: i64,
-    /// The case.
     pub case: &'a Case,
-    /// What was proposed.
     pub about: &'a Recommendation,
     /// How risky that is; none while it is invalid.
     pub risk: Option<&'a Rated>,
@@ -177,7 +160,6 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The row.
     pub fn row(&self) -> Row {
         let Self {
             number,

@@ -133,7 +133,6 @@ impl fmt::Display for PinnedAction {
 /// A person who administers from the beginning.
 #[derive(Debug, Clone)]
 pub struct Admin {
-    /// Their login.
     pub login: Login,
     /// The numeric id of their account on the forge.
     pub id: Option<u64>,
@@ -149,10 +148,6 @@ pub struct Files {
 }
 
 impl Files {
-    /// The example.
-    ///
-    /// # Errors
-    /// When the mode cannot be written into the rules.
     pub fn example(mode: Option<Mode>) -> Result<Self> {
         let mut files = Self::shared(EXAMPLE_ADMINS, mode)?;
         for (path, text) in EXAMPLE.iter().chain(&EXAMPLE_TARGETS) {
@@ -162,9 +157,6 @@ impl Files {
     }
 
     /// A beginning without agents and targets.
-    ///
-    /// # Errors
-    /// When the mode cannot be written into the rules.
     pub fn plain(admins: &[Admin], mode: Option<Mode>) -> Result<Self> {
         let owners: Vec<String> = admins
             .iter()
@@ -235,9 +227,6 @@ impl Files {
     }
 
     /// The mode that the rules are in.
-    ///
-    /// # Errors
-    /// When they cannot be read.
     pub fn mode(&self) -> Result<Mode> {
         let rules: RuleFiles = self.all.iter().cloned().collect();
         Ok(governance::read(&rules)?.mode)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::bot::shown::{Shown, ShownPull};
+use crate::bot::case_view::{CaseView, CaseViewPull};
 use crate::cli::output::{one_line, quoted_block};
 use crate::domain::documents::{
     Assessment, Claim, Decision, Feedback, OpinionRecord, Outcome, Recommendation, Rescored, time,
@@ -13,7 +13,7 @@ use crate::gate::eligibility::shown as account;
 use crate::risk::ProposedAction;
 
 /// The case in words.
-pub fn said(shown: &Shown) -> String {
+pub fn said(shown: &CaseView) -> String {
     let mut text = heading(shown);
     match (&shown.decision, &shown.report) {
         (Some(decision), _) => {
@@ -63,10 +63,10 @@ pub fn said(shown: &Shown) -> String {
 }
 
 /// `01J…  approved` and under it where it came from.
-fn heading(shown: &Shown) -> String {
+fn heading(shown: &CaseView) -> String {
     let mut text = shown.id.map(|id| format!("{id}  ")).unwrap_or_default();
     let _ = writeln!(text, "{}", shown.status);
-    if let Some(ShownPull {
+    if let Some(CaseViewPull {
         number,
         head,
         branch,

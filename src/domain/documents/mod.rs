@@ -68,17 +68,11 @@ pub mod time {
     }
 
     /// Writes a time.
-    ///
-    /// # Errors
-    /// Only those of the serializer.
     pub fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&text(at))
     }
 
     /// Reads a time in any offset; keeps whole seconds of UTC.
-    ///
-    /// # Errors
-    /// When the text is not RFC 3339.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<DateTime<Utc>, D::Error> {

@@ -28,7 +28,6 @@ pub enum WriteError {
     /// A key that the reader would not take.
     #[error("a key must be a number or text of at most 150 bytes")]
     Key,
-    /// Serialization itself failed.
     #[error("the value cannot be written as YAML")]
     Yaml(#[from] serde_yaml::Error),
 }

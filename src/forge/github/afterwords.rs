@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::client::Method;
 use super::connection::lock;
-use super::desk::Desk;
+use super::pull_cache::PullRequestCache;
 use super::wire::{WireComment, WireReview};
 use super::{GithubForge, Result, confirm, read};
 use crate::domain::command::Command;
@@ -15,7 +15,7 @@ use crate::domain::ids::PullNumber;
 use crate::domain::review::{Comment, Review};
 use crate::forge::{AfterEnd, Afterword};
 
-impl Desk {
+impl PullRequestCache {
     /// Keeps what may be feedback or a freeze.
     pub(super) fn keep_afterwords(
         &mut self,
@@ -96,10 +96,10 @@ fn is_heard(text: &str) -> bool {
 impl GithubForge {
     /// Comments on a pull request that has ended, unless that comment is there.
     pub(super) fn comment_after_end(&self, said: &AfterEnd) -> Result<()> {
-        if lock(&self.room.said_after_end).contains(&said.key) {
+        if lock(&self.shared.said_after_end).contains(&said.key) {
             return Ok(());
         }
-        let client = &self.room.client;
+        let client = &self.shared.client;
         let (number, we) = (said.number, client.we()?);
         let mark = format!("<!-- countersign-after-end {} -->", said.key);
         let is_said = |wire: &WireComment| {
@@ -111,20 +111,20 @@ impl GithubForge {
             let body = json!({ "body": format!("{mark}\n{}", said.text) });
             client.write(Method::Post, &path, &body)?;
         }
-        lock(&self.room.said_after_end).insert(said.key.clone());
+        lock(&self.shared.said_after_end).insert(said.key.clone());
         Ok(())
     }
 
     /// What people said on those that have ended.
     pub(super) fn read_afterwords(&self, numbers: impl Iterator<Item = PullNumber>) -> Result<()> {
-        let client = &self.room.client;
+        let client = &self.shared.client;
         for number in numbers {
             let we = client.we()?;
             let comments = read::comments(client, number)?.into_iter();
             let others = comments.filter(|wire| we.find_own_words(wire).is_none());
             let others = others.map(|wire| wire.comment()).collect();
             let reviews = confirm::read_reviews(client, number)?;
-            self.desk().keep_afterwords(number, reviews, others);
+            self.pull_cache().keep_afterwords(number, reviews, others);
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::client::{Client, Method};
-use super::desk::Held;
 use super::error::ApiError;
+use super::pull_cache::TrackedPull;
 use super::wire::{Team, User, WirePull};
 use crate::domain::ids::Login;
 use crate::forge::{Ask, Asked};
@@ -53,15 +53,15 @@ impl Requested {
 
 /// Requests a review of this commit, once a role. What GitHub refuses (a team that does not exist, people without
 /// access) is left: the comment says who could not be asked.
-pub(super) fn ask(client: &Client, held: &mut Held, ask: Option<&Ask>) -> Result<()> {
+pub(super) fn ask(client: &Client, tracked: &mut TrackedPull, ask: Option<&Ask>) -> Result<()> {
     let Some(ask) = ask else { return Ok(()) };
-    if held.asked.contains(&ask.role) {
+    if tracked.asked.contains(&ask.role) {
         return Ok(());
     }
     let team = team(client, ask);
     let is_asked = match team {
         Some(slug) => {
-            held.requested.teams.contains(slug) || request(client, held, &[], Some(slug))?
+            tracked.requested.teams.contains(slug) || request(client, tracked, &[], Some(slug))?
         }
         None => false,
     };
@@ -69,25 +69,30 @@ pub(super) fn ask(client: &Client, held: &mut Held, ask: Option<&Ask>) -> Result
         let missing: Vec<&str> = ask
             .people
             .iter()
-            .filter(|login| !is_author(held, login) && !was_asked(held, login))
+            .filter(|login| !is_author(tracked, login) && !was_asked(tracked, login))
             .map(Login::as_str)
             .collect();
         // One of them without access makes GitHub refuse all of them.
-        if !missing.is_empty() && !request(client, held, &missing, None)? && missing.len() > 1 {
+        if !missing.is_empty() && !request(client, tracked, &missing, None)? && missing.len() > 1 {
             for login in missing {
-                request(client, held, &[login], None)?;
+                request(client, tracked, &[login], None)?;
             }
         }
     }
-    held.asked.insert(ask.role);
+    tracked.asked.insert(ask.role);
     Ok(())
 }
 
 /// Sends one request; says whether GitHub took it. Repeating one changes nothing.
-fn request(client: &Client, held: &mut Held, people: &[&str], team: Option<&str>) -> Result<bool> {
+fn request(
+    client: &Client,
+    tracked: &mut TrackedPull,
+    people: &[&str],
+    team: Option<&str>,
+) -> Result<bool> {
     let path = client.path(&format!(
         "/pulls/{}/requested_reviewers",
-        held.pull.number.0
+        tracked.pull.number.0
     ));
     let body = match team {
         Some(slug) => json!({ "team_reviewers": [slug] }),
@@ -96,13 +101,13 @@ fn request(client: &Client, held: &mut Held, people: &[&str], team: Option<&str>
     match client.write(Method::Post, &path, &body) {
         Ok(answer) => {
             if let Ok(now) = serde_json::from_value::<WireRequested>(answer) {
-                held.requested = Requested::new(&now.requested_reviewers, &now.requested_teams);
+                tracked.requested = Requested::new(&now.requested_reviewers, &now.requested_teams);
             }
             Ok(true)
         }
         Err(error) if matches!(error.status(), Some(404 | 422)) => {
             let who = team.map_or_else(|| people.join(", "), str::to_owned);
-            tracing::warn!("{who} not asked to review {}: {error}", held.pull.number);
+            tracing::warn!("{who} not asked to review {}: {error}", tracked.pull.number);
             Ok(false)
         }
         Err(error) => Err(error),
@@ -110,19 +115,19 @@ fn request(client: &Client, held: &mut Held, people: &[&str], team: Option<&str>
 }
 
 /// Who of them was asked, and who could not be.
-pub(super) fn find_asked(client: &Client, held: &Held, ask: &Ask) -> Asked {
-    if team(client, ask).is_some_and(|slug| held.requested.teams.contains(slug)) {
+pub(super) fn find_asked(client: &Client, tracked: &TrackedPull, ask: &Ask) -> Asked {
+    if team(client, ask).is_some_and(|slug| tracked.requested.teams.contains(slug)) {
         return Asked {
             team: ask.team.clone(),
             ..Asked::default()
         };
     }
-    let others = ask.people.iter().filter(|login| !is_author(held, login));
-    let (people, refused) = others.cloned().partition(|login| was_asked(held, login));
+    let others = ask.people.iter().filter(|login| !is_author(tracked, login));
+    let (people, refused) = others.cloned().partition(|login| was_asked(tracked, login));
     Asked {
         team: None,
         people,
-        refused: match held.asked.contains(&ask.role) {
+        refused: match tracked.asked.contains(&ask.role) {
             true => refused,
             false => Vec::new(),
         },
@@ -130,8 +135,8 @@ pub(super) fn find_asked(client: &Client, held: &Held, ask: &Ask) -> Asked {
 }
 
 /// What the comment says of it.
-pub(super) fn whom(client: &Client, held: &Held, ask: Option<&Ask>) -> String {
-    let asked = ask.map(|ask| find_asked(client, held, ask).to_string());
+pub(super) fn whom(client: &Client, tracked: &TrackedPull, ask: Option<&Ask>) -> String {
+    let asked = ask.map(|ask| find_asked(client, tracked, ask).to_string());
     match asked.unwrap_or_default().as_str() {
         "" => String::new(),
         asked => format!(" {asked}"),
@@ -146,15 +151,15 @@ fn team<'a>(client: &Client, ask: &'a Ask) -> Option<&'a str> {
     (client.sees_teams() && organisation.eq_ignore_ascii_case(owner)).then_some(slug)
 }
 
-fn is_author(held: &Held, login: &Login) -> bool {
-    held.pull.author.login.as_ref() == Some(login)
+fn is_author(tracked: &TrackedPull, login: &Login) -> bool {
+    tracked.pull.author.login.as_ref() == Some(login)
 }
 
 /// Asked and not answered yet, or answered for this commit.
-fn was_asked(held: &Held, login: &Login) -> bool {
-    let mut reviews = held.pull.reviews.iter();
-    held.requested.people.contains(login)
+fn was_asked(tracked: &TrackedPull, login: &Login) -> bool {
+    let mut reviews = tracked.pull.reviews.iter();
+    tracked.requested.people.contains(login)
         || reviews.any(|review| {
-            review.head == held.pull.head && review.account.login.as_ref() == Some(login)
+            review.head == tracked.pull.head && review.account.login.as_ref() == Some(login)
         })
 }

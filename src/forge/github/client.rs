@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::connection::{Connection, lock, words};
-use super::desk::We;
 use super::error::ApiError;
 use super::pace::Effect;
+use super::pull_cache::We;
 use super::wire::WireApp;
 use crate::git::{Credentials, NoPassword};
 
@@ -27,23 +27,17 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(60);
 const MOST_TRIES: u32 = 3;
 /// How many pages of a list are read.
 const MOST_PAGES: usize = 100;
-/// Where GraphQL is.
 const GRAPHQL: &str = "/graphql";
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-/// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
-    /// Reads.
     Get,
     /// Reads as well: a query in GraphQL.
     Query,
-    /// Adds.
     Post,
-    /// Changes.
     Patch,
-    /// Removes.
     Delete,
 }
 
@@ -77,15 +71,14 @@ pub(super) struct Client {
     calls: AtomicU64,
 }
 
-/// A good answer.
 #[derive(Debug)]
-struct Answer {
+struct GithubResponse {
     body: String,
     next: Option<String>,
 }
 
 /// A bad one, as far as it says what to do.
-struct Refusal {
+struct ErrorResponse {
     status: u16,
     message: String,
     wait: Option<DateTime<Utc>>,
@@ -302,7 +295,7 @@ impl Client {
         Ok(all)
     }
 
-    async fn call_as_app(&self, method: Method, path: &str) -> Result<Answer> {
+    async fn call_as_app(&self, method: Method, path: &str) -> Result<GithubResponse> {
         let itself = || async { Ok((self.connection.app().clone(), None)) };
         let request = Request {
             method,
@@ -313,7 +306,6 @@ impl Client {
         self.try_to(&request, |_| itself()).await
     }
 
-    /// Writes, once.
     pub(super) fn write(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
         let answer = self
             .connection
@@ -353,7 +345,12 @@ impl Client {
         Ok(Some(id))
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<GithubResponse> {
         let installation = self.installation().await?;
         let request = Request {
             method,
@@ -376,7 +373,7 @@ impl Client {
         &self,
         request: &Request<'_>,
         sign: impl Fn(Option<SecretString>) -> F,
-    ) -> Result<Answer>
+    ) -> Result<GithubResponse>
     where
         F: Future<Output = Result<(Octocrab, Option<SecretString>)>>,
     {
@@ -399,7 +396,7 @@ impl Client {
                     });
                 }
                 Sent::Answered(answer) => {
-                    return Ok(Answer {
+                    return Ok(GithubResponse {
                         next: answer.next.map(|url| self.relative(&url)),
                         ..answer
                     });
@@ -536,13 +533,12 @@ impl Credentials for Client {
 
 /// What came of a request that was sent once.
 enum Sent {
-    Answered(Answer),
-    Refused(Refusal),
+    Answered(GithubResponse),
+    Refused(ErrorResponse),
     /// Nobody answered, for this reason.
     Lost(String),
 }
 
-/// Sends once.
 async fn send(crab: &Octocrab, request: &Request<'_>, now: DateTime<Utc>) -> Sent {
     let Request { path, body, .. } = *request;
     let sent = match request.method {
@@ -572,7 +568,7 @@ async fn send(crab: &Octocrab, request: &Request<'_>, now: DateTime<Utc>) -> Sen
         Err(error) => return Sent::Lost(words(&error)),
     };
     if (200..300).contains(&status) {
-        return Sent::Answered(Answer { body, next });
+        return Sent::Answered(GithubResponse { body, next });
     }
     let message = message_of(&body);
     let is_limit = matches!(status, 403 | 429);
@@ -581,7 +577,7 @@ async fn send(crab: &Octocrab, request: &Request<'_>, now: DateTime<Utc>) -> Sen
     } else {
         None
     };
-    Sent::Refused(Refusal {
+    Sent::Refused(ErrorResponse {
         status,
         message,
         wait,

@@ -4,17 +4,17 @@
 use chrono::{DateTime, Utc};
 
 use super::client::Method;
-use super::desk::Held;
+use super::pull_cache::TrackedPull;
 use super::{GithubForge, Result, read};
 use crate::domain::pull::PullState;
 use crate::forge::Conclusion;
 
 impl GithubForge {
     /// What is known of these pull requests now.
-    pub(super) fn held(&self, conclusions: &[Conclusion]) -> Vec<Held> {
-        let desk = self.desk();
+    pub(super) fn tracked(&self, conclusions: &[Conclusion]) -> Vec<TrackedPull> {
+        let pull_cache = self.pull_cache();
         let ends = conclusions.iter();
-        ends.filter_map(|end| desk.pulls.get(&end.number).cloned())
+        ends.filter_map(|end| pull_cache.pulls.get(&end.number).cloned())
             .collect()
     }
 
@@ -24,40 +24,40 @@ impl GithubForge {
     pub(super) fn conclude(
         &self,
         conclusions: Vec<Conclusion>,
-        known: &[Held],
+        known: &[TrackedPull],
         now: DateTime<Utc>,
     ) {
         for conclusion in conclusions {
             let number = conclusion.number;
-            let before = known.iter().find(|held| held.pull.number == number);
+            let before = known.iter().find(|tracked| tracked.pull.number == number);
             let Err(error) = self.conclude_one(&conclusion, before) else {
-                self.desk().end(number, now);
+                self.pull_cache().end(number, now);
                 continue;
             };
             self.note_untold(number, error);
-            let mut desk = self.desk();
-            if let Some(held) = desk.pulls.get_mut(&number) {
-                held.pull.state = PullState::Done;
+            let mut pull_cache = self.pull_cache();
+            if let Some(tracked) = pull_cache.pulls.get_mut(&number) {
+                tracked.pull.state = PullState::Done;
             }
-            desk.owed.push(conclusion);
+            pull_cache.owed.push(conclusion);
         }
     }
 
-    fn conclude_one(&self, conclusion: &Conclusion, before: Option<&Held>) -> Result<()> {
+    fn conclude_one(&self, conclusion: &Conclusion, before: Option<&TrackedPull>) -> Result<()> {
         let Conclusion { number, report, .. } = conclusion;
-        let client = &self.room.client;
-        let known = self.desk().pulls.get(number).cloned();
+        let client = &self.shared.client;
+        let known = self.pull_cache().pulls.get(number).cloned();
         let known = known.or_else(|| before.cloned());
-        let Some(mut held) =
-            known.map_or_else(|| read::one(client, *number), |held| Ok(Some(held)))?
+        let Some(mut tracked) =
+            known.map_or_else(|| read::one(client, *number), |tracked| Ok(Some(tracked)))?
         else {
             return Ok(());
         };
-        let told = self.room.teller.tell(client, &mut held, report);
-        self.keep_said(&held);
+        let told = self.shared.publisher.tell(client, &mut tracked, report);
+        self.keep_said(&tracked);
         told?;
-        let is_left_open = !conclusion.status.is_approval() || held.is_overlooked;
-        if is_left_open && held.pull.state == PullState::Open {
+        let is_left_open = !conclusion.status.is_approval() || tracked.is_overlooked;
+        if is_left_open && tracked.pull.state == PullState::Open {
             let path = client.path(&format!("/pulls/{}", number.0));
             client.write(
                 Method::Patch,

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Client;
-use super::desk::Held;
 use super::error::ApiError;
+use super::pull_cache::TrackedPull;
 use super::pushers::{self, Branch, Pushers};
 use super::state::State;
 use super::wire::{End, User, WireActivity, WireReview};
-use super::{BASE, GithubForge, Result, Said, read, words};
+use super::{BASE, GithubForge, Posted, Result, read, words};
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review as domain;
@@ -217,7 +217,7 @@ pub(super) fn read_reviews(
     Ok(told.collect())
 }
 
-impl Held {
+impl TrackedPull {
     /// Takes in what was asked. What was given is never forgotten, even where GitHub no longer shows it.
     fn take_in(&mut self, asked: &Asked) {
         let changes = asked.timeline_items.nodes.iter().flatten();
@@ -235,22 +235,22 @@ impl GithubForge {
     /// See [`crate::forge::Forge::confirm`].
     pub(super) fn ask_again(&self, pull: &Pull, basis: Basis) -> Result<Option<Pull>> {
         let number = pull.number;
-        let Some(held) = self.desk().pulls.get(&number).cloned() else {
+        let Some(tracked) = self.pull_cache().pulls.get(&number).cloned() else {
             return Ok(None);
         };
-        if held.pull.head != pull.head || held.pull.state != pull.state {
+        if tracked.pull.head != pull.head || tracked.pull.state != pull.state {
             return Ok(None);
         }
-        let client = &self.room.client;
+        let client = &self.shared.client;
         let (state, asked) = match basis {
-            Basis::Risk(level) => (self.ask_state(&held, &words::label(level))?, None),
+            Basis::Risk(level) => (self.ask_state(&tracked, &words::label(level))?, None),
             Basis::People => {
                 let asked = ask(client, number)?;
                 (asked.as_ref().map(|asked| asked.now.clone()), asked)
             }
         };
         let Some(state) = state.filter(|state| state.base_ref_name == BASE) else {
-            self.desk().leave(number);
+            self.pull_cache().leave(number);
             return Ok(None);
         };
         match state.state.as_str() {
@@ -258,43 +258,43 @@ impl GithubForge {
             "CLOSED" => {
                 // By whom it was closed decides how it ends.
                 let closed = read::one(client, number)?;
-                let mut desk = self.desk();
-                return Ok(match (closed, desk.pulls.get_mut(&number)) {
-                    (Some(closed), Some(held)) => {
-                        held.pull.state = closed.pull.state;
-                        let is_closed = matches!(held.pull.state, PullState::Closed { .. });
-                        is_closed.then(|| held.shown())
+                let mut pull_cache = self.pull_cache();
+                return Ok(match (closed, pull_cache.pulls.get_mut(&number)) {
+                    (Some(closed), Some(tracked)) => {
+                        tracked.pull.state = closed.pull.state;
+                        let is_closed = matches!(tracked.pull.state, PullState::Closed { .. });
+                        is_closed.then(|| tracked.shown())
                     }
                     _ => None,
                 });
             }
             _ => {
-                self.desk().leave(number);
+                self.pull_cache().leave(number);
                 return Ok(None);
             }
         }
         let moved = state.head_ref_oid != pull.head;
         let pushers = match &asked {
-            Some(asked) if !moved => Some(self.pushers(&held, asked)?),
+            Some(asked) if !moved => Some(self.pushers(&tracked, asked)?),
             _ => None,
         };
-        let mut desk = self.desk();
-        let Some(held) = desk.pulls.get_mut(&number) else {
+        let mut pull_cache = self.pull_cache();
+        let Some(tracked) = pull_cache.pulls.get_mut(&number) else {
             return Ok(None);
         };
-        held.is_draft = state.is_draft;
+        tracked.is_draft = state.is_draft;
         if let Some(asked) = &asked {
-            held.take_in(asked);
+            tracked.take_in(asked);
         }
-        if moved || held.is_draft || held.pull.head != pull.head {
+        if moved || tracked.is_draft || tracked.pull.head != pull.head {
             return Ok(None);
         }
         if let Some(pushers) = pushers {
-            held.pushers.learn(pushers, pull.head);
+            tracked.pushers.learn(pushers, pull.head);
         }
-        let mut shown = held.shown();
+        let mut shown = tracked.shown();
         if basis == Basis::People && shown.pushes == Pushes::NotAsked {
-            shown.pushes = pushers::unknown(held.is_fork(client));
+            shown.pushes = pushers::unknown(tracked.is_fork(client));
         }
         // Where `main` was at each review was found out for the one that was handed out.
         for review in &mut shown.reviews {
@@ -305,15 +305,15 @@ impl GithubForge {
     }
 
     /// Who pushed: as far as we were told, as our check run of this head says, or else as GitHub accounts for it.
-    fn pushers(&self, held: &Held, asked: &Asked) -> Result<Pushers> {
-        let head = held.pull.head;
-        let mut pushers = held.pushers.clone();
+    fn pushers(&self, tracked: &TrackedPull, asked: &Asked) -> Result<Pushers> {
+        let head = tracked.pull.head;
+        let mut pushers = tracked.pushers.clone();
         if pushers.is_complete_for(head) {
             return Ok(pushers);
         }
-        let client = &self.room.client;
-        if held.check == Said::Unknown {
-            let heard = self.room.teller.hear(client, head)?;
+        let client = &self.shared.client;
+        if tracked.check == Posted::Unknown {
+            let heard = self.shared.publisher.hear(client, head)?;
             if let Some(carried) = heard.pushers {
                 pushers.learn(carried, head);
             }
@@ -321,18 +321,18 @@ impl GithubForge {
         if pushers.is_complete_for(head) {
             return Ok(pushers);
         }
-        let moves = match &held.branch {
-            Some(branch) => read_moves(client, branch, &held.pull)?,
+        let moves = match &tracked.branch {
+            Some(branch) => read_moves(client, branch, &tracked.pull)?,
             None => None,
         };
         match moves {
             Some(moves) => {
-                let account = Pushers::of_activity(&moves, head, &held.pull.author);
+                let account = Pushers::of_activity(&moves, head, &tracked.pull.author);
                 pushers.learn(account, head);
             }
             None => {
-                let is_closed_fork = held.is_fork(client) && !asked.maintainer_can_modify;
-                if is_closed_fork || pushers.is_last_of(&held.pull.author, head) {
+                let is_closed_fork = tracked.is_fork(client) && !asked.maintainer_can_modify;
+                if is_closed_fork || pushers.is_last_of(&tracked.pull.author, head) {
                     pushers.learn(Pushers::nobody_else(head), head);
                 }
             }
@@ -342,23 +342,23 @@ impl GithubForge {
 
     /// See [`crate::forge::Forge::find_opening_head`].
     pub(super) fn ask_opening_head(&self, number: PullNumber) -> Result<Option<Sha>> {
-        let Some(held) = self.desk().pulls.get(&number).cloned() else {
+        let Some(tracked) = self.pull_cache().pulls.get(&number).cloned() else {
             return Ok(None);
         };
-        let pull = &held.pull;
-        if pull.opened_with.is_some() || held.is_opening_asked {
+        let pull = &tracked.pull;
+        if pull.opened_with.is_some() || tracked.is_opening_asked {
             return Ok(pull.opened_with);
         }
-        let moves = match &held.branch {
-            Some(branch) => read_moves(&self.room.client, branch, pull)?,
+        let moves = match &tracked.branch {
+            Some(branch) => read_moves(&self.shared.client, branch, pull)?,
             None => None,
         };
         let mut moves = moves.into_iter().flatten();
         let before = moves.find(|push| push.timestamp <= pull.opened_at);
         let opened_with = before.map(|push| push.after);
-        if let Some(held) = self.desk().pulls.get_mut(&number) {
-            held.pull.opened_with = opened_with;
-            held.is_opening_asked = true;
+        if let Some(tracked) = self.pull_cache().pulls.get_mut(&number) {
+            tracked.pull.opened_with = opened_with;
+            tracked.is_opening_asked = true;
         }
         Ok(opened_with)
     }
@@ -404,7 +404,7 @@ fn encoded(byte: u8) -> String {
     }
 }
 
-impl Held {
+impl TrackedPull {
     pub(super) fn is_fork(&self, client: &Client) -> bool {
         let branch = self.branch.as_ref();
         branch.is_none_or(|branch| !branch.is_in(&client.repository))

@@ -16,9 +16,9 @@ use serde::Deserialize;
 use tokio::runtime::Runtime;
 
 use super::address::{api_of_web, graphql_base};
-use super::desk::We;
 use super::error::ApiError;
 use super::pace::{Effect, Limits, SystemTimer, Timer};
+use super::pull_cache::We;
 use super::wire::WireApp;
 
 /// Where the API of github.com is. A GitHub Enterprise Server has it at `https://HOST/api/v3`.
@@ -32,12 +32,7 @@ type Result<T> = std::result::Result<T, ApiError>;
 #[derive(Debug, Clone)]
 pub enum Auth {
     /// A GitHub App: its id and its private key (PEM).
-    App {
-        /// The App's id.
-        id: u64,
-        /// Its private key.
-        key: SecretString,
-    },
+    App { id: u64, key: SecretString },
     /// A person's token: it cannot write check runs, so a commit status stands in for them.
     Token(SecretString),
     /// The token of a job in GitHub Actions: it writes check runs, and asks no teams.
@@ -97,9 +92,6 @@ impl Drop for Connection {
 
 impl Connection {
     /// A connection to the server whose API is at `api_url` ([`GITHUB_API`]). Nothing is sent yet.
-    ///
-    /// # Errors
-    /// When the address or the key cannot be read.
     pub fn new(api_url: &str, auth: Auth) -> Result<Self> {
         Self::with_timer(api_url, auth, Arc::new(SystemTimer))
     }

@@ -7,20 +7,12 @@ use chrono::{DateTime, Utc};
 pub enum ApiError {
     /// Nobody answered, or the answer broke off. A write may have been carried out all the same.
     #[error("GitHub did not answer `{request}`: {reason}")]
-    Unreachable {
-        /// Method and path.
-        request: String,
-        /// What happened.
-        reason: String,
-    },
+    Unreachable { request: String, reason: String },
     /// It answered with an error.
     #[error("GitHub answered `{request}` with {status}: {message}")]
     Status {
-        /// Method and path.
         request: String,
-        /// The HTTP status.
         status: u16,
-        /// What it said.
         message: String,
     },
     /// It wants to be left alone for a while.
@@ -33,12 +25,7 @@ pub enum ApiError {
     },
     /// Its answer is not what the documentation says.
     #[error("GitHub's answer to `{request}` cannot be read: {reason}")]
-    Unreadable {
-        /// Method and path.
-        request: String,
-        /// Why not.
-        reason: String,
-    },
+    Unreadable { request: String, reason: String },
     /// The repository was renamed or given to somebody else.
     #[error(
         "`{repository}` {}", .to.as_ref().map_or_else(

@@ -25,11 +25,9 @@ pub struct Manifest<'a> {
 /// A registered App, with its secrets.
 #[derive(Debug, Clone)]
 pub struct Registered {
-    /// Its id.
     pub id: u64,
     /// Its name in addresses.
     pub slug: String,
-    /// Its public page.
     pub html_url: String,
     /// Its private key (PEM).
     pub private_key: SecretString,

@@ -13,21 +13,21 @@ mod conclude;
 mod confirm;
 mod connection;
 mod content;
-mod desk;
 mod error;
 mod external_id;
+mod installation_scanner;
 mod labels;
 pub mod manifest;
 mod open;
 mod pace;
 mod propose;
+mod publisher;
+mod pull_cache;
 mod pushers;
 mod read;
 mod reconcile;
-mod scout;
 mod state;
 mod stored;
-mod tell;
 #[cfg(test)]
 mod tests;
 pub mod webhook;
@@ -55,16 +55,16 @@ use address::git_url;
 use client::{Client, Method};
 use connection::lock;
 use content::Content;
-use desk::{Desk, Held, Said, Talk};
-use tell::Teller;
-use webhook::{Happened, WebhookEvent};
+use publisher::ReportPublisher;
+use pull_cache::{Discussion, Posted, PullRequestCache, TrackedPull};
+use webhook::{EventKind, WebhookEvent};
 
 pub use address::{is_login, is_repository, web_base};
 pub use connection::{Auth, Connection, GITHUB_API};
 pub use error::ApiError;
+pub use installation_scanner::InstallationScanner;
 pub use pace::Timer;
 pub use propose::NewPull;
-pub use scout::Scout;
 
 /// The name of the check run, and the context of the commit status.
 pub const CHECK_NAME: &str = "countersign";
@@ -94,15 +94,15 @@ pub struct GithubConfig {
 /// and gives the other to the bot.
 #[derive(Debug, Clone)]
 pub struct GithubForge {
-    room: Arc<Room>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Room {
+struct Shared {
     client: Arc<Client>,
     content: Content,
-    teller: Teller,
-    desk: Mutex<Desk>,
+    publisher: ReportPublisher,
+    pull_cache: Mutex<PullRequestCache>,
     teams: Mutex<HashMap<String, Known>>,
     /// Whom something could not be told, and why.
     untold: Mutex<BTreeMap<PullNumber, ForgeError>>,
@@ -122,9 +122,6 @@ struct Known {
 
 impl GithubForge {
     /// The forge of one repository. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// When the repository is not `OWNER/NAME`.
     pub fn new(connection: Arc<Connection>, config: GithubConfig) -> Result<Self> {
         let repository = config.repository;
         if !is_repository(&repository) {
@@ -137,17 +134,17 @@ impl GithubForge {
         let url = config
             .git_url
             .unwrap_or_else(|| git_url(connection.base(), &repository));
-        let teller = Teller::new(connection.may_check());
+        let publisher = ReportPublisher::new(connection.may_check());
         let client = Arc::new(Client::new(connection, &repository));
         let credentials: Arc<dyn Credentials> = Arc::<Client>::clone(&client);
-        let room = Room {
+        let shared = Shared {
             client,
             content: Content {
                 remote: Remote::new(&url, credentials),
                 repository,
             },
-            teller,
-            desk: Mutex::new(Desk::of(we)),
+            publisher,
+            pull_cache: Mutex::new(PullRequestCache::of(we)),
             teams: Mutex::default(),
             untold: Mutex::default(),
             stored: Mutex::default(),
@@ -155,18 +152,18 @@ impl GithubForge {
             clone_path: config.clone_path,
         };
         Ok(Self {
-            room: Arc::new(room),
+            shared: Arc::new(shared),
         })
     }
 
     /// `OWNER/NAME`.
     pub fn repository(&self) -> &str {
-        &self.room.client.repository
+        &self.shared.client.repository
     }
 
     /// How many requests were sent to the API about this repository; tokens and git are not counted.
     pub fn api_calls(&self) -> u64 {
-        self.room.client.calls()
+        self.shared.client.calls()
     }
 
     /// Our clone, made if it is not there, with `main` as the server has it.
@@ -174,14 +171,14 @@ impl GithubForge {
     /// # Errors
     /// When it cannot be made, or the server cannot be asked.
     pub fn open_clone(&self) -> Result<Repository> {
-        let path = &self.room.clone_path;
+        let path = &self.shared.clone_path;
         let repo = if path.join("HEAD").exists() {
             Repository::open(path)?
         } else {
             Repository::init_bare(path)?
         };
         let (main, _) = self.fetch(&repo, &[])?;
-        self.desk().main = main;
+        self.pull_cache().main = main;
         Ok(repo)
     }
 
@@ -195,25 +192,25 @@ impl GithubForge {
             return false;
         }
         match &event.what {
-            Happened::Installation => self.room.client.learn_installation(None),
+            EventKind::Installation => self.shared.client.learn_installation(None),
             // What is not about a repository may come from another installation.
             _ if event.installation.is_some() && event.repository.is_some() => {
-                self.room.client.learn_installation(event.installation);
+                self.shared.client.learn_installation(event.installation);
             }
             _ => {}
         }
-        if let Happened::Pull { pull, .. } | Happened::Review { pull, .. } = &event.what {
-            self.room.teller.labels.learn(&pull.labels);
+        if let EventKind::Pull { pull, .. } | EventKind::Review { pull, .. } = &event.what {
+            self.shared.publisher.labels.learn(&pull.labels);
         }
-        if event.what == Happened::Team {
-            lock(&self.room.teams).clear();
+        if event.what == EventKind::Team {
+            lock(&self.shared.teams).clear();
         }
-        self.desk().take(event)
+        self.pull_cache().take(event)
     }
 
     /// Makes the next run read everything from GitHub: what a lost webhook would have said is heard then.
     pub fn reconcile(&self) {
-        self.desk().is_synced = false;
+        self.pull_cache().is_synced = false;
     }
 
     /// Brings `main` and these heads into the clone. Where git says no more than that the repository is
@@ -223,63 +220,66 @@ impl GithubForge {
         repo: &Repository,
         pulls: &[PullNumber],
     ) -> Result<(Option<Sha>, BTreeMap<PullNumber, Sha>)> {
-        let fetched = self.room.content.fetch(repo, pulls);
+        let fetched = self.shared.content.fetch(repo, pulls);
         if let Err(ForgeError::Remote(RemoteError::Status { status, .. })) = &fetched
             && (300..400).contains(status)
         {
-            let client = &self.room.client;
+            let client = &self.shared.client;
             client.read::<serde::de::IgnoredAny>(&client.path(""))?;
         }
         fetched
     }
 
-    fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
-        lock(&self.room.desk)
+    fn pull_cache(&self) -> std::sync::MutexGuard<'_, PullRequestCache> {
+        lock(&self.shared.pull_cache)
     }
 
     /// Reads what events alone did not tell.
     fn catch_up(&self, repo: &Repository, now: DateTime<Utc>) -> Result<()> {
-        let client = &self.room.client;
-        self.desk().we = client.we()?;
+        let client = &self.shared.client;
+        self.pull_cache().we = client.we()?;
         self.restore();
-        if !self.desk().is_synced {
+        if !self.pull_cache().is_synced {
             self.read_lists(repo, now)?;
         }
-        let unread: Vec<PullNumber> = self.desk().unread.iter().copied().collect();
+        let unread: Vec<PullNumber> = self.pull_cache().unread.iter().copied().collect();
         for number in unread {
-            let held = read::one(client, number)?;
-            let mut desk = self.desk();
+            let tracked = read::one(client, number)?;
+            let mut pull_cache = self.pull_cache();
             match (
-                held.filter(|held| !held.is_merged),
-                desk.pulls.get_mut(&number),
+                tracked.filter(|tracked| !tracked.is_merged),
+                pull_cache.pulls.get_mut(&number),
             ) {
-                (Some(held), Some(known)) => {
-                    known.pull.state = held.pull.state;
+                (Some(tracked), Some(known)) => {
+                    known.pull.state = tracked.pull.state;
                 }
                 // Merged long ago, and what was said on it is kept.
-                (Some(held), None) if held.pull.state == PullState::Done => {
-                    desk.end(number, held.changed_at);
+                (Some(tracked), None) if tracked.pull.state == PullState::Done => {
+                    pull_cache.end(number, tracked.changed_at);
                 }
-                (Some(held), None) => {
-                    desk.pulls.insert(number, held);
+                (Some(tracked), None) => {
+                    pull_cache.pulls.insert(number, tracked);
                 }
-                (None, _) => drop(desk.pulls.remove(&number)),
+                (None, _) => drop(pull_cache.pulls.remove(&number)),
             }
-            desk.unread.remove(&number);
+            pull_cache.unread.remove(&number);
         }
-        let incomplete: Vec<Held> = {
-            let desk = self.desk();
-            let all = desk.pulls.values().filter(|held| !held.is_whole);
+        let incomplete: Vec<TrackedPull> = {
+            let pull_cache = self.pull_cache();
+            let all = pull_cache
+                .pulls
+                .values()
+                .filter(|tracked| !tracked.is_whole);
             all.cloned().collect()
         };
-        for held in incomplete {
-            let number = held.pull.number;
-            let talk = self.read_talk(&held)?;
-            let mut desk = self.desk();
-            let we = desk.we;
-            if let Some(held) = desk.pulls.get_mut(&number) {
-                held.hear_all(&talk, we);
-                held.read_at = Some(now);
+        for tracked in incomplete {
+            let number = tracked.pull.number;
+            let discussion = self.read_talk(&tracked)?;
+            let mut pull_cache = self.pull_cache();
+            let we = pull_cache.we;
+            if let Some(tracked) = pull_cache.pulls.get_mut(&number) {
+                tracked.hear_all(&discussion, we);
+                tracked.read_at = Some(now);
             }
         }
         Ok(())
@@ -287,50 +287,57 @@ impl GithubForge {
 
     /// Of those that were merged lately, only the ones whose check lacks the news are still to be told.
     fn leave_what_was_told(&self, now: DateTime<Utc>) -> Result<()> {
-        let merged: Vec<Held> = {
-            let desk = self.desk();
-            let merged = desk.pulls.values().filter(|held| held.is_merged);
+        let merged: Vec<TrackedPull> = {
+            let pull_cache = self.pull_cache();
+            let merged = pull_cache
+                .pulls
+                .values()
+                .filter(|tracked| tracked.is_merged);
             merged.cloned().collect()
         };
-        for held in merged {
-            let heard = self.room.teller.hear(&self.room.client, held.pull.head)?;
+        for tracked in merged {
+            let heard = self
+                .shared
+                .publisher
+                .hear(&self.shared.client, tracked.pull.head)?;
             if heard.is_concluded {
-                self.desk().end(held.pull.number, now);
+                self.pull_cache().end(tracked.pull.number, now);
             }
         }
         Ok(())
     }
 
     /// Everything said on a pull request, by people and by us.
-    fn read_talk(&self, held: &Held) -> Result<Talk> {
-        let client = &self.room.client;
-        let mut talk = read::talk(client, held.pull.number)?;
-        if held.check == Said::Unknown {
-            let head = held.pull.head;
-            talk.check = Some((head, self.room.teller.hear(client, head)?));
+    fn read_talk(&self, tracked: &TrackedPull) -> Result<Discussion> {
+        let client = &self.shared.client;
+        let mut discussion = read::discussion(client, tracked.pull.number)?;
+        if tracked.check == Posted::Unknown {
+            let head = tracked.pull.head;
+            discussion.check = Some((head, self.shared.publisher.hear(client, head)?));
         }
-        Ok(talk)
+        Ok(discussion)
     }
 
     /// Compares the heads that git shows with those that events told. Where they differ, the API says
     /// which is newer; what is still not clear then is left for the next run.
     fn settle_heads(&self, heads: &BTreeMap<PullNumber, Sha>) -> Result<BTreeSet<PullNumber>> {
-        let held: Vec<(PullNumber, Sha)> = {
-            let desk = self.desk();
-            desk.ready()
-                .map(|held| (held.pull.number, held.pull.head))
+        let tracked: Vec<(PullNumber, Sha)> = {
+            let pull_cache = self.pull_cache();
+            pull_cache
+                .ready()
+                .map(|tracked| (tracked.pull.number, tracked.pull.head))
                 .collect()
         };
         let mut unclear = BTreeSet::new();
-        for (number, told) in held {
+        for (number, told) in tracked {
             let shown = heads.get(&number).copied();
             if shown == Some(told) {
                 continue;
             }
-            let now = read::one(&self.room.client, number)?.map(|held| held.pull.head);
-            let mut desk = self.desk();
-            match (now, desk.pulls.get_mut(&number)) {
-                (Some(now), Some(held)) if Some(now) == shown => held.move_head(now),
+            let now = read::one(&self.shared.client, number)?.map(|tracked| tracked.pull.head);
+            let mut pull_cache = self.pull_cache();
+            match (now, pull_cache.pulls.get_mut(&number)) {
+                (Some(now), Some(tracked)) if Some(now) == shown => tracked.move_head(now),
                 _ => {
                     tracing::warn!(
                         "the head of {number} is not clear yet: it is left for the next run"
@@ -344,37 +351,39 @@ impl GithubForge {
 
     /// Goes on without this one, and has the run say so at its end.
     fn note_untold(&self, number: PullNumber, error: ForgeError) {
-        lock(&self.room.untold).insert(number, error);
+        lock(&self.shared.untold).insert(number, error);
     }
 
-    fn keep_said(&self, told: &Held) {
-        if let Some(held) = self.desk().pulls.get_mut(&told.pull.number) {
-            held.keep_said(told);
+    fn keep_said(&self, told: &TrackedPull) {
+        if let Some(tracked) = self.pull_cache().pulls.get_mut(&told.pull.number) {
+            tracked.keep_said(told);
         }
     }
 }
 
 impl Forge for GithubForge {
     fn open_pulls(&mut self, repo: &Repository, now: DateTime<Utc>) -> Result<Vec<Pull>> {
-        let numbers = |desk: &Desk| -> Vec<PullNumber> { desk.pulls.keys().copied().collect() };
-        let asked = numbers(&self.desk());
+        let numbers = |pull_cache: &PullRequestCache| -> Vec<PullNumber> {
+            pull_cache.pulls.keys().copied().collect()
+        };
+        let asked = numbers(&self.pull_cache());
         let (main, mut heads) = self.fetch(repo, &asked)?;
-        self.desk().main = main;
+        self.pull_cache().main = main;
         self.catch_up(repo, now)?;
-        let mut more = numbers(&self.desk());
+        let mut more = numbers(&self.pull_cache());
         more.retain(|number| !asked.contains(number));
         if !more.is_empty() {
             heads.append(&mut self.fetch(repo, &more)?.1);
         }
         let unclear = self.settle_heads(&heads)?;
-        let owed = std::mem::take(&mut self.desk().owed);
+        let owed = std::mem::take(&mut self.pull_cache().owed);
         self.conclude(owed, &[], now);
-        let desk = self.desk();
-        let ready = desk.ready().map(Held::shown);
+        let pull_cache = self.pull_cache();
+        let ready = pull_cache.ready().map(TrackedPull::shown);
         let mut pulls: Vec<Pull> = ready
             .filter(|pull| !unclear.contains(&pull.number))
             .collect();
-        drop(desk);
+        drop(pull_cache);
         for pull in &mut pulls {
             remember_main(repo, pull)?;
         }
@@ -382,17 +391,18 @@ impl Forge for GithubForge {
     }
 
     fn find_pull(&mut self, repo: &Repository, number: PullNumber) -> Result<Option<Pull>> {
-        let known = self.desk().pulls.get(&number).cloned();
-        let client = &self.room.client;
+        let known = self.pull_cache().pulls.get(&number).cloned();
+        let client = &self.shared.client;
         let we = client.we()?;
-        let held = known.map_or_else(|| read::one(client, number), |held| Ok(Some(held)))?;
-        let Some(mut held) = held else {
+        let tracked =
+            known.map_or_else(|| read::one(client, number), |tracked| Ok(Some(tracked)))?;
+        let Some(mut tracked) = tracked else {
             return Ok(None);
         };
-        if !held.is_whole {
-            held.hear_all(&self.read_talk(&held)?, we);
+        if !tracked.is_whole {
+            tracked.hear_all(&self.read_talk(&tracked)?, we);
         }
-        let mut pull = held.shown();
+        let mut pull = tracked.shown();
         if pull.state != PullState::Open && read::recorded(repo, Utc::now())?.contains_key(&number)
         {
             pull.state = PullState::Done;
@@ -425,16 +435,16 @@ impl Forge for GithubForge {
             conclusions,
             now,
         } = publication;
-        let known = self.held(&conclusions);
+        let known = self.tracked(&conclusions);
         if Some(tip) != base {
             let pack = buffer.to_pack();
             // Ours first: what is on the server and not here could not be decided upon.
             let _kept = buffer.flush(repo)?;
-            let published = self.room.content.publish(repo, (base, tip), &pack)?;
+            let published = self.shared.content.publish(repo, (base, tip), &pack)?;
             if published == Published::Lost {
                 return Ok(Published::Lost);
             }
-            self.desk().main = Some(tip);
+            self.pull_cache().main = Some(tip);
         }
         self.conclude(conclusions, &known, now);
         Ok(Published::Done)
@@ -447,11 +457,14 @@ impl Forge for GithubForge {
         _now: DateTime<Utc>,
     ) -> Result<()> {
         for (number, report) in reports {
-            let Some(mut held) = self.desk().pulls.get(&number).cloned() else {
+            let Some(mut tracked) = self.pull_cache().pulls.get(&number).cloned() else {
                 continue;
             };
-            let told = self.room.teller.tell(&self.room.client, &mut held, &report);
-            self.keep_said(&held);
+            let told = self
+                .shared
+                .publisher
+                .tell(&self.shared.client, &mut tracked, &report);
+            self.keep_said(&tracked);
             if let Err(error) = told {
                 self.note_untold(number, error.into());
             }
@@ -461,7 +474,7 @@ impl Forge for GithubForge {
 
     fn end_run(&mut self, _repo: &Repository) -> Vec<Untold> {
         self.store();
-        let untold = std::mem::take(&mut *lock(&self.room.untold));
+        let untold = std::mem::take(&mut *lock(&self.shared.untold));
         let untold = untold.into_iter();
         untold
             .map(|(number, error)| Untold { number, error })
@@ -469,11 +482,11 @@ impl Forge for GithubForge {
     }
 
     fn afterwords(&mut self) -> Vec<Afterword> {
-        self.desk().afterwords.values().cloned().collect()
+        self.pull_cache().afterwords.values().cloned().collect()
     }
 
     fn forget_afterwords(&mut self, heard: &[Afterword]) {
-        let known = &mut self.desk().afterwords;
+        let known = &mut self.pull_cache().afterwords;
         for heard in heard {
             if let Some(known) = known.get_mut(&heard.number) {
                 known.forget(heard);
@@ -493,15 +506,15 @@ impl Forge for GithubForge {
     }
 
     fn team_members(&mut self, team: &str) -> Result<Vec<AccountRecord>> {
-        let known = lock(&self.room.teams).get(team).cloned();
+        let known = lock(&self.shared.teams).get(team).cloned();
         let known = match known.filter(|known| known.at.elapsed() < TEAM_LASTS) {
             Some(known) => known,
             None => {
                 let fresh = Known {
                     at: Instant::now(),
-                    members: read::team(&self.room.client, team),
+                    members: read::team(&self.shared.client, team),
                 };
-                lock(&self.room.teams).insert(team.to_owned(), fresh.clone());
+                lock(&self.shared.teams).insert(team.to_owned(), fresh.clone());
                 fresh
             }
         };
@@ -509,13 +522,13 @@ impl Forge for GithubForge {
     }
 
     fn asked(&self, number: PullNumber, ask: &Ask) -> Option<Asked> {
-        let desk = self.desk();
-        let held = desk.pulls.get(&number)?;
-        Some(ask::find_asked(&self.room.client, held, ask))
+        let pull_cache = self.pull_cache();
+        let tracked = pull_cache.pulls.get(&number)?;
+        Some(ask::find_asked(&self.shared.client, tracked, ask))
     }
 
     fn start_workflow(&mut self, order: &WorkflowOrder) -> Result<()> {
-        let client = &self.room.client;
+        let client = &self.shared.client;
         let path = match &order.repository {
             Some(repository) => format!("/repos/{repository}/dispatches"),
             None => client.path("/dispatches"),

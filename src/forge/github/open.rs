@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::client::{Client, GraphqlAnswer};
-use super::desk::{Held, Said, Words};
 use super::error::ApiError;
 use super::external_id::ExternalId;
+use super::pull_cache::{Posted, PostedText, TrackedPull};
 use super::wire::{Label, WirePull};
 use super::{CHECK_NAME, words};
 use crate::domain::ids::Sha;
@@ -48,30 +48,30 @@ impl NodeIds {
 /// When it is not known whether they were written: the next run looks.
 pub(super) fn open(
     client: &Client,
-    held: &mut Held,
+    tracked: &mut TrackedPull,
     report: &Report,
     comment: &str,
 ) -> Result<(), ApiError> {
     let is_plain = report.state == ReportState::Waiting && report.details.problems.is_empty();
-    let (Some(nodes), true) = (&held.nodes, is_plain) else {
+    let (Some(nodes), true) = (&tracked.nodes, is_plain) else {
         return Ok(());
     };
     let print = words::print(&report.text());
     let variables = json!({
         "comment": { "subjectId": nodes.pull, "body": comment },
-        "check": check(held, nodes, report),
+        "check": check(tracked, nodes, report),
     });
     match client.mutate::<Value>(MUTATION, &variables) {
         Ok(answer) => {
             let id = "/addComment/commentEdge/node/fullDatabaseId";
             let comment_print = words::print_of_comment(comment);
-            held.comment = note(&answer, "addComment", id, comment_print);
+            tracked.comment = note(&answer, "addComment", id, comment_print);
             let id = "/createCheckRun/checkRun/databaseId";
-            held.check = note(&answer, "createCheckRun", id, Some(print));
+            tracked.check = note(&answer, "createCheckRun", id, Some(print));
         }
         Err(error) if error.is_uncertain() => {
-            held.comment = Said::Unknown;
-            held.check = Said::Unknown;
+            tracked.comment = Posted::Unknown;
+            tracked.check = Posted::Unknown;
             return Err(error);
         }
         // Nothing was written, and REST says why where it is refused as well.
@@ -86,14 +86,14 @@ pub(super) fn open(
 /// When it is not known whether they were written: the next run looks.
 pub(super) fn open_merged(
     client: &Client,
-    held: &mut Held,
+    tracked: &mut TrackedPull,
     report: &Report,
     label: &Label,
 ) -> Result<(), ApiError> {
-    let (Some(nodes), Some(label_id)) = (&held.nodes, &label.node_id) else {
+    let (Some(nodes), Some(label_id)) = (&tracked.nodes, &label.node_id) else {
         return Ok(());
     };
-    let mut check = check(held, nodes, report);
+    let mut check = check(tracked, nodes, report);
     if let Value::Object(check) = &mut check {
         check.insert("status".to_owned(), json!("COMPLETED"));
         check.insert("conclusion".to_owned(), json!("SUCCESS"));
@@ -106,17 +106,17 @@ pub(super) fn open_merged(
         Ok(answer) => {
             let id = "/createCheckRun/checkRun/databaseId";
             let print = words::print(&report.text());
-            held.check = note(&answer, "createCheckRun", id, Some(print));
+            tracked.check = note(&answer, "createCheckRun", id, Some(print));
             let labelled = answer
                 .data
                 .as_ref()
                 .and_then(|data| data.get("addLabelsToLabelable"));
             if labelled.is_some_and(Value::is_object) {
-                held.labels.insert(label.name.clone());
+                tracked.labels.insert(label.name.clone());
             }
         }
         Err(error) if error.is_uncertain() => {
-            held.check = Said::Unknown;
+            tracked.check = Posted::Unknown;
             return Err(error);
         }
         Err(error) => tracing::debug!("{error}"),
@@ -125,19 +125,19 @@ pub(super) fn open_merged(
 }
 
 /// The check run as it is while it waits.
-fn check(held: &Held, nodes: &NodeIds, report: &Report) -> Value {
+fn check(tracked: &TrackedPull, nodes: &NodeIds, report: &Report) -> Value {
     let external_id = ExternalId {
         report: Some(words::print(&report.text())),
-        asked: held.asked.clone(),
+        asked: tracked.asked.clone(),
         // Not known yet: whoever needs it finds it by its author and its mark.
         comment: None,
         level: report.details.level,
-        pushed: held.pushers.carried(held.pull.head),
+        pushed: tracked.pushers.carried(tracked.pull.head),
     };
     json!({
         "repositoryId": nodes.repository,
         "name": CHECK_NAME,
-        "headSha": held.pull.head.to_string(),
+        "headSha": tracked.pull.head.to_string(),
         "status": "IN_PROGRESS",
         "externalId": external_id.to_string(),
         "output": words::output(report),
@@ -150,13 +150,13 @@ fn note(
     field: &str,
     place: &str,
     print: Option<Sha>,
-) -> Said<Words> {
+) -> Posted<PostedText> {
     let id = answer.data.as_ref().and_then(|data| data.pointer(place));
     // A number beyond 32 bits is written as a text.
     let id = id.and_then(|id| id.as_u64().or_else(|| id.as_str()?.parse().ok()));
     match id {
-        Some(id) => Said::This((id, print)),
-        None if answer.errors.iter().any(|error| error.refuses(field)) => Said::Nothing,
-        None => Said::Unknown,
+        Some(id) => Posted::This((id, print)),
+        None if answer.errors.iter().any(|error| error.refuses(field)) => Posted::Nothing,
+        None => Posted::Unknown,
     }
 }

@@ -17,7 +17,6 @@ const CONTENT_AN_HOUR: usize = 500;
 /// What a request does, as far as GitHub counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It changes nothing.
     Read,
     /// A check run or a commit status: many are normal.
     Check,
@@ -87,7 +86,6 @@ fn free(
 pub trait Timer: Send + Sync + fmt::Debug {
     /// What time it is.
     fn now(&self) -> DateTime<Utc>;
-    /// Waits so long.
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 

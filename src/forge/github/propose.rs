@@ -14,18 +14,15 @@ use crate::git::{ObjectBuffer, Push, Pushed, Repository};
 pub struct NewPull<'a> {
     /// The name of its branch, which must not exist.
     pub branch: &'a str,
-    /// The newest commit.
     pub head: Sha,
-    /// In one line.
     pub title: &'a str,
-    /// In more.
     pub body: &'a str,
 }
 
 impl GithubForge {
     /// Where people read about the repository.
     pub fn web_url(&self) -> &str {
-        let url = self.room.content.remote.url();
+        let url = self.shared.content.remote.url();
         url.strip_suffix(".git").unwrap_or(url)
     }
 
@@ -40,7 +37,7 @@ impl GithubForge {
         new: NewPull<'_>,
         mut buffer: ObjectBuffer,
     ) -> Result<PullNumber> {
-        if self.room.client.is_app() {
+        if self.shared.client.is_app() {
             // It would be the author, and no agent of that account is registered.
             return Err(ForgeError::Github(ApiError::SignIn(
                 "the App does not propose to itself: set COUNTERSIGN_TOKEN to the token of the agent's own account".to_owned(),
@@ -54,14 +51,14 @@ impl GithubForge {
         };
         let pack = buffer.to_pack();
         let _kept = buffer.flush(repo)?;
-        if let Pushed::Refused(reason) = self.room.content.remote.push(&push, &pack)? {
+        if let Pushed::Refused(reason) = self.shared.content.remote.push(&push, &pack)? {
             return Err(ForgeError::Github(ApiError::SignIn(format!(
                 "`{}` refused the branch `{}`: {reason}; a token that may write contents can push it, once",
                 self.repository(),
                 new.branch
             ))));
         }
-        let client = &self.room.client;
+        let client = &self.shared.client;
         let body =
             json!({"title": new.title, "body": new.body, "head": new.branch, "base": "main"});
         let request = client.path("/pulls");

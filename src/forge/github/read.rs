@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::BASE;
 use super::client::Client;
-use super::desk::{Held, SAME_MOMENT, Talk};
 use super::error::ApiError;
+use super::pull_cache::{Discussion, SAME_MOMENT, TrackedPull};
 use super::wire::{Label, User, WireComment, WireIssue, WirePull, WireReview};
 use crate::domain::documents::{AccountRecord, Status};
 use crate::domain::ids::PullNumber;
@@ -33,7 +33,7 @@ pub(super) struct Recorded {
 /// What the lists show.
 pub(super) struct Listed {
     /// Every pull request that is open, and those that were closed by hand and not recorded.
-    pub(super) pulls: BTreeMap<PullNumber, Held>,
+    pub(super) pulls: BTreeMap<PullNumber, TrackedPull>,
     /// Of those that have ended, the ones that changed afterwards, and when: somebody may have said something.
     pub(super) changed_after_end: BTreeMap<PullNumber, DateTime<Utc>>,
     /// Every label that they have.
@@ -51,7 +51,7 @@ pub(super) fn all(
     let path = client.path(&format!("/pulls?state=open&base={BASE}&per_page=100"));
     for wire in client.list::<WirePull>(&path, None, |_| false)? {
         labels.extend_from_slice(&wire.labels);
-        pulls.insert(PullNumber(wire.number), Held::new(&wire, false));
+        pulls.insert(PullNumber(wire.number), TrackedPull::new(&wire, false));
     }
     let path = client.path(&format!(
         "/pulls?state=closed&base={BASE}&sort=updated&direction=desc&per_page=100"
@@ -105,16 +105,16 @@ pub(super) fn changed(client: &Client, since: DateTime<Utc>) -> Result<Vec<WireP
 }
 
 /// One that we merged: its check run tells whether that was told.
-pub(super) fn merged(wire: &WirePull) -> Held {
-    let mut held = Held::new(wire, false);
-    held.pull.state = PullState::Open;
-    held.is_merged = true;
-    held.is_whole = true;
-    held
+pub(super) fn merged(wire: &WirePull) -> TrackedPull {
+    let mut tracked = TrackedPull::new(wire, false);
+    tracked.pull.state = PullState::Open;
+    tracked.is_merged = true;
+    tracked.is_whole = true;
+    tracked
 }
 
 /// One pull request; none if there is no such, or if it is for another branch.
-pub(super) fn one(client: &Client, number: PullNumber) -> Result<Option<Held>, ApiError> {
+pub(super) fn one(client: &Client, number: PullNumber) -> Result<Option<TrackedPull>, ApiError> {
     let path = client.path(&format!("/pulls/{}", number.0));
     let Some(wire) = client.find::<WirePull>(&path)? else {
         return Ok(None);
@@ -123,26 +123,26 @@ pub(super) fn one(client: &Client, number: PullNumber) -> Result<Option<Held>, A
         return Ok(None);
     }
     if wire.state == "open" || wire.merged_at.is_some() {
-        return Ok(Some(Held::new(&wire, false)));
+        return Ok(Some(TrackedPull::new(&wire, false)));
     }
     closed_by_hand(client, &wire).map(Some)
 }
 
-pub(super) fn closed_by_hand(client: &Client, wire: &WirePull) -> Result<Held, ApiError> {
+pub(super) fn closed_by_hand(client: &Client, wire: &WirePull) -> Result<TrackedPull, ApiError> {
     let path = client.path(&format!("/issues/{}", wire.number));
     let issue: WireIssue = client.read(&path)?;
-    let mut held = Held::new(wire, false);
-    held.pull.state = PullState::Closed {
+    let mut tracked = TrackedPull::new(wire, false);
+    tracked.pull.state = PullState::Closed {
         by: User::record(issue.closed_by.as_ref()),
-        at: wire.closed_at.unwrap_or(held.changed_at),
+        at: wire.closed_at.unwrap_or(tracked.changed_at),
     };
-    Ok(held)
+    Ok(tracked)
 }
 
 /// Everything that was said on a pull request.
-pub(super) fn talk(client: &Client, number: PullNumber) -> Result<Talk, ApiError> {
+pub(super) fn discussion(client: &Client, number: PullNumber) -> Result<Discussion, ApiError> {
     let path = client.path(&format!("/pulls/{}/reviews?per_page=100", number.0));
-    Ok(Talk {
+    Ok(Discussion {
         reviews: client.list::<WireReview>(&path, None, |_| false)?,
         comments: comments(client, number)?,
         check: None,

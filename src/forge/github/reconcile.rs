@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::desk::{Change, Desk, Held, SAME_MOMENT};
+use super::pull_cache::{Change, PullRequestCache, SAME_MOMENT, TrackedPull};
 use super::read::{self, Listed, Recorded};
 use super::wire::WirePull;
 use super::{BASE, GithubForge, Result};
@@ -22,7 +22,7 @@ impl GithubForge {
     /// Brings the desk up to date with GitHub's lists.
     pub(super) fn read_lists(&self, repo: &Repository, now: DateTime<Utc>) -> Result<()> {
         let recorded = read::recorded(repo, now)?;
-        let since = self.desk().seen_until;
+        let since = self.pull_cache().seen_until;
         match since {
             None => self.read_everything(&recorded, now)?,
             Some(since) => self.read_changed(since, &recorded, now)?,
@@ -36,23 +36,23 @@ impl GithubForge {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let Listed {
-            pulls: mut held,
+            pulls: mut tracked,
             changed_after_end,
             labels,
-        } = read::all(&self.room.client, recorded, now)?;
-        self.room.teller.labels.learn(&labels);
+        } = read::all(&self.shared.client, recorded, now)?;
+        self.shared.publisher.labels.learn(&labels);
         self.read_afterwords(changed_after_end.keys().copied())?;
-        let mut desk = self.desk();
+        let mut pull_cache = self.pull_cache();
         // A late event about one of these says nothing new: to tell its end again would only overwrite it.
         let ended = recorded.iter().map(|(number, record)| (*number, record.at));
-        let ended = ended.filter(|(number, _)| !held.contains_key(number));
-        desk.ended.extend(ended);
-        desk.ended.extend(changed_after_end);
-        let waits = wait_for_github(&mut held, recorded, now);
-        desk.sync(held);
+        let ended = ended.filter(|(number, _)| !tracked.contains_key(number));
+        pull_cache.ended.extend(ended);
+        pull_cache.ended.extend(changed_after_end);
+        let waits = wait_for_github(&mut tracked, recorded, now);
+        pull_cache.sync(tracked);
         // What changed while the lists were read is in none of them.
         let begun = now - READING;
-        desk.seen_until = Some(waits.map_or(begun, |waits| waits.min(begun)));
+        pull_cache.seen_until = Some(waits.map_or(begun, |waits| waits.min(begun)));
         Ok(())
     }
 
@@ -62,18 +62,18 @@ impl GithubForge {
         recorded: &BTreeMap<PullNumber, Recorded>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let client = &self.room.client;
+        let client = &self.shared.client;
         let mut seen_until = since;
         let mut waits = None;
         let mut changes = Vec::new();
         let mut changed_after_end = BTreeMap::new();
         for wire in read::changed(client, since)? {
-            self.room.teller.labels.learn(&wire.labels);
+            self.shared.publisher.labels.learn(&wire.labels);
             let number = PullNumber(wire.number);
             let changed_at = wire.updated_at.unwrap_or(wire.created_at);
             seen_until = seen_until.max(changed_at);
             let record = recorded.get(&number);
-            let looked = look(&self.desk(), &wire, record, now);
+            let looked = look(&self.pull_cache(), &wire, record, now);
             match looked {
                 Look::Nothing => {}
                 Look::ChangedAfterEnd => {
@@ -84,22 +84,22 @@ impl GithubForge {
                 }
                 Look::Gone => changes.push(Change::Gone(number)),
                 Look::Open => {
-                    let held = Held::new(&wire, false);
-                    changes.push(Change::Read(Box::new(held)));
+                    let tracked = TrackedPull::new(&wire, false);
+                    changes.push(Change::Read(Box::new(tracked)));
                 }
                 Look::Overlooked => changes.push(Change::Read(Box::new(overlooked(&wire)))),
                 Look::Merged => changes.push(Change::Read(Box::new(read::merged(&wire)))),
                 Look::Closed => {
-                    let held = read::closed_by_hand(client, &wire)?;
-                    changes.push(Change::Read(Box::new(held)));
+                    let tracked = read::closed_by_hand(client, &wire)?;
+                    changes.push(Change::Read(Box::new(tracked)));
                 }
             }
         }
         self.read_afterwords(changed_after_end.keys().copied())?;
-        let mut desk = self.desk();
-        desk.ended.extend(changed_after_end);
-        desk.sync_changed(changes);
-        desk.seen_until = Some(waits.map_or(seen_until, |waits| waits.min(seen_until)));
+        let mut pull_cache = self.pull_cache();
+        pull_cache.ended.extend(changed_after_end);
+        pull_cache.sync_changed(changes);
+        pull_cache.seen_until = Some(waits.map_or(seen_until, |waits| waits.min(seen_until)));
         Ok(())
     }
 }
@@ -119,9 +119,14 @@ enum Look {
     Closed,
 }
 
-fn look(desk: &Desk, wire: &WirePull, record: Option<&Recorded>, now: DateTime<Utc>) -> Look {
+fn look(
+    pull_cache: &PullRequestCache,
+    wire: &WirePull,
+    record: Option<&Recorded>,
+    now: DateTime<Utc>,
+) -> Look {
     let number = PullNumber(wire.number);
-    let known = desk.pulls.get(&number);
+    let known = pull_cache.pulls.get(&number);
     if wire.base.branch != BASE {
         return if known.is_some() {
             Look::Gone
@@ -129,9 +134,9 @@ fn look(desk: &Desk, wire: &WirePull, record: Option<&Recorded>, now: DateTime<U
             Look::Nothing
         };
     }
-    let ended_at = desk.ended.get(&number);
+    let ended_at = pull_cache.ended.get(&number);
     let changed_at = wire.updated_at.unwrap_or(wire.created_at);
-    if desk.owed.iter().any(|owed| owed.number == number) {
+    if pull_cache.owed.iter().any(|owed| owed.number == number) {
         return Look::Nothing;
     }
     if wire.state == "open" {
@@ -155,35 +160,35 @@ fn look(desk: &Desk, wire: &WirePull, record: Option<&Recorded>, now: DateTime<U
 }
 
 /// Its commit is on `main`: there is nothing to read of it, and nothing to decide.
-fn overlooked(wire: &WirePull) -> Held {
-    let mut held = Held::new(wire, false);
-    held.is_overlooked = true;
-    held.is_whole = true;
-    held
+fn overlooked(wire: &WirePull) -> TrackedPull {
+    let mut tracked = TrackedPull::new(wire, false);
+    tracked.is_overlooked = true;
+    tracked.is_whole = true;
+    tracked
 }
 
 /// Leaves out what GitHub has yet to notice as merged, and marks what it has overlooked; gives when the oldest of
 /// those that are waited for changed.
 fn wait_for_github(
-    held: &mut BTreeMap<PullNumber, Held>,
+    tracked: &mut BTreeMap<PullNumber, TrackedPull>,
     recorded: &BTreeMap<PullNumber, Recorded>,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     let mut waits = None;
-    held.retain(|number, held| {
+    tracked.retain(|number, tracked| {
         let Some(record) = recorded.get(number).filter(|record| record.is_approval) else {
             return true;
         };
-        if held.is_merged {
+        if tracked.is_merged {
             return true;
         }
         if now - record.at < NOTICES_WITHIN {
-            let at = held.changed_at;
+            let at = tracked.changed_at;
             waits = Some(waits.map_or(at, |waits: DateTime<Utc>| waits.min(at)));
             return false;
         }
-        held.is_overlooked = true;
-        held.is_whole = true;
+        tracked.is_overlooked = true;
+        tracked.is_whole = true;
         true
     });
     waits

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::GithubForge;
 use super::client::Client;
-use super::desk::Held;
 use super::error::ApiError;
 use super::open::NodeIds;
+use super::pull_cache::TrackedPull;
 use super::wire::Label;
 use crate::domain::ids::{PullNumber, Sha};
 
@@ -89,15 +89,19 @@ struct Question<'q> {
 
 impl GithubForge {
     /// The state of a pull request that is to get this label; none if there is no such pull request.
-    pub(super) fn ask_state(&self, held: &Held, label: &str) -> Result<Option<State>, ApiError> {
-        let (client, teller) = (&self.room.client, &self.room.teller);
+    pub(super) fn ask_state(
+        &self,
+        tracked: &TrackedPull,
+        label: &str,
+    ) -> Result<Option<State>, ApiError> {
+        let (client, publisher) = (&self.shared.client, &self.shared.publisher);
         let question = Question {
-            number: held.pull.number,
+            number: tracked.pull.number,
             label,
         };
-        let is_known = held.labels.contains(label) || teller.labels.find(label).is_some();
-        let made = match &held.nodes {
-            Some(nodes) if !is_known && teller.writes_at_once() => {
+        let is_known = tracked.labels.contains(label) || publisher.labels.find(label).is_some();
+        let made = match &tracked.nodes {
+            Some(nodes) if !is_known && publisher.writes_at_once() => {
                 make_label(client, nodes, &question)
             }
             _ => None,
@@ -107,7 +111,7 @@ impl GithubForge {
             None => ask(client, &question)?,
         };
         if id.is_some() {
-            teller.labels.learn(&[Label {
+            publisher.labels.learn(&[Label {
                 name: label.to_owned(),
                 node_id: id,
             }]);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::GithubForge;
 use super::connection::lock;
-use super::desk::{Held, We};
+use super::pull_cache::{TrackedPull, We};
 use super::wire::Label;
 use crate::domain::ids::PullNumber;
 use crate::domain::pull::PullState;
@@ -33,7 +33,7 @@ struct Stored {
     we: We,
     seen_until: DateTime<Utc>,
     ended: Vec<(PullNumber, DateTime<Utc>)>,
-    pulls: Vec<Held>,
+    pulls: Vec<TrackedPull>,
     #[serde(default)]
     labels: Vec<Label>,
 }
@@ -41,19 +41,19 @@ struct Stored {
 impl GithubForge {
     /// What a later process would find: `main` in our clone, and what is kept beside it.
     pub fn kept(&self) -> String {
-        let clone = Repository::open(&self.room.clone_path);
+        let clone = Repository::open(&self.shared.clone_path);
         let main = clone.and_then(|clone| clone.find_ref(MAIN)).ok().flatten();
         let stored = std::fs::read_to_string(self.stored_path()).unwrap_or_default();
         format!("{main:?} {stored}")
     }
 
     fn stored_path(&self) -> PathBuf {
-        self.room.clone_path.join(FILE)
+        self.shared.clone_path.join(FILE)
     }
 
     /// Takes over what the last process knew, once.
     pub(super) fn restore(&self) {
-        let mut text = lock(&self.room.stored);
+        let mut text = lock(&self.shared.stored);
         if text.is_some() {
             return;
         }
@@ -62,43 +62,45 @@ impl GithubForge {
         *text = Some(found);
         let is_ours = |stored: &Stored| {
             stored.version == VERSION
-                && stored.we == self.desk().we
+                && stored.we == self.pull_cache().we
                 && stored.repository.eq_ignore_ascii_case(self.repository())
         };
         let Some(stored) = stored.filter(is_ours) else {
             return;
         };
-        self.room.teller.labels.learn(&stored.labels);
-        let mut desk = self.desk();
-        desk.seen_until = Some(stored.seen_until);
-        desk.ended.extend(stored.ended);
+        self.shared.publisher.labels.learn(&stored.labels);
+        let mut pull_cache = self.pull_cache();
+        pull_cache.seen_until = Some(stored.seen_until);
+        pull_cache.ended.extend(stored.ended);
         let pulls = stored.pulls.into_iter();
-        desk.pulls
-            .extend(pulls.map(|held| (held.pull.number, held)));
+        pull_cache
+            .pulls
+            .extend(pulls.map(|tracked| (tracked.pull.number, tracked)));
     }
 
     /// Keeps what we know for the next process. Without it that one reads everything anew.
     pub(super) fn store(&self) {
-        let mut before = lock(&self.room.stored);
+        let mut before = lock(&self.shared.stored);
         let stored = {
-            let desk = self.desk();
-            let (Some(seen_until), true) = (desk.seen_until, desk.is_synced) else {
+            let pull_cache = self.pull_cache();
+            let (Some(seen_until), true) = (pull_cache.seen_until, pull_cache.is_synced) else {
                 return;
             };
             // What is owed is found again by its record on `main`.
-            let pulls = desk.pulls.values();
-            let pulls = pulls.filter(|held| held.is_whole && held.pull.state != PullState::Done);
+            let pulls = pull_cache.pulls.values();
+            let pulls =
+                pulls.filter(|tracked| tracked.is_whole && tracked.pull.state != PullState::Done);
             Stored {
                 version: VERSION,
                 repository: self.repository().to_owned(),
-                we: desk.we,
+                we: pull_cache.we,
                 seen_until,
                 ended: {
-                    let youngest = desk.ended.iter().rev().take(MOST_ENDED);
+                    let youngest = pull_cache.ended.iter().rev().take(MOST_ENDED);
                     youngest.map(|(number, at)| (*number, *at)).collect()
                 },
                 pulls: pulls.cloned().collect(),
-                labels: self.room.teller.labels.all(),
+                labels: self.shared.publisher.labels.all(),
             }
         };
         let Ok(text) = serde_json::to_string(&stored) else {

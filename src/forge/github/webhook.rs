@@ -17,8 +17,7 @@ pub struct WebhookEvent {
     pub repository: Option<String>,
     /// The installation of the App that was told.
     pub installation: Option<u64>,
-    /// What happened.
-    pub what: Happened,
+    pub what: EventKind,
 }
 
 /// What was done to a pull request.
@@ -41,21 +40,17 @@ pub enum PullChange {
     Other,
 }
 
-/// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happened {
+pub enum EventKind {
     /// A pull request was opened, pushed to, retargeted, closed or opened again.
     Pull {
         /// How it is now.
         pull: Box<WirePull>,
-        /// Who did it.
         by: Option<User>,
-        /// What they did.
         change: PullChange,
     },
     /// A review was given, edited or dismissed.
     Review {
-        /// The pull request.
         pull: Box<WirePull>,
         /// The review as it is now.
         review: Box<WireReview>,
@@ -68,7 +63,6 @@ pub enum Happened {
         number: u64,
         /// The comment as it is, or was.
         comment: Box<WireComment>,
-        /// Who did it.
         by: Option<User>,
         /// Whether its text was changed.
         was_edited: bool,
@@ -77,20 +71,15 @@ pub enum Happened {
     },
     /// A branch was moved.
     Push {
-        /// Its full name.
         name: String,
         /// Where it was; none if it is new.
         before: Option<Sha>,
         /// Where to; none if it is gone.
         after: Option<Sha>,
-        /// Who moved it.
         by: Option<User>,
     },
     /// Somebody asked for our check run again, or for all of our App's.
-    CheckAgain {
-        /// The commit.
-        head: Option<Sha>,
-    },
+    CheckAgain { head: Option<Sha> },
     /// Repositories were added to the App or taken from it.
     Installation,
     /// Who is in a team has changed.
@@ -216,7 +205,7 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
             } = read(event, body)?;
             // Of what is not there GitHub writes zeros.
             let there = |id: &Sha| id.as_bytes() != &[0; 20];
-            name.starts_with("refs/heads/").then(|| Happened::Push {
+            name.starts_with("refs/heads/").then(|| EventKind::Push {
                 name,
                 before: before.filter(there),
                 after: after.filter(there),
@@ -227,18 +216,18 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
             let OfCheckRun { check_run } = read(event, body)?;
             let is_ours = ExternalId::of(&check_run).is_some();
             let is_asked = matches!(action, "rerequested" | "requested_action");
-            (is_ours && is_asked).then_some(Happened::CheckAgain {
+            (is_ours && is_asked).then_some(EventKind::CheckAgain {
                 head: check_run.head_sha,
             })
         }
         "check_suite" => {
             let OfCheckSuite { check_suite } = read(event, body)?;
-            (action == "rerequested").then_some(Happened::CheckAgain {
+            (action == "rerequested").then_some(EventKind::CheckAgain {
                 head: check_suite.head_sha,
             })
         }
-        "membership" | "team" => Some(Happened::Team),
-        _ => Some(Happened::Installation),
+        "membership" | "team" => Some(EventKind::Team),
+        _ => Some(EventKind::Installation),
     };
     Ok(what.map(|what| WebhookEvent {
         repository: envelope.repository.map(|repository| repository.full_name),
@@ -247,7 +236,7 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
     }))
 }
 
-fn pull(action: &str, of: OfPull, by: Option<User>) -> Option<Happened> {
+fn pull(action: &str, of: OfPull, by: Option<User>) -> Option<EventKind> {
     let change = match action {
         "opened" => PullChange::Opened,
         "reopened" => PullChange::Reopened,
@@ -257,24 +246,24 @@ fn pull(action: &str, of: OfPull, by: Option<User>) -> Option<Happened> {
         "labeled" | "unlabeled" => PullChange::Labelled,
         _ => return None,
     };
-    Some(Happened::Pull {
+    Some(EventKind::Pull {
         pull: Box::new(of.pull_request),
         by,
         change,
     })
 }
 
-fn review(action: &str, of: OfReview) -> Option<Happened> {
-    matches!(action, "submitted" | "edited" | "dismissed").then(|| Happened::Review {
+fn review(action: &str, of: OfReview) -> Option<EventKind> {
+    matches!(action, "submitted" | "edited" | "dismissed").then(|| EventKind::Review {
         pull: Box::new(of.pull_request),
         review: Box::new(of.review),
         was_edited: action == "edited",
     })
 }
 
-fn comment(action: &str, of: OfComment, by: Option<User>) -> Option<Happened> {
+fn comment(action: &str, of: OfComment, by: Option<User>) -> Option<EventKind> {
     let is_news = matches!(action, "created" | "edited" | "deleted");
-    (is_news && of.issue.pull_request.is_some()).then(|| Happened::Comment {
+    (is_news && of.issue.pull_request.is_some()).then(|| EventKind::Comment {
         number: of.issue.number,
         comment: Box::new(of.comment),
         by,

@@ -11,7 +11,6 @@ use crate::domain::review::{Comment, Opinion, Review};
 /// An edit within this time of the first writing is the writing itself.
 const WRITING: TimeDelta = TimeDelta::seconds(1);
 
-/// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct User {
     /// Its name, which may change hands.
@@ -45,17 +44,14 @@ impl User {
 /// One end of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct End {
-    /// The branch.
     #[serde(rename = "ref")]
     pub branch: String,
-    /// Its commit.
     pub sha: Sha,
     /// Its repository; none once that is gone.
     #[serde(default)]
     pub repo: Option<WireRepository>,
 }
 
-/// A repository.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireRepository {
     /// `OWNER/NAME`.
@@ -70,9 +66,7 @@ pub struct WireRepository {
 pub struct WireActivity {
     /// Where the branch was.
     pub before: Sha,
-    /// Where it went.
     pub after: Sha,
-    /// When.
     pub timestamp: DateTime<Utc>,
     /// `push`, `force_push`, `branch_creation`, `branch_deletion`, `pr_merge` or `merge_queue_merge`.
     pub activity_type: String,
@@ -91,10 +85,8 @@ impl WireActivity {
     }
 }
 
-/// A label.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Label {
-    /// Its name.
     pub name: String,
     /// Its id in GraphQL.
     #[serde(default)]
@@ -109,10 +101,8 @@ pub struct Team {
     pub slug: String,
 }
 
-/// A pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WirePull {
-    /// Its number.
     pub number: u64,
     /// Its id in GraphQL.
     #[serde(default)]
@@ -125,11 +115,8 @@ pub struct WirePull {
     /// Whether its author still works on it.
     #[serde(default)]
     pub draft: bool,
-    /// Who opened it.
     pub user: Option<User>,
-    /// What it proposes.
     pub head: End,
-    /// Where to.
     pub base: End,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
@@ -142,25 +129,19 @@ pub struct WirePull {
     /// When it was merged.
     #[serde(default)]
     pub merged_at: Option<DateTime<Utc>>,
-    /// Its labels.
     #[serde(default)]
     pub labels: Vec<Label>,
     /// People who were asked for a review and have not given one.
     #[serde(default)]
     pub requested_reviewers: Vec<Option<User>>,
-    /// Teams likewise.
     #[serde(default)]
     pub requested_teams: Vec<Team>,
 }
 
-/// A review.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireReview {
-    /// Its number.
     pub id: u64,
-    /// Who gave it.
     pub user: Option<User>,
-    /// Its text.
     #[serde(default)]
     pub body: Option<String>,
     /// `APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`, `DISMISSED` or `PENDING`, in either case.
@@ -206,11 +187,8 @@ impl WireReview {
 /// A comment on a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireComment {
-    /// Its number.
     pub id: u64,
-    /// Who wrote it.
     pub user: Option<User>,
-    /// Its text.
     #[serde(default)]
     pub body: Option<String>,
     /// When it was written.
@@ -242,27 +220,21 @@ impl WireComment {
 /// An issue, as far as it says who closed it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireIssue {
-    /// Who closed it.
     #[serde(default)]
     pub closed_by: Option<User>,
 }
 
-/// An App.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireApp {
-    /// Its number.
     pub id: u64,
     /// Its name in addresses.
     #[serde(default)]
     pub slug: String,
 }
 
-/// A check run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireCheckRun {
-    /// Its number.
     pub id: u64,
-    /// Its name.
     #[serde(default)]
     pub name: String,
     /// What we wrote there: a fingerprint of what it says.
@@ -274,10 +246,8 @@ pub struct WireCheckRun {
     /// Whether it is completed.
     #[serde(default)]
     pub status: String,
-    /// How it ended.
     #[serde(default)]
     pub conclusion: Option<String>,
-    /// What it says.
     #[serde(default)]
     pub output: WireOutput,
     /// The App that made it.
@@ -288,22 +258,17 @@ pub struct WireCheckRun {
 /// What a check run says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
 pub struct WireOutput {
-    /// One line.
     #[serde(default)]
     pub title: Option<String>,
-    /// The whole.
     #[serde(default)]
     pub summary: Option<String>,
 }
 
-/// A commit status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireStatus {
-    /// Whose it is.
     pub context: String,
     /// `success`, `pending`, `failure` or `error`.
     pub state: String,
-    /// One line.
     #[serde(default)]
     pub description: Option<String>,
 }
@@ -311,6 +276,5 @@ pub struct WireStatus {
 /// Something with a number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct WireNumbered {
-    /// The number.
     pub id: u64,
 }

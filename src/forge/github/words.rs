@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::MARKER;
-use super::desk::{Heard, We};
 use super::external_id::ExternalId;
+use super::pull_cache::{CheckRunContent, We};
 use super::pushers::Pushers;
 use super::wire::{WireCheckRun, WireStatus};
 use crate::domain::ids::Sha;
@@ -151,7 +151,7 @@ pub(super) fn status(report: &Report) -> (&'static str, String) {
 }
 
 /// What a check run of ours says. Its text is taken for the report only if it is the one we sent.
-pub(super) fn of_check_run(run: &WireCheckRun, head: Sha, we: We) -> Heard {
+pub(super) fn of_check_run(run: &WireCheckRun, head: Sha, we: We) -> CheckRunContent {
     let id = ExternalId::of(run).unwrap_or_default();
     let print = id.report;
     // In a job of GitHub Actions other workflows are the same App, and could write what they like.
@@ -169,7 +169,7 @@ pub(super) fn of_check_run(run: &WireCheckRun, head: Sha, we: We) -> Heard {
         details: Details::default(),
     };
     let text = report.text();
-    Heard {
+    CheckRunContent {
         words: Some((run.id, print)),
         report: (print == Some(self::print(&text))).then_some(text),
         is_concluded: run.status == "completed",
@@ -179,10 +179,10 @@ pub(super) fn of_check_run(run: &WireCheckRun, head: Sha, we: We) -> Heard {
 }
 
 /// What a commit status of ours says; it holds too little to tell the report.
-pub(super) fn of_status(status: &WireStatus) -> Heard {
+pub(super) fn of_status(status: &WireStatus) -> CheckRunContent {
     let description = status.description.as_deref().unwrap_or_default();
     let print = print(&format!("{} {description}", status.state));
-    Heard {
+    CheckRunContent {
         words: Some((0, Some(print))),
         report: None,
         is_concluded: status.state != "pending",

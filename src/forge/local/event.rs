@@ -16,9 +16,7 @@ use crate::domain::review::{Comment, Opinion, Review};
 pub enum PullEvent {
     /// A branch was pushed.
     Opened {
-        /// The branch.
         branch: String,
-        /// Its commit.
         head: Sha,
         /// Whose commit that is.
         author: AccountRecord,
@@ -29,48 +27,29 @@ pub enum PullEvent {
         has_branch: bool,
     },
     /// The branch of a pull request that was opened without one was made.
-    Branched {
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Branched { at: DateTime<Utc> },
     /// The branch was moved.
     Pushed {
-        /// Its new commit.
         head: Sha,
         /// When the forge saw it.
         at: DateTime<Utc>,
     },
-    /// Somebody reviewed it.
     Reviewed {
-        /// Who.
         account: AccountRecord,
-        /// What they think.
         opinion: Opinion,
-        /// For which commit.
         head: Sha,
         /// The tip of `main` at that moment.
         main: Option<Sha>,
-        /// In their words.
         body: String,
-        /// When.
         at: DateTime<Utc>,
     },
-    /// Somebody commented.
     Commented {
-        /// Who.
         account: AccountRecord,
-        /// In their words.
         body: String,
-        /// When.
         at: DateTime<Utc>,
     },
     /// The bot said something new.
-    Reported {
-        /// The whole text.
-        text: String,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Reported { text: String, at: DateTime<Utc> },
     /// The branch was deleted before a decision.
     Closed {
         /// Whose branch it was.
@@ -85,7 +64,6 @@ pub enum PullEvent {
     },
     /// The bot ended it.
     Ended {
-        /// How.
         status: Status,
         /// The commit that was decided; the branch may have moved on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +72,6 @@ pub enum PullEvent {
         main: Sha,
         /// What the bot said last.
         text: String,
-        /// When.
         at: DateTime<Utc>,
     },
 }
@@ -115,7 +92,6 @@ impl PullEvent {
         }
     }
 
-    /// When it happened.
     pub const fn at(&self) -> DateTime<Utc> {
         match self {
             Self::Opened { at, .. }
@@ -174,9 +150,6 @@ impl PullEvent {
     }
 
     /// Applies the event to what came before it.
-    ///
-    /// # Errors
-    /// When it cannot have happened, such as anything before `opened`.
     pub fn fold(self, number: PullNumber, before: Option<Pull>) -> Result<Pull, Misplaced> {
         let (event, mut pull) = match (self, before) {
             (

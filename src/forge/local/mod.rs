@@ -58,17 +58,12 @@ pub struct LocalForge {
 /// A review to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewReview {
-    /// Which pull request.
     pub number: PullNumber,
-    /// Who.
     pub by: Login,
-    /// What they think.
     pub opinion: Opinion,
     /// For which commit; none: the newest one.
     pub head: Option<Sha>,
-    /// In their words.
     pub body: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -77,7 +72,6 @@ pub struct NewReview {
 pub struct NewPull {
     /// The branch that it gets when it has to wait.
     pub branch: String,
-    /// Its commit.
     pub head: Sha,
     /// Whose commit that is.
     pub author: AccountRecord,
@@ -120,9 +114,6 @@ impl LocalForge {
 
     /// The commits that an open pull request has had, as far as anybody looked, the newest last; empty if there is
     /// no such pull request, or it has ended.
-    ///
-    /// # Errors
-    /// When its record cannot be read.
     pub fn heads(
         &mut self,
         repo: &Repository,
@@ -221,9 +212,6 @@ impl LocalForge {
     }
 
     /// The pull request that is open from this branch, as far as it was noticed.
-    ///
-    /// # Errors
-    /// When what is stored cannot be read.
     pub fn find_by_branch(&mut self, repo: &Repository, branch: &str) -> Result<Option<Pull>> {
         let stored = Stored::read(repo)?;
         let mut open = self.open_ones(repo, &stored)?;
@@ -242,9 +230,6 @@ impl LocalForge {
 
     /// Makes the branches of pull requests that were opened without: agents push to them, or delete them. One that cannot
     /// be made keeps back no other.
-    ///
-    /// # Errors
-    /// When what is stored cannot be read or written.
     pub fn make_branches(
         &mut self,
         repo: &Repository,
@@ -284,18 +269,12 @@ impl LocalForge {
     }
 
     /// Writes down what was seen and not yet written.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn write_seen(&mut self, repo: &Repository) -> Result<()> {
         self.write(repo, None, Tidying::default())
     }
 
     /// A number that changes whenever there may be something to do: a branch was moved, or something happened to a
     /// pull request. Cheap, however many there are and were.
-    ///
-    /// # Errors
-    /// When the repository cannot be read.
     pub fn fingerprint(repo: &Repository) -> Result<u64> {
         let mut hasher = DefaultHasher::new();
         repo.refs_under("refs/heads/")?.hash(&mut hasher);

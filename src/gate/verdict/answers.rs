@@ -1,6 +1,6 @@
 //! Whom to ask for an approval, and what those are told who gave a command that they may not give.
 
-use super::{Hearing, Verdict, without_id};
+use super::{GateEvaluation, Verdict, without_id};
 use crate::domain::command::Command;
 use crate::domain::documents::{AccountRecord, Role, TeamMember};
 use crate::gate::eligibility::{Principal, principal_of};
@@ -12,15 +12,13 @@ const MOST_UNHEARD: usize = 10;
 /// A command by somebody who may not give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unheard {
-    /// Who.
     pub account: AccountRecord,
-    /// Which.
     pub command: &'static str,
     /// Why not, and who may.
     pub reason: String,
 }
 
-impl<'a> Hearing<'a> {
+impl<'a> GateEvaluation<'a> {
     /// Everybody who may approve.
     pub(super) fn eligible(&self) -> Vec<(PersonName, Role)> {
         if self.case.interests.find_unattributed(self.rules).is_some() {

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::documents::Status::{Approved, AutoApproved, Rejected};
 use crate::insight::fixtures::{case, executed, id, index, monday};
-use crate::insight::{Ending, Kind, Period, Place, Standing};
+use crate::insight::{CaseStatus, Ending, Kind, Period, Place};
 
 fn numbers(index: &Index, query: &Query) -> Vec<u64> {
     index
@@ -18,7 +18,7 @@ fn numbers(index: &Index, query: &Query) -> Vec<u64> {
 fn waiting(number: u64) -> Case {
     Case {
         number: Some(PullNumber(number)),
-        ..Case::new(Some(id(number)), Kind::Recommendation, Standing::Pending)
+        ..Case::new(Some(id(number)), Kind::Recommendation, CaseStatus::Pending)
     }
 }
 
@@ -39,7 +39,7 @@ fn cases_are_found_by_everything_that_is_known_of_them() {
     assert_eq!(find(of("tuner")), [2, 1]);
     assert_eq!(
         find(Query {
-            standing: Some(Standing::Pending),
+            standing: Some(CaseStatus::Pending),
             ..Query::default()
         }),
         [4]
@@ -98,7 +98,10 @@ fn cases_are_found_by_everything_that_is_known_of_them() {
         Some(id(2))
     );
     assert_eq!(index.find(id(4)).map(Case::is_pending), Some(true));
-    assert_eq!(index.agents(), [Word::from("scout"), Word::from("tuner")]);
+    assert_eq!(
+        index.agents(),
+        [InternedName::from("scout"), InternedName::from("tuner")]
+    );
 }
 
 #[test]

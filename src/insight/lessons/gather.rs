@@ -8,9 +8,9 @@ use super::{Fact, Range};
 use crate::domain::documents::{RejectionCategory, Status, time};
 use crate::domain::ids::ParameterName;
 use crate::domain::level::{Level, Score};
+use crate::insight::case_documents::{CaseDocuments, Documents, find};
 use crate::insight::metrics::Tally;
-use crate::insight::papers::{Documents, Papers, find};
-use crate::insight::{Case, Word};
+use crate::insight::{Case, InternedName};
 
 /// So many of each kind of fact are told.
 const MOST_OF_A_KIND: usize = 5;
@@ -46,7 +46,8 @@ fn told(text: String) -> Option<String> {
 }
 
 fn rejections(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
-    let mut groups: BTreeMap<(&Word, Option<RejectionCategory>), Vec<&Case>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&InternedName, Option<RejectionCategory>), Vec<&Case>> =
+        BTreeMap::new();
     for case in cases.iter().filter(|case| case.is_rejected()) {
         if let Some(action) = &case.action {
             groups
@@ -57,13 +58,13 @@ fn rejections(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, cases)| std::cmp::Reverse(cases.len()));
-    let fact = |((action, category), cases): ((&Word, _), Vec<&Case>)| {
+    let fact = |((action, category), cases): ((&InternedName, _), Vec<&Case>)| {
         let newest = cases.last().and_then(|case| find(case, documents));
         Fact::Rejected {
             action: action.clone(),
             category,
             times: u32::try_from(cases.len()).unwrap_or(u32::MAX),
-            words: newest.and_then(Papers::reason).map(str::to_owned),
+            words: newest.and_then(CaseDocuments::reason).map(str::to_owned),
             changes: newest.and_then(|papers| told(papers.changes_in_words())),
         }
     };
@@ -81,7 +82,7 @@ struct Numbers {
 /// Numbers only say something about the place that they were for: what is LOW on paper is not LOW in production.
 /// Cases in which a trigger fired say nothing about the number.
 fn values(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
-    let mut groups: BTreeMap<(&ParameterName, Option<&Word>), BTreeMap<Level, Numbers>> =
+    let mut groups: BTreeMap<(&ParameterName, Option<&InternedName>), BTreeMap<Level, Numbers>> =
         BTreeMap::new();
     for case in cases.iter().filter(|case| case.triggers.is_empty()) {
         let target = match &*case.targets {
@@ -115,17 +116,19 @@ fn values(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
     groups.sort_by_key(|(_, levels)| {
         std::cmp::Reverse(levels.values().map(|numbers| numbers.times).sum::<u32>())
     });
-    let fact =
-        |((parameter, target), levels): ((&ParameterName, Option<&Word>), BTreeMap<_, _>)| {
-            Fact::Values {
-                parameter: parameter.clone(),
-                target: target.cloned(),
-                levels: levels
-                    .into_iter()
-                    .map(|(level, numbers)| range(level, numbers))
-                    .collect(),
-            }
-        };
+    let fact = |((parameter, target), levels): (
+        (&ParameterName, Option<&InternedName>),
+        BTreeMap<_, _>,
+    )| {
+        Fact::Values {
+            parameter: parameter.clone(),
+            target: target.cloned(),
+            levels: levels
+                .into_iter()
+                .map(|(level, numbers)| range(level, numbers))
+                .collect(),
+        }
+    };
     groups.into_iter().take(MOST_OF_A_KIND).map(fact).collect()
 }
 
@@ -140,7 +143,7 @@ fn range(level: Level, numbers: Numbers) -> Range {
 }
 
 fn triggers(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
-    let mut counts: BTreeMap<&Word, (u32, u32, Option<String>)> = BTreeMap::new();
+    let mut counts: BTreeMap<&InternedName, (u32, u32, Option<String>)> = BTreeMap::new();
     for case in cases {
         for id in &case.triggers {
             let (times, rejected, reason) = counts.entry(id).or_default();
@@ -159,7 +162,7 @@ fn triggers(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
     }
     let mut facts: Vec<_> = counts.into_iter().collect();
     facts.sort_by_key(|(_, (times, _, _))| std::cmp::Reverse(*times));
-    let fact = |(id, (times, rejected, reason)): (&Word, _)| Fact::Trigger {
+    let fact = |(id, (times, rejected, reason)): (&InternedName, _)| Fact::Trigger {
         id: id.clone(),
         times,
         rejected,
@@ -176,7 +179,7 @@ fn failures(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
         Some(Fact::Failed {
             action: case.action.clone()?,
             changes: papers.and_then(|papers| told(papers.changes_in_words())),
-            error: papers.and_then(Papers::error).map(str::to_owned),
+            error: papers.and_then(CaseDocuments::error).map(str::to_owned),
         })
     };
     failed.take(3).filter_map(fact).collect()
@@ -204,7 +207,7 @@ fn feedback(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
 }
 
 fn passes(cases: &[&Case]) -> Vec<Fact> {
-    let mut counts: BTreeMap<&Word, (u32, Score)> = BTreeMap::new();
+    let mut counts: BTreeMap<&InternedName, (u32, Score)> = BTreeMap::new();
     let automatic = cases
         .iter()
         .filter(|case| case.standing.status() == Some(Status::AutoApproved));
@@ -217,7 +220,7 @@ fn passes(cases: &[&Case]) -> Vec<Fact> {
     }
     let mut facts: Vec<_> = counts.into_iter().collect();
     facts.sort_by_key(|(_, (times, _))| std::cmp::Reverse(*times));
-    let fact = |(action, (times, highest)): (&Word, _)| Fact::Passes {
+    let fact = |(action, (times, highest)): (&InternedName, _)| Fact::Passes {
         action: action.clone(),
         times,
         highest,

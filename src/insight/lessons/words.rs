@@ -4,7 +4,6 @@ use super::{Fact, Range};
 use crate::insight::page::{Line, name, say};
 
 impl Fact {
-    /// What it says.
     pub fn in_words(&self) -> Line {
         match self {
             Self::Record { .. } => self.record(),

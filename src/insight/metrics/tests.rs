@@ -5,7 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use super::*;
 use crate::domain::documents::Status::{Approved, AutoApproved, Expired, Rejected};
 use crate::insight::fixtures::{case, executed, id, index, monday};
-use crate::insight::{Kind, Standing};
+use crate::insight::{CaseStatus, Kind};
 
 fn sample() -> Index {
     let mut index = index(vec![
@@ -22,20 +22,20 @@ fn sample() -> Index {
     ]);
     index.know_pending(vec![Case {
         decided_at: None,
-        ..Case::new(Some(id(8)), Kind::Recommendation, Standing::Pending)
+        ..Case::new(Some(id(8)), Kind::Recommendation, CaseStatus::Pending)
     }]);
     index
 }
 
 #[test]
 fn cards_levels_and_agents_are_counted_by_hand() {
-    let metrics = Metrics::of(&sample(), Period::ALL, Step::Day);
+    let metrics = Metrics::of(&sample(), Period::ALL, Interval::Day);
     assert_eq!(
         (metrics.total, metrics.pending, metrics.governance),
         (7, 1, 1)
     );
-    assert_eq!(metrics.approval, Share::new(4, 6));
-    assert_eq!(metrics.success, Share::new(2, 3));
+    assert_eq!(metrics.approval, Proportion::new(4, 6));
+    assert_eq!(metrics.success, Proportion::new(2, 3));
     let levels: Vec<_> = metrics
         .levels
         .iter()
@@ -44,9 +44,21 @@ fn cards_levels_and_agents_are_counted_by_hand() {
     assert_eq!(
         levels,
         [
-            (Share::new(2, 6), Share::new(2, 2), Share::new(1, 1)),
-            (Share::new(2, 6), Share::new(1, 2), Share::new(0, 1)),
-            (Share::new(2, 6), Share::new(1, 2), Share::new(1, 1)),
+            (
+                Proportion::new(2, 6),
+                Proportion::new(2, 2),
+                Proportion::new(1, 1)
+            ),
+            (
+                Proportion::new(2, 6),
+                Proportion::new(1, 2),
+                Proportion::new(0, 1)
+            ),
+            (
+                Proportion::new(2, 6),
+                Proportion::new(1, 2),
+                Proportion::new(1, 1)
+            ),
         ]
     );
     let agents: Vec<_> = metrics
@@ -65,8 +77,20 @@ fn cards_levels_and_agents_are_counted_by_hand() {
     assert_eq!(
         agents,
         [
-            ("scout", 3, Share::new(2, 3), Share::new(1, 1), Some(60.0)),
-            ("tuner", 3, Share::new(2, 3), Share::new(1, 2), Some(43.33)),
+            (
+                "scout",
+                3,
+                Proportion::new(2, 3),
+                Proportion::new(1, 1),
+                Some(60.0)
+            ),
+            (
+                "tuner",
+                3,
+                Proportion::new(2, 3),
+                Proportion::new(1, 2),
+                Some(43.33)
+            ),
         ]
     );
     assert_eq!(
@@ -97,13 +121,13 @@ fn cards_levels_and_agents_are_counted_by_hand() {
 #[test]
 fn a_trend_has_no_gaps_and_weeks_begin_on_monday() {
     let index = sample();
-    let days = Metrics::of(&index, Period::ALL, Step::Day).trend;
+    let days = Metrics::of(&index, Period::ALL, Interval::Day).trend;
     assert_eq!(days.len(), 10);
     assert_eq!(
         days.iter().map(|day| day.approval.of).collect::<Vec<_>>(),
         [2, 0, 0, 1, 0, 0, 0, 0, 0, 3]
     );
-    let weeks = Metrics::of(&index, Period::ALL, Step::Week).trend;
+    let weeks = Metrics::of(&index, Period::ALL, Interval::Week).trend;
     let date = |day| NaiveDate::from_ymd_opt(2026, 11, day).unwrap();
     assert_eq!(
         weeks
@@ -120,7 +144,7 @@ fn a_period_is_half_open_and_leaves_the_present_alone() {
         since: Some(monday()),
         until: Some(monday() + TimeDelta::days(9)),
     };
-    let metrics = Metrics::of(&sample(), period, Step::Day);
+    let metrics = Metrics::of(&sample(), period, Interval::Day);
     assert_eq!((metrics.total, metrics.pending), (4, 1));
 }
 
@@ -130,8 +154,8 @@ fn a_clock_gone_wrong_does_not_make_a_million_buckets() {
         case(1, "a", Approved, 10, 0),
         case(2, "a", Approved, 10, 200_000),
     ]);
-    let metrics = Metrics::of(&index, Period::ALL, Step::Day);
-    assert_eq!(metrics.step, Step::Year);
+    let metrics = Metrics::of(&index, Period::ALL, Interval::Day);
+    assert_eq!(metrics.step, Interval::Year);
     assert_eq!(metrics.trend.len(), 2);
 }
 

@@ -10,7 +10,7 @@ use super::Scope;
 use crate::domain::documents::RejectionCategory;
 use crate::insight::metrics::{AgentFigures, Tally};
 use crate::insight::page::{Page, name, say};
-use crate::insight::{Index, Share, Word};
+use crate::insight::{Index, InternedName, Proportion};
 
 /// All agents of a period, the busiest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,10 +21,8 @@ pub struct Agents {
     pub agents: Vec<AgentRow>,
 }
 
-/// One agent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgentRow {
-    /// Its figures.
     #[serde(flatten)]
     pub figures: AgentFigures,
     /// The commonest concern of those who rejected it.
@@ -42,7 +40,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn row(self, agent: &Word) -> AgentRow {
+    fn row(self, agent: &InternedName) -> AgentRow {
         // The first of several that are as common.
         let concerns = self.concerns.into_iter();
         let commonest = concerns.max_by_key(|(category, count)| (*count, Reverse(*category)));
@@ -55,9 +53,8 @@ impl Sum {
 }
 
 impl Agents {
-    /// Computes it.
     pub fn of(index: &Index, scope: &Scope) -> Self {
-        let mut sums: HashMap<&Word, Sum, RandomState> = HashMap::default();
+        let mut sums: HashMap<&InternedName, Sum, RandomState> = HashMap::default();
         let waiting = index.pending().iter();
         let waiting = waiting.filter(|case| case.is_recommendation() && scope.is_about(case));
         for case in scope.decided(index).chain(waiting) {
@@ -93,7 +90,7 @@ impl Agents {
             page.text("No agent proposed anything.");
             return;
         }
-        let rate = |share: Share| match share.of {
+        let rate = |share: Proportion| match share.of {
             0 => say("–"),
             of => say(share.percent()).say(format_args!(" of {of}")),
         };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::domain::level::Level;
 use crate::insight::metrics::{Outcomes, Tally};
 use crate::insight::page::{Line, Page, say};
-use crate::insight::{Case, Share};
+use crate::insight::{Case, Proportion};
 
 /// Scores are looked at in bands of so many points.
 const BAND: u32 = 10;
@@ -32,17 +32,15 @@ pub struct Calibration {
     pub never_approved: u32,
 }
 
-/// One level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LevelRow {
-    /// The level.
     pub level: Level,
     /// Its executed cases' mean score.
     pub mean_score: Option<f64>,
     /// Successful of executed.
-    pub success: Share,
+    pub success: Proportion,
     /// Approved of decided.
-    pub approval: Share,
+    pub approval: Proportion,
 }
 
 /// One band of scores.
@@ -53,15 +51,13 @@ pub struct BandRow {
     /// The score that it ends before; the last band includes 100.
     pub to: u32,
     /// Successful of executed.
-    pub success: Share,
+    pub success: Proportion,
 }
 
 /// What two neighbouring levels say about the scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The lower level.
     pub lower: Level,
-    /// The higher level.
     pub higher: Level,
     /// What can be said.
     pub says: Says,
@@ -75,7 +71,6 @@ pub enum Says {
     AsItShouldBe,
     /// The higher level fails less often.
     UpsideDown,
-    /// The intervals overlap.
     CannotTell,
     /// One of them was never executed.
     NoData,
@@ -85,7 +80,7 @@ impl Calibration {
     /// Computes it from decided recommendations.
     pub fn of<'a>(decided: impl Iterator<Item = &'a Case>) -> Self {
         let mut levels = [(Tally::default(), Tally::default()); 3];
-        let mut bands = [Share::default(); BANDS];
+        let mut bands = [Proportion::default(); BANDS];
         let mut outcomes = Outcomes::default();
         let mut executed: Vec<(u32, bool)> = Vec::new();
         let mut never_approved = 0;

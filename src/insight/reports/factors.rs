@@ -9,13 +9,13 @@ use super::Scope;
 use crate::domain::documents::Status;
 use crate::domain::level::Score;
 use crate::insight::page::{Line, Page, say};
-use crate::insight::{Case, Index, Share, Word};
+use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// Rejections by what made the cases risky.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Factors {
     /// Rejected of those that were approved or rejected.
-    pub baseline: Share,
+    pub baseline: Proportion,
     /// What each factor, in each strength, and each trigger does to that; the strongest lift first.
     pub rows: Vec<Row>,
 }
@@ -25,12 +25,11 @@ pub struct Factors {
 pub struct Row {
     /// `factor` or `trigger`.
     pub kind: &'static str,
-    /// Its name.
-    pub name: Word,
+    pub name: InternedName,
     /// How much of its weight the factor adds; none for a trigger.
     pub strength: Option<Strength>,
     /// Rejected of the cases with it.
-    pub rejected: Share,
+    pub rejected: Proportion,
     /// Its rate by the baseline's; none where nothing was rejected at all.
     pub lift: Option<f64>,
     /// Whether that is more than chance explains: the interval leaves the baseline out.
@@ -41,11 +40,8 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strength {
-    /// Nothing.
     Nothing,
-    /// Up to half.
     Some,
-    /// More than half.
     Much,
 }
 
@@ -68,12 +64,12 @@ impl Strength {
 }
 
 impl Factors {
-    /// Computes it.
     pub fn of(index: &Index, scope: &Scope) -> Self {
-        let mut baseline = Share::default();
+        let mut baseline = Proportion::default();
         // By what each factor added to the very hundredth: how much that is, its most has yet to tell.
-        let mut added: HashMap<(&Word, Score), Share, RandomState> = HashMap::default();
-        let mut triggers: BTreeMap<&Word, Share> = BTreeMap::new();
+        let mut added: HashMap<(&InternedName, Score), Proportion, RandomState> =
+            HashMap::default();
+        let mut triggers: BTreeMap<&InternedName, Proportion> = BTreeMap::new();
         // Nobody has judged what was withdrawn or expired.
         let judged = scope
             .decided(index)
@@ -89,18 +85,18 @@ impl Factors {
                 triggers.entry(trigger).or_default().add(rejected);
             }
         }
-        let mut most: BTreeMap<&Word, Score> = BTreeMap::new();
+        let mut most: BTreeMap<&InternedName, Score> = BTreeMap::new();
         for (name, contribution) in added.keys() {
             let known = most.entry(name).or_default();
             *known = (*known).max(*contribution);
         }
-        let mut factors: BTreeMap<(&Word, Strength), Share> = BTreeMap::new();
+        let mut factors: BTreeMap<(&InternedName, Strength), Proportion> = BTreeMap::new();
         for ((name, contribution), share) in added {
             let most = most.get(name).copied().unwrap_or_default();
             let sum = factors.entry((name, Strength::of(contribution, most)));
             sum.or_default().merge(share);
         }
-        let row = |kind, name: &Word, strength, rejected: Share| Row {
+        let row = |kind, name: &InternedName, strength, rejected: Proportion| Row {
             kind,
             name: name.clone(),
             strength,
@@ -171,12 +167,12 @@ fn is_rejected(case: &Case) -> bool {
     case.standing.status() == Some(Status::Rejected)
 }
 
-fn lift(share: Share, baseline: Share) -> Option<f64> {
+fn lift(share: Proportion, baseline: Proportion) -> Option<f64> {
     let base = baseline.rate().filter(|rate| *rate > 0.0)?;
     Some((share.rate()? / base * 100.0).round() / 100.0)
 }
 
-fn is_clear(share: Share, baseline: Share) -> bool {
+fn is_clear(share: Proportion, baseline: Proportion) -> bool {
     match (share.interval(), baseline.rate()) {
         (Some((low, high)), Some(rate)) => rate < low || high < rate,
         _ => false,

@@ -26,10 +26,10 @@ pub use successes::Successes;
 pub use week::Week;
 
 use super::case::Case;
+use super::case_documents::Documents;
 use super::index::Index;
 use super::metrics::day;
 use super::page::Page;
-use super::papers::Documents;
 use super::query::Period;
 use crate::domain::ids::CaseId;
 use crate::domain::unexpected::Unexpected;
@@ -41,20 +41,16 @@ pub enum Name {
     Rejections,
     /// What was HIGH and went well.
     Successes,
-    /// Scores against outcomes.
     Calibration,
     /// How each agent fares.
     Agents,
     /// Which factors and triggers lead to rejections.
     Factors,
-    /// The weekly review.
     Weekly,
-    /// The monthly review.
     Monthly,
 }
 
 impl Name {
-    /// All reports.
     pub const ALL: [Self; 7] = [
         Self::Rejections,
         Self::Successes,
@@ -101,7 +97,6 @@ impl Name {
         }
     }
 
-    /// Computes it.
     pub fn report(self, index: &Index, scope: &Scope, documents: &Documents) -> Report {
         match self {
             Self::Rejections => Report::Rejections(Rejections::of(index, scope, documents)),
@@ -135,7 +130,6 @@ impl FromStr for Name {
 /// Which part of the trail a report is about.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
-    /// Of this time.
     pub period: Period,
     /// Of this agent only.
     pub agent: Option<String>,
@@ -181,7 +175,6 @@ impl Scope {
     }
 }
 
-/// A computed report.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Report {
@@ -189,15 +182,12 @@ pub enum Report {
     Rejections(Rejections),
     /// What was HIGH and went well.
     Successes(Successes),
-    /// Scores against outcomes.
     Calibration(Calibration),
     /// How each agent fares.
     Agents(Agents),
     /// Which factors and triggers lead to rejections.
     Factors(Factors),
-    /// The weekly review.
     Weekly(Box<Week>),
-    /// The monthly review.
     Monthly(Box<Month>),
 }
 

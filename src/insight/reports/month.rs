@@ -12,25 +12,21 @@ use crate::domain::documents::Status;
 use crate::domain::level::{Level, Score};
 use crate::insight::metrics::{quantile, waits};
 use crate::insight::page::{Line, Page, name, say};
-use crate::insight::{Case, Index, Share, Word};
+use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// Fewer decisions of people than these are no pattern.
 const LEAST_DECISIONS: u32 = 10;
 /// An opportunity is something of which, with 95 % confidence, people approve at least this part.
 const LEAST_APPROVAL: f64 = 0.7;
 
-/// The answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Month {
     /// Approved of decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// The same in the time before; none if there is no such time.
-    pub approval_before: Option<Share>,
-    /// Agent performance trends.
+    pub approval_before: Option<Proportion>,
     pub agents: Vec<Development>,
-    /// Risk score accuracy.
     pub calibration: Calibration,
-    /// Approval workflow efficiency.
     pub workflow: Workflow,
     /// What people always approve and what never fails: opportunities for automation.
     pub opportunities: Vec<Opportunity>,
@@ -41,23 +37,21 @@ pub struct Month {
 /// How an agent fares now and before.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Development {
-    /// The agent.
-    pub agent: Word,
+    pub agent: InternedName,
     /// Approved of decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// The same in the time before.
-    pub approval_before: Share,
+    pub approval_before: Proportion,
     /// Successful of executed.
-    pub success: Share,
+    pub success: Proportion,
     /// The same in the time before.
-    pub success_before: Share,
+    pub success_before: Proportion,
 }
 
-/// How approvals flow.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Workflow {
     /// Decided by the bot alone, of all decided.
-    pub automatic: Share,
+    pub automatic: Proportion,
     /// Decisions of people.
     pub by_people: usize,
     /// Half of those were made within so many minutes of the pull request.
@@ -69,20 +63,18 @@ pub struct Workflow {
     /// Withdrawn by their author.
     pub withdrawn: u32,
     /// Decisions by person, the busiest first.
-    pub people: Vec<(Word, u32)>,
+    pub people: Vec<(InternedName, u32)>,
 }
 
 /// An action of an agent that might be LOW.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Opportunity {
-    /// Whose.
-    pub agent: Word,
-    /// What.
-    pub action: Word,
+    pub agent: InternedName,
+    pub action: InternedName,
     /// Approved of those that people decided.
-    pub approval: Share,
+    pub approval: Proportion,
     /// Successful of executed.
-    pub success: Share,
+    pub success: Proportion,
     /// The highest score among them.
     pub highest: Score,
 }
@@ -90,21 +82,18 @@ pub struct Opportunity {
 /// An action of an agent that the bot approves alone and that fails.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SecondThought {
-    /// Whose.
-    pub agent: Word,
-    /// What.
-    pub action: Word,
+    pub agent: InternedName,
+    pub action: InternedName,
     /// Failed of executed.
-    pub failure: Share,
+    pub failure: Proportion,
 }
 
 impl Month {
-    /// Computes it.
     pub fn of(index: &Index, scope: &Scope) -> Self {
         let decided: Vec<&Case> = scope.decided(index).collect();
         let before = scope.before();
         let approved = |scope: &Scope| {
-            let mut share = Share::default();
+            let mut share = Proportion::default();
             let cases = scope.decided(index);
             cases.for_each(|case| share.add(case.is_approved()));
             share
@@ -134,7 +123,7 @@ impl Month {
         if self.agents.is_empty() {
             page.text("No agent proposed anything.");
         }
-        let cells = |share: Share| say(share.percent()).say(format_args!(" of {}", share.of));
+        let cells = |share: Proportion| say(share.percent()).say(format_args!(" of {}", share.of));
         let rows = self.agents.iter().map(|row| {
             vec![
                 name(&row.agent),
@@ -190,7 +179,7 @@ impl Month {
 
 fn develop(index: &Index, scope: &Scope, before: Option<&Scope>) -> Vec<Development> {
     let now = Agents::of(index, scope).agents.into_iter();
-    let before: BTreeMap<Word, _> = before
+    let before: BTreeMap<InternedName, _> = before
         .map(|before| Agents::of(index, before).agents)
         .into_iter()
         .flatten()
@@ -199,8 +188,8 @@ fn develop(index: &Index, scope: &Scope, before: Option<&Scope>) -> Vec<Developm
     now.map(|row| {
         let earlier = before.get(&row.figures.agent);
         Development {
-            approval_before: earlier.map_or_else(Share::default, |figures| figures.approval),
-            success_before: earlier.map_or_else(Share::default, |figures| figures.success),
+            approval_before: earlier.map_or_else(Proportion::default, |figures| figures.approval),
+            success_before: earlier.map_or_else(Proportion::default, |figures| figures.success),
             approval: row.figures.approval,
             success: row.figures.success,
             agent: row.figures.agent,
@@ -212,7 +201,8 @@ fn develop(index: &Index, scope: &Scope, before: Option<&Scope>) -> Vec<Developm
 impl Development {
     /// Only what chance does not explain.
     fn in_words(&self) -> &'static str {
-        let apart = |now: Share, before: Share| match (now.interval(), before.interval()) {
+        let apart = |now: Proportion, before: Proportion| match (now.interval(), before.interval())
+        {
             (Some((low, _)), Some((_, high))) if high < low => Some(true),
             (Some((_, high)), Some((low, _))) if high < low => Some(false),
             _ => None,
@@ -231,9 +221,9 @@ impl Development {
 
 impl Workflow {
     fn of(decided: &[&Case]) -> Self {
-        let mut automatic = Share::default();
+        let mut automatic = Proportion::default();
         let (mut expired, mut withdrawn) = (0, 0);
-        let mut people: BTreeMap<&Word, u32> = BTreeMap::new();
+        let mut people: BTreeMap<&InternedName, u32> = BTreeMap::new();
         for case in decided {
             let status = case.standing.status();
             automatic.add(status == Some(Status::AutoApproved));
@@ -245,7 +235,7 @@ impl Workflow {
         }
         let waits = waits(decided);
         let minutes = |part| quantile(&waits, part).map(|wait: TimeDelta| wait.num_minutes());
-        let mut people: Vec<(Word, u32)> = people
+        let mut people: Vec<(InternedName, u32)> = people
             .into_iter()
             .map(|(person, count)| (person.clone(), count))
             .collect();
@@ -316,7 +306,7 @@ fn opportunities(index: &Index, decided: &[&Case]) -> Vec<Opportunity> {
         .iter()
         .filter(|case| case.level == Some(Level::Medium) && case.deciders().next().is_some());
     let candidates: Vec<&Case> = candidates.copied().collect();
-    let mut most: HashMap<&Word, Score, RandomState> = HashMap::default();
+    let mut most: HashMap<&InternedName, Score, RandomState> = HashMap::default();
     if !candidates.is_empty() {
         for share in index.cases().iter().flat_map(|case| &case.factors) {
             let known = most.entry(&share.name).or_default();
@@ -334,7 +324,8 @@ fn opportunities(index: &Index, decided: &[&Case]) -> Vec<Opportunity> {
                     && most.get(&share.name) == Some(&share.contribution)
             })
     };
-    let mut groups: BTreeMap<(&Word, &Word), (Share, Share, Score)> = BTreeMap::new();
+    let mut groups: BTreeMap<(&InternedName, &InternedName), (Proportion, Proportion, Score)> =
+        BTreeMap::new();
     for case in candidates.into_iter().filter(|case| !is_exposed(case)) {
         let (Some(agent), Some(action), Some(score)) = (&case.agent, &case.action, case.score)
         else {
@@ -347,7 +338,7 @@ fn opportunities(index: &Index, decided: &[&Case]) -> Vec<Opportunity> {
         }
         *highest = score.max(*highest);
     }
-    let is_good = |(approval, success): (Share, Share)| {
+    let is_good = |(approval, success): (Proportion, Proportion)| {
         approval.of >= LEAST_DECISIONS
             && approval
                 .interval()
@@ -372,7 +363,7 @@ fn opportunities(index: &Index, decided: &[&Case]) -> Vec<Opportunity> {
 }
 
 fn second_thoughts(decided: &[&Case]) -> Vec<SecondThought> {
-    let mut groups: BTreeMap<(&Word, &Word), Share> = BTreeMap::new();
+    let mut groups: BTreeMap<(&InternedName, &InternedName), Proportion> = BTreeMap::new();
     let automatic = decided
         .iter()
         .filter(|case| case.standing.status() == Some(Status::AutoApproved));

@@ -7,20 +7,19 @@ use serde::Serialize;
 use super::Scope;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, PullNumber};
+use crate::insight::case_documents::{Documents, find};
 use crate::insight::page::{Page, name, say};
-use crate::insight::papers::{Documents, find};
-use crate::insight::{Case, Index, Share, Word};
+use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// So many groups are shown; the rest is counted.
 const MOST_GROUPS: usize = 20;
 /// So many reasons are quoted of each.
 const MOST_REASONS: usize = 3;
 
-/// All rejections.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rejections {
     /// Rejected of decided recommendations.
-    pub rejected: Share,
+    pub rejected: Proportion,
     /// By main concern, the commonest first.
     pub categories: Vec<(RejectionCategory, u32)>,
     /// By agent, action and concern, the commonest first.
@@ -32,13 +31,9 @@ pub struct Rejections {
 /// Rejections that have agent, action and concern in common.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {
-    /// Whose.
-    pub agent: Option<Word>,
-    /// What was proposed.
-    pub action: Option<Word>,
-    /// The main concern.
+    pub agent: Option<InternedName>,
+    pub action: Option<InternedName>,
     pub category: Option<RejectionCategory>,
-    /// How many.
     pub count: u32,
     /// The newest of them, newest first.
     pub newest: Vec<Reason>,
@@ -47,23 +42,19 @@ pub struct Group {
 /// One rejection in a person's words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reason {
-    /// The case.
     pub id: Option<CaseId>,
-    /// Its pull request.
     pub number: Option<PullNumber>,
-    /// Who rejected it.
-    pub by: Option<Word>,
+    pub by: Option<InternedName>,
     /// In their words; none if they said nothing or it cannot be read.
     pub words: Option<String>,
 }
 
 impl Rejections {
-    /// Computes it.
     pub fn of(index: &Index, scope: &Scope, documents: &Documents) -> Self {
         let decided = scope.decided(index);
         let mut categories: BTreeMap<RejectionCategory, u32> = BTreeMap::new();
         let mut groups: BTreeMap<_, Vec<&Case>> = BTreeMap::new();
-        let mut rejected = Share::default();
+        let mut rejected = Proportion::default();
         for case in decided {
             rejected.add(case.is_rejected());
             if case.is_rejected() {
@@ -81,7 +72,7 @@ impl Rejections {
         let mut categories: Vec<_> = categories.into_iter().collect();
         categories.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let group = |((agent, action, category), cases): (_, Vec<&Case>)| {
-            let (agent, action): (&Option<Word>, &Option<Word>) = (agent, action);
+            let (agent, action): (&Option<InternedName>, &Option<InternedName>) = (agent, action);
             let newest = cases.iter().rev().take(MOST_REASONS);
             Group {
                 agent: agent.clone(),

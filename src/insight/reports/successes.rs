@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::Scope;
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::level::{Level, Score};
+use crate::insight::case_documents::{Documents, find};
 use crate::insight::metrics::day;
 use crate::insight::page::{Line, Page, name, say};
-use crate::insight::papers::{Documents, find};
-use crate::insight::{Case, Index, Share, Word};
+use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// So many are shown, the newest first.
 const MOST_SHOWN: usize = 50;
@@ -17,30 +17,22 @@ const MOST_SHOWN: usize = 50;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Successes {
     /// Successful of executed HIGH recommendations.
-    pub high: Share,
-    /// The newest first.
+    pub high: Proportion,
     pub newest: Vec<Success>,
 }
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Success {
-    /// The case.
     pub id: Option<CaseId>,
-    /// Its pull request.
     pub number: Option<PullNumber>,
-    /// Whose.
-    pub agent: Option<Word>,
-    /// What was done.
-    pub action: Option<Word>,
-    /// To what.
-    pub targets: Vec<Word>,
-    /// Its score.
+    pub agent: Option<InternedName>,
+    pub action: Option<InternedName>,
+    pub targets: Vec<InternedName>,
     pub score: Option<Score>,
     /// When it was decided.
     pub decided: Option<String>,
-    /// Who approved it.
-    pub approved_by: Vec<Word>,
+    pub approved_by: Vec<InternedName>,
     /// What was changed, in words.
     pub changes: Option<String>,
     /// What the executor had to say, in words.
@@ -48,12 +40,11 @@ pub struct Success {
 }
 
 impl Successes {
-    /// Computes it.
     pub fn of(index: &Index, scope: &Scope, documents: &Documents) -> Self {
         let decided = scope.decided(index);
         let high = decided.filter(|case| case.level == Some(Level::High));
         let executed: Vec<&Case> = high.filter(|case| case.is_executed()).collect();
-        let mut share = Share::default();
+        let mut share = Proportion::default();
         executed
             .iter()
             .for_each(|case| share.add(case.success() == Some(true)));
@@ -140,11 +131,11 @@ impl Success {
                 .map_or_else(String::new, |number| number.0.to_string())),
             say(self.decided.as_deref().unwrap_or_default()),
             name(self.agent.as_deref().unwrap_or_default()),
-            what.names(self.targets.iter().map(Word::as_str)),
+            what.names(self.targets.iter().map(InternedName::as_str)),
             say(self
                 .score
                 .map_or_else(String::new, |score| score.to_string())),
-            Line::default().names(self.approved_by.iter().map(Word::as_str)),
+            Line::default().names(self.approved_by.iter().map(InternedName::as_str)),
             quote(&self.changes),
             quote(&self.details),
         ]

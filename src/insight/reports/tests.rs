@@ -9,7 +9,7 @@ use crate::domain::documents::RejectionCategory;
 use crate::domain::documents::Status::{Approved, AutoApproved, Expired, Rejected};
 use crate::domain::level::Level;
 use crate::insight::fixtures::{case, executed, index, monday, weighed};
-use crate::insight::{Share, Word};
+use crate::insight::{InternedName, Proportion};
 
 fn of_case(case: Case, success: bool) -> Case {
     executed(case, Some(success))
@@ -29,7 +29,7 @@ fn rejections_are_grouped_and_the_commonest_comes_first() {
         case(5, "scout", Approved, 45, 1),
     ]);
     let report = Rejections::of(&index, &Scope::default(), &Documents::new());
-    assert_eq!(report.rejected, Share::new(4, 5));
+    assert_eq!(report.rejected, Proportion::new(4, 5));
     assert_eq!(
         report.categories,
         [
@@ -58,7 +58,7 @@ fn only_high_and_successful_is_a_success() {
         of_case(case(5, "tuner", Approved, 90, 1), true),
     ]);
     let report = Successes::of(&index, &Scope::default(), &Documents::new());
-    assert_eq!(report.high, Share::new(2, 3));
+    assert_eq!(report.high, Proportion::new(2, 3));
     let numbers: Vec<u64> = report
         .newest
         .iter()
@@ -82,15 +82,22 @@ fn calibration_tells_what_it_can_and_what_it_cannot() {
     cases.push(case(301, "a", Approved, 80, 0));
     let index = index(cases);
     let report = Calibration::of(Scope::default().decided(&index));
-    let success: Vec<Share> = report.levels.iter().map(|row| row.success).collect();
+    let success: Vec<Proportion> = report.levels.iter().map(|row| row.success).collect();
     assert_eq!(
         success,
-        [Share::new(20, 20), Share::new(5, 20), Share::new(0, 0)]
+        [
+            Proportion::new(20, 20),
+            Proportion::new(5, 20),
+            Proportion::new(0, 0)
+        ]
     );
     let says: Vec<Says> = report.verdicts.iter().map(|verdict| verdict.says).collect();
     assert_eq!(says, [Says::AsItShouldBe, Says::NoData]);
-    let bands: Vec<(u32, Share)> = report.bands.iter().map(|b| (b.from, b.success)).collect();
-    assert_eq!(bands, [(10, Share::new(20, 20)), (50, Share::new(5, 20))]);
+    let bands: Vec<(u32, Proportion)> = report.bands.iter().map(|b| (b.from, b.success)).collect();
+    assert_eq!(
+        bands,
+        [(10, Proportion::new(20, 20)), (50, Proportion::new(5, 20))]
+    );
     // 15 failures, all at 50; 20 successes below, 5 ties: (20 + 5 / 2) / 25.
     assert_eq!(report.concordance, Some(0.9));
     assert_eq!((report.never_approved, report.outcomes.open), (1, 1));
@@ -139,7 +146,7 @@ fn factors_have_a_lift_against_the_baseline() {
     }
     let index = index(cases);
     let report = Factors::of(&index, &Scope::default());
-    assert_eq!(report.baseline, Share::new(10, 30));
+    assert_eq!(report.baseline, Proportion::new(10, 30));
     let rows: Vec<_> = report
         .rows
         .iter()
@@ -159,28 +166,28 @@ fn factors_have_a_lift_against_the_baseline() {
             (
                 "bulk_in_production",
                 None,
-                Share::new(1, 1),
+                Proportion::new(1, 1),
                 Some(3.0),
                 false
             ),
             (
                 "environment",
                 Some(Strength::Much),
-                Share::new(9, 10),
+                Proportion::new(9, 10),
                 Some(2.7),
                 true
             ),
             (
                 "environment",
                 Some(Strength::Some),
-                Share::new(1, 10),
+                Proportion::new(1, 10),
                 Some(0.3),
                 false
             ),
             (
                 "environment",
                 Some(Strength::Nothing),
-                Share::new(0, 10),
+                Proportion::new(0, 10),
                 Some(0.0),
                 true
             ),
@@ -213,24 +220,24 @@ fn a_month_compares_with_the_month_before_and_finds_what_could_be_automatic() {
         agent: None,
     };
     let report = Month::of(&index, &scope);
-    assert_eq!(report.approval, Share::new(37, 37));
-    assert_eq!(report.approval_before, Some(Share::new(0, 12)));
-    let opportunities: Vec<(&str, Share)> = report
+    assert_eq!(report.approval, Proportion::new(37, 37));
+    assert_eq!(report.approval_before, Some(Proportion::new(0, 12)));
+    let opportunities: Vec<(&str, Proportion)> = report
         .opportunities
         .iter()
         .map(|found| (found.agent.as_str(), found.approval))
         .collect();
-    assert_eq!(opportunities, [("tuner", Share::new(12, 12))]);
+    assert_eq!(opportunities, [("tuner", Proportion::new(12, 12))]);
     assert_eq!(
         report.second_thoughts.first().unwrap().failure,
-        Share::new(1, 1)
+        Proportion::new(1, 1)
     );
-    assert_eq!(report.workflow.automatic, Share::new(13, 37));
+    assert_eq!(report.workflow.automatic, Proportion::new(13, 37));
     assert_eq!(
         (report.workflow.median_minutes, report.workflow.by_people),
         (Some(60), 24)
     );
-    assert_eq!(report.workflow.people, [(Word::from("alice"), 24)]);
+    assert_eq!(report.workflow.people, [(InternedName::from("alice"), 24)]);
 }
 
 #[test]
@@ -282,14 +289,17 @@ fn a_week_is_calibrated_by_itself_and_with_all_that_came_before() {
         agent: None,
     };
     let report = Week::of(&index, &scope, &Documents::new());
-    let medium = |calibration: &Calibration| -> Option<Share> {
+    let medium = |calibration: &Calibration| -> Option<Proportion> {
         let mut rows = calibration.levels.iter();
         rows.find(|row| row.level == Level::Medium)
             .map(|row| row.success)
     };
     assert_eq!(report.decided, 1);
-    assert_eq!(medium(&report.calibration), Some(Share::new(1, 1)));
-    assert_eq!(medium(&report.calibration_of_all), Some(Share::new(1, 2)));
+    assert_eq!(medium(&report.calibration), Some(Proportion::new(1, 1)));
+    assert_eq!(
+        medium(&report.calibration_of_all),
+        Some(Proportion::new(1, 2))
+    );
 }
 
 #[test]

@@ -9,23 +9,22 @@ use super::{Agents, Calibration, Factors, Rejections, Scope};
 use crate::domain::documents::time;
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::review::Confidence;
+use crate::insight::case_documents::{Documents, find};
 use crate::insight::metrics::Outcomes;
 use crate::insight::page::{Line, Page, name, say};
-use crate::insight::papers::{Documents, find};
-use crate::insight::{Case, Index, Share, Unseen, Word};
+use crate::insight::{Case, Index, InternedName, Proportion, Unseen};
 
 /// So many pieces of feedback are quoted, the newest first.
 const MOST_QUOTED: usize = 10;
 /// So many waiting cases are listed, the oldest first.
 const MOST_WAITING: usize = 10;
 
-/// The answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Week {
     /// Recommendations that were decided.
     pub decided: u32,
     /// Approved of those.
-    pub approval: Share,
+    pub approval: Proportion,
     /// What came of the approved.
     pub outcomes: Outcomes,
     /// Why it is not known what waits.
@@ -56,56 +55,44 @@ fn is_none<S: Serializer>(unseen: &Option<Unseen>, to: S) -> Result<S::Ok, S::Er
     to.serialize_bool(unseen.is_none())
 }
 
-/// One that waits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Waits {
-    /// Its pull request.
     pub number: Option<PullNumber>,
-    /// Whose.
-    pub agent: Option<Word>,
+    pub agent: Option<InternedName>,
     /// What it would do.
-    pub action: Option<Word>,
-    /// Since when.
+    pub action: Option<InternedName>,
     pub since: Option<String>,
 }
 
-/// What people said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Feedback {
     /// Pieces of feedback on cases that were decided in the period.
     pub count: u32,
     /// By agent, the most first.
-    pub by_agent: Vec<(Word, u32)>,
+    pub by_agent: Vec<(InternedName, u32)>,
     /// By what became of the case: its status, or its outcome once it has one.
     pub by_end: BTreeMap<&'static str, u32>,
     /// Approved by somebody who was uncertain: successful of those that were executed.
-    pub uncertain: Share,
+    pub uncertain: Proportion,
     /// How many were approved by somebody who was uncertain.
     pub approved_uncertain: u32,
-    /// The newest words.
     pub newest: Vec<Quote>,
 }
 
-/// A person's words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Quote {
-    /// Who.
     pub by: String,
     /// On which pull request.
     pub number: Option<PullNumber>,
-    /// On whose recommendation.
-    pub agent: Option<Word>,
-    /// What they said.
+    pub agent: Option<InternedName>,
     pub words: String,
-    /// When.
     pub at: String,
 }
 
 impl Week {
-    /// Computes it.
     pub fn of(index: &Index, scope: &Scope, documents: &Documents) -> Self {
         let decided: Vec<&Case> = scope.decided(index).collect();
-        let mut approval = Share::default();
+        let mut approval = Proportion::default();
         let mut outcomes = Outcomes::default();
         for case in &decided {
             approval.add(case.is_approved());
@@ -230,9 +217,9 @@ impl Waits {
 
 impl Feedback {
     fn of(decided: &[&Case], documents: &Documents) -> Self {
-        let mut by_agent: BTreeMap<&Word, u32> = BTreeMap::new();
+        let mut by_agent: BTreeMap<&InternedName, u32> = BTreeMap::new();
         let mut by_end: BTreeMap<&'static str, u32> = BTreeMap::new();
-        let (mut count, mut approved_uncertain, mut uncertain) = (0, 0, Share::default());
+        let (mut count, mut approved_uncertain, mut uncertain) = (0, 0, Proportion::default());
         for case in decided {
             if case.feedback > 0 {
                 count += case.feedback;
@@ -249,7 +236,7 @@ impl Feedback {
                 }
             }
         }
-        let mut by_agent: Vec<(Word, u32)> = by_agent
+        let mut by_agent: Vec<(InternedName, u32)> = by_agent
             .into_iter()
             .map(|(agent, count)| (agent.clone(), count))
             .collect();

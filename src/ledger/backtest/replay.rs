@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::{Answer, Changed, Oversight};
+use super::{Changed, Oversight, RiskAnswer};
 use crate::domain::documents::{
     AccountRecord, Decision, DecisionSchema, Recommendation, Requirement, Status, TeamMember,
 };
@@ -17,7 +17,7 @@ use crate::domain::yaml;
 use crate::gate::eligibility::find_unattributed;
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
-use crate::ledger::facts::{self, KnownTargets, Opened, TargetBook};
+use crate::ledger::facts::{self, KnownTargets, Opened, TargetCache};
 use crate::ledger::{BOT_EMAIL, Event, Trailers};
 use crate::risk;
 use crate::rules::Rules;
@@ -35,15 +35,17 @@ pub enum Seen {
     /// A decision, then and now.
     Decided {
         case: CaseId,
-        then: Answer,
-        now: Answer,
+        then: RiskAnswer,
+        now: RiskAnswer,
         /// Whether it could not be proposed at all by the other rules.
         is_refused: bool,
         /// All about it, if the answers differ.
         changed: Option<Box<Changed>>,
     },
-    /// An execution ended.
-    Ended { case: CaseId, success: Option<bool> },
+    Ended {
+        case: CaseId,
+        success: Option<bool>,
+    },
 }
 
 /// The longest parts of a `decision.yaml`, of which a backtest needs nothing.
@@ -51,7 +53,7 @@ const UNREAD: [&str; 3] = ["factors", "approvals", "ignored"];
 
 /// What a backtest needs of it. Whether the rest is right is for `verify` to say.
 #[derive(Deserialize)]
-struct Then {
+struct RecordedDecision {
     #[serde(rename = "schema")]
     _schema: DecisionSchema,
     status: Status,
@@ -82,21 +84,20 @@ struct ThenRisk {
 /// So many commits of the bot are remembered before they are all forgotten.
 const MOST_STEMS: usize = 65_536;
 
-/// Replays commits.
 pub struct Replayer<'a> {
     repo: &'a Repository,
     /// The tree of the trail's tip: records only ever are added, so it holds those of every case, and neighbours
     /// share the folders on the way to them.
     root: Sha,
     rules: &'a Rules,
-    book: TargetBook,
+    book: TargetCache,
     /// Commits of the bot that branches began at: many begin at the same.
     stems: HashSet<Sha>,
 }
 
 impl<'a> Replayer<'a> {
     /// A replayer that has read nothing yet.
-    pub fn new(repo: &'a Repository, root: Sha, (rules, book): (&'a Rules, TargetBook)) -> Self {
+    pub fn new(repo: &'a Repository, root: Sha, (rules, book): (&'a Rules, TargetCache)) -> Self {
         Self {
             repo,
             root,
@@ -107,9 +108,6 @@ impl<'a> Replayer<'a> {
     }
 
     /// Looks at a commit of the trail, which came after one with this tree.
-    ///
-    /// # Errors
-    /// When the commit is malformed.
     pub fn see(&mut self, commit: &StoredCommit, before: Option<Sha>) -> Result<Seen, GitError> {
         let trailers = Trailers::parse(&commit.message()?);
         Ok(match (trailers.event(), trailers.case()) {
@@ -143,7 +141,7 @@ impl<'a> Replayer<'a> {
         let record = Decision::path_of(case);
         let decision = objects.read_path(self.root, &record)?;
         let Some(Ok(decision)) =
-            decision.map(|bytes| yaml::read_without::<Then>(&record, &bytes, &UNREAD))
+            decision.map(|bytes| yaml::read_without::<RecordedDecision>(&record, &bytes, &UNREAD))
         else {
             return Ok(None);
         };
@@ -177,7 +175,7 @@ impl<'a> Replayer<'a> {
             contributions: &contributions,
         };
         let (now, is_refused) = proposal.rate(&rules);
-        let then = Answer {
+        let then = RiskAnswer {
             score: decision.risk.score,
             level: decision.risk.level,
             requires: decision.required,
@@ -244,11 +242,11 @@ struct Proposal<'p> {
 
 impl Proposal<'_> {
     /// What these rules say of it, and whether it contradicts them.
-    fn rate(self, rules: &Rules) -> (Answer, bool) {
+    fn rate(self, rules: &Rules) -> (RiskAnswer, bool) {
         let about = self.about;
         let situation = facts::situation(about, self.targets, self.contributions, rules);
         let (score, level) = risk::rate(about, &situation, rules);
-        let answer = Answer {
+        let answer = RiskAnswer {
             score,
             level,
             requires: requirement::for_recommendation(level, &rules.governance),

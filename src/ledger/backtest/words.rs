@@ -9,7 +9,6 @@ use crate::domain::documents::{Outcome, Requirement, Role};
 const MOST_CASES: usize = 20;
 
 impl Backtest {
-    /// For a terminal.
     pub fn plain(&self) -> String {
         self.told(false)
     }

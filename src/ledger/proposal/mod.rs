@@ -78,9 +78,6 @@ pub enum Examined<T> {
 }
 
 /// Tells what these changes are, or why they are refused.
-///
-/// # Errors
-/// When the repository fails.
 pub fn classify(main: &Main<'_>, changes: &[Change]) -> Result<Examined<Candidate>, GitError> {
     let refuse = |objection| Ok(Examined::Refused(vec![objection]));
     if changes.is_empty() {
@@ -139,9 +136,6 @@ pub fn classify(main: &Main<'_>, changes: &[Change]) -> Result<Examined<Candidat
 }
 
 /// Reads the recommendation at a path.
-///
-/// # Errors
-/// When the repository fails.
 pub fn read_recommendation(
     objects: Objects<'_>,
     path: &str,

@@ -39,7 +39,6 @@ refusals! {
     HiddenCharacter,
     /// It changes more files than are looked at.
     TooManyFiles,
-    /// It changes nothing.
     ChangesNothing,
     /// A path is not plain ASCII.
     ForeignPath,

@@ -11,7 +11,7 @@ use crate::domain::ids::Sha;
 use crate::domain::problem::{Problems, Reading};
 use crate::domain::yaml;
 use crate::git::{GitError, Mode, Objects};
-use crate::ledger::{Rulebook, Version};
+use crate::ledger::{RulesCache, Version};
 use crate::rules::{Rules, governance};
 
 /// What there is to say against a governance change.
@@ -45,12 +45,10 @@ pub struct RuleChangeValidator {
 const MOST_FOLDERS: usize = 256;
 
 impl RuleChangeValidator {
-    /// # Errors
-    /// When the repository fails.
     pub fn validate(
         &mut self,
         objects: Objects<'_>,
-        rulebook: &mut Rulebook,
+        rules_cache: &mut RulesCache,
         trees: Trees,
         forge: ForgeKind<'_>,
     ) -> Result<RuleChangeValidation, GitError> {
@@ -58,7 +56,7 @@ impl RuleChangeValidator {
             objections: self.validate_targets(objects, trees.after)?,
             ..RuleChangeValidation::default()
         };
-        let version = match rulebook.read(objects, trees.after)? {
+        let version = match rules_cache.read(objects, trees.after)? {
             Reading::Valid(version) => version,
             Reading::Invalid(Problems(problems)) => {
                 let unreadable = Objection::of_all(Refusal::UnreadableRules, problems);
@@ -66,7 +64,7 @@ impl RuleChangeValidator {
                 return Ok(validation);
             }
         };
-        match rulebook.test(objects, &version)? {
+        match rules_cache.test(objects, &version)? {
             Some(tested) => {
                 validation.tests = tested.tests;
                 let unreadable = tested.problems.iter().cloned();
@@ -77,7 +75,7 @@ impl RuleChangeValidator {
                 validation.objections.extend(objections);
             }
             None => {
-                validation.took_too_long = Some(rulebook.test_limit());
+                validation.took_too_long = Some(rules_cache.test_limit());
                 return Ok(validation);
             }
         }
@@ -127,7 +125,6 @@ impl RuleChangeValidator {
 /// The key by which the bot signs what it writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BotKey {
-    /// It signs nothing.
     None,
     /// One that the rules list.
     Listed,

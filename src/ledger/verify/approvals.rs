@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
-use super::step::Step;
 use super::{ignored, opinions};
 use crate::domain::documents::{
     AccountRecord, CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
@@ -15,7 +15,7 @@ use crate::domain::level::Level;
 use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
-use crate::gate::verdict::{Case, Kind, Ruling, Verdict, rule};
+use crate::gate::verdict::{Case, GateResult, Kind, Verdict, rule};
 use crate::git::GitError;
 use crate::rules::Rules;
 use crate::rules::people::PersonName;
@@ -36,13 +36,13 @@ pub struct Question<'a> {
 
 /// Asks the gate again, and compares.
 pub fn check(
-    step: &mut Step,
+    check: &mut CommitCheck,
     written: &Written<Decision>,
     rules: &Rules,
     question: &Question,
 ) -> Result<(), GitError> {
     let decision = &written.document;
-    let frozen = step.is_frozen()?;
+    let frozen = check.is_frozen()?;
     let pull = rebuild(decision);
     let elsewhere = rebuild_elsewhere(decision, &pull);
     let elsewhere: Vec<&Pull> = elsewhere.iter().collect();
@@ -61,15 +61,15 @@ pub fn check(
         frozen,
         now: decision.decided_at,
     };
-    let ruling = rule(&case, rules);
-    super::assessment::compare_requirement(step, written, ruling.required);
-    check_counted(step, written, &ruling);
-    ignored::check(step, written, &ruling, question);
-    opinions::check(step, written, rules);
+    let gate_result = rule(&case, rules);
+    super::assessment::compare_requirement(check, written, gate_result.required);
+    check_counted(check, written, &gate_result);
+    ignored::check(check, written, &gate_result, question);
+    opinions::check(check, written, rules);
     match decision.status {
-        Status::AutoApproved | Status::Approved => check_merged(step, written, &ruling),
-        Status::Rejected => check_rejected(step, written, &ruling),
-        Status::Expired => check_expired(step, written, rules, frozen),
+        Status::AutoApproved | Status::Approved => check_merged(check, written, &gate_result),
+        Status::Rejected => check_rejected(check, written, &gate_result),
+        Status::Expired => check_expired(check, written, rules, frozen),
         // Whoever closed their own pull request, closed it: there is nothing to compute.
         Status::Withdrawn => {}
     }
@@ -225,17 +225,17 @@ fn comment(rejection: &Rejection) -> Comment {
 }
 
 /// Each approval that was counted counts, exactly as recorded.
-fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+fn check_counted(check: &mut CommitCheck, written: &Written<Decision>, gate_result: &GateResult) {
     let place = || written.place(&["approvals"]);
     for recorded in &written.document.approvals {
         let by = &recorded.by;
-        if let Some(counted) = ruling
+        if let Some(counted) = gate_result
             .approvals
             .iter()
             .find(|counted| counted.review == recorded.review)
         {
             if let Some(what) = find_difference(recorded, counted) {
-                step.say(
+                check.say(
                     FindingKind::WrongApproval,
                     format!(
                         "{}: the approval of `{by}` has another {what} when it is heard again",
@@ -245,14 +245,14 @@ fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) 
             }
             continue;
         }
-        let ignored = ruling
+        let ignored = gate_result
             .ignored
             .iter()
             .find(|ignored| ignored.review == recorded.review);
         let why = ignored.map_or("the same person approved again later", |ignored| {
             ignored.reason.as_str()
         });
-        step.say(
+        check.say(
             FindingKind::WrongApproval,
             format!("{}: the approval of `{by}` does not count: {why}", place()),
         );
@@ -263,7 +263,7 @@ fn check_counted(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) 
         .windows(2)
         .any(|pair| matches!(pair, [a, b] if (a.at, &a.review) > (b.at, &b.review)))
     {
-        step.say(
+        check.say(
             FindingKind::WrongApproval,
             format!(
                 "{}: they are not in the order in which they were given",
@@ -290,12 +290,12 @@ fn find_difference(recorded: &CountedApproval, counted: &CountedApproval) -> Opt
         .map(|(what, _)| what)
 }
 
-fn check_merged(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+fn check_merged(check: &mut CommitCheck, written: &Written<Decision>, gate_result: &GateResult) {
     let status = written.document.status;
-    match &ruling.verdict {
+    match &gate_result.verdict {
         Verdict::Approve(answer) if *answer == status => {}
         Verdict::Approve(answer) => {
-            step.say(
+            check.say(
                 FindingKind::WrongStatus,
                 format!(
                     "{} is {status}, but the gate says {answer}",
@@ -304,7 +304,7 @@ fn check_merged(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
             );
         }
         Verdict::Wait(wait) if wait.frozen && wait.missing == 0 => {
-            step.say(
+            check.say(
                 FindingKind::WhileFrozen,
                 "it was merged while everything was frozen",
             );
@@ -312,18 +312,18 @@ fn check_merged(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
         Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
             let by: Vec<String> = wait.blocked_by.iter().map(ToString::to_string).collect();
             let message = format!("it was merged although {} requested changes", by.join(", "));
-            step.say(FindingKind::WrongStatus, message);
+            check.say(FindingKind::WrongStatus, message);
         }
         Verdict::Wait(_) | Verdict::Expire => {
-            let (required, counted) = (ruling.required, ruling.approvals.len());
+            let (required, counted) = (gate_result.required, gate_result.approvals.len());
             let message = format!(
                 "it was merged, but {counted} of its approvals count, and {} of role {} are needed",
                 required.approvals, required.role
             );
-            step.say(FindingKind::NotEnoughApprovals, message);
+            check.say(FindingKind::NotEnoughApprovals, message);
         }
         Verdict::Reject(_) | Verdict::Withdraw => {
-            step.say(
+            check.say(
                 FindingKind::WrongStatus,
                 format!(
                     "{} is {status}, but it was rejected or withdrawn",
@@ -334,22 +334,27 @@ fn check_merged(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
     }
 }
 
-fn check_rejected(step: &mut Step, written: &Written<Decision>, ruling: &Ruling) {
+fn check_rejected(check: &mut CommitCheck, written: &Written<Decision>, gate_result: &GateResult) {
     let Some(rejection) = &written.document.rejection else {
         return;
     };
-    let is_it = matches!(&ruling.verdict, Verdict::Reject(again) if again == rejection);
+    let is_it = matches!(&gate_result.verdict, Verdict::Reject(again) if again == rejection);
     if !is_it {
         let place = written.place(&["rejection"]);
         let message = format!(
             "{place}: `{}` could not reject it like this by the rules of that moment",
             rejection.by
         );
-        step.say(FindingKind::WrongRejection, message);
+        check.say(FindingKind::WrongRejection, message);
     }
 }
 
-fn check_expired(step: &mut Step, written: &Written<Decision>, rules: &Rules, frozen: bool) {
+fn check_expired(
+    check: &mut CommitCheck,
+    written: &Written<Decision>,
+    rules: &Rules,
+    frozen: bool,
+) {
     let decision = &written.document;
     let waited = decision.decided_at - decision.pull.opened_at;
     if waited < rules.governance.expire_after {
@@ -357,7 +362,7 @@ fn check_expired(step: &mut Step, written: &Written<Decision>, rules: &Rules, fr
             waited.num_hours(),
             rules.governance.expire_after.num_hours(),
         );
-        step.say(
+        check.say(
             FindingKind::NotExpired,
             format!(
                 "{} is expired after {hours} hours, but it had {limit}",
@@ -366,7 +371,7 @@ fn check_expired(step: &mut Step, written: &Written<Decision>, rules: &Rules, fr
         );
     }
     if frozen {
-        step.say(
+        check.say(
             FindingKind::WhileFrozen,
             "it expired while everything was frozen, when nobody could approve",
         );

@@ -1,8 +1,8 @@
 //! The recorded assessment against the one that is computed again.
 
+use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::documents::{
     Assessment, Decision, FactorScore, FiredTrigger, Requirement, Rescored,
 };
@@ -48,7 +48,7 @@ fn place<R: Recorded>(written: &Written<R>, keys: &[&str]) -> String {
 }
 
 /// Compares score, level, every factor and every trigger, their wordings included.
-pub fn compare<R: Recorded>(step: &mut Step, written: &Written<R>, computed: &Assessment) {
+pub fn compare<R: Recorded>(check: &mut CommitCheck, written: &Written<R>, computed: &Assessment) {
     let recorded = written.document.risk();
     if recorded == computed {
         return;
@@ -60,7 +60,7 @@ pub fn compare<R: Recorded>(step: &mut Step, written: &Written<R>, computed: &As
             recorded.score,
             computed.score
         );
-        step.say(FindingKind::WrongScore, message);
+        check.say(FindingKind::WrongScore, message);
     }
     if recorded.level != computed.level {
         let message = format!(
@@ -69,16 +69,16 @@ pub fn compare<R: Recorded>(step: &mut Step, written: &Written<R>, computed: &As
             recorded.level,
             computed.level
         );
-        step.say(FindingKind::WrongLevel, message);
+        check.say(FindingKind::WrongLevel, message);
     }
     if let Some(message) = find_wrong_factor(&recorded.factors, &computed.factors) {
-        step.say(
+        check.say(
             FindingKind::WrongFactor,
             format!("{}: {message}", place(written, &["risk", "factors"])),
         );
     }
     if let Some(message) = find_wrong_trigger(&recorded.triggers, &computed.triggers) {
-        step.say(
+        check.say(
             FindingKind::WrongTrigger,
             format!("{}: {message}", place(written, &["risk", "triggers"])),
         );
@@ -87,7 +87,7 @@ pub fn compare<R: Recorded>(step: &mut Step, written: &Written<R>, computed: &As
 
 /// The requirement that follows from level and rules.
 pub fn compare_requirement<R: Recorded>(
-    step: &mut Step,
+    check: &mut CommitCheck,
     written: &Written<R>,
     computed: Requirement,
 ) {
@@ -99,7 +99,7 @@ pub fn compare_requirement<R: Recorded>(
             in_words(recorded),
             in_words(computed)
         );
-        step.say(FindingKind::WrongRequirement, message);
+        check.say(FindingKind::WrongRequirement, message);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The branch behind a decision: its commits, and what they propose against where they left `main`.
 
+use super::commit_check::CommitCheck;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::documents::Status;
 use crate::domain::ids::Sha;
 use crate::git::{Change, Commit, GitError};
@@ -28,8 +28,8 @@ impl Branch {
     ///
     /// # Errors
     /// When it is there but cannot be read, or is larger than anything that is decided.
-    pub fn read(step: &Step, head: Sha) -> Result<Option<Self>, GitError> {
-        let (repo, Some((base, _))) = (step.repo, step.parent) else {
+    pub fn read(check: &CommitCheck, head: Sha) -> Result<Option<Self>, GitError> {
+        let (repo, Some((base, _))) = (check.repo, check.parent) else {
             return Ok(None);
         };
         if !repo.contains(head)? {
@@ -45,7 +45,7 @@ impl Branch {
                 unread: Some(objection),
             }))
         };
-        let mut commits = if is_one_commit(step, &newest) {
+        let mut commits = if is_one_commit(check, &newest) {
             vec![newest]
         } else {
             match repo.commits_between(base, head, MOST_COMMITS) {
@@ -85,58 +85,58 @@ impl Branch {
     }
 
     /// A branch that stands on something the trail lost bears witness against it.
-    pub fn check_fork(&self, step: &mut Step) {
+    pub fn check_fork(&self, check: &mut CommitCheck) {
         let Some(lost) = self.lost else { return };
         let message = format!(
             "its branch stands on {}, an event that is no longer on the trail: what comes before was rewritten",
             lost.short()
         );
-        step.say(FindingKind::CutOrRewritten, message);
+        check.say(FindingKind::CutOrRewritten, message);
     }
 
     /// What keeps any branch from being decided, whatever it proposes; and of one that was merged, whether git shows its
     /// commits as they are.
-    pub fn check(&self, step: &mut Step, status: Status) -> Result<(), GitError> {
+    pub fn check(&self, check: &mut CommitCheck, status: Status) -> Result<(), GitError> {
         if self.unread.is_some() {
-            step.object(self.unread.clone());
+            check.object(self.unread.clone());
             return Ok(());
         }
         if self.commits.is_empty() {
-            step.say(
+            check.say(
                 FindingKind::InvalidProposal,
                 "the commit it merges was on `main` before",
             );
         }
         for commit in &self.commits {
             if status.is_approval() {
-                step.check_merged_shown(commit)?;
+                check.check_merged_shown(commit)?;
             }
             let objection = proposal::find_commit_objection(commit);
             // Which is a finding of its own.
             let objection =
                 objection.filter(|objection| objection.refusal != Refusal::ForeignEncoding);
-            step.object(objection);
+            check.object(objection);
         }
         Ok(())
     }
 
     /// Which kind of proposal its changes are, if they are one.
-    pub fn classify(&self, step: &mut Step) -> Result<Option<Candidate>, GitError> {
-        let Some((_, root)) = step.parent.filter(|_| self.unread.is_none()) else {
+    pub fn classify(&self, check: &mut CommitCheck) -> Result<Option<Candidate>, GitError> {
+        let Some((_, root)) = check.parent.filter(|_| self.unread.is_none()) else {
             return Ok(None);
         };
-        let objects = step.repo.objects();
+        let objects = check.repo.objects();
         match proposal::classify(&Main { objects, root }, &self.changes)? {
             Examined::Accepted(candidate) => Ok(Some(candidate)),
             Examined::Refused(objections) => {
-                step.object(objections);
+                check.object(objections);
                 Ok(None)
             }
         }
     }
 }
 
-impl Step<'_> {
+impl CommitCheck<'_> {
     /// Writes down why the bot refuses what was decided.
     pub fn object(&mut self, objections: impl IntoIterator<Item = Objection>) {
         for objection in objections {
@@ -152,14 +152,19 @@ impl Step<'_> {
 /// Whether a branch is this one commit on top of the trail as it was, which spares asking history: most are.
 ///
 /// A commit in the middle of a branch that was merged before looks the same; `links` finds those.
-fn is_one_commit(step: &Step, newest: &Commit) -> bool {
-    let base = step.parent.and_then(|(base, _)| step.line.place_of(base));
+fn is_one_commit(check: &CommitCheck, newest: &Commit) -> bool {
+    let base = check
+        .parent
+        .and_then(|(base, _)| check.chain.place_of(base));
     let ([parent], Some(base)) = (newest.parents.as_slice(), base) else {
         return false;
     };
-    step.line.place_of(newest.id).is_none()
-        && step.line.place_of(*parent).is_some_and(|fork| fork <= base)
-        && !step.line.is_merged_before(newest.id, base + 1)
+    check.chain.place_of(newest.id).is_none()
+        && check
+            .chain
+            .place_of(*parent)
+            .is_some_and(|fork| fork <= base)
+        && !check.chain.is_merged_before(newest.id, base + 1)
 }
 
 /// Where a branch without merges left `main`: the parent of its oldest commit.

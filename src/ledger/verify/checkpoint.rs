@@ -10,14 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Verification;
 use super::finding::{Finding, FindingKind};
-use super::line::Line;
+use super::first_parent_chain::FirstParentChain;
 use crate::domain::ids::Sha;
 
 /// A trail that was verified and found good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// Its tip.
     pub tip: Sha,
     /// How many commits it had.
     pub commits: usize,
@@ -59,9 +58,6 @@ impl Checkpoint {
     }
 
     /// Writes it beside the old one and puts it in its place, so that there is always a whole one.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
@@ -79,17 +75,17 @@ impl Checkpoint {
     }
 
     /// What was seen and is gone.
-    pub(super) fn find_loss(&self, line: &Line) -> Option<Finding> {
+    pub(super) fn find_loss(&self, chain: &FirstParentChain) -> Option<Finding> {
         let place = self.commits.checked_sub(1)?;
-        if line.at(place) == Some(self.tip) {
+        if chain.at(place) == Some(self.tip) {
             return None;
         }
-        let what = match (line.place_of(self.tip), line.at(place)) {
+        let what = match (chain.place_of(self.tip), chain.at(place)) {
             (Some(now), _) => format!("is now the {}", nth(now + 1)),
             (None, Some(other)) => {
                 format!("is no longer on it: {} stands in its place", other.short())
             }
-            (None, None) => format!("is no longer on it: only {} are left", line.len()),
+            (None, None) => format!("is no longer on it: only {} are left", chain.len()),
         };
         let seen = crate::domain::documents::time::text(&self.at);
         let message = format!(

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::approvals::{self, Question};
 use super::assessment;
 use super::branch::Branch;
+use super::commit_check::CommitCheck;
+use super::commit_verifier::{CheckResult, CommitVerifier, Fact, PullId};
 use super::document::Written;
-use super::examine::{Answer, Examiner, Fact, PullId};
 use super::finding::FindingKind;
 use super::record;
-use super::step::Step;
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
@@ -20,47 +20,51 @@ use crate::domain::pull::Contribution;
 use crate::gate::verdict::Kind;
 use crate::git::GitError;
 use crate::ledger::facts::{self, Targets};
-use crate::ledger::outdated::{self, About, Then};
 use crate::ledger::proposal::{self, Candidate, Objection, Refusal};
+use crate::ledger::stale_approvals::{self, About, ApprovalSnapshot};
 use crate::ledger::{Version, entry};
 use crate::risk;
 
 /// Checks a decision on a recommendation.
-pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<Answer, GitError> {
-    let said = step
+pub fn check(
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
+    case: CaseId,
+) -> Result<CheckResult, GitError> {
+    let said = check
         .entry
         .trailers
         .find("Decision")
         .and_then(|word| word.parse::<Status>().ok());
-    let said_executor = step.entry.trailers.find("Executor");
+    let said_executor = check.entry.trailers.find("Executor");
     let said_executor = said_executor.and_then(|word| word.parse::<ExecutorKind>().ok());
     // Even a broken record says to what comes after it that there was a decision.
-    let mut answer = Answer {
+    let mut answer = CheckResult {
         fact: said.map(|status| Fact::Decided {
             case,
             status,
             executor: said_executor.unwrap_or(ExecutorKind::External),
         }),
-        ..Answer::default()
+        ..CheckResult::default()
     };
     let path = Recommendation::path_of(case);
-    let decision = step.take_document::<Decision>(&Decision::path_of(case))?;
-    let blob = step.find_added_blob(&path);
-    let about = step.take_document_by(&path, Recommendation::read_proposed)?;
+    let decision = check.take_document::<Decision>(&Decision::path_of(case))?;
+    let blob = check.find_added_blob(&path);
+    let about = check.take_document_by(&path, Recommendation::read_proposed)?;
     let Some(written) = decision else {
         return Ok(answer);
     };
     answer.engine = Engine::parse(&written.document.engine);
     answer.pull = Some(PullId::from(&written.document.pull));
-    record::check(step, &written);
+    record::check(check, &written);
     let decided_at = written.document.decided_at;
-    step.object(proposal::find_future_id(&path, case, decided_at));
-    check_place(step, case, (&written, about.as_ref()), blob);
-    let (Some(about), Some(version)) = (about, step.version.clone()) else {
+    check.object(proposal::find_future_id(&path, case, decided_at));
+    check_place(check, case, (&written, about.as_ref()), blob);
+    let (Some(about), Some(version)) = (about, check.version.clone()) else {
         return Ok(answer);
     };
     let about = Arc::new(about.document);
-    examiner.remember(Arc::clone(&about));
+    verifier.remember(Arc::clone(&about));
     // An unknown action has nobody who carries it out.
     let executor = version
         .rules
@@ -73,20 +77,20 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
         status,
         executor,
     });
-    step.check_message(&entry::decision_message(
+    check.check_message(&entry::decision_message(
         &written.document,
         &about,
         status.is_approval().then_some(executor.as_str()),
     ));
-    let branch = Branch::read(step, written.document.pull.head)?;
+    let branch = Branch::read(check, written.document.pull.head)?;
     answer.without_branch = branch.is_none();
     answer.merged = merged_by(branch.as_ref(), status);
     if let (Some(branch), Some(blob)) = (&branch, blob) {
-        check_branch(step, branch, &about, blob, status)?;
+        check_branch(check, branch, &about, blob, status)?;
     }
     answer.by_team = recompute(
-        examiner,
-        step,
+        verifier,
+        check,
         &written,
         (&about, &version, branch.as_ref()),
     )?;
@@ -104,14 +108,14 @@ fn merged_by(branch: Option<&Branch>, status: Status) -> Vec<Sha> {
 
 /// Everything is about the case in whose folder it lies, and the decision about that very file.
 fn check_place(
-    step: &mut Step,
+    check: &mut CommitCheck,
     case: CaseId,
     (written, about): (&Written<Decision>, Option<&Written<Recommendation>>),
     blob: Option<Sha>,
 ) {
     let decision = &written.document;
     if decision.id != case {
-        step.say(
+        check.say(
             FindingKind::Misplaced,
             format!(
                 "{} is `{}`, not the case of its folder",
@@ -121,7 +125,7 @@ fn check_place(
         );
     }
     if let Some(about) = about.filter(|about| about.document.id != case) {
-        step.say(
+        check.say(
             FindingKind::Misplaced,
             format!(
                 "{} is `{}`, not the case of its folder",
@@ -132,28 +136,28 @@ fn check_place(
     }
     if decision.recommendation != blob {
         let place = written.place(&["recommendation"]);
-        step.say(FindingKind::EditedRecord, format!("{place} is not the blob of the `recommendation.yaml` beside it: another one was decided"));
+        check.say(FindingKind::EditedRecord, format!("{place} is not the blob of the `recommendation.yaml` beside it: another one was decided"));
     }
 }
 
 /// The branch proposes exactly this file.
 fn check_branch(
-    step: &mut Step,
+    check: &mut CommitCheck,
     branch: &Branch,
     about: &Recommendation,
     blob: Sha,
     status: Status,
 ) -> Result<(), GitError> {
-    branch.check_fork(step);
-    branch.check(step, status)?;
+    branch.check_fork(check);
+    branch.check(check, status)?;
     let path = Recommendation::path_of(about.id);
-    let is_it = match branch.classify(step)? {
+    let is_it = match branch.classify(check)? {
         None => return Ok(()),
         Some(Candidate::Recommendation { path: at, blob: is }) => (at, is) == (path.clone(), blob),
         Some(Candidate::Governance) => false,
     };
     if !is_it {
-        step.say(
+        check.say(
             FindingKind::InvalidProposal,
             format!("the commit that was decided does not propose this `{path}`"),
         );
@@ -161,25 +165,25 @@ fn check_branch(
     Ok(())
 }
 
-type Subject<'a> = (&'a Arc<Recommendation>, &'a Version, Option<&'a Branch>);
+type Recomputed<'a> = (&'a Arc<Recommendation>, &'a Version, Option<&'a Branch>);
 
 /// Facts, score and verdict, derived again.
 fn recompute(
-    examiner: &mut Examiner,
-    step: &mut Step,
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
     written: &Written<Decision>,
-    (about, version, branch): Subject,
+    (about, version, branch): Recomputed,
 ) -> Result<usize, GitError> {
-    let Some((_, tree)) = step.parent else {
+    let Some((_, tree)) = check.parent else {
         return Ok(0);
     };
     let decision = &written.document;
     let (rules, by_team) = approvals::with_team_members(decision, &version.rules);
     let rules = rules.as_ref();
-    let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
+    let targets = match verifier.book.targets(check.repo.objects(), tree, about)? {
         Reading::Valid(targets) => targets,
         Reading::Invalid(problems) => {
-            step.say(
+            check.say(
                 FindingKind::UnreadableDocument,
                 format!("it was decided on a target that cannot be read: {problems}"),
             );
@@ -190,7 +194,7 @@ fn recompute(
         .map(|branch| branch.commits.as_slice())
         .unwrap_or_default();
     let contributions = facts::contributions(&decision.pull, commits);
-    step.object(proposal::find_impersonation(
+    check.object(proposal::find_impersonation(
         &decision.pull.author,
         &contributions,
         about,
@@ -206,13 +210,13 @@ fn recompute(
             computed = other;
         }
     }
-    assessment::compare(step, written, &computed);
+    assessment::compare(check, written, &computed);
     let path = Recommendation::path_of(about.id);
     let problems = risk::validity::problems(&path, about, &situation, rules);
-    step.object(Objection::of_all(Refusal::NotAllowed, problems));
+    check.object(Objection::of_all(Refusal::NotAllowed, problems));
     let outdated = find_outdated(
-        examiner,
-        step,
+        verifier,
+        check,
         written,
         (about, &targets, &contributions, computed.level),
     )?;
@@ -225,7 +229,7 @@ fn recompute(
         owner,
         outdated: &outdated,
     };
-    approvals::check(step, written, rules, &question)?;
+    approvals::check(check, written, rules, &question)?;
     Ok(by_team)
 }
 
@@ -238,18 +242,18 @@ type Facts<'a> = (
 
 /// Approvals that were given while `main` said something else about the case.
 fn find_outdated(
-    examiner: &mut Examiner,
-    step: &mut Step,
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
     written: &Written<Decision>,
     now: Facts,
 ) -> Result<BTreeMap<String, String>, GitError> {
     let (about, targets, contributions, level) = now;
     let mut outdated = BTreeMap::new();
-    for (review, main) in given_on_other_main(step, written) {
-        let root = step.repo.read_commit(main)?.tree;
-        let then = Then::read_by(
-            step.repo.objects(),
-            (&mut examiner.rulebook, &examiner.book),
+    for (review, main) in given_on_other_main(check, written) {
+        let root = check.repo.read_commit(main)?.tree;
+        let then = ApprovalSnapshot::read_by(
+            check.repo.objects(),
+            (&mut verifier.rules_cache, &verifier.book),
             root,
             About {
                 recommendation: about,
@@ -257,7 +261,7 @@ fn find_outdated(
                 team_members: &written.document.team_members,
             },
         )?;
-        if let Some(how) = outdated::find_change(&then, targets, level) {
+        if let Some(how) = stale_approvals::find_change(&then, targets, level) {
             outdated.insert(review, how);
         }
     }
@@ -265,17 +269,20 @@ fn find_outdated(
 }
 
 /// Approvals given on an older tip than the one that was merged into; says so if it was never a tip.
-pub fn given_on_other_main(step: &mut Step, written: &Written<Decision>) -> Vec<(String, Sha)> {
-    let Some((parent, _)) = step.parent else {
+pub fn given_on_other_main(
+    check: &mut CommitCheck,
+    written: &Written<Decision>,
+) -> Vec<(String, Sha)> {
+    let Some((parent, _)) = check.parent else {
         return Vec::new();
     };
-    let newest = step.line.place_of(parent);
+    let newest = check.chain.place_of(parent);
     let mut older = Vec::new();
     for approval in &written.document.approvals {
         let Some(main) = approval.main.filter(|main| *main != parent) else {
             continue;
         };
-        let place = step.line.place_of(main);
+        let place = check.chain.place_of(main);
         if place.is_none() || place > newest {
             let message = format!(
                 "{}: the approval of `{}` was given on {}, which `main` never was before",
@@ -283,7 +290,7 @@ pub fn given_on_other_main(step: &mut Step, written: &Written<Decision>) -> Vec<
                 approval.by,
                 main.short()
             );
-            step.say(FindingKind::WrongApproval, message);
+            check.say(FindingKind::WrongApproval, message);
         } else {
             older.push((approval.review.clone(), main));
         }

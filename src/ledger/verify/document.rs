@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::commit_check::CommitCheck;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::ids::quoted;
 use crate::domain::problem::Problems;
 use crate::domain::yaml;
@@ -80,7 +80,7 @@ impl<T> Written<T> {
     }
 }
 
-impl Step<'_> {
+impl CommitCheck<'_> {
     /// Takes an added record off the list of changes and reads it. It is in the bot's own writing.
     pub fn take_document<T: DeserializeOwned + Serialize>(
         &mut self,

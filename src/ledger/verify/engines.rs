@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::examine::{Examined, Fact};
+use super::commit_verifier::{Examined, Fact};
 use super::finding::{Finding, FindingKind};
 use crate::domain::engine::{ENGINE, Engine};
 use crate::domain::ids::Sha;

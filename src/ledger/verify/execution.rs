@@ -1,9 +1,9 @@
 //! Claims and outcomes: who may carry out what, and what it may leave behind.
 
+use super::commit_check::CommitCheck;
+use super::commit_verifier::{CheckResult, CommitVerifier, Fact};
 use super::document::Written;
-use super::examine::{Answer, Examiner, Fact};
 use super::finding::FindingKind;
-use super::step::Step;
 use super::{outcome_files, rescored};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Claim, ExecutorKind, Outcome, Recommendation, time};
@@ -13,20 +13,19 @@ use crate::ledger::rescore::Again;
 use crate::ledger::{REPORTED_BY_BOT, entry};
 use crate::rules::executor::Executor;
 
-/// Checks a claim.
 pub fn check_claim(
-    examiner: &mut Examiner,
-    step: &mut Step,
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
     case: CaseId,
-) -> Result<Answer, GitError> {
-    step.check_parents(None);
-    let Some(written) = step.take_document::<Claim>(&Claim::path_of(case))? else {
-        let executor = step.entry.trailers.find("Executor");
+) -> Result<CheckResult, GitError> {
+    check.check_parents(None);
+    let Some(written) = check.take_document::<Claim>(&Claim::path_of(case))? else {
+        let executor = check.entry.trailers.find("Executor");
         let executor = executor.and_then(|word| word.parse().ok());
         return Ok(Fact::Claimed {
             case,
             executor: executor.unwrap_or(ExecutorKind::External),
-            at: step.commit.committer.time,
+            at: check.commit.committer.time,
             is_invalid: false,
         }
         .into());
@@ -43,7 +42,7 @@ pub fn check_claim(
         .into())
     };
     if claim.id != case {
-        step.say(
+        check.say(
             FindingKind::Misplaced,
             format!(
                 "{} is `{}`, not the case of its folder",
@@ -52,28 +51,28 @@ pub fn check_claim(
             ),
         );
     }
-    step.check_time(&written.path, "started_at", claim.started_at);
-    if step.is_frozen()? {
-        step.say(
+    check.check_time(&written.path, "started_at", claim.started_at);
+    if check.is_frozen()? {
+        check.say(
             FindingKind::WhileFrozen,
             "it was claimed while everything was frozen",
         );
     }
-    let Some(about) = examiner.decided_before(step, case)? else {
+    let Some(about) = verifier.decided_before(check, case)? else {
         return answer(false);
     };
-    step.check_message(&entry::claim_message(claim, &about));
-    check_claimant(step, &written, &about);
-    answer(is_invalid(examiner, step, &about)?)
+    check.check_message(&entry::claim_message(claim, &about));
+    check_claimant(check, &written, &about);
+    answer(is_invalid(verifier, check, &about)?)
 }
 
 /// Scores the case again, as the bot did before it claimed it. Whether it could not be proposed any more.
 fn is_invalid(
-    examiner: &mut Examiner,
-    step: &mut Step,
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
     about: &Recommendation,
 ) -> Result<bool, GitError> {
-    Ok(match rescored::again(examiner, step, about)? {
+    Ok(match rescored::again(verifier, check, about)? {
         None | Some(Again::Same) => false,
         Some(Again::Invalid(_)) => true,
         Some(Again::More(more)) => {
@@ -82,16 +81,16 @@ fn is_invalid(
                 "it was decided as {} {} and would have been {} {} by then, so it had to go back to people",
                 was.level, was.score, now.level, now.score
             );
-            step.say(FindingKind::NotRescored, message);
+            check.say(FindingKind::NotRescored, message);
             false
         }
     })
 }
 
 /// The rules let exactly this executor at it, for exactly this long.
-fn check_claimant(step: &mut Step, written: &Written<Claim>, about: &Recommendation) {
+fn check_claimant(check: &mut CommitCheck, written: &Written<Claim>, about: &Recommendation) {
     let claim = &written.document;
-    let Some(version) = step.version.clone() else {
+    let Some(version) = check.version.clone() else {
         return;
     };
     let action = version.rules.actions.get(&about.action);
@@ -107,7 +106,7 @@ fn check_claimant(step: &mut Step, written: &Written<Claim>, about: &Recommendat
                     time::text(&claim.ends_by),
                     limit.num_seconds()
                 );
-                step.say(FindingKind::WrongClaim, message);
+                check.say(FindingKind::WrongClaim, message);
             }
         }
         None => {
@@ -118,39 +117,38 @@ fn check_claimant(step: &mut Step, written: &Written<Claim>, about: &Recommendat
                 claim.executor,
                 about.action
             );
-            step.say(FindingKind::WrongExecutor, message);
+            check.say(FindingKind::WrongExecutor, message);
         }
     }
 }
 
-/// Checks an outcome.
 pub fn check_outcome(
-    examiner: &mut Examiner,
-    step: &mut Step,
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
     case: CaseId,
-) -> Result<Answer, GitError> {
-    step.check_parents(None);
-    let attempt = step
+) -> Result<CheckResult, GitError> {
+    check.check_parents(None);
+    let attempt = check
         .entry
         .trailers
         .find("Attempt")
         .and_then(|number| number.parse().ok())
         .unwrap_or(1);
-    let said = step
+    let said = check
         .entry
         .trailers
         .find("Executor")
         .and_then(|word| word.parse().ok())
         .unwrap_or(ExecutorKind::External);
     let path = Outcome::path_of(case, attempt);
-    let Some(written) = step.take_document::<Outcome>(&path)? else {
+    let Some(written) = check.take_document::<Outcome>(&path)? else {
         return Ok(Fact::Ended {
             case,
             attempt,
             executor: said,
             success: None,
             started_at: None,
-            is_by_bot: step.entry.trailers.find("By") == Some(REPORTED_BY_BOT),
+            is_by_bot: check.entry.trailers.find("By") == Some(REPORTED_BY_BOT),
         }
         .into());
     };
@@ -162,19 +160,19 @@ pub fn check_outcome(
             outcome.attempt,
             outcome.id
         );
-        step.say(FindingKind::Misplaced, message);
+        check.say(FindingKind::Misplaced, message);
     }
-    step.check_time(&path, "finished_at", outcome.finished_at);
+    check.check_time(&path, "finished_at", outcome.finished_at);
     if outcome.started_at > outcome.finished_at + CLOCK_TOLERANCE {
-        step.say(
+        check.say(
             FindingKind::WrongTime,
             format!("{} is later than its end", written.place(&["started_at"])),
         );
     }
-    if let Some(about) = examiner.decided_before(step, case)? {
-        step.check_message(&entry::outcome_message(outcome, &about));
+    if let Some(about) = verifier.decided_before(check, case)? {
+        check.check_message(&entry::outcome_message(outcome, &about));
         if outcome.attempt == 1 && outcome.executor.is_part_of_the_push() {
-            outcome_files::check(examiner, step, &written, &about)?;
+            outcome_files::check(verifier, check, &written, &about)?;
         }
     }
     Ok(Fact::Ended {

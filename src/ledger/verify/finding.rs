@@ -9,7 +9,6 @@ use crate::domain::ids::Sha;
 /// One thing that is wrong with one commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The commit.
     pub commit: Sha,
     /// Which check it fails.
     pub kind: FindingKind,
@@ -39,7 +38,6 @@ macro_rules! kinds {
         }
 
         impl FindingKind {
-            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
             /// The word for it, in snake case.
             pub const fn as_str(self) -> &'static str {
@@ -152,7 +150,6 @@ kinds! {
     WhileFrozen = "while_frozen",
     /// An execution, an outcome or a feedback without the decision that allows it.
     WithoutDecision = "without_decision",
-    /// Decided again.
     DecidedTwice = "decided_twice",
     /// The attempts of a case are not numbered 1, 2, 3.
     WrongAttempt = "wrong_attempt",

@@ -1,9 +1,9 @@
 //! A freeze adds `freeze.yaml`, its end removes it, and neither does anything else.
 
+use super::commit_check::CommitCheck;
+use super::commit_verifier::CheckResult;
 use super::document::Written;
-use super::examine::Answer;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::documents::{AccountRecord, Freeze, Role, SaidIn};
 use crate::domain::ids::Login;
 use crate::gate::eligibility::{Principal, principal_of};
@@ -11,62 +11,62 @@ use crate::git::GitError;
 use crate::ledger::entry;
 
 /// Checks a freeze or its end.
-pub fn check(step: &mut Step) -> Result<Answer, GitError> {
-    step.check_parents(None);
-    if step.adds(Freeze::PATH) {
-        let Some(written) = step.take_document::<Freeze>(Freeze::PATH)? else {
-            return Ok(Answer::default());
+pub fn check(check: &mut CommitCheck) -> Result<CheckResult, GitError> {
+    check.check_parents(None);
+    if check.adds(Freeze::PATH) {
+        let Some(written) = check.take_document::<Freeze>(Freeze::PATH)? else {
+            return Ok(CheckResult::default());
         };
         let Written {
             document: freeze,
             path,
             ..
         } = written;
-        step.check_time(&path, "at", freeze.at);
-        step.check_message(&entry::freeze_message(&freeze));
-        step.check_role(&freeze.by, Role::Reviewer, "freezes");
-        return Ok(Answer::default());
+        check.check_time(&path, "at", freeze.at);
+        check.check_message(&entry::freeze_message(&freeze));
+        check.check_role(&freeze.by, Role::Reviewer, "freezes");
+        return Ok(CheckResult::default());
     }
-    match step.take(Freeze::PATH) {
-        Some(change) if change.new.is_none() => unfreeze(step),
+    match check.take(Freeze::PATH) {
+        Some(change) if change.new.is_none() => unfreeze(check),
         // Present before and after: an edit of the record.
-        Some(_) => step.say(
+        Some(_) => check.say(
             FindingKind::EditedRecord,
             format!(
                 "`{}` is changed: a freeze is lifted and made anew, never edited",
                 Freeze::PATH
             ),
         ),
-        None => step.say(
+        None => check.say(
             FindingKind::MissingChange,
             format!("it neither adds nor removes `{}`", Freeze::PATH),
         ),
     }
-    Ok(Answer::default())
+    Ok(CheckResult::default())
 }
 
-fn unfreeze(step: &mut Step) {
-    let by = step
+fn unfreeze(check: &mut CommitCheck) {
+    let by = check
         .entry
         .trailers
         .find("By")
         .and_then(|by| by.parse::<Login>().ok());
     let Some(by) = by else {
-        step.say(
+        check.say(
             FindingKind::WrongMessage,
             "the trailer `By` does not say who lifts the freeze",
         );
         return;
     };
-    let said_in: Vec<SaidIn> = step.entry.said_in().collect();
-    step.check_message(&match step.entry.is_old_unfreeze() {
+    let said_in: Vec<SaidIn> = check.entry.said_in().collect();
+    check.check_message(&match check.entry.is_old_unfreeze() {
         true => entry::old_unfreeze_message(&by),
         false => entry::unfreeze_message(&by, &said_in),
     });
-    step.check_role(&by, Role::Admin, "lifts the freeze");
+    check.check_role(&by, Role::Admin, "lifts the freeze");
 }
 
-impl Step<'_> {
+impl CommitCheck<'_> {
     /// Whether a person had at least this role by the rules of the moment.
     pub fn check_role(&mut self, login: &Login, least: Role, does: &str) {
         let Some(version) = self.version.clone() else {

@@ -1,24 +1,24 @@
 //! The first commit: the only one without a parent, and without records.
 
-use super::examine::Examiner;
+use super::commit_check::CommitCheck;
+use super::commit_verifier::CommitVerifier;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::problem::Reading;
 use crate::git::GitError;
 use crate::ledger::{Event, entry, is_record};
 
 /// Checks the first commit of the line.
-pub fn check_first(examiner: &mut Examiner, step: &mut Step) -> Result<(), GitError> {
-    if step.entry.event != Some(Event::Genesis) {
-        step.say(
+pub fn check_first(verifier: &mut CommitVerifier, check: &mut CommitCheck) -> Result<(), GitError> {
+    if check.entry.event != Some(Event::Genesis) {
+        check.say(
             FindingKind::NoGenesis,
             "the trail does not begin with a genesis",
         );
     }
-    for change in step.take_all() {
+    for change in check.take_all() {
         let path = change.path_text();
         if is_record(&path) {
-            step.say(
+            check.say(
                 FindingKind::UnexpectedChange,
                 format!(
                     "`{}` is there from the beginning, without a decision",
@@ -27,18 +27,18 @@ pub fn check_first(examiner: &mut Examiner, step: &mut Step) -> Result<(), GitEr
             );
         }
         if let Some(new) = &change.new {
-            step.check_mode(&path, new.mode);
+            check.check_mode(&path, new.mode);
         }
     }
-    match examiner
-        .rulebook
-        .read(step.repo.objects(), step.commit.tree)?
+    match verifier
+        .rules_cache
+        .read(check.repo.objects(), check.commit.tree)?
     {
         Reading::Valid(version) => {
-            step.check_message(&entry::genesis_message(version.rules.governance.mode))
+            check.check_message(&entry::genesis_message(version.rules.governance.mode))
         }
         Reading::Invalid(problems) => {
-            step.say(FindingKind::UnreadableDocument, problems.to_string())
+            check.say(FindingKind::UnreadableDocument, problems.to_string())
         }
     }
     Ok(())

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::approvals::{self, Question};
 use super::assessment;
 use super::branch::Branch;
+use super::commit_check::CommitCheck;
+use super::commit_verifier::{CheckResult, CommitVerifier, PullId};
 use super::decision::given_on_other_main;
 use super::document::Written;
-use super::examine::{Answer, Examiner, PullId};
 use super::finding::FindingKind;
-use super::step::Step;
 use super::{record, signature};
 use crate::domain::documents::Decision;
 use crate::domain::engine::Engine;
@@ -26,28 +26,33 @@ use crate::rules::Rules;
 const UNKNOWN_PATH: &str = "../..";
 
 /// Checks a decision on a governance change.
-pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<Answer, GitError> {
-    let mut answer = Answer::default();
-    let Some(written) = step.take_document::<Decision>(&Decision::governance_path_of(case))? else {
+pub fn check(
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
+    case: CaseId,
+) -> Result<CheckResult, GitError> {
+    let mut answer = CheckResult::default();
+    let Some(written) = check.take_document::<Decision>(&Decision::governance_path_of(case))?
+    else {
         return Ok(answer);
     };
     let decision = &written.document;
     answer.engine = Engine::parse(&decision.engine);
     answer.pull = Some(PullId::from(&decision.pull));
-    record::check(step, &written);
-    check_id(step, &written, case);
-    let branch = Branch::read(step, decision.pull.head)?;
+    record::check(check, &written);
+    check_id(check, &written, case);
+    let branch = Branch::read(check, decision.pull.head)?;
     answer.without_branch = branch.is_none();
     match &branch {
         Some(branch) => {
-            branch.check_fork(step);
-            step.check_message(&entry::governance_message(
+            branch.check_fork(check);
+            check.check_message(&entry::governance_message(
                 decision,
                 &paths_of(&branch.changes),
             ));
-            branch.check(step, decision.status)?;
-            if let Some(Candidate::Recommendation { path, .. }) = branch.classify(step)? {
-                step.say(
+            branch.check(check, decision.status)?;
+            if let Some(Candidate::Recommendation { path, .. }) = branch.classify(check)? {
+                check.say(
                     FindingKind::InvalidProposal,
                     format!(
                         "the commit that was decided proposes `{path}`, and no change of governance"
@@ -56,40 +61,40 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
             }
             if decision.status.is_approval() {
                 answer.merged = branch.ids().collect();
-                take_changes(step, &branch.changes)?;
+                take_changes(check, &branch.changes)?;
             }
         }
-        None => check_message_without_paths(step, decision),
+        None => check_message_without_paths(check, decision),
     }
     let branch_changes = branch.as_ref().map(|branch| branch.changes.as_slice());
-    validate_rule_change(examiner, step, decision, branch_changes)?;
-    let version = step.version.clone();
+    validate_rule_change(verifier, check, decision, branch_changes)?;
+    let version = check.version.clone();
     let Some(version) = version else {
         return Ok(answer);
     };
-    answer.by_team = recompute(step, &written, &version, branch.as_ref())?;
+    answer.by_team = recompute(check, &written, &version, branch.as_ref())?;
     answer.recomputed = true;
     Ok(answer)
 }
 
 /// Validates what was decided as the bot did before: it decides nothing that fails, neither by merging nor by closing it.
 fn validate_rule_change(
-    examiner: &mut Examiner,
-    step: &mut Step,
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
     decision: &Decision,
     branch_changes: Option<&[Change]>,
 ) -> Result<(), GitError> {
     let is_older = Engine::parse(&decision.engine).is_some_and(Engine::is_older);
-    let Some((_, before)) = step.parent else {
+    let Some((_, before)) = check.parent else {
         return Ok(());
     };
     let mut buffer = ObjectBuffer::new();
     let after = match (decision.status.is_approval(), branch_changes) {
-        (true, _) => step.commit.tree,
+        (true, _) => check.commit.tree,
         // An older engine recorded the end of what it had refused.
         (false, Some(changes)) if !is_older => {
             let mut tree = TreeEditor::new(Some(before));
-            match tree.apply(step.repo.objects(), changes) {
+            match tree.apply(check.repo.objects(), changes) {
                 Ok(()) => tree.write(&mut buffer),
                 // That is an objection by itself.
                 Err(InsertError::Occupied(_)) => return Ok(()),
@@ -98,19 +103,19 @@ fn validate_rule_change(
         }
         (false, _) => return Ok(()),
     };
-    let validation = examiner.rule_changes.validate(
-        step.repo.with(&buffer),
-        &mut examiner.rulebook,
+    let validation = verifier.rule_changes.validate(
+        check.repo.with(&buffer),
+        &mut verifier.rules_cache,
         Trees { before, after },
         decision.pull.forge(),
     )?;
     // What is expected of an older engine, only that engine answers.
     let is_answerable =
         |objection: &Objection| !is_older || objection.refusal != Refusal::FailingTest;
-    step.object(validation.objections.into_iter().filter(is_answerable));
+    check.object(validation.objections.into_iter().filter(is_answerable));
     if let Some(version) = validation.version.filter(|_| validation.changes_rules) {
-        let key = signature::bot_key(step, &version);
-        step.object(find_key_lockout(&version, key));
+        let key = signature::bot_key(check, &version);
+        check.object(find_key_lockout(&version, key));
     }
     Ok(())
 }
@@ -120,7 +125,7 @@ fn paths_of(changes: &[Change]) -> Vec<String> {
 }
 
 /// The id follows from the pull request: its time and its head.
-fn check_id(step: &mut Step, written: &Written<Decision>, case: CaseId) {
+fn check_id(check: &mut CommitCheck, written: &Written<Decision>, case: CaseId) {
     let decision = &written.document;
     let follows = CaseId::from_parts(case.time(), decision.pull.head.seed()) == case
         && opened_with(case, decision);
@@ -130,10 +135,10 @@ fn check_id(step: &mut Step, written: &Written<Decision>, case: CaseId) {
             written.place(&["id"]),
             decision.id
         );
-        step.say(FindingKind::Misplaced, message);
+        check.say(FindingKind::Misplaced, message);
     }
     if decision.recommendation.is_some() {
-        step.say(
+        check.say(
             FindingKind::Misplaced,
             format!(
                 "{}: a governance change decides no recommendation",
@@ -151,8 +156,8 @@ fn opened_with(case: CaseId, decision: &Decision) -> bool {
 }
 
 /// Takes what the branch changes off the list; what is the same on `main` already needs no change.
-fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
-    let Some((_, tree)) = step.parent else {
+fn take_changes(check: &mut CommitCheck, changes: &[Change]) -> Result<(), GitError> {
+    let Some((_, tree)) = check.parent else {
         return Ok(());
     };
     let kept = |entry: Option<&TreeEntry>| entry.map(|entry| (entry.mode, entry.id));
@@ -163,19 +168,19 @@ fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
             continue;
         }
         if let Some(new) = &change.new {
-            step.check_mode(&path, new.mode);
+            check.check_mode(&path, new.mode);
         }
         let becomes = kept(change.new.as_ref());
-        match step.take(&path) {
+        match check.take(&path) {
             Some(taken) if kept(taken.new.as_ref()) == becomes => {}
-            Some(_) => step.say(
+            Some(_) => check.say(
                 FindingKind::UnexpectedChange,
                 format!("`{shown}` becomes something else than its branch proposes"),
             ),
             None => {
-                let there = step.repo.entry_at(tree, &path)?;
+                let there = check.repo.entry_at(tree, &path)?;
                 if there.map(|found| (found.mode, found.id)) != becomes {
-                    step.say(
+                    check.say(
                         FindingKind::MissingChange,
                         format!("`{shown}` should become what its branch proposes, but does not"),
                     );
@@ -187,21 +192,21 @@ fn take_changes(step: &mut Step, changes: &[Change]) -> Result<(), GitError> {
 }
 
 /// The branch is not in this clone, so the paths in the subject cannot be known; all the rest can.
-fn check_message_without_paths(step: &mut Step, decision: &Decision) {
+fn check_message_without_paths(check: &mut CommitCheck, decision: &Decision) {
     let expected = entry::governance_message(decision, &[UNKNOWN_PATH.to_owned()]);
     let (start, end) = expected.split_once(UNKNOWN_PATH).unwrap_or((&expected, ""));
-    let found = step.message().to_owned();
+    let found = check.message().to_owned();
     let fits = found
         .strip_prefix(start)
         .and_then(|rest| rest.strip_suffix(&format!("{}\n", end.trim_end())))
         .is_some_and(|paths| !paths.contains('\n'));
     if !fits {
-        step.check_message(&expected.replace(UNKNOWN_PATH, "…"));
+        check.check_message(&expected.replace(UNKNOWN_PATH, "…"));
     }
 }
 
 fn recompute(
-    step: &mut Step,
+    check: &mut CommitCheck,
     written: &Written<Decision>,
     version: &Version,
     branch: Option<&Branch>,
@@ -225,11 +230,11 @@ fn recompute(
             trigger.reason.clone_from(&recorded.reason);
         }
     }
-    assessment::compare(step, written, &computed);
+    assessment::compare(check, written, &computed);
     let mut outdated = BTreeMap::new();
-    for (review, main) in given_on_other_main(step, written) {
-        let root = step.repo.read_commit(main)?.tree;
-        if step
+    for (review, main) in given_on_other_main(check, written) {
+        let root = check.repo.read_commit(main)?.tree;
+        if check
             .repo
             .entry_at(root, Rules::FOLDER)?
             .map(|entry| entry.id)
@@ -250,6 +255,6 @@ fn recompute(
         owner,
         outdated: &outdated,
     };
-    approvals::check(step, written, rules, &question)?;
+    approvals::check(check, written, rules, &question)?;
     Ok(by_team)
 }

@@ -4,14 +4,14 @@
 //! what it said only by that reason. So a missing justification is believed; everything else follows again.
 
 use super::approvals::Question;
+use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::documents::{Decision, IgnoredReview, RejectionCategory};
 use crate::domain::ids::quoted;
 use crate::domain::review::{Opinion, Review};
 use crate::gate::eligibility::shown;
-use crate::gate::verdict::{NO_BLOCK, NO_REJECTION, Ruling, Verdict};
+use crate::gate::verdict::{GateResult, NO_BLOCK, NO_REJECTION, Verdict};
 
 const DISMISSED: &str = "it was dismissed";
 const BOT: &str = " is a bot: bots never count";
@@ -61,14 +61,14 @@ pub fn outdated(decision: &Decision) -> impl Iterator<Item = (String, String)> +
 
 /// Each review that was left out is left out again, for the same reason.
 pub fn check(
-    step: &mut Step,
+    check: &mut CommitCheck,
     written: &Written<Decision>,
-    ruling: &Ruling,
+    gate_result: &GateResult,
     question: &Question<'_>,
 ) {
     let decision = &written.document;
     for recorded in &decision.ignored {
-        let again = ruling.ignored.iter().find(|ignored| {
+        let again = gate_result.ignored.iter().find(|ignored| {
             ignored.review == recorded.review && ignored.account == recorded.account
         });
         let rests_on_commits = [" of commit ", " in commit "];
@@ -89,20 +89,20 @@ pub fn check(
             ),
             None => format!(
                 "the review of {who} was left out, but {}",
-                counts(recorded, ruling)
+                counts(recorded, gate_result)
             ),
         };
         let place = written.place(&["ignored"]);
-        step.say(FindingKind::WrongIgnored, format!("{place}: {what}"));
+        check.say(FindingKind::WrongIgnored, format!("{place}: {what}"));
     }
 }
 
-fn counts(recorded: &IgnoredReview, ruling: &Ruling) -> &'static str {
-    let approves = ruling
+fn counts(recorded: &IgnoredReview, gate_result: &GateResult) -> &'static str {
+    let approves = gate_result
         .approvals
         .iter()
         .any(|approval| approval.review == recorded.review);
-    match &ruling.verdict {
+    match &gate_result.verdict {
         _ if approves => "it counts when it is heard again",
         Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
             "its request for changes blocks when it is heard again"

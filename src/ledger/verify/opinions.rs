@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::command::Command;
 use crate::domain::documents::{AccountRecord, Decision, OpinionKind, OpinionRecord};
 use crate::domain::engine::ENGINE;
@@ -15,13 +15,13 @@ use crate::gate::verdict::{CLOSED_WITHOUT_REASON, MOST_IGNORED};
 use crate::rules::Rules;
 
 /// Checks the opinions of a decision; the first engines kept none.
-pub fn check(step: &mut Step, written: &Written<Decision>, rules: &Rules) {
+pub fn check(check: &mut CommitCheck, written: &Written<Decision>, rules: &Rules) {
     let decision = &written.document;
     if decision.opinions.is_empty() && decision.engine != ENGINE {
         return;
     }
     let place = written.place(&["opinions"]);
-    let mut say = |what: String| step.say(FindingKind::WrongOpinions, format!("{place}: {what}"));
+    let mut say = |what: String| check.say(FindingKind::WrongOpinions, format!("{place}: {what}"));
     let in_order = |pair: &[OpinionRecord]| matches!(pair, [a, b] if a.at <= b.at);
     if !decision.opinions.windows(2).all(in_order) {
         say("they are not in the order in which they were given".to_owned());

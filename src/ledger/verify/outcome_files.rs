@@ -1,9 +1,9 @@
 //! What `none` and `apply` leave behind: nothing, or exactly the targets' files as they are computed again.
 
+use super::commit_check::CommitCheck;
+use super::commit_verifier::CommitVerifier;
 use super::document::Written;
-use super::examine::Examiner;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::documents::{ExecutorKind, Outcome, Recommendation, Target};
 use crate::domain::ids::quoted;
 use crate::domain::problem::Reading;
@@ -14,18 +14,18 @@ use crate::ledger::{Files, Inapplicable, REPORTED_BY_BOT, changed_files};
 
 /// Checks the outcome of an execution that was part of the push.
 pub fn check(
-    examiner: &mut Examiner,
-    step: &mut Step,
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
     written: &Written<Outcome>,
     about: &Recommendation,
 ) -> Result<(), GitError> {
-    let Some((_, tree)) = step.parent else {
+    let Some((_, tree)) = check.parent else {
         return Ok(());
     };
     let outcome = &written.document;
     if outcome.reported_by != REPORTED_BY_BOT {
         let place = written.place(&["reported_by"]);
-        step.say(
+        check.say(
             FindingKind::WrongOutcome,
             format!(
                 "{place} is {}, but only the bot itself does this",
@@ -33,24 +33,24 @@ pub fn check(
             ),
         );
     }
-    if step.is_frozen()? {
-        step.say(
+    if check.is_frozen()? {
+        check.say(
             FindingKind::WhileFrozen,
             "it was executed while everything was frozen",
         );
     }
-    let Some(version) = step.version.clone() else {
-        take_what_cannot_be_computed(step, about);
+    let Some(version) = check.version.clone() else {
+        take_what_cannot_be_computed(check, about);
         return Ok(());
     };
-    let targets = match examiner.book.targets(step.repo.objects(), tree, about)? {
+    let targets = match verifier.book.targets(check.repo.objects(), tree, about)? {
         Reading::Valid(targets) => targets,
         Reading::Invalid(problems) => {
-            step.say(
+            check.say(
                 FindingKind::UnreadableDocument,
                 format!("it was executed on a target that cannot be read: {problems}"),
             );
-            take_what_cannot_be_computed(step, about);
+            take_what_cannot_be_computed(check, about);
             return Ok(());
         }
     };
@@ -60,23 +60,27 @@ pub fn check(
         }
         _ => Ok(Files::new()),
     };
-    compare(step, written, &computed);
+    compare(check, written, &computed);
     for (path, content) in computed.unwrap_or_default() {
-        take_file(step, (&path, content.as_deref()), about, &targets);
+        take_file(check, (&path, content.as_deref()), about, &targets);
     }
     Ok(())
 }
 
 /// Without the rules or the targets, of which is said that they cannot be read, nobody can compute what becomes of the
 /// targets' files.
-fn take_what_cannot_be_computed(step: &mut Step, about: &Recommendation) {
+fn take_what_cannot_be_computed(check: &mut CommitCheck, about: &Recommendation) {
     for target in &about.targets {
-        step.take(&Target::path_of(target));
+        check.take(&Target::path_of(target));
     }
 }
 
 /// Success, files and reason as recorded and as computed.
-fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files, Inapplicable>) {
+fn compare(
+    check: &mut CommitCheck,
+    written: &Written<Outcome>,
+    computed: &Result<Files, Inapplicable>,
+) {
     let outcome = &written.document;
     let (success, error) = match computed {
         Ok(_) => (true, None),
@@ -90,9 +94,9 @@ fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files,
             word(outcome.success),
             word(Some(success))
         );
-        step.say(FindingKind::WrongOutcome, message);
+        check.say(FindingKind::WrongOutcome, message);
     } else if outcome.error != error {
-        step.say(
+        check.say(
             FindingKind::WrongOutcome,
             format!(
                 "{} is not the one that is computed again",
@@ -110,7 +114,7 @@ fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files,
         _ => &[],
     };
     if recorded != named.as_slice() {
-        step.say(
+        check.say(
             FindingKind::WrongOutcome,
             format!(
                 "{} does not name the files that it changes",
@@ -122,20 +126,20 @@ fn compare(step: &mut Step, written: &Written<Outcome>, computed: &Result<Files,
 
 /// Takes the change of a target's file off the list, if it is the computed one.
 fn take_file(
-    step: &mut Step,
+    check: &mut CommitCheck,
     (path, content): (&str, Option<&[u8]>),
     about: &Recommendation,
     targets: &Targets,
 ) {
     let wanted = content.map(blob_id);
-    let Some(change) = step.take(path) else {
+    let Some(change) = check.take(path) else {
         let name = about
             .targets
             .iter()
             .find(|name| Target::path_of(name) == path);
         let present = name.and_then(|name| targets.blobs.get(name)).copied();
         if present != wanted {
-            step.say(
+            check.say(
                 FindingKind::WrongOutcome,
                 format!("`{path}` should be changed by it as approved, but is not"),
             );
@@ -143,10 +147,10 @@ fn take_file(
         return;
     };
     if let Some(new) = &change.new {
-        step.check_mode(path, new.mode);
+        check.check_mode(path, new.mode);
     }
     if change.new.as_ref().map(|new| new.id) != wanted {
-        step.say(
+        check.say(
             FindingKind::WrongOutcome,
             format!("`{path}` becomes something else than what was approved"),
         );

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, FindingKind};
-use super::line::Line;
+use super::first_parent_chain::FirstParentChain;
 use crate::domain::ids::{Sha, quoted};
 use crate::git::{GitError, Overlay, Repository};
 
@@ -14,8 +14,12 @@ const MOST_OF_A_KIND: usize = 10;
 ///
 /// # Errors
 /// When the refs or one of git's own files cannot be read.
-pub fn find(repo: &Repository, branch: &str, line: &Line) -> Result<Vec<Finding>, GitError> {
-    let Some(tip) = line.tip() else {
+pub fn find(
+    repo: &Repository,
+    branch: &str,
+    chain: &FirstParentChain,
+) -> Result<Vec<Finding>, GitError> {
+    let Some(tip) = chain.tip() else {
         return Ok(Vec::new());
     };
     let mut findings = Vec::new();

@@ -1,22 +1,22 @@
 //! What every decision record says about itself: the tip, the rules, the engine, the mode, the times.
 
 use super::assessment::Recorded;
+use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Decision, Status, time};
 use crate::domain::engine::{ENGINE, Engine};
 use crate::domain::ids::quoted;
 
 /// Checks what a decision says about its place in the trail.
-pub fn check(step: &mut Step, written: &Written<Decision>) {
+pub fn check(check: &mut CommitCheck, written: &Written<Decision>) {
     let decision = &written.document;
-    step.check_time(&written.path, "decided_at", decision.decided_at);
-    step.check_parents(decision.status.is_approval().then_some(decision.pull.head));
-    check_base(step, written);
-    check_engine(step, written);
-    check_times(step, written);
+    check.check_time(&written.path, "decided_at", decision.decided_at);
+    check.check_parents(decision.status.is_approval().then_some(decision.pull.head));
+    check_base(check, written);
+    check_engine(check, written);
+    check_times(check, written);
     let is_rejected = decision.status == Status::Rejected;
     if decision.rejection.is_some() != is_rejected {
         let message = format!(
@@ -25,13 +25,13 @@ pub fn check(step: &mut Step, written: &Written<Decision>) {
             decision.status,
             if is_rejected { "not " } else { "" }
         );
-        step.say(FindingKind::WrongStatus, message);
+        check.say(FindingKind::WrongStatus, message);
     }
 }
 
-fn check_base(step: &mut Step, written: &Written<Decision>) {
+fn check_base(check: &mut CommitCheck, written: &Written<Decision>) {
     let decision = &written.document;
-    let Some((parent, _)) = step.parent else {
+    let Some((parent, _)) = check.parent else {
         return;
     };
     if decision.pull.base != parent {
@@ -41,9 +41,9 @@ fn check_base(step: &mut Step, written: &Written<Decision>) {
             decision.pull.base.short(),
             parent.short()
         );
-        step.say(FindingKind::WrongBase, message);
+        check.say(FindingKind::WrongBase, message);
     }
-    let Some(version) = step.version.clone() else {
+    let Some(version) = check.version.clone() else {
         return;
     };
     if decision.rules.commit != parent || decision.rules.tree != version.tree {
@@ -54,11 +54,11 @@ fn check_base(step: &mut Step, written: &Written<Decision>) {
             decision.rules.commit.short(),
             parent.short()
         );
-        step.say(FindingKind::WrongRules, message);
+        check.say(FindingKind::WrongRules, message);
     }
     let mode = version.rules.governance.mode;
     if decision.mode != mode {
-        step.say(
+        check.say(
             FindingKind::WrongMode,
             format!(
                 "{} is {}, but the rules say {mode}",
@@ -70,16 +70,16 @@ fn check_base(step: &mut Step, written: &Written<Decision>) {
 }
 
 /// The engine that made a record is one that this one knows.
-pub fn check_engine<R: Recorded>(step: &mut Step, written: &Written<R>) {
+pub fn check_engine<R: Recorded>(check: &mut CommitCheck, written: &Written<R>) {
     let engine = written.document.engine();
     if Engine::parse(engine).is_none_or(Engine::is_newer) {
         let place = written.place(&["engine"]);
-        step.say(FindingKind::UnknownEngine, format!("{place} is {}, which `{ENGINE}` does not know: verify with that version or a later one", quoted(engine)));
+        check.say(FindingKind::UnknownEngine, format!("{place} is {}, which `{ENGINE}` does not know: verify with that version or a later one", quoted(engine)));
     }
 }
 
 /// Nothing that a decision rests on can be later than the decision.
-fn check_times(step: &mut Step, written: &Written<Decision>) {
+fn check_times(check: &mut CommitCheck, written: &Written<Decision>) {
     let decision = &written.document;
     let latest = decision.decided_at + CLOCK_TOLERANCE;
     let mut earlier = vec![("pull.opened_at", decision.pull.opened_at)];
@@ -104,7 +104,7 @@ fn check_times(step: &mut Step, written: &Written<Decision>) {
             time::text(&at),
             time::text(&decision.pull.opened_at)
         );
-        step.say(FindingKind::WrongTime, message);
+        check.say(FindingKind::WrongTime, message);
     }
     for (key, at) in earlier {
         if at > latest {
@@ -115,7 +115,7 @@ fn check_times(step: &mut Step, written: &Written<Decision>) {
                 time::text(&at),
                 time::text(&decision.decided_at)
             );
-            step.say(FindingKind::WrongTime, message);
+            check.say(FindingKind::WrongTime, message);
         }
     }
 }

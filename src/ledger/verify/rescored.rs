@@ -1,11 +1,11 @@
 //! A case that was scored again before it was carried out: that it was due, and that its numbers are right.
 
 use super::assessment;
+use super::commit_check::CommitCheck;
+use super::commit_verifier::{CheckResult, CommitVerifier, Fact};
 use super::document::Written;
-use super::examine::{Answer, Examiner, Fact};
 use super::finding::FindingKind;
 use super::record;
-use super::step::Step;
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Rescored};
 use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
@@ -15,49 +15,53 @@ use crate::ledger::entry;
 use crate::ledger::rescore::{Again, Approved, More};
 
 /// Checks a record of a case that was scored again.
-pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<Answer, GitError> {
-    step.check_parents(None);
-    let said = step.entry.trailers.find("Executor");
+pub fn check(
+    verifier: &mut CommitVerifier,
+    check: &mut CommitCheck,
+    case: CaseId,
+) -> Result<CheckResult, GitError> {
+    check.check_parents(None);
+    let said = check.entry.trailers.find("Executor");
     let said = said.and_then(|word| word.parse().ok());
-    let Some(written) = step.take_document::<Rescored>(&Rescored::path_of(case))? else {
+    let Some(written) = check.take_document::<Rescored>(&Rescored::path_of(case))? else {
         let executor = said.unwrap_or(ExecutorKind::External);
         return Ok(Fact::Rescored { case, executor }.into());
     };
     let rescored = &written.document;
     let executor = rescored.executor;
-    let answer = Ok(Answer {
+    let answer = Ok(CheckResult {
         engine: Engine::parse(&rescored.engine),
         ..Fact::Rescored { case, executor }.into()
     });
     if rescored.id != case {
         let place = written.place(&["id"]);
-        step.say(
+        check.say(
             FindingKind::Misplaced,
             format!("{place} is `{}`, not the case of its folder", rescored.id),
         );
     }
-    step.check_time(&written.path, "at", rescored.at);
+    check.check_time(&written.path, "at", rescored.at);
     // A bot stands still then; what somebody reports is recorded all the same.
-    if executor != ExecutorKind::External && step.is_frozen()? {
-        step.say(
+    if executor != ExecutorKind::External && check.is_frozen()? {
+        check.say(
             FindingKind::WhileFrozen,
             "it was scored again while everything was frozen",
         );
     }
-    check_rules(step, &written);
-    record::check_engine(step, &written);
-    let Some(about) = examiner.decided_before(step, case)? else {
+    check_rules(check, &written);
+    record::check_engine(check, &written);
+    let Some(about) = verifier.decided_before(check, case)? else {
         return answer;
     };
-    step.check_message(&entry::rescored_message(rescored, &about));
-    match again(examiner, step, &about)? {
+    check.check_message(&entry::rescored_message(rescored, &about));
+    match again(verifier, check, &about)? {
         None => {}
-        Some(Again::More(more)) => compare(step, &written, &more),
-        Some(Again::Same) => step.say(
+        Some(Again::More(more)) => compare(check, &written, &more),
+        Some(Again::Same) => check.say(
             FindingKind::WrongRescoring,
             format!("{}: computed again, nothing more is asked than was", written.path),
         ),
-        Some(Again::Invalid(problems)) => step.say(
+        Some(Again::Invalid(problems)) => check.say(
             FindingKind::WrongRescoring,
             format!(
                 "{}: computed again, it could not be proposed any more, which is a failure and no score: {problems}",
@@ -68,8 +72,8 @@ pub fn check(examiner: &mut Examiner, step: &mut Step, case: CaseId) -> Result<A
     answer
 }
 
-fn check_rules(step: &mut Step, written: &Written<Rescored>) {
-    let (Some((parent, _)), Some(version)) = (step.parent, step.version.clone()) else {
+fn check_rules(check: &mut CommitCheck, written: &Written<Rescored>) {
+    let (Some((parent, _)), Some(version)) = (check.parent, check.version.clone()) else {
         return;
     };
     let rules = &written.document.rules;
@@ -82,11 +86,11 @@ fn check_rules(step: &mut Step, written: &Written<Rescored>) {
             parent.short(),
             version.tree.short()
         );
-        step.say(FindingKind::WrongRules, message);
+        check.say(FindingKind::WrongRules, message);
     }
 }
 
-fn compare(step: &mut Step, written: &Written<Rescored>, computed: &More) {
+fn compare(check: &mut CommitCheck, written: &Written<Rescored>, computed: &More) {
     let was = written.document.was;
     if was != computed.was {
         let message = format!(
@@ -95,30 +99,30 @@ fn compare(step: &mut Step, written: &Written<Rescored>, computed: &More) {
             computed.was.level,
             computed.was.score
         );
-        step.say(FindingKind::WrongRescoring, message);
+        check.say(FindingKind::WrongRescoring, message);
     }
-    assessment::compare(step, written, &computed.now.risk);
-    assessment::compare_requirement(step, written, computed.now.required);
+    assessment::compare(check, written, &computed.now.risk);
+    assessment::compare_requirement(check, written, computed.now.required);
 }
 
 /// What an approved case comes to on the tree that a commit stands on; none if this clone does not tell.
 pub fn again(
-    examiner: &mut Examiner,
-    step: &Step,
+    verifier: &mut CommitVerifier,
+    check: &CommitCheck,
     about: &Recommendation,
 ) -> Result<Option<Again>, GitError> {
-    let (Some((_, tree)), Some(version)) = (step.parent, &step.version) else {
+    let (Some((_, tree)), Some(version)) = (check.parent, &check.version) else {
         return Ok(None);
     };
     let path = Decision::path_of(about.id);
-    let decision = step.repo.read_path(tree, &path)?;
+    let decision = check.repo.read_path(tree, &path)?;
     // Found missing or wrong where it was made.
     let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Decision>(&path, &bytes)) else {
         return Ok(None);
     };
-    let Some(approved) = Approved::read(step.repo, about, &decision)? else {
+    let Some(approved) = Approved::read(check.repo, about, &decision)? else {
         return Ok(None);
     };
-    let targets = examiner.book.known(step.repo.objects(), tree, about)?;
+    let targets = verifier.book.known(check.repo.objects(), tree, about)?;
     Ok(Some(approved.again(targets, &version.rules)))
 }

@@ -1,8 +1,8 @@
 //! Whether git shows a commit as it was checked: in the encoding that it was read in, and with the tree, the parents,
 //! the date and the paths that it has.
 
+use super::commit_check::{CommitCheck, MOST_CHANGES};
 use super::finding::FindingKind;
-use super::step::{MOST_CHANGES, Step};
 use crate::domain::ids::quoted;
 use crate::git::{Change, Commit, CommitGraph, GitError};
 
@@ -43,7 +43,7 @@ pub fn find(
     wrong
 }
 
-impl Step<'_> {
+impl CommitCheck<'_> {
     /// Checks how git shows a commit that this one merges.
     pub fn check_merged_shown(&mut self, commit: &Commit) -> Result<(), GitError> {
         let graph = self.graph;

@@ -1,20 +1,20 @@
 //! Whose signature a commit carries, held against the keys in the rules of its first parent.
 
+use super::commit_check::CommitCheck;
 use super::finding::FindingKind;
-use super::step::Step;
 use crate::domain::ids::quoted;
 use crate::git::Signed;
 use crate::ledger::Version;
 use crate::ledger::proposal::BotKey;
 
 /// Checks the signature, where the rules say whose it has to be.
-pub fn check(step: &mut Step) {
-    let Some(signing) = step.signing.clone() else {
+pub fn check(check: &mut CommitCheck) {
+    let Some(signing) = check.signing.clone() else {
         return;
     };
-    let Some(signature) = step.stored.find_signature() else {
+    let Some(signature) = check.stored.find_signature() else {
         if signing.required {
-            step.say(
+            check.say(
                 FindingKind::Unsigned,
                 "it is not signed, but the rules of its parent ask for the bot's signature",
             );
@@ -22,7 +22,7 @@ pub fn check(step: &mut Step) {
         return;
     };
     match signature.check(&signing.keys) {
-        Signed::By(_) => step.signed = true,
+        Signed::By(_) => check.signed = true,
         Signed::ByAnother(fingerprint) => {
             let named: Vec<String> = signing
                 .keys
@@ -36,9 +36,9 @@ pub fn check(step: &mut Step) {
                 "it is signed with the key {fingerprint}, but the rules of its parent list only {}",
                 named.join(", ")
             );
-            step.say(FindingKind::ForeignSignature, message);
+            check.say(FindingKind::ForeignSignature, message);
         }
-        Signed::Invalid => step.say(
+        Signed::Invalid => check.say(
             FindingKind::BadSignature,
             "its signature does not cover what it says: it was changed after it was signed, or the signature is another commit's",
         ),
@@ -46,8 +46,8 @@ pub fn check(step: &mut Step) {
 }
 
 /// The key that a commit is signed with, held against those that a version of the rules lists.
-pub fn bot_key(step: &Step, version: &Version) -> BotKey {
-    let Some(signature) = step.stored.find_signature() else {
+pub fn bot_key(check: &CommitCheck, version: &Version) -> BotKey {
+    let Some(signature) = check.stored.find_signature() else {
         return BotKey::None;
     };
     let signing = version.rules.governance.signing.as_ref();

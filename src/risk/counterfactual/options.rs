@@ -5,9 +5,9 @@ use rust_decimal::Decimal;
 use crate::domain::ids::{ParameterName, TargetName};
 use crate::domain::value::{Number, Value};
 use crate::risk::factors::parameters::Change;
+use crate::risk::risk_context::KnownTarget;
 use crate::risk::score::Measured;
-use crate::risk::situation::KnownTarget;
-use crate::risk::subject::Subject;
+use crate::risk::subject::ScoringInput;
 use crate::risk::triggers;
 use crate::rules::actions::Effect;
 use crate::rules::governance::{Aggregate, Governance};
@@ -80,7 +80,7 @@ const LOOKED_FOR: [(Tier, Place); 10] = [
 ];
 
 /// The rows of everything that changes, except the environment.
-pub(super) fn rows<'a>(subject: &Subject<'a>, measured: &Measured<'a>) -> Vec<Row<'a>> {
+pub(super) fn rows<'a>(subject: &ScoringInput<'a>, measured: &Measured<'a>) -> Vec<Row<'a>> {
     let environment = &subject.rules.governance.environment_parameter;
     let changed = measured.parameters.changed.iter();
     changed
@@ -305,7 +305,7 @@ pub(super) fn plans<'v>(rows: &'v [Row<'_>], aggregate: Aggregate) -> Vec<Vec<Ed
 
 /// The environments less risky than the proposed one, the nearest first, one for each number of
 /// points: one that the guidance of the environment parameter lists, where it lists any.
-pub(super) fn milder_environments(subject: &Subject<'_>) -> Vec<Value> {
+pub(super) fn milder_environments(subject: &ScoringInput<'_>) -> Vec<Value> {
     let governance = &subject.rules.governance;
     let parameter = &governance.environment_parameter;
     let creates = subject.effect() == Some(Effect::Create);
@@ -341,7 +341,7 @@ pub(super) fn milder_environments(subject: &Subject<'_>) -> Vec<Value> {
 
 /// What may become of the environment parameter: kept (none), set to a milder one, or left out.
 pub(super) fn environment_edits<'v>(
-    subject: &Subject<'v>,
+    subject: &ScoringInput<'v>,
     milder: &'v [Value],
 ) -> Vec<Option<Edit<'v>>> {
     let name = &subject.rules.governance.environment_parameter;
@@ -375,7 +375,7 @@ pub(super) struct TargetPlan<'a> {
 }
 
 /// The sets of targets that might be less risky, beside keeping them.
-pub(super) fn target_plans<'a>(subject: &Subject<'a>) -> Vec<TargetPlan<'a>> {
+pub(super) fn target_plans<'a>(subject: &ScoringInput<'a>) -> Vec<TargetPlan<'a>> {
     let governance = &subject.rules.governance;
     let mut plans = vec![TargetPlan {
         targets: None,
@@ -450,7 +450,7 @@ pub(super) fn target_plans<'a>(subject: &Subject<'a>) -> Vec<TargetPlan<'a>> {
 }
 
 /// These targets with each replaced by its rehearsal, where that exists and is less risky.
-fn rehearsals<'a>(of: &[&'a TargetName], subject: &Subject<'a>) -> Vec<&'a TargetName> {
+fn rehearsals<'a>(of: &[&'a TargetName], subject: &ScoringInput<'a>) -> Vec<&'a TargetName> {
     let governance = &subject.rules.governance;
     let mut found = Vec::new();
     for name in of {

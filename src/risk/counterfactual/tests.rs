@@ -14,7 +14,7 @@ use crate::risk::{KnownTarget, assess, rate};
 fn offered_by(
     rules: &Rules,
     recommendation: &Recommendation,
-    situation: &Situation,
+    situation: &RiskContext,
 ) -> Vec<String> {
     let assessment = assess(recommendation, situation, rules);
     let found = advise(recommendation, situation, rules, &assessment).reductions;
@@ -287,7 +287,7 @@ fn where_no_level_is_lower_the_lowest_score_is_offered() {
         offered_by(rules(), &proposal, &alone),
         [r#"{"leverage":10} HIGH 75.00"#]
     );
-    let stranger = Situation {
+    let stranger = RiskContext {
         agent_registered: false,
         ..alone
     };
@@ -329,7 +329,7 @@ fn a_condition_of_ones_own_may_object_to_a_bound() {
 
 #[test]
 fn a_trigger_to_medium_leaves_only_lower_scores_or_levels_below() {
-    let delete = |targets: &str, situation: &Situation| {
+    let delete = |targets: &str, situation: &RiskContext| {
         offered_by(
             rules(),
             &recommend("delete_strategy", targets, &[]),
@@ -384,7 +384,7 @@ fn what_no_edit_removes_is_named() {
     let lasting = |action: &str,
                    targets: &str,
                    changes: &[(&str, &str)],
-                   situation: &Situation|
+                   situation: &RiskContext|
      -> Vec<String> {
         let recommendation = recommend(action, targets, changes);
         let assessment = assess(&recommendation, situation, rules());
@@ -397,7 +397,7 @@ fn what_no_edit_removes_is_named() {
         }
         lasting.map(ToString::to_string).collect()
     };
-    let stranger = Situation {
+    let stranger = RiskContext {
         agent_registered: false,
         unattributed: true,
         ..example()
@@ -495,7 +495,7 @@ fn single_edits(proposal: &Recommendation) -> Vec<Recommendation> {
 
 fn reaches(edited: &Recommendation, level: Level) -> bool {
     let situation = example();
-    let subject = Subject::new(edited, &situation, rules());
+    let subject = ScoringInput::new(edited, &situation, rules());
     let does_something = !Measured::of(&subject).parameters.changed.is_empty()
         || !matches!(subject.effect(), None | Some(Effect::Modify));
     does_something

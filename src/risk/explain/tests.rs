@@ -5,7 +5,7 @@
 use super::*;
 use crate::domain::documents::Role;
 use crate::risk::fixtures::{example, recommend, rules};
-use crate::risk::{Situation, assess, assess_governance_change};
+use crate::risk::{RiskContext, assess, assess_governance_change};
 
 fn asks(role: Role, approvals: u32, justification: bool) -> Requirement {
     Requirement {
@@ -15,7 +15,7 @@ fn asks(role: Role, approvals: u32, justification: bool) -> Requirement {
     }
 }
 
-fn explained(recommendation: &Recommendation, situation: &Situation) -> (String, String) {
+fn explained(recommendation: &Recommendation, situation: &RiskContext) -> (String, String) {
     let assessment = assess(recommendation, situation, rules());
     let required = match assessment.level {
         Level::Low => asks(Role::None, 0, false),
@@ -95,7 +95,7 @@ It needs no approval.
 
 #[test]
 fn a_trigger_that_no_edit_removes_is_marked() {
-    let stranger = Situation {
+    let stranger = RiskContext {
         agent_registered: false,
         ..example()
     };
@@ -140,7 +140,7 @@ It needs the approval of a reviewer.
 
 #[test]
 fn an_edit_that_reaches_no_lower_level_says_so() {
-    let stranger = Situation {
+    let stranger = RiskContext {
         agent_registered: false,
         ..example()
     };

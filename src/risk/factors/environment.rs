@@ -9,12 +9,12 @@
 //! staging, test or paper 50, development or inactive 0), **weight** from `weights.environment`
 //! (40 as shipped). *Framework: "Mode/Environment".*
 
-use super::{RECOMMENDATION, Words};
+use super::{FactorText, RECOMMENDATION};
 use crate::domain::documents::FactorScore;
 use crate::domain::ids::TargetName;
 use crate::domain::level::Score;
 use crate::domain::value::Value;
-use crate::risk::subject::Subject;
+use crate::risk::subject::ScoringInput;
 use crate::rules::actions::Effect;
 use crate::rules::governance::Governance;
 
@@ -52,7 +52,7 @@ struct Candidate<'a> {
 const UNKNOWN: &str = "unknown";
 
 /// Finds the riskiest environment in play.
-pub(crate) fn measure<'a>(subject: &Subject<'a>) -> Environment<'a> {
+pub(crate) fn measure<'a>(subject: &ScoringInput<'a>) -> Environment<'a> {
     let governance = &subject.rules.governance;
     let creates = subject.effect() == Some(Effect::Create);
     let no_effect = subject.effect() == Some(Effect::None);
@@ -100,7 +100,7 @@ pub(crate) fn measure<'a>(subject: &Subject<'a>) -> Environment<'a> {
 }
 
 /// The environment that the targets would be in afterwards, where the proposal changes it.
-fn proposed<'a>(subject: &Subject<'a>, creates: bool) -> Option<Candidate<'a>> {
+fn proposed<'a>(subject: &ScoringInput<'a>, creates: bool) -> Option<Candidate<'a>> {
     let governance = &subject.rules.governance;
     let parameter = &governance.environment_parameter;
     match subject.proposed(parameter) {
@@ -167,7 +167,7 @@ impl Environment<'_> {
             Origin::Nowhere => "no target".to_owned(),
             _ => crate::risk::words::shown(self.name),
         };
-        Words {
+        FactorText {
             name: "environment",
             input,
             source,
@@ -213,13 +213,13 @@ impl Environment<'_> {
 mod tests {
     use crate::domain::documents::FactorScore;
     use crate::risk::fixtures::{example, recommend, rules, situation, target};
-    use crate::risk::{Situation, assess};
+    use crate::risk::{RiskContext, assess};
 
     fn environment(
         action: &str,
         targets: &str,
         mode: Option<&str>,
-        situation: &Situation,
+        situation: &RiskContext,
     ) -> FactorScore {
         let changes: Vec<(&str, &str)> = mode
             .map(|mode| ("trading_mode", mode))

@@ -9,14 +9,14 @@ use crate::domain::documents::FactorScore;
 use crate::domain::level::Score;
 
 /// What a factor says of itself, beside its numbers.
-struct Words {
+struct FactorText {
     name: &'static str,
     input: String,
     source: String,
     reason: String,
 }
 
-impl Words {
+impl FactorText {
     fn with(self, points: Score, weight: u32) -> FactorScore {
         FactorScore {
             name: self.name.to_owned(),

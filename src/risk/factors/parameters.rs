@@ -11,12 +11,12 @@
 
 use std::fmt::Write as _;
 
-use super::{RECOMMENDATION, Words};
+use super::{FactorText, RECOMMENDATION};
 use crate::domain::documents::FactorScore;
 use crate::domain::ids::ParameterName;
 use crate::domain::level::Score;
 use crate::domain::value::Value;
-use crate::risk::subject::Subject;
+use crate::risk::subject::ScoringInput;
 use crate::rules::governance::{Aggregate, Governance, TierPoints};
 use crate::rules::parameters::{Guidance, PATH, Tier};
 
@@ -48,7 +48,7 @@ pub(crate) const fn points_of(tier: Tier, points: TierPoints) -> u32 {
 }
 
 /// Finds what changes, and how unusual it is.
-pub(crate) fn measure<'a>(subject: &Subject<'a>) -> Parameters<'a> {
+pub(crate) fn measure<'a>(subject: &ScoringInput<'a>) -> Parameters<'a> {
     let governance = &subject.rules.governance;
     let changed = subject
         .changes
@@ -94,7 +94,7 @@ impl Parameters<'_> {
             None => (RECOMMENDATION, "nothing changes".to_owned()),
             Some(worst) => (PATH, self.reason(worst, governance.aggregate)),
         };
-        Words {
+        FactorText {
             name: "parameters",
             input: self.input(worst),
             source: source.to_owned(),

@@ -6,11 +6,11 @@
 //! without effect counts 0. **Weight** is `weights.reversibility` (10 as shipped).
 //! *Framework: "Reversibility".*
 
-use super::Words;
+use super::FactorText;
 use crate::domain::documents::FactorScore;
 use crate::domain::ids::ActionName;
 use crate::domain::level::Score;
-use crate::risk::subject::Subject;
+use crate::risk::subject::ScoringInput;
 use crate::rules::actions::{Effect, PATH, Reversibility as Kind};
 use crate::rules::governance::Governance;
 
@@ -24,7 +24,7 @@ pub(crate) struct Reversibility<'a> {
 }
 
 /// Looks the action up.
-pub(crate) fn measure<'a>(subject: &Subject<'a>) -> Reversibility<'a> {
+pub(crate) fn measure<'a>(subject: &ScoringInput<'a>) -> Reversibility<'a> {
     let points = subject.rules.governance.reversibility;
     let kind = subject.action_type.map(|action| action.reversibility);
     let no_effect = subject.effect() == Some(Effect::None);
@@ -53,7 +53,7 @@ impl Reversibility<'_> {
             Some(Kind::Effort) => format!("{action} takes effort to reverse"),
             Some(Kind::Irreversible) => format!("{action} is irreversible"),
         };
-        Words {
+        FactorText {
             name: "reversibility",
             input: self.kind.map_or("unknown", Kind::as_str).to_owned(),
             source: PATH.to_owned(),

@@ -6,14 +6,13 @@
 //! it counts as bulk. **Weight** is `weights.scope` (20 as shipped).
 //! *Framework: "Scope".*
 
-use super::{RECOMMENDATION, Words};
+use super::{FactorText, RECOMMENDATION};
 use crate::domain::documents::FactorScore;
 use crate::domain::level::Score;
-use crate::risk::subject::Subject;
+use crate::risk::subject::ScoringInput;
 use crate::rules::actions::Effect;
 use crate::rules::governance::Governance;
 
-/// How many targets.
 pub(crate) struct Scope {
     /// Points of the factor.
     pub(crate) points: Score,
@@ -22,8 +21,7 @@ pub(crate) struct Scope {
     pub(crate) bulk: bool,
 }
 
-/// Counts the targets.
-pub(crate) fn measure(subject: &Subject<'_>) -> Scope {
+pub(crate) fn measure(subject: &ScoringInput<'_>) -> Scope {
     let governance = &subject.rules.governance;
     let count = subject.targets.len();
     let is_unknown = count == 0 && subject.effect() != Some(Effect::None);
@@ -56,7 +54,7 @@ impl Scope {
             1 => "single entity".to_owned(),
             _ => "multiple entities".to_owned(),
         };
-        Words {
+        FactorText {
             name: "scope",
             input,
             source: RECOMMENDATION.to_owned(),

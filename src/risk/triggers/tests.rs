@@ -4,7 +4,7 @@
 
 use crate::domain::documents::FiredTrigger;
 use crate::risk::fixtures::{example, many, recommend, rules, rules_with, situation, target};
-use crate::risk::{Situation, assess};
+use crate::risk::{RiskContext, assess};
 use crate::rules::Rules;
 
 fn fired_of(triggers: Vec<FiredTrigger>) -> Vec<String> {
@@ -18,7 +18,7 @@ fn fired(
     action: &str,
     targets: &str,
     changes: &[(&str, &str)],
-    situation: &Situation,
+    situation: &RiskContext,
 ) -> Vec<String> {
     fired_by(rules(), action, targets, changes, situation)
 }
@@ -28,7 +28,7 @@ fn fired_by(
     action: &str,
     targets: &str,
     changes: &[(&str, &str)],
-    situation: &Situation,
+    situation: &RiskContext,
 ) -> Vec<String> {
     fired_of(assess(&recommend(action, targets, changes), situation, rules).triggers)
 }
@@ -336,7 +336,7 @@ fn real_money_and_production_data() {
 
 #[test]
 fn strangers() {
-    let stranger = Situation {
+    let stranger = RiskContext {
         agent_registered: false,
         unattributed: true,
         ..example()

@@ -52,7 +52,6 @@ const EFFECTS: &[&str] = &["none", "modify", "create", "delete", "unknown"];
 const REVERSIBILITIES: &[&str] = &["easy", "effort", "irreversible", "unknown"];
 const TIERS: &[&str] = &["conservative", "moderate", "aggressive", "beyond all tiers"];
 
-/// Every fact.
 #[rustfmt::skip]
 pub const FACTS: [FactInfo; 19] = [
     fact("action", FactType::Text, "the action type"),
@@ -128,13 +127,9 @@ pub fn described() -> Vec<String> {
 /// The value of one fact.
 #[derive(Debug, Clone, Copy)]
 pub enum Fact<'a> {
-    /// True or false.
     Bool(bool),
-    /// A count.
     Count(usize),
-    /// A text.
     Text(&'a str),
-    /// Several names.
     Names(&'a [&'a str]),
     /// What changes: parameter, new value, tier.
     Changes(&'a [(&'a ParameterName, &'a Value, &'static str)]),

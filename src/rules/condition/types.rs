@@ -128,9 +128,6 @@ impl Type {
 type Result<T = Type> = std::result::Result<T, String>;
 
 /// The facts that an expression uses, if it can be right.
-///
-/// # Errors
-/// Says what can never be right, and what was expected.
 pub(super) fn check(expression: &IdedExpr) -> Result<BTreeSet<&'static str>> {
     let mut checker = Checker::default();
     match checker.expression(expression)? {

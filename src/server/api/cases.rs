@@ -11,14 +11,16 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::Problem;
-use super::request::{self, Asked, Body, Guest, Named};
+use super::request::{self, Asked, Authenticated, Body, Named};
+use crate::bot::case_view::CaseView;
 use crate::bot::check::Checked;
 use crate::bot::review::Reviewed;
-use crate::bot::shown::Shown;
 use crate::domain::ids::PullNumber;
-use crate::insight::{Period, Query, When};
-use crate::server::counter::{CaseName, Kind, MOST_ROWS, MOST_SECONDS, Recorded, Refusal, Wait};
-use crate::server::office::Office;
+use crate::insight::{Period, Query, TimeSpec};
+use crate::server::service::{
+    CaseName, Kind, MOST_ROWS, MOST_SECONDS, Recorded, ServiceError, Wait,
+};
+use crate::server::state::AppState;
 
 /// Rows of a page, where nothing is said.
 const ROWS: usize = 50;
@@ -36,9 +38,13 @@ const ROWS: usize = 50;
         (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ),
 )]
-pub async fn check(guest: Guest, headers: HeaderMap, body: Body) -> Result<Json<Checked>, Problem> {
+pub async fn check(
+    caller: Authenticated,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Checked>, Problem> {
     let sent = request::recommendation(&headers, body)?;
-    Ok(Json(guest.visitor.check(sent).await?))
+    Ok(Json(caller.auth.check(sent).await?))
 }
 
 /// Propose a recommendation: open a pull request in the name of the agent whose token this is
@@ -57,9 +63,13 @@ pub async fn check(guest: Guest, headers: HeaderMap, body: Body) -> Result<Json<
         (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ),
 )]
-pub async fn propose(guest: Guest, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub async fn propose(
+    caller: Authenticated,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let sent = request::recommendation(&headers, body)?;
-    let proposed = guest.visitor.propose(sent).await?;
+    let proposed = caller.auth.propose(sent).await?;
     let status = if proposed.created {
         StatusCode::CREATED
     } else {
@@ -119,7 +129,7 @@ pub struct Filters {
     ),
 )]
 pub async fn list(
-    guest: Guest,
+    caller: Authenticated,
     uri: axum::http::Uri,
     filters: Asked<Filters>,
 ) -> Result<Response, Problem> {
@@ -133,7 +143,7 @@ pub async fn list(
     }
     let cursor = filters.cursor.clone();
     let query = filters.query()?;
-    let listed = guest.visitor.list(query, limit, cursor.as_deref()).await?;
+    let listed = caller.auth.list(query, limit, cursor.as_deref()).await?;
     let mut response = Json(listed.rows).into_response();
     if let Some(next) = listed.next
         && let Ok(link) = next_page(&uri, &next).parse()
@@ -159,7 +169,7 @@ fn next_page(uri: &axum::http::Uri, cursor: &str) -> String {
 }
 
 impl Filters {
-    fn query(self) -> Result<Query, Refusal> {
+    fn query(self) -> Result<Query, ServiceError> {
         Ok(Query {
             kind: None,
             standing: read("status", self.status.as_ref())?,
@@ -179,32 +189,26 @@ impl Filters {
 }
 
 /// A stretch of time.
-///
-/// # Errors
-/// When it cannot be understood.
-pub fn period(since: Option<&String>, until: Option<&String>) -> Result<Period, Refusal> {
+pub fn period(since: Option<&String>, until: Option<&String>) -> Result<Period, ServiceError> {
     let now = chrono::Utc::now();
     Ok(Period {
-        since: read::<When>("since", since)?.map(|when| when.since(now)),
-        until: read::<When>("until", until)?.map(|when| when.until(now)),
+        since: read::<TimeSpec>("since", since)?.map(|when| when.since(now)),
+        until: read::<TimeSpec>("until", until)?.map(|when| when.until(now)),
     })
 }
 
 /// The value of a parameter.
-///
-/// # Errors
-/// When it cannot be understood.
 pub fn read<T: FromStr<Err: Display>>(
     name: &str,
     value: Option<&String>,
-) -> Result<Option<T>, Refusal> {
+) -> Result<Option<T>, ServiceError> {
     let read: Result<Option<T>, T::Err> = value.map(|value| value.parse()).transpose();
     read.map_err(|error| wrong(name, &error.to_string()))
 }
 
-fn wrong(name: &str, why: &str) -> Refusal {
+fn wrong(name: &str, why: &str) -> ServiceError {
     let next = "mend that parameter, or leave it out";
-    Refusal::new(
+    ServiceError::new(
         Kind::Malformed,
         format!("`{name}` cannot be understood: {why}"),
         next,
@@ -238,27 +242,27 @@ pub struct Waiting {
     ),
 )]
 pub async fn show(
-    State(office): State<Office>,
-    guest: Guest,
+    State(app_state): State<AppState>,
+    caller: Authenticated,
     case: Named<String>,
     waiting: Asked<Waiting>,
-) -> Result<Json<Shown>, Problem> {
+) -> Result<Json<CaseView>, Problem> {
     let case: CaseName = request::named(case)?.parse()?;
     let waiting = request::asked(waiting)?;
     let Some(wait) = read("wait", waiting.wait.as_ref())? else {
-        return Ok(Json(guest.visitor.show(case).await?));
+        return Ok(Json(caller.auth.show(case).await?));
     };
     if wait > MOST_SECONDS {
         return Err(wrong("wait", &format!("expected at most {MOST_SECONDS} seconds")).into());
     }
-    let mut closing = office.closing();
+    let mut closing = app_state.closing();
     let closed = async {
-        // The office outlives its handlers, so that the wait cannot fail.
+        // The server state outlives its handlers, so that the wait cannot fail.
         let _ = closing.wait_for(|is_closing| *is_closing).await;
     };
     tokio::select! {
-        shown = guest.visitor.wait(case, wait_for(wait, waiting.seen)) => Ok(Json(shown?)),
-        () = closed => Ok(Json(guest.visitor.show(case).await?)),
+        shown = caller.auth.wait(case, wait_for(wait, waiting.seen)) => Ok(Json(shown?)),
+        () = closed => Ok(Json(caller.auth.show(case).await?)),
     }
 }
 
@@ -284,12 +288,12 @@ const fn wait_for(seconds: u64, seen: Option<String>) -> Wait {
     ),
 )]
 pub async fn outcome(
-    guest: Guest,
+    caller: Authenticated,
     case: Named<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Recorded>), Problem> {
     let case: CaseName = request::named(case)?.parse()?;
-    let recorded = guest.visitor.report(case, request::json(body)?).await?;
+    let recorded = caller.auth.report(case, request::json(body)?).await?;
     Ok((StatusCode::CREATED, Json(recorded)))
 }
 
@@ -305,12 +309,12 @@ pub async fn outcome(
     ),
 )]
 pub async fn feedback(
-    guest: Guest,
+    caller: Authenticated,
     case: Named<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Recorded>), Problem> {
     let case: CaseName = request::named(case)?.parse()?;
-    let recorded = guest.visitor.say(case, request::json(body)?).await?;
+    let recorded = caller.auth.say(case, request::json(body)?).await?;
     Ok((StatusCode::CREATED, Json(recorded)))
 }
 
@@ -328,7 +332,7 @@ pub async fn feedback(
     ),
 )]
 pub async fn review(
-    guest: Guest,
+    caller: Authenticated,
     number: Named<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Reviewed>), Problem> {
@@ -340,8 +344,8 @@ pub async fn review(
         )
         .into());
     };
-    let reviewed = guest
-        .visitor
+    let reviewed = caller
+        .auth
         .review(PullNumber(number), request::json(body)?)
         .await?;
     Ok((StatusCode::CREATED, Json(reviewed)))

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::Problem;
 use super::cases::{period, read};
-use super::request::{self, Asked, Guest, Named};
+use super::request::{self, Asked, Authenticated, Named};
 use crate::domain::documents::{Role, time};
 use crate::insight::lessons::Lessons;
 use crate::insight::reports::{Name, Scope};
-use crate::server::admission::Caller;
+use crate::server::authentication::Caller;
 
 /// Whose token this is.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -37,18 +37,18 @@ pub struct Identity {
         (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ),
 )]
-pub async fn identity(guest: Guest) -> Json<Identity> {
-    let admitted = guest.admitted;
-    let (kind, role) = match &admitted.caller {
+pub async fn identity(caller: Authenticated) -> Json<Identity> {
+    let authentication = caller.authentication;
+    let (kind, role) = match &authentication.caller {
         Caller::Person { role, .. } => ("person", Some(*role)),
         Caller::Agent(_) => ("agent", None),
     };
     Json(Identity {
-        repository: admitted.keeper.name().to_owned(),
+        repository: authentication.worker.name().to_owned(),
         kind,
-        name: admitted.caller.name().to_owned(),
+        name: authentication.caller.name().to_owned(),
         role,
-        expires_at: time::text(&admitted.token.expires_at),
+        expires_at: time::text(&authentication.token.expires_at),
     })
 }
 
@@ -82,10 +82,10 @@ pub struct Stretch {
         (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ),
 )]
-pub async fn metrics(guest: Guest, asked: Asked<Stretch>) -> Result<Json<Value>, Problem> {
+pub async fn metrics(caller: Authenticated, asked: Asked<Stretch>) -> Result<Json<Value>, Problem> {
     let asked = request::asked(asked)?;
     let period = period(asked.since.as_ref(), asked.until.as_ref())?;
-    Ok(Json(guest.visitor.metrics(period).await?))
+    Ok(Json(caller.auth.metrics(period).await?))
 }
 
 /// What an agent can learn from its own decided cases; an agent asks for its own
@@ -102,11 +102,11 @@ pub async fn metrics(guest: Guest, asked: Asked<Stretch>) -> Result<Json<Value>,
         (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ),
 )]
-pub async fn lessons(guest: Guest, asked: Asked<Part>) -> Result<Json<Lessons>, Problem> {
+pub async fn lessons(caller: Authenticated, asked: Asked<Part>) -> Result<Json<Lessons>, Problem> {
     let asked = request::asked(asked)?;
     let period = period(asked.since.as_ref(), asked.until.as_ref())?;
     let agent = read("agent", asked.agent.as_ref())?;
-    Ok(Json(guest.visitor.lessons(agent, period).await?))
+    Ok(Json(caller.auth.lessons(agent, period).await?))
 }
 
 /// A report: rejections, successes, calibration, agents, factors, weekly or monthly; people only
@@ -125,7 +125,7 @@ pub async fn lessons(guest: Guest, asked: Asked<Part>) -> Result<Json<Lessons>, 
     ),
 )]
 pub async fn report(
-    guest: Guest,
+    caller: Authenticated,
     name: Named<String>,
     asked: Asked<Part>,
 ) -> Result<Json<Value>, Problem> {
@@ -138,5 +138,5 @@ pub async fn report(
     let Some(name) = name else {
         return Err(super::nothing_here());
     };
-    Ok(Json(guest.visitor.figures(name, scope).await?))
+    Ok(Json(caller.auth.figures(name, scope).await?))
 }

@@ -19,17 +19,17 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::counter::{Kind, Refusal};
-use super::office::Office;
+use super::service::{Kind, ServiceError};
+use super::state::AppState;
 
 pub(super) use problem::Problem;
-pub(super) use request::visitor;
+pub(super) use request::auth;
 
 /// Where it all is.
 const PREFIX: &str = "/api/v1";
 
 /// The routes of the API.
-pub fn router() -> Router<Office> {
+pub fn router() -> Router<AppState> {
     let (router, described) = OpenApiRouter::with_openapi(schema::frame())
         .routes(routes!(figures::identity))
         .routes(routes!(cases::check))
@@ -56,7 +56,7 @@ pub fn router() -> Router<Office> {
 }
 
 fn nothing_here() -> Problem {
-    Problem::from(Refusal::new(
+    Problem::from(ServiceError::new(
         Kind::NotFound,
         "there is nothing at this address",
         format!("{PREFIX}/openapi.json describes what there is"),
@@ -64,7 +64,7 @@ fn nothing_here() -> Problem {
 }
 
 fn not_like_this() -> Problem {
-    Problem::from(Refusal::new(
+    Problem::from(ServiceError::new(
         Kind::WrongMethod,
         "this address does not answer to this method",
         format!("{PREFIX}/openapi.json describes what there is"),

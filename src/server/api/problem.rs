@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::bot::check::Checked;
-use crate::server::counter::{Kind, Refusal};
+use crate::server::service::{Kind, ServiceError};
 
 /// Why a request was refused, and what to do next.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -76,8 +76,8 @@ const fn named(kind: Kind) -> (StatusCode, &'static str, &'static str) {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+impl From<ServiceError> for Problem {
+    fn from(refusal: ServiceError) -> Self {
         let (status, word, title) = named(refusal.kind);
         Self {
             r#type: format!("urn:countersign:problem:{word}"),

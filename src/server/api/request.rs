@@ -9,24 +9,26 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
-use crate::server::admission::Admitted;
+use crate::server::authentication::Authentication;
 use crate::server::client_address::ClientAddress;
-use crate::server::counter::{Kind, NEW_TOKEN, Refusal, Sent, Visitor, read_json, read_object};
-use crate::server::office::Office;
+use crate::server::service::{
+    AuthContext, Kind, NEW_TOKEN, Sent, ServiceError, read_json, read_object,
+};
+use crate::server::state::AppState;
 
 /// Somebody who was let in, with the token that said so.
-pub struct Guest {
-    pub visitor: Visitor,
-    pub admitted: Admitted,
+pub struct Authenticated {
+    pub auth: AuthContext,
+    pub authentication: Authentication,
 }
 
-impl FromRequestParts<Office> for Guest {
+impl FromRequestParts<AppState> for Authenticated {
     type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, office: &Office) -> Result<Self, Problem> {
-        let admitted = admit(parts, office).await?;
+    async fn from_request_parts(parts: &mut Parts, app_state: &AppState) -> Result<Self, Problem> {
+        let authentication = authenticate(parts, app_state).await?;
         Ok(Self {
-            visitor: Visitor::new(admitted.keeper.clone(), admitted.caller.clone()),
-            admitted,
+            auth: AuthContext::new(authentication.worker.clone(), authentication.caller.clone()),
+            authentication,
         })
     }
 }
@@ -35,24 +37,29 @@ impl FromRequestParts<Office> for Guest {
 ///
 /// # Errors
 /// When that is not clear, or they are not let in.
-pub async fn visitor(parts: &Parts, office: &Office) -> Result<Visitor, Problem> {
-    let admitted = admit(parts, office).await?;
-    Ok(Visitor::new(admitted.keeper, admitted.caller))
+pub async fn auth(parts: &Parts, app_state: &AppState) -> Result<AuthContext, Problem> {
+    let authentication = authenticate(parts, app_state).await?;
+    Ok(AuthContext::new(
+        authentication.worker,
+        authentication.caller,
+    ))
 }
 
-async fn admit(parts: &Parts, office: &Office) -> Result<Admitted, Problem> {
+async fn authenticate(parts: &Parts, app_state: &AppState) -> Result<Authentication, Problem> {
     let Some(ClientAddress(address)) = parts.extensions.get() else {
-        return Err(Refusal::internal(&"the server does not know its callers' addresses").into());
+        return Err(
+            ServiceError::internal(&"the server does not know its callers' addresses").into(),
+        );
     };
     let secret = find_bearer(&parts.headers).ok_or_else(|| {
-        Refusal::new(
+        ServiceError::new(
             Kind::Unauthorized,
             "the request carries no token",
             format!("send it as `Authorization: Bearer TOKEN`; {NEW_TOKEN}"),
         )
     })?;
-    let admitted = office.admit(secret, *address).await;
-    Ok(admitted.map_err(Refusal::from)?)
+    let authentication = app_state.authenticate(secret, *address).await;
+    Ok(authentication.map_err(ServiceError::from)?)
 }
 
 fn find_bearer(headers: &HeaderMap) -> Option<SecretString> {
@@ -71,13 +78,10 @@ pub type Asked<T> = Result<axum::extract::Query<T>, QueryRejection>;
 pub type Named<T> = Result<axum::extract::Path<T>, PathRejection>;
 
 fn malformed(detail: impl Into<String>, next: &str) -> Problem {
-    Refusal::new(Kind::Malformed, detail, next).into()
+    ServiceError::new(Kind::Malformed, detail, next).into()
 }
 
 /// What follows the question mark.
-///
-/// # Errors
-/// When there is something that is not known there.
 pub fn asked<T>(asked: Asked<T>) -> Result<T, Problem> {
     let asked = asked.map_err(|error| {
         malformed(
@@ -89,9 +93,6 @@ pub fn asked<T>(asked: Asked<T>) -> Result<T, Problem> {
 }
 
 /// What stands in the path.
-///
-/// # Errors
-/// When it is no text.
 pub fn named<T>(named: Named<T>) -> Result<T, Problem> {
     Ok(named
         .map_err(|error| malformed(error.body_text(), "mend the address"))?
@@ -109,9 +110,6 @@ fn body(body: Body) -> Result<Bytes, Problem> {
 }
 
 /// A body of JSON.
-///
-/// # Errors
-/// When it is none, or of another shape.
 pub fn json<T: DeserializeOwned>(sent: Body) -> Result<T, Problem> {
     let bytes = body(sent)?;
     read_object(&bytes).map_err(|error| {
@@ -123,9 +121,6 @@ pub fn json<T: DeserializeOwned>(sent: Body) -> Result<T, Problem> {
 }
 
 /// A recommendation, as JSON or as the text of its file.
-///
-/// # Errors
-/// When it is neither.
 pub fn recommendation(headers: &HeaderMap, sent: Body) -> Result<Sent, Problem> {
     let bytes = body(sent)?;
     let kind = headers

@@ -9,14 +9,14 @@ use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
 
 use super::figures::Identity;
 use super::problem::Problem;
+use crate::bot::case_view::CaseView;
 use crate::bot::check::Checked;
 use crate::bot::review::Reviewed;
-use crate::bot::shown::Shown;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::level::{Level, Score};
 use crate::domain::review::Confidence;
-use crate::server::counter::{Document, NewOpinion, Proposed, Recorded, Report, Said};
+use crate::server::service::{Document, FeedbackRequest, NewOpinion, Proposed, Recorded, Report};
 
 /// What the description begins with.
 pub fn frame() -> OpenApi {
@@ -62,9 +62,9 @@ fn shapes() -> Map<String, Value> {
     name::<Document>(&mut generator, "Document");
     name::<Checked>(&mut generator, "Checked");
     name::<Proposed>(&mut generator, "Proposed");
-    name::<Shown>(&mut generator, "Shown");
+    name::<CaseView>(&mut generator, "Shown");
     name::<Report>(&mut generator, "Report");
-    name::<Said>(&mut generator, "Said");
+    name::<FeedbackRequest>(&mut generator, "Said");
     name::<NewOpinion>(&mut generator, "NewOpinion");
     name::<Reviewed>(&mut generator, "Reviewed");
     name::<Recorded>(&mut generator, "Recorded");

@@ -6,19 +6,19 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::super::library::Reader;
+use super::super::case_store::Reader;
 use super::cases::encoded;
 use super::charts::{self, Stack};
-use super::desk::{Desk, Frame};
 use super::overview::{Figure, share_figure};
-use super::pages::{Refusal, page, refused};
+use super::page_context::{Frame, PageContext};
+use super::pages::{PageError, page, refused};
 use super::row::Row;
 use super::text::{counted, thousands};
 use crate::domain::problem::Reading;
+use crate::insight::case_documents::Documents;
 use crate::insight::lessons::Lessons;
 use crate::insight::metrics::Tally;
 use crate::insight::page::{Block, Line, Span};
-use crate::insight::papers::Documents;
 use crate::insight::{Index, Period, Query};
 
 /// So many cases are shown, the newest first.
@@ -59,18 +59,18 @@ pub struct Asked {
     name: String,
 }
 
-/// Shows it.
-pub async fn show(desk: Desk, Path(asked): Path<Asked>) -> Response {
+pub async fn show(context: PageContext, Path(asked): Path<Asked>) -> Response {
     let name = asked.name.clone();
     let wanted = move |index: &Index| Lessons::wanted(index, &name, Period::ALL);
     // What hinders this hinders the page, too, which says so.
-    let _ = desk.keeper.library().fetch(wanted).await;
-    desk.show("", move |reader, frame| {
-        let wanted = Lessons::wanted(reader.holdings.index(), &asked.name, Period::ALL);
-        let documents = reader.papers(&wanted)?;
-        make(reader, frame, asked.name, &documents)
-    })
-    .await
+    let _ = context.worker.case_store().fetch(wanted).await;
+    context
+        .show("", move |reader, frame| {
+            let wanted = Lessons::wanted(reader.snapshot.index(), &asked.name, Period::ALL);
+            let documents = reader.papers(&wanted)?;
+            make(reader, frame, asked.name, &documents)
+        })
+        .await
 }
 
 fn make(
@@ -87,10 +87,10 @@ fn make(
             .map(|agent| agent.owner.to_string()),
         _ => None,
     };
-    let index = reader.holdings.index();
+    let index = reader.snapshot.index();
     let tally = tally(index, &name);
     if tally.cases == 0 && registered.is_none() {
-        let mut refusal = Refusal::new(
+        let mut refusal = PageError::new(
             "There is no such agent",
             "No agent of this name is registered, and none has ever proposed anything.",
         );
@@ -144,10 +144,10 @@ fn tally(index: &Index, name: &str) -> Tally {
 
 /// The facts, and what is said about them.
 fn lessons(index: &Index, name: &str, documents: &Documents) -> (Vec<Vec<Piece>>, Vec<String>) {
-    let mut room = MOST_LESSONS;
+    let mut shared = MOST_LESSONS;
     let told = Lessons::of(index, name, Period::ALL, documents).page(|_| {
-        let fits = room > 0;
-        room = room.saturating_sub(1);
+        let fits = shared > 0;
+        shared = shared.saturating_sub(1);
         fits
     });
     let (mut facts, mut notes) = (Vec::new(), Vec::new());

@@ -49,7 +49,6 @@ fn asset(stem: &str, ending: &str, kind: &'static str, text: &'static str) -> As
     Asset { name, kind, text }
 }
 
-/// Where they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Addresses {
     pub style: &'static str,
@@ -67,7 +66,6 @@ pub fn addresses() -> Addresses {
     }
 }
 
-/// Gives one out.
 pub async fn serve(Path(name): Path<String>) -> Response {
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
         return (StatusCode::NOT_FOUND, "there is no such file\n").into_response();

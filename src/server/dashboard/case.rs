@@ -10,17 +10,17 @@ use axum::response::Response;
 use chrono::Utc;
 use serde::Deserialize;
 
-use super::super::library::Reader;
+use super::super::case_store::Reader;
 use super::super::secrets::random;
-use super::card::{Card, Changes, Executed, Eyes, Why, Words};
-use super::desk::{Desk, Frame, Viewer};
-use super::form::{Door, Typed};
-use super::history::{Happened, events, said};
-use super::pages::{Refusal, page, refused};
-use super::records::{Records, Shelf};
+use super::form::{DecisionPanel, Typed};
+use super::history::{TimelineEntry, events, said};
+use super::page_context::{Frame, PageContext, Viewer};
+use super::pages::{PageError, page, refused};
+use super::pending_view::{AgentText, Changes, Executed, PendingView, ViewContext, Why};
+use super::records::{Records, TreeReader};
 use super::row::{self, Row};
 use super::text::Moment;
-use crate::bot::shown::{action_as_decided, diff_as_decided};
+use crate::bot::case_view::{action_as_decided, diff_as_decided};
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::git::Repository;
 use crate::insight::Case;
@@ -33,7 +33,7 @@ const MOST_COMMITS: usize = 50;
 
 /// A commit that tells of the case.
 #[derive(Debug)]
-struct Told {
+struct CommitView {
     short: String,
     subject: String,
     at: Moment,
@@ -59,10 +59,10 @@ struct CasePage {
     changed: Option<Changes>,
     why: Option<Why>,
     rules: Option<String>,
-    events: Vec<Happened>,
-    feedback: Vec<Happened>,
-    words: Words,
-    commits: Vec<Told>,
+    events: Vec<TimelineEntry>,
+    feedback: Vec<TimelineEntry>,
+    words: AgentText,
+    commits: Vec<CommitView>,
     commands: Vec<String>,
     problems: Vec<String>,
     form: Option<FeedbackForm>,
@@ -72,7 +72,7 @@ struct CasePage {
 #[template(path = "dashboard/waiting.html")]
 struct WaitingPage {
     frame: Frame,
-    cards: Vec<Card>,
+    cards: Vec<PendingView>,
     id: String,
 }
 
@@ -82,28 +82,28 @@ pub struct Asked {
     id: String,
 }
 
-/// Shows it.
-pub async fn show(desk: Desk, Path(asked): Path<Asked>) -> Response {
-    let eyes = Eyes {
-        base: desk.base.clone(),
-        viewer: desk.viewer.clone(),
-        is_on_github: desk.keeper.github().is_some(),
+pub async fn show(context: PageContext, Path(asked): Path<Asked>) -> Response {
+    let view_context = ViewContext {
+        base: context.base.clone(),
+        viewer: context.viewer.clone(),
+        is_on_github: context.worker.github().is_some(),
         now: Utc::now(),
     };
-    desk.show("cases", move |reader, frame| {
-        make(reader, frame, &eyes, &asked.id)
-    })
-    .await
+    context
+        .show("cases", move |reader, frame| {
+            make(reader, frame, &view_context, &asked.id)
+        })
+        .await
 }
 
 fn make(
     reader: &mut Reader<'_>,
     frame: Frame,
-    eyes: &Eyes,
+    view_context: &ViewContext,
     asked: &str,
 ) -> anyhow::Result<Response> {
-    let holdings = reader.holdings;
-    let index = holdings.index();
+    let snapshot = reader.snapshot;
+    let index = snapshot.index();
     let id = asked.parse::<CaseId>().ok();
     let number = asked.parse().ok().map(PullNumber);
     let decided = match (id, number) {
@@ -114,25 +114,25 @@ fn make(
     if let Some(case) = decided {
         return page(
             StatusCode::OK,
-            &whole(reader, frame, eyes.viewer.as_ref(), case)?,
+            &whole(reader, frame, view_context.viewer.as_ref(), case)?,
         );
     }
     let waits = match (id, number) {
-        (Some(id), _) => holdings.find_pending(id),
-        (_, Some(number)) => holdings.pending().get(&number),
+        (Some(id), _) => snapshot.find_pending(id),
+        (_, Some(number)) => snapshot.pending().get(&number),
         _ => None,
     };
     let Some(pending) = waits else {
-        let mut refusal = Refusal::new(
+        let mut refusal = PageError::new(
             "There is no such case",
             "Neither a decided nor a pending case has this id or number.",
         );
-        refusal.next = (format!("{}/cases", eyes.base), "To all cases");
+        refusal.next = (format!("{}/cases", view_context.base), "To all cases");
         return Ok(refused(StatusCode::NOT_FOUND, refusal));
     };
-    let card = Card::of(pending, eyes, reader, Typed::default())?;
+    let card = PendingView::of(pending, view_context, reader, Typed::default())?;
     let id = pending
-        .hearing
+        .evaluation
         .id
         .map(|id| id.to_string())
         .unwrap_or_default();
@@ -154,11 +154,11 @@ fn whole(
 ) -> anyhow::Result<CasePage> {
     let id = case.id.unwrap_or_else(|| CaseId::from_parts(Utc::now(), 0));
     let tip = reader.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
-    let shelf = Shelf {
+    let reader = TreeReader {
         repo: reader.repo,
         root: reader.repo.read_commit(tip)?.tree,
     };
-    let records = shelf.records(case, id)?;
+    let records = reader.records(case, id)?;
     let decision = records.decision.as_ref();
     let names: Vec<&str> = case.targets.iter().map(|target| target.as_str()).collect();
     let form = viewer.filter(|_| case.is_recommendation()).map(|viewer| {
@@ -195,7 +195,7 @@ fn whole(
         words: records
             .recommendation
             .as_ref()
-            .map(Words::of)
+            .map(AgentText::of)
             .unwrap_or_default(),
         commits: commits(reader.repo, case)?,
         commands: commands(case, id),
@@ -213,11 +213,11 @@ fn executed(repo: &Repository, records: &Records) -> anyhow::Result<Executed> {
     Ok(Executed::of(&action_as_decided(repo, document, decision)?))
 }
 
-fn commits(repo: &Repository, case: &Case) -> anyhow::Result<Vec<Told>> {
+fn commits(repo: &Repository, case: &Case) -> anyhow::Result<Vec<CommitView>> {
     let mut told = Vec::new();
     for id in case.commits.iter().take(MOST_COMMITS) {
         let commit = repo.read_commit(*id)?;
-        told.push(Told {
+        told.push(CommitView {
             short: id.short(),
             subject: commit.message.lines().next().unwrap_or_default().to_owned(),
             at: Moment::of(commit.committer.time),

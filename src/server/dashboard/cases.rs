@@ -7,8 +7,8 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::super::library::Reader;
-use super::desk::{Desk, Frame};
+use super::super::case_store::Reader;
+use super::page_context::{Frame, PageContext};
 use super::pages::page;
 use super::period::{self, Asked};
 use super::row::Row;
@@ -16,7 +16,7 @@ use super::text::{counted, status_word, thousands};
 use crate::domain::documents::Status;
 use crate::domain::level::Level;
 use crate::domain::problem::Reading;
-use crate::insight::{self, Case, Standing};
+use crate::insight::{self, Case, CaseStatus};
 
 /// So many are on a page.
 const PAGE: usize = 50;
@@ -210,23 +210,24 @@ fn choices<const N: usize>(all: [(&'static str, &'static str); N], chosen: &str)
 
 fn statuses(chosen: &str) -> Vec<Choice> {
     let all = Status::ALL.map(|status| (status.as_str(), status_word(status)));
-    let mut list = choices([(Standing::Pending.as_str(), "pending")], chosen);
+    let mut list = choices([(CaseStatus::Pending.as_str(), "pending")], chosen);
     list.extend(choices(all, chosen));
     list
 }
 
 /// Shows what is asked for.
-pub async fn show(desk: Desk, Query(filters): Query<Filters>) -> Response {
-    desk.show("cases", move |reader, frame| {
-        page(StatusCode::OK, &make(reader, frame, filters, Utc::now()))
-    })
-    .await
+pub async fn show(context: PageContext, Query(filters): Query<Filters>) -> Response {
+    context
+        .show("cases", move |reader, frame| {
+            page(StatusCode::OK, &make(reader, frame, filters, Utc::now()))
+        })
+        .await
 }
 
 fn make(reader: &mut Reader<'_>, frame: Frame, filters: Filters, now: DateTime<Utc>) -> CasesPage {
     let mut problems = Vec::new();
     let query = filters.query(now, &mut problems);
-    let index = reader.holdings.index();
+    let index = reader.snapshot.index();
     let found: Vec<&Case> = index.query(&query).collect();
     let total = found.len();
     let last = total.div_ceil(PAGE).max(1);
@@ -319,7 +320,7 @@ mod tests {
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert_eq!(
             query.standing,
-            Some(Standing::Decided(Status::AutoApproved))
+            Some(CaseStatus::Decided(Status::AutoApproved))
         );
         assert_eq!((query.level, query.period), (None, insight::Period::ALL));
     }

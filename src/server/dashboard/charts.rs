@@ -5,20 +5,17 @@
 use std::fmt::Write as _;
 
 use crate::domain::level::Level;
-use crate::insight::Share;
+use crate::insight::Proportion;
 use crate::insight::metrics::BARS;
-use crate::insight::trend::{Bucket, Step};
+use crate::insight::trend::{Bucket, Interval};
 
 use super::text::{counted, thousands};
 
-/// The box's width.
 pub const WIDTH: f64 = 1_000.0;
-/// The box's height.
 pub const HEIGHT: f64 = 200.0;
 /// Part of a column's width that stays empty.
 const GAP: f64 = 0.16;
 
-/// A filled rectangle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
     pub class: &'static str,
@@ -49,7 +46,6 @@ pub struct Columns {
     pub shapes: Vec<Shape>,
     pub spots: Vec<Spot>,
     pub rows: Vec<Row>,
-    /// The highest column.
     pub most: String,
     /// What stands below the first, the middle and the last column.
     pub labels: Vec<String>,
@@ -115,7 +111,7 @@ pub fn stack(levels: [u32; 3]) -> Stack {
 }
 
 /// A bar of one share, as the width of a box of [`WIDTH`].
-pub fn bar(share: Share) -> String {
+pub fn bar(share: Proportion) -> String {
     format!("{:.1}", share.rate().unwrap_or(0.0) * WIDTH)
 }
 
@@ -149,21 +145,21 @@ pub fn histogram(counts: &[u32; BARS]) -> Columns {
 }
 
 /// What a bucket of time is called.
-fn name(bucket: &Bucket, step: Step) -> String {
+fn name(bucket: &Bucket, step: Interval) -> String {
     let format = match step {
-        Step::Day | Step::Week => "%Y-%m-%d",
-        Step::Month => "%Y-%m",
-        Step::Year => "%Y",
+        Interval::Day | Interval::Week => "%Y-%m-%d",
+        Interval::Month => "%Y-%m",
+        Interval::Year => "%Y",
     };
     let start = bucket.start.format(format);
     match step {
-        Step::Week => format!("week of {start}"),
+        Interval::Week => format!("week of {start}"),
         _ => start.to_string(),
     }
 }
 
 /// Decisions over time, by level.
-pub fn trend(buckets: &[Bucket], step: Step) -> Columns {
+pub fn trend(buckets: &[Bucket], step: Interval) -> Columns {
     let sum = |bucket: &Bucket| bucket.levels.iter().sum::<u32>();
     let most = buckets.iter().map(sum).max().unwrap_or(0);
     let each = WIDTH / buckets.len().max(1) as f64;
@@ -200,7 +196,7 @@ pub fn trend(buckets: &[Bucket], step: Step) -> Columns {
 }
 
 /// The first, the middle and the last name.
-fn ends(buckets: &[Bucket], step: Step) -> Vec<String> {
+fn ends(buckets: &[Bucket], step: Interval) -> Vec<String> {
     let short = |bucket: &Bucket| name(bucket, step).replace("week of ", "");
     let middle = (buckets.len() > 4)
         .then(|| buckets.get(buckets.len() / 2))
@@ -211,7 +207,7 @@ fn ends(buckets: &[Bucket], step: Step) -> Vec<String> {
 }
 
 /// Approval and success over time.
-pub fn rates(buckets: &[Bucket], step: Step) -> Lines {
+pub fn rates(buckets: &[Bucket], step: Interval) -> Lines {
     let each = WIDTH / buckets.len().max(1) as f64;
     let says = |(place, bucket): (usize, &Bucket)| {
         let says = format!(
@@ -230,7 +226,7 @@ pub fn rates(buckets: &[Bucket], step: Step) -> Lines {
 }
 
 /// A line through the middle of each column; where there is no rate it is interrupted.
-fn path(shares: impl Iterator<Item = Share>, each: f64) -> String {
+fn path(shares: impl Iterator<Item = Proportion>, each: f64) -> String {
     let mut path = String::new();
     let mut is_down = false;
     for (place, share) in shares.enumerate() {
@@ -257,10 +253,10 @@ mod tests {
     #[test]
     fn a_line_is_interrupted_where_nothing_happened() {
         let shares = [
-            Share::new(1, 2),
-            Share::default(),
-            Share::new(2, 2),
-            Share::new(0, 1),
+            Proportion::new(1, 2),
+            Proportion::default(),
+            Proportion::new(2, 2),
+            Proportion::new(0, 1),
         ];
         assert_eq!(
             path(shares.into_iter(), 250.0),

@@ -10,19 +10,18 @@ use serde::Deserialize;
 
 use super::super::LONGEST_TEXT;
 use super::super::secrets::is_equal;
-use super::desk::{Desk, Viewer};
 use super::form::Typed;
-use super::pages::{Refusal, refused};
+use super::page_context::{PageContext, Viewer};
+use super::pages::{PageError, refused};
 use super::pending::{Returned, show_again};
 use super::sign_in;
 use super::text::unquoted;
-use crate::bot::review::{NewWord, Reviewed, Word};
+use crate::bot::review::{NewWord, ReviewWord, Reviewed};
 use crate::bot::{Bot, BotError};
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::review::Confidence;
 
-/// The form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Sent {
@@ -53,22 +52,22 @@ type Problem = &'static str;
 
 impl Sent {
     /// What somebody wants to say; or what is missing.
-    fn word(&self) -> Result<Word, Problem> {
+    fn word(&self) -> Result<ReviewWord, Problem> {
         let is_silent = self.message.trim().is_empty();
         if self.message.chars().count() > LONGEST_TEXT {
             return Err("The text is too long: at most 10,000 characters.");
         }
         match self.decision.as_str() {
             "approve" => match self.confidence.parse::<Confidence>() {
-                Ok(sure) => Ok(Word::Approve(Some(sure))),
-                Err(_) if self.confidence.is_empty() => Ok(Word::Approve(None)),
+                Ok(sure) => Ok(ReviewWord::Approve(Some(sure))),
+                Err(_) if self.confidence.is_empty() => Ok(ReviewWord::Approve(None)),
                 Err(_) => Err("Choose how sure you are."),
             },
             "request_changes" if is_silent => Err("Say what has to change."),
-            "request_changes" => Ok(Word::RequestChanges),
+            "request_changes" => Ok(ReviewWord::RequestChanges),
             "reject" => match self.category.parse::<RejectionCategory>() {
                 Ok(RejectionCategory::Other) if is_silent => Err("Say what the concern is."),
-                Ok(category) => Ok(Word::Reject(category)),
+                Ok(category) => Ok(ReviewWord::Reject(category)),
                 Err(_) => Err("Choose the main concern."),
             },
             _ => Err("Choose whether to approve, to ask for changes or to reject."),
@@ -86,32 +85,35 @@ impl Sent {
     }
 }
 
-/// Takes the form.
-pub async fn decide(desk: Desk, Path(path): Path<Number>, Form(sent): Form<Sent>) -> Response {
+pub async fn decide(
+    context: PageContext,
+    Path(path): Path<Number>,
+    Form(sent): Form<Sent>,
+) -> Response {
     let number = PullNumber(path.number);
-    let viewer = match entitled(&desk, &sent.csrf, &sent.message) {
+    let viewer = match entitled(&context, &sent.csrf, &sent.message) {
         Ok(viewer) => viewer,
         Err(refusal) => return *refusal,
     };
-    if desk.keeper.github().is_some() {
+    if context.worker.github().is_some() {
         let why = "Pull requests of this repository are reviewed on GitHub, where it is certain who you are.";
-        return refused(StatusCode::CONFLICT, Refusal::new("Not here", why));
+        return refused(StatusCode::CONFLICT, PageError::new("Not here", why));
     }
     let word = match sent.word() {
         Ok(word) => word,
-        Err(problem) => return back(desk, number, problem, sent).await,
+        Err(problem) => return back(context, number, problem, sent).await,
     };
     let Ok(head) = sent.head.parse::<Sha>() else {
         let problem = "This page is out of date. Look at the proposal again.";
-        return back(desk, number, problem, sent).await;
+        return back(context, number, problem, sent).await;
     };
-    if !desk
-        .office
+    if !context
+        .app_state
         .front()
         .sessions()
         .is_first(&viewer.key, &sent.once)
     {
-        return Redirect::to(&format!("{}/pending", desk.base)).into_response();
+        return Redirect::to(&format!("{}/pending", context.base)).into_response();
     }
     let word = NewWord {
         number,
@@ -122,37 +124,37 @@ pub async fn decide(desk: Desk, Path(path): Path<Number>, Form(sent): Form<Sent>
         // The bot's own time, once it takes it.
         at: chrono::DateTime::UNIX_EPOCH,
     };
-    take(desk, word, sent).await
+    take(context, word, sent).await
 }
 
 /// The page once more, with the form as it was sent.
-async fn back(desk: Desk, number: PullNumber, problem: &str, sent: Sent) -> Response {
+async fn back(context: PageContext, number: PullNumber, problem: &str, sent: Sent) -> Response {
     let typed = sent.typed(problem);
-    show_again(desk, Returned { number, typed }).await
+    show_again(context, Returned { number, typed }).await
 }
 
 /// Has the bot record it, and says what follows.
-async fn take(desk: Desk, word: NewWord, sent: Sent) -> Response {
+async fn take(context: PageContext, word: NewWord, sent: Sent) -> Response {
     let number = word.number;
-    let edition = *desk.keeper.library().watch().borrow();
-    match desk.keeper.with_bot(move |bot| record(bot, word)).await {
+    let edition = *context.worker.case_store().watch().borrow();
+    match context.worker.with_bot(move |bot| record(bot, word)).await {
         Ok(Ok(Done::Recorded(reviewed))) => {
-            desk.settle(edition).await;
-            said(&desk, number, &reviewed)
+            context.settle(edition).await;
+            said(&context, number, &reviewed)
         }
-        Ok(Ok(Done::Gone)) => gone(&desk, number, sent.message),
+        Ok(Ok(Done::Gone)) => gone(&context, number, sent.message),
         Ok(Ok(Done::Moved)) => {
             let problem = "The proposal was changed while you were reading, so nothing was recorded. Look at it as it is now, and decide again.";
-            back(desk, number, problem, sent).await
+            back(context, number, problem, sent).await
         }
         Ok(Err(error)) => {
             tracing::warn!("a review is refused: {error}");
-            back(desk, number, &error.to_string(), sent).await
+            back(context, number, &error.to_string(), sent).await
         }
         Err(error) => {
             tracing::error!("{error}");
             let why = "The server could not record it. Try again in a moment.";
-            let mut refusal = Refusal::new("Not recorded", why);
+            let mut refusal = PageError::new("Not recorded", why);
             refusal.typed = sent.message;
             refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
         }
@@ -160,17 +162,17 @@ async fn take(desk: Desk, word: NewWord, sent: Sent) -> Response {
 }
 
 /// Whoever has signed in and sent a form of theirs.
-pub fn entitled(desk: &Desk, csrf: &str, typed: &str) -> Result<Viewer, Box<Response>> {
+pub fn entitled(context: &PageContext, csrf: &str, typed: &str) -> Result<Viewer, Box<Response>> {
     let refuse = |status, title, why: &str| {
-        let mut refusal = Refusal::new(title, why);
+        let mut refusal = PageError::new(title, why);
         refusal.typed = typed.to_owned();
         refusal.next = match status {
-            StatusCode::UNAUTHORIZED => (sign_in::address(&desk.path), "Sign in"),
-            _ => (desk.path.clone(), "Back to the page"),
+            StatusCode::UNAUTHORIZED => (sign_in::address(&context.path), "Sign in"),
+            _ => (context.path.clone(), "Back to the page"),
         };
         Err(Box::new(refused(status, refusal)))
     };
-    match &desk.viewer {
+    match &context.viewer {
         None => refuse(
             StatusCode::UNAUTHORIZED,
             "Sign in first",
@@ -199,7 +201,7 @@ fn record(bot: &mut Bot, word: NewWord) -> Result<Done, BotError> {
 }
 
 /// Says what follows, on the page where that is seen.
-fn said(desk: &Desk, number: PullNumber, reviewed: &Reviewed) -> Response {
+fn said(context: &PageContext, number: PullNumber, reviewed: &Reviewed) -> Response {
     let class = if reviewed.counts == Some(false) {
         "warn"
     } else {
@@ -210,22 +212,25 @@ fn said(desk: &Desk, number: PullNumber, reviewed: &Reviewed) -> Response {
             .meaning
             .replace("`countersign run`", "the bot's next run"),
     );
-    desk.tell(
+    context.tell(
         class,
         format!(
             "Your {} of pull request {number} is recorded: {meaning}.",
             reviewed.opinion
         ),
     );
-    Redirect::to(&format!("{}/pending#pull-{}", desk.base, number.0)).into_response()
+    Redirect::to(&format!("{}/pending#pull-{}", context.base, number.0)).into_response()
 }
 
-fn gone(desk: &Desk, number: PullNumber, typed: String) -> Response {
+fn gone(context: &PageContext, number: PullNumber, typed: String) -> Response {
     let why = format!(
         "Pull request {number} is no longer pending, so nothing was recorded. If there is something to say about it, give feedback on its page."
     );
-    let mut refusal = Refusal::new("Decided already", why);
+    let mut refusal = PageError::new("Decided already", why);
     refusal.typed = typed;
-    refusal.next = (format!("{}/cases/{}", desk.base, number.0), "To the case");
+    refusal.next = (
+        format!("{}/cases/{}", context.base, number.0),
+        "To the case",
+    );
     refused(StatusCode::CONFLICT, refusal)
 }

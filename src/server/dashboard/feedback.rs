@@ -7,12 +7,11 @@ use serde::Deserialize;
 
 use super::super::LONGEST_TEXT;
 use super::decide::entitled;
-use super::desk::Desk;
-use super::pages::{Refusal, refused};
+use super::page_context::PageContext;
+use super::pages::{PageError, refused};
 use crate::bot::NewFeedback;
 use crate::domain::ids::{CaseId, Login};
 
-/// The form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Sent {
@@ -27,44 +26,47 @@ pub struct Case {
     id: String,
 }
 
-/// Takes the form.
-pub async fn give(desk: Desk, Path(case): Path<Case>, Form(sent): Form<Sent>) -> Response {
-    let viewer = match entitled(&desk, &sent.csrf, &sent.message) {
+pub async fn give(
+    context: PageContext,
+    Path(case): Path<Case>,
+    Form(sent): Form<Sent>,
+) -> Response {
+    let viewer = match entitled(&context, &sent.csrf, &sent.message) {
         Ok(viewer) => viewer,
         Err(refusal) => return *refusal,
     };
     let refuse = |status, why: String| {
-        let mut refusal = Refusal::new("Not recorded", why);
+        let mut refusal = PageError::new("Not recorded", why);
         refusal.typed.clone_from(&sent.message);
-        refusal.next = (format!("{}/cases", desk.base), "To the cases");
+        refusal.next = (format!("{}/cases", context.base), "To the cases");
         refused(status, refusal)
     };
     let Ok(id) = case.id.parse::<CaseId>() else {
         return refuse(StatusCode::NOT_FOUND, "There is no such case.".to_owned());
     };
-    let there = Redirect::to(&format!("{}/cases/{id}#feedback", desk.base)).into_response();
+    let there = Redirect::to(&format!("{}/cases/{id}#feedback", context.base)).into_response();
     let message = sent.message.replace("\r\n", "\n").trim().to_owned();
     if message.is_empty() || message.chars().count() > LONGEST_TEXT {
-        desk.tell(
+        context.tell(
             "bad",
             "Say something, in at most 10,000 characters. Nothing was recorded.",
         );
         return there;
     }
-    if !desk
-        .office
+    if !context
+        .app_state
         .front()
         .sessions()
         .is_first(&viewer.key, &sent.once)
     {
         return there;
     }
-    record(&desk, (id, viewer.login), message, (there, refuse)).await
+    record(&context, (id, viewer.login), message, (there, refuse)).await
 }
 
 /// Has the bot record it.
 async fn record(
-    desk: &Desk,
+    context: &PageContext,
     (id, by): (CaseId, Login),
     message: String,
     (there, refuse): (Response, impl Fn(StatusCode, String) -> Response),
@@ -75,15 +77,15 @@ async fn record(
         message,
         random: ulid::Ulid::generate().random(),
     };
-    let edition = *desk.keeper.library().watch().borrow();
-    match desk
-        .keeper
+    let edition = *context.worker.case_store().watch().borrow();
+    match context
+        .worker
         .with_bot(move |bot| bot.record_feedback(&new))
         .await
     {
         Ok(Ok(_)) => {
-            desk.settle(edition).await;
-            desk.tell("good", "Your feedback is in the trail.");
+            context.settle(edition).await;
+            context.tell("good", "Your feedback is in the trail.");
             there
         }
         Ok(Err(error)) => refuse(

@@ -1,8 +1,8 @@
 //! The form by which somebody decides on a waiting pull request; or why there is none for them.
 
-use super::super::library::Reader;
+use super::super::case_store::Reader;
 use super::super::secrets::random;
-use super::card::Eyes;
+use super::pending_view::ViewContext;
 use super::text;
 use crate::bot::{Pending, find_objection};
 use crate::domain::documents::{RejectionCategory, Role};
@@ -33,8 +33,7 @@ pub struct Form {
 
 /// What somebody sees instead of a form.
 #[derive(Debug)]
-pub enum Door {
-    /// The form.
+pub enum DecisionPanel {
     Open(Box<Form>),
     /// They have to sign in first.
     SignIn,
@@ -45,51 +44,48 @@ pub enum Door {
 }
 
 /// What somebody meets at a pull request.
-///
-/// # Errors
-/// When the repository fails.
 pub fn door(
     pending: &Pending,
-    eyes: &Eyes,
+    view_context: &ViewContext,
     reader: &mut Reader<'_>,
     typed: Typed,
-) -> anyhow::Result<Door> {
-    let (pull, hearing) = (&pending.pull, &pending.hearing);
-    if eyes.is_on_github {
+) -> anyhow::Result<DecisionPanel> {
+    let (pull, evaluation) = (&pending.pull, &pending.evaluation);
+    if view_context.is_on_github {
         let address = pull
             .url
             .clone()
             .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
         return Ok(address.map_or_else(
-            || Door::Shut("It is reviewed on GitHub.".to_owned()),
-            |url| Door::Elsewhere(format!("{url}/files")),
+            || DecisionPanel::Shut("It is reviewed on GitHub.".to_owned()),
+            |url| DecisionPanel::Elsewhere(format!("{url}/files")),
         ));
     }
-    let Some(viewer) = &eyes.viewer else {
-        return Ok(Door::SignIn);
+    let Some(viewer) = &view_context.viewer else {
+        return Ok(DecisionPanel::SignIn);
     };
     if viewer.role == Role::None {
         let why = format!(
             "{} is neither reviewer nor admin, so there is nothing to decide here.",
             viewer.login
         );
-        return Ok(Door::Shut(why));
+        return Ok(DecisionPanel::Shut(why));
     }
-    let Some(ruling) = &hearing.ruling else {
-        return Ok(Door::Shut(
+    let Some(gate_result) = &evaluation.gate_result else {
+        return Ok(DecisionPanel::Shut(
             "It cannot be decided until it is mended.".to_owned(),
         ));
     };
-    let by = (&viewer.login, eyes.now);
-    let objection = find_objection(reader.repo, reader.rulebook(), pull, by)?;
+    let by = (&viewer.login, view_context.now);
+    let objection = find_objection(reader.repo, reader.rules_cache(), pull, by)?;
     let objection = objection.map(|reason| text::unquoted(&reason));
-    let least = if ruling.required.justification {
+    let least = if gate_result.required.justification {
         let version = reader.rules()?.into_result()?;
         version.rules.governance.justification_min_length
     } else {
         0
     };
-    Ok(Door::Open(Box::new(Form {
+    Ok(DecisionPanel::Open(Box::new(Form {
         csrf: viewer.csrf.clone(),
         once: random::<16>()?,
         head: pull.head.to_string(),

@@ -10,9 +10,8 @@ use crate::domain::documents::{
 use crate::gate::eligibility::shown;
 use crate::insight::Case;
 
-/// Something that happened.
 #[derive(Debug, Default)]
-pub struct Happened {
+pub struct TimelineEntry {
     pub class: &'static str,
     pub what: String,
     pub at: Option<Moment>,
@@ -21,38 +20,38 @@ pub struct Happened {
 }
 
 /// Until it was carried out.
-pub fn events(case: &Case, records: &Records) -> Vec<Happened> {
+pub fn events(case: &Case, records: &Records) -> Vec<TimelineEntry> {
     let mut events = Vec::new();
     if let Some(at) = case.asked_at() {
         let author = records
             .decision
             .as_ref()
             .map(|decision| shown(&decision.pull.author));
-        events.push(Happened {
+        events.push(TimelineEntry {
             what: format!(
                 "Proposed by {}",
                 author.unwrap_or_else(|| "somebody".to_owned())
             ),
             at: Some(Moment::of(at)),
-            ..Happened::default()
+            ..TimelineEntry::default()
         });
     }
     if let Some(decision) = &records.decision {
         events.extend(reviews(decision));
         events.push(decided(decision));
     } else {
-        events.push(Happened {
+        events.push(TimelineEntry {
             what: format!("Decided: {}", text::standing(case.standing)),
             at: case.decided_at.map(Moment::of),
-            ..Happened::default()
+            ..TimelineEntry::default()
         });
     }
     events.extend(records.rescored.as_ref().map(scored_again));
     if let Some(claim) = records.claim.as_ref() {
-        events.push(Happened {
+        events.push(TimelineEntry {
             what: format!("Execution by {} begun on {}", claim.executor, claim.host),
             at: Some(Moment::of(claim.started_at)),
-            ..Happened::default()
+            ..TimelineEntry::default()
         });
     }
     events.extend(records.outcomes.iter().map(ended));
@@ -60,11 +59,11 @@ pub fn events(case: &Case, records: &Records) -> Vec<Happened> {
 }
 
 /// Everything that was said on a pull request, in order, whether it counted or not.
-pub fn said_before(opinions: &[OpinionRecord]) -> Vec<Happened> {
+pub fn said_before(opinions: &[OpinionRecord]) -> Vec<TimelineEntry> {
     opinions.iter().map(opinion).collect()
 }
 
-fn opinion(opinion: &OpinionRecord) -> Happened {
+fn opinion(opinion: &OpinionRecord) -> TimelineEntry {
     let who = match &opinion.person {
         Some(person) => person.to_string(),
         None => shown(&opinion.account),
@@ -77,16 +76,16 @@ fn opinion(opinion: &OpinionRecord) -> Happened {
         let more = opinion.omitted_characters;
         what.push_str(&format!("; {more} more characters are not kept"));
     }
-    Happened {
+    TimelineEntry {
         what,
         at: Some(Moment::of(opinion.at)),
         words: Some(opinion.words.clone()).filter(|words| !words.is_empty()),
-        ..Happened::default()
+        ..TimelineEntry::default()
     }
 }
 
 /// Reviews with what was made of them; their words, and what nothing was made of, from the opinions.
-fn reviews(decision: &Decision) -> Vec<Happened> {
+fn reviews(decision: &Decision) -> Vec<TimelineEntry> {
     let mut said = Vec::new();
     let is_told = |opinion: &&OpinionRecord| {
         let counted = decision.approvals.iter().map(|one| &one.review);
@@ -103,7 +102,7 @@ fn reviews(decision: &Decision) -> Vec<Happened> {
             .map(|sure| format!(", {}", text::confidence(sure)));
         said.push((
             approval.at,
-            Happened {
+            TimelineEntry {
                 class: "success",
                 what: format!(
                     "Approved by {} ({}){}",
@@ -112,27 +111,27 @@ fn reviews(decision: &Decision) -> Vec<Happened> {
                     sure.unwrap_or_default()
                 ),
                 words: approval.justification.clone(),
-                ..Happened::default()
+                ..TimelineEntry::default()
             },
         ));
     }
     for ignored in &decision.ignored {
         said.push((
             ignored.at,
-            Happened {
+            TimelineEntry {
                 what: format!(
                     "Not counted: the review of {}: {}",
                     shown(&ignored.account),
                     text::unquoted(&ignored.reason)
                 ),
-                ..Happened::default()
+                ..TimelineEntry::default()
             },
         ));
     }
     if let Some(rejection) = &decision.rejection {
         said.push((
             rejection.at,
-            Happened {
+            TimelineEntry {
                 class: "failure",
                 what: format!(
                     "Rejected by {}: {}",
@@ -140,20 +139,20 @@ fn reviews(decision: &Decision) -> Vec<Happened> {
                     text::category(rejection.category).to_lowercase()
                 ),
                 words: Some(rejection.reason.clone()).filter(|reason| !reason.is_empty()),
-                ..Happened::default()
+                ..TimelineEntry::default()
             },
         ));
     }
     said.sort_by_key(|(at, _)| *at);
     said.into_iter()
-        .map(|(at, happened)| Happened {
+        .map(|(at, happened)| TimelineEntry {
             at: Some(Moment::of(at)),
             ..happened
         })
         .collect()
 }
 
-fn decided(decision: &Decision) -> Happened {
+fn decided(decision: &Decision) -> TimelineEntry {
     let needed = decision.required;
     let whose = match needed.role {
         Role::None => "nobody had to approve".to_owned(),
@@ -166,7 +165,7 @@ fn decided(decision: &Decision) -> Happened {
             format!("it needed {}{why}", text::people(role, needed.approvals))
         }
     };
-    Happened {
+    TimelineEntry {
         class: if decision.status.is_approval() {
             "success"
         } else {
@@ -178,11 +177,11 @@ fn decided(decision: &Decision) -> Happened {
             decision.mode
         ),
         at: Some(Moment::of(decision.decided_at)),
-        ..Happened::default()
+        ..TimelineEntry::default()
     }
 }
 
-fn scored_again(rescored: &Rescored) -> Happened {
+fn scored_again(rescored: &Rescored) -> TimelineEntry {
     let risk = &rescored.now.risk;
     let factors = risk.factors.iter().map(|factor| {
         let why = format!(
@@ -194,19 +193,19 @@ fn scored_again(rescored: &Rescored) -> Happened {
     let triggers = risk.triggers.iter();
     let triggers = triggers.map(|trigger| (trigger.id.to_string(), trigger.reason.clone()));
     let advice = text::unquoted(rescored.advice());
-    Happened {
+    TimelineEntry {
         class: "failure",
         what: format!("Scored again: {}. {advice}", rescored.change()),
         at: Some(Moment::of(rescored.at)),
         facts: factors.chain(triggers).collect(),
-        ..Happened::default()
+        ..TimelineEntry::default()
     }
 }
 
-fn ended(outcome: &Outcome) -> Happened {
+fn ended(outcome: &Outcome) -> TimelineEntry {
     let word = Outcome::word(outcome.success);
     let details: BTreeMap<_, _> = outcome.details.iter().collect();
-    Happened {
+    TimelineEntry {
         class: word,
         what: format!(
             "Outcome: {word}, by {}, reported by {}",
@@ -222,11 +221,11 @@ fn ended(outcome: &Outcome) -> Happened {
 }
 
 /// What somebody said afterwards.
-pub fn said(feedback: &Feedback) -> Happened {
-    Happened {
+pub fn said(feedback: &Feedback) -> TimelineEntry {
+    TimelineEntry {
         what: feedback.by.to_string(),
         at: Some(Moment::of(feedback.at)),
         words: Some(feedback.message.clone()),
-        ..Happened::default()
+        ..TimelineEntry::default()
     }
 }

@@ -12,8 +12,8 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use tokio::sync::watch;
 
-use super::super::office::Office;
-use super::desk::Desk;
+use super::super::state::AppState;
+use super::page_context::PageContext;
 
 /// More pages than these do not follow at once.
 const MOST: usize = 512;
@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_millis(1_500);
 
 /// One page that follows.
 struct Follower {
-    office: Office,
+    app_state: AppState,
     edition: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
     until: tokio::time::Instant,
@@ -35,18 +35,17 @@ struct Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.office
+        self.app_state
             .front()
             .followers
             .fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Follows the trail.
-pub async fn follow(desk: Desk) -> Response {
-    let office = desk.office.clone();
-    if office.front().followers.fetch_add(1, Ordering::Relaxed) >= MOST {
-        office.front().followers.fetch_sub(1, Ordering::Relaxed);
+pub async fn follow(context: PageContext) -> Response {
+    let app_state = context.app_state.clone();
+    if app_state.front().followers.fetch_add(1, Ordering::Relaxed) >= MOST {
+        app_state.front().followers.fetch_sub(1, Ordering::Relaxed);
         let why = "too many pages follow already; reload by hand\n";
         return (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -56,9 +55,9 @@ pub async fn follow(desk: Desk) -> Response {
             .into_response();
     }
     let follower = Follower {
-        closing: office.closing(),
-        office,
-        edition: desk.keeper.library().watch(),
+        closing: app_state.closing(),
+        app_state,
+        edition: context.worker.case_store().watch(),
         until: tokio::time::Instant::now() + LONGEST,
         is_first: true,
     };

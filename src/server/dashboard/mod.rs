@@ -7,21 +7,21 @@
 
 mod agents;
 mod assets;
-mod card;
 mod case;
 mod cases;
 mod charts;
 mod decide;
-mod desk;
-mod door;
 mod feedback;
 mod form;
 mod history;
+mod listen_config;
 mod live;
 mod notices;
 mod overview;
+mod page_context;
 mod pages;
 mod pending;
+mod pending_view;
 mod period;
 mod records;
 mod row;
@@ -36,30 +36,30 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
 
-use super::office::Office;
+use super::state::AppState;
 use session::Sessions;
 
-pub use door::{Doorway, PublicUrl};
+pub use listen_config::{ListenConfig, PublicUrl};
 pub use text::Harmless;
 
 /// What the dashboard remembers beside the repositories.
 #[derive(Debug, Default)]
-pub struct Front {
-    doorway: OnceLock<Doorway>,
+pub struct DashboardState {
+    listen_config: OnceLock<ListenConfig>,
     sessions: Sessions,
     /// How many pages follow the trail at this moment.
     followers: AtomicUsize,
 }
 
-impl Front {
+impl DashboardState {
     /// How the server is reached.
-    pub fn doorway(&self) -> &Doorway {
-        self.doorway.get_or_init(Doorway::default)
+    pub fn listen_config(&self) -> &ListenConfig {
+        self.listen_config.get_or_init(ListenConfig::default)
     }
 
     /// Says how the server is reached: once, before anybody asks.
-    pub fn open(&self, doorway: Doorway) {
-        if self.doorway.set(doorway).is_err() {
+    pub fn open(&self, listen_config: ListenConfig) {
+        if self.listen_config.set(listen_config).is_err() {
             tracing::error!("the server was reached before it was said how");
         }
     }
@@ -70,7 +70,7 @@ impl Front {
 }
 
 /// The routes of this folder.
-pub fn router(office: &Office) -> Router<Office> {
+pub fn router(app_state: &AppState) -> Router<AppState> {
     let of_repository = |base: &str| {
         Router::new()
             .route(&format!("{base}/pending"), get(pending::show))
@@ -94,5 +94,8 @@ pub fn router(office: &Office) -> Router<Office> {
         .route("/notices/{id}", post(notices::dismiss))
         .route("/assets/{name}", get(assets::serve))
         // Only these routes: a layer would stand before every address that nobody answers to.
-        .route_layer(middleware::from_fn_with_state(office.clone(), door::keep))
+        .route_layer(middleware::from_fn_with_state(
+            app_state.clone(),
+            listen_config::keep,
+        ))
 }

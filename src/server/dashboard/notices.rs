@@ -5,13 +5,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::office::Office;
 use super::super::secrets::is_equal;
-use super::desk::find_session;
-use super::pages::{Refusal, refused};
+use super::super::state::AppState;
+use super::page_context::find_session;
+use super::pages::{PageError, refused};
 use super::sign_in::own;
 
-/// The form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Read {
@@ -22,17 +21,17 @@ pub struct Read {
 
 /// Takes it off every page.
 pub async fn dismiss(
-    State(office): State<Office>,
+    State(app_state): State<AppState>,
     headers: HeaderMap,
     Path(id): Path<u64>,
     Form(read): Form<Read>,
 ) -> Response {
-    if let Some(session) = find_session(&headers, &office) {
+    if let Some(session) = find_session(&headers, &app_state) {
         if !is_equal(&session.csrf, &read.csrf) {
             let why = "The form does not belong to your session. Open the page again.";
-            return refused(StatusCode::FORBIDDEN, Refusal::new("Not dismissed", why));
+            return refused(StatusCode::FORBIDDEN, PageError::new("Not dismissed", why));
         }
-        office.front().sessions().dismiss(&session.key, id);
+        app_state.front().sessions().dismiss(&session.key, id);
     }
     Redirect::to(own(&read.next)).into_response()
 }

@@ -7,17 +7,17 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::super::library::Reader;
-use super::super::office::Office;
+use super::super::case_store::Reader;
+use super::super::state::AppState;
 use super::charts::{self, Columns, Lines, Stack};
-use super::desk::{Desk, Frame, choose};
+use super::page_context::{Frame, PageContext, choose};
 use super::pages::page;
 use super::period::{Asked, Choice, step};
 use super::row::{Risk, Row};
 use super::text::{category, counted, duration, status_word, thousands, unquoted};
 use crate::insight::metrics::{AgentFigures, LevelFigures, Metrics};
-use crate::insight::trend::Step;
-use crate::insight::{Case, Share};
+use crate::insight::trend::Interval;
+use crate::insight::{Case, Proportion};
 
 /// So many waiting cases are shown, the oldest first.
 const MOST_WAITING: usize = 5;
@@ -73,7 +73,6 @@ impl OverviewPage {
     }
 }
 
-/// A card.
 #[derive(Debug)]
 pub struct Figure {
     pub text: String,
@@ -127,34 +126,35 @@ struct Part {
 }
 
 /// The overview of the one repository, or the choice between several.
-pub async fn at_root(State(office): State<Office>, request: Request) -> Response {
+pub async fn at_root(State(app_state): State<AppState>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    if office.keepers().len() != 1 {
-        return choose(&office, &parts.headers).await;
+    if app_state.workers().len() != 1 {
+        return choose(&app_state, &parts.headers).await;
     }
     let query = Query::try_from_uri(&parts.uri).unwrap_or_default();
-    match Desk::from_request_parts(&mut parts, &office).await {
-        Ok(desk) => show(desk, query).await,
+    match PageContext::from_request_parts(&mut parts, &app_state).await {
+        Ok(context) => show(context, query).await,
         Err(refusal) => refusal.into_response(),
     }
 }
 
 /// The overview of a repository.
-pub async fn show(desk: Desk, Query(query): Query<Query_>) -> Response {
+pub async fn show(context: PageContext, Query(query): Query<Query_>) -> Response {
     let asked = Asked {
         name: query.period,
         since: query.since,
         until: query.until,
     };
     let now = Utc::now();
-    desk.show("overview", move |reader, frame| {
-        page(StatusCode::OK, &overview(reader, frame, asked, now))
-    })
-    .await
+    context
+        .show("overview", move |reader, frame| {
+            page(StatusCode::OK, &overview(reader, frame, asked, now))
+        })
+        .await
 }
 
 fn overview(reader: &Reader<'_>, frame: Frame, asked: Asked, now: DateTime<Utc>) -> OverviewPage {
-    let index = reader.holdings.index();
+    let index = reader.snapshot.index();
     let period = asked.period(now);
     let metrics = Metrics::of(index, period, step(index, period, now));
     let waiting = index.pending().iter().take(MOST_WAITING);
@@ -205,17 +205,17 @@ fn overview(reader: &Reader<'_>, frame: Frame, asked: Asked, now: DateTime<Utc>)
     }
 }
 
-const fn step_word(step: Step) -> &'static str {
+const fn step_word(step: Interval) -> &'static str {
     match step {
-        Step::Day => "day",
-        Step::Week => "week",
-        Step::Month => "month",
-        Step::Year => "year",
+        Interval::Day => "day",
+        Interval::Week => "week",
+        Interval::Month => "month",
+        Interval::Year => "year",
     }
 }
 
 /// A rate, with what can be said of the true one behind it.
-pub fn share_figure(share: Share, of: &str) -> Figure {
+pub fn share_figure(share: Proportion, of: &str) -> Figure {
     Figure {
         text: share.percent(),
         under: match share.of {
@@ -268,7 +268,7 @@ fn level_row(figures: &LevelFigures) -> LevelRow {
 
 fn agent_row(figures: &AgentFigures) -> AgentRow {
     let [low, medium, high] = figures.levels;
-    let of = |share: Share| format!("of {}", thousands(share.of.into()));
+    let of = |share: Proportion| format!("of {}", thousands(share.of.into()));
     AgentRow {
         name: figures.agent.to_string(),
         cases: thousands(figures.recommendations.into()),
@@ -285,7 +285,7 @@ fn agent_row(figures: &AgentFigures) -> AgentRow {
 }
 
 fn part((name, class): (&'static str, &'static str), count: u32, all: u32, query: String) -> Part {
-    let share = Share::new(count, all);
+    let share = Proportion::new(count, all);
     Part {
         name,
         class,

@@ -7,9 +7,6 @@ use axum::response::{Html, IntoResponse as _, Response};
 use super::assets::{Addresses, addresses};
 
 /// A page as an answer.
-///
-/// # Errors
-/// When the page cannot be made.
 pub fn page(status: StatusCode, page: &impl Template) -> anyhow::Result<Response> {
     let text = page.render()?;
     let mut response = (status, Html(text)).into_response();
@@ -22,7 +19,7 @@ pub fn page(status: StatusCode, page: &impl Template) -> anyhow::Result<Response
 
 /// Why somebody does not get what they asked for.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct PageError {
     pub title: &'static str,
     pub why: String,
     pub detail: Option<String>,
@@ -32,7 +29,7 @@ pub struct Refusal {
     pub next: (String, &'static str),
 }
 
-impl Refusal {
+impl PageError {
     pub fn new(title: &'static str, why: impl Into<String>) -> Self {
         Self {
             title,
@@ -48,11 +45,10 @@ impl Refusal {
 #[template(path = "dashboard/refused.html")]
 struct RefusedPage {
     assets: Addresses,
-    refusal: Refusal,
+    refusal: PageError,
 }
 
-/// Says why not.
-pub fn refused(status: StatusCode, refusal: Refusal) -> Response {
+pub fn refused(status: StatusCode, refusal: PageError) -> Response {
     let shown = RefusedPage {
         assets: addresses(),
         refusal,

@@ -7,17 +7,16 @@ use axum::response::Response;
 use chrono::Utc;
 use serde::Deserialize;
 
-use super::super::library::Reader;
-use super::card::{Card, Eyes};
-use super::desk::{Desk, Frame};
-use super::form::{Door, Typed};
+use super::super::case_store::Reader;
+use super::form::{DecisionPanel, Typed};
+use super::page_context::{Frame, PageContext};
 use super::pages::page;
+use super::pending_view::{PendingView, ViewContext};
 use crate::domain::ids::PullNumber;
 
 /// So many are on a page.
 const PAGE: usize = 20;
 
-/// Which page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
@@ -28,7 +27,7 @@ pub struct Asked {
 #[template(path = "dashboard/pending.html")]
 struct PendingPage {
     frame: Frame,
-    cards: Vec<Card>,
+    cards: Vec<PendingView>,
     total: usize,
     before: Option<usize>,
     after: Option<usize>,
@@ -42,48 +41,52 @@ pub struct Returned {
 }
 
 /// Shows what waits, the oldest first.
-pub async fn show(desk: Desk, Query(asked): Query<Asked>) -> Response {
-    listed(desk, asked.page.max(1), None).await
+pub async fn show(context: PageContext, Query(asked): Query<Asked>) -> Response {
+    listed(context, asked.page.max(1), None).await
 }
 
 /// Shows what waits once more, because a form could not be taken.
-pub async fn show_again(desk: Desk, returned: Returned) -> Response {
-    listed(desk, 0, Some(returned)).await
+pub async fn show_again(context: PageContext, returned: Returned) -> Response {
+    listed(context, 0, Some(returned)).await
 }
 
-async fn listed(desk: Desk, number: usize, returned: Option<Returned>) -> Response {
-    let eyes = Eyes {
-        base: desk.base.clone(),
-        viewer: desk.viewer.clone(),
-        is_on_github: desk.keeper.github().is_some(),
+async fn listed(context: PageContext, number: usize, returned: Option<Returned>) -> Response {
+    let view_context = ViewContext {
+        base: context.base.clone(),
+        viewer: context.viewer.clone(),
+        is_on_github: context.worker.github().is_some(),
         now: Utc::now(),
     };
-    desk.show("pending", move |reader, frame| {
-        let status = if returned.is_some() {
-            StatusCode::UNPROCESSABLE_ENTITY
-        } else {
-            StatusCode::OK
-        };
-        page(status, &make(reader, frame, &eyes, (number, returned))?)
-    })
-    .await
+    context
+        .show("pending", move |reader, frame| {
+            let status = if returned.is_some() {
+                StatusCode::UNPROCESSABLE_ENTITY
+            } else {
+                StatusCode::OK
+            };
+            page(
+                status,
+                &make(reader, frame, &view_context, (number, returned))?,
+            )
+        })
+        .await
 }
 
 fn make(
     reader: &mut Reader<'_>,
     frame: Frame,
-    eyes: &Eyes,
+    view_context: &ViewContext,
     (number, mut returned): (usize, Option<Returned>),
 ) -> anyhow::Result<PendingPage> {
-    let holdings = reader.holdings;
+    let snapshot = reader.snapshot;
     // Between the decision and the end of its pull request a case is both: then it is decided.
-    let index = holdings.index();
+    let index = snapshot.index();
     let waits = |number| {
         index
             .find_number(number)
             .is_none_or(|case| case.is_pending())
     };
-    let all = holdings
+    let all = snapshot
         .pending()
         .iter()
         .filter(|(number, _)| waits(**number));
@@ -104,7 +107,12 @@ fn make(
             .as_ref()
             .is_some_and(|returned| returned.number == pending.pull.number);
         let typed = returned.take_if(|_| is_it).map(|returned| returned.typed);
-        cards.push(Card::of(pending, eyes, reader, typed.unwrap_or_default())?);
+        cards.push(PendingView::of(
+            pending,
+            view_context,
+            reader,
+            typed.unwrap_or_default(),
+        )?);
     }
     Ok(PendingPage {
         frame,

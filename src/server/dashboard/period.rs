@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use crate::insight::trend::Step;
+use crate::insight::trend::Interval;
 use crate::insight::{Index, Period};
 
 /// The stretches that are one click away: as addresses write them, as people read them, in days.
@@ -18,9 +18,7 @@ const NAMED: [(&str, &str, i64); 4] = [
 pub struct Asked {
     /// A named stretch, or nothing for all of time or for what the two others say.
     pub name: String,
-    /// The first day.
     pub since: String,
-    /// The last day.
     pub until: String,
 }
 
@@ -98,7 +96,7 @@ impl Asked {
 }
 
 /// How wide the buckets of a trend have to be to be told apart.
-pub fn step(index: &Index, period: Period, now: DateTime<Utc>) -> Step {
+pub fn step(index: &Index, period: Period, now: DateTime<Utc>) -> Interval {
     let first = index.cases().first().and_then(|case| case.decided_at);
     let last = index.cases().last().and_then(|case| case.decided_at);
     let since = period.since.max(first).unwrap_or(now);
@@ -107,10 +105,10 @@ pub fn step(index: &Index, period: Period, now: DateTime<Utc>) -> Step {
         (until, last) => until.or(last).unwrap_or(now),
     };
     match (until - since).num_days() {
-        ..=62 => Step::Day,
-        63..=550 => Step::Week,
-        551..=3_650 => Step::Month,
-        _ => Step::Year,
+        ..=62 => Interval::Day,
+        63..=550 => Interval::Week,
+        551..=3_650 => Interval::Month,
+        _ => Interval::Year,
     }
 }
 

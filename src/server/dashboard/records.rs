@@ -21,16 +21,13 @@ pub struct Records {
 }
 
 /// A tree to read from.
-pub struct Shelf<'r> {
+pub struct TreeReader<'r> {
     pub repo: &'r Repository,
     pub root: Sha,
 }
 
-impl Shelf<'_> {
+impl TreeReader<'_> {
     /// A document; nothing if there is none, and a problem if it cannot be read.
-    ///
-    /// # Errors
-    /// When the repository fails.
     pub fn read<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -45,9 +42,6 @@ impl Shelf<'_> {
     }
 
     /// Everything on record about a case.
-    ///
-    /// # Errors
-    /// When the repository fails.
     pub fn records(&self, case: &Case, id: CaseId) -> anyhow::Result<Records> {
         let mut found = Records::default();
         let problems = &mut found.problems;

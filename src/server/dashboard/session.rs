@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::super::keeper::lock;
 use super::super::secrets::random;
 use super::super::tokens::Bearer;
+use super::super::worker::lock;
 
 /// However much it is used, so long does a session last that nobody wanted to be kept.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
@@ -81,7 +81,6 @@ pub struct Found {
     pub grants: BTreeMap<String, Grant>,
 }
 
-/// All sessions.
 #[derive(Debug, Default)]
 pub struct Sessions {
     all: Mutex<HashMap<Key, Session>>,
@@ -126,9 +125,6 @@ pub enum Lasts {
 impl Sessions {
     /// Begins a session; what an earlier one of the same browser held goes over to it, and the earlier one
     /// ends. Gives the cookie's value, which nobody knew before.
-    ///
-    /// # Errors
-    /// When the machine has no randomness.
     pub fn begin(
         &self,
         earlier: Option<&str>,
@@ -219,7 +215,6 @@ impl Sessions {
         })
     }
 
-    /// Ends a session.
     pub fn end(&self, key: &Key) {
         lock(&self.all).remove(key);
     }

@@ -11,16 +11,16 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::Utc;
 use serde::Deserialize;
 
-use super::super::admission::{Caller, NotAdmitted};
+use super::super::authentication::{Caller, NotAuthenticated};
 use super::super::client_address::ClientAddress;
-use super::super::keeper::Keeper;
-use super::super::office::Office;
 use super::super::secrets::is_equal;
+use super::super::state::AppState;
 use super::super::tokens::{Tokens, TokensError};
+use super::super::worker::RepositoryWorker;
 use super::assets::{Addresses, addresses};
 use super::cases::encoded;
-use super::desk::{LIVE_HEADER, cookie_name, ends, find_cookie, find_session, slugs};
-use super::pages::{Refusal, page, refused};
+use super::page_context::{LIVE_HEADER, cookie_name, ends, find_cookie, find_session, slugs};
+use super::pages::{PageError, page, refused};
 use super::session::{Grant, Lasts, digits, key_of};
 
 /// The longest token that is looked at.
@@ -91,7 +91,7 @@ pub fn demanded(path: &str, parts: &Parts) -> Response {
     if is_page {
         return Redirect::to(&address(path)).into_response();
     }
-    let mut refusal = Refusal::new(
+    let mut refusal = PageError::new(
         "Sign in first",
         "Your session has ended, so nothing was done. Sign in and try again.",
     );
@@ -104,9 +104,8 @@ pub async fn ask(Query(asked): Query<Asked>) -> Response {
     ask_again(StatusCode::OK, &asked.next, "")
 }
 
-/// Lets somebody in.
 pub async fn enter(
-    State(office): State<Office>,
+    State(app_state): State<AppState>,
     Extension(ClientAddress(from)): Extension<ClientAddress>,
     headers: HeaderMap,
     Form(entering): Form<Entering>,
@@ -119,29 +118,29 @@ pub async fn enter(
             "Paste the whole token.",
         );
     }
-    let admitted = match office.admit(token.to_owned().into(), from).await {
-        Ok(admitted) => admitted,
+    let authentication = match app_state.authenticate(token.to_owned().into(), from).await {
+        Ok(authentication) => authentication,
         Err(error) => return turned_away(&error, &entering.next),
     };
-    if let Caller::Agent(name) = &admitted.caller {
+    if let Caller::Agent(name) = &authentication.caller {
         let problem = format!(
             "This is the token of the agent {name}. Agents use the API; people sign in here with their own."
         );
         return ask_again(StatusCode::FORBIDDEN, &entering.next, problem);
     }
     let grant = Grant {
-        token: admitted.token.id.clone(),
-        bearer: admitted.token.bearer.clone(),
+        token: authentication.token.id.clone(),
+        bearer: authentication.token.bearer.clone(),
     };
-    let name = admitted.keeper.name();
-    let earlier = find_cookie(&headers, &office);
+    let name = authentication.worker.name();
+    let earlier = find_cookie(&headers, &app_state);
     let is_kept = !entering.keep.is_empty();
     let lasts = if is_kept {
-        Lasts::Until(ends(&admitted.token))
+        Lasts::Until(ends(&authentication.token))
     } else {
         Lasts::AWhile
     };
-    let sessions = office.front().sessions();
+    let sessions = app_state.front().sessions();
     let Ok(cookie) = sessions.begin(earlier, name, grant, lasts, Instant::now()) else {
         return ask_again(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -151,16 +150,16 @@ pub async fn enter(
     };
     tracing::info!(
         "{} has signed in to `{name}` with token {}",
-        admitted.caller.name(),
-        admitted.token.id
+        authentication.caller.name(),
+        authentication.token.id
     );
     let next = match own(&entering.next) {
-        "/" => home(&office, name),
+        "/" => home(&app_state, name),
         next => next.to_owned(),
     };
     if let Some(earlier) = earlier {
         let before = digits(&key_of(earlier));
-        about_tokens(&office.keepers(), move |tokens| {
+        about_tokens(&app_state.workers(), move |tokens| {
             tokens.forget_session(&before)
         })
         .await;
@@ -168,14 +167,17 @@ pub async fn enter(
     let mut lasts = String::new();
     if is_kept {
         let kept = digits(&key_of(&cookie));
-        let (keeper, id) = (admitted.keeper.clone(), admitted.token.id.clone());
-        about_tokens(&[keeper], move |tokens| tokens.keep_session(&id, &kept)).await;
-        let left = (admitted.token.expires_at - Utc::now()).num_seconds();
+        let (worker, id) = (
+            authentication.worker.clone(),
+            authentication.token.id.clone(),
+        );
+        about_tokens(&[worker], move |tokens| tokens.keep_session(&id, &kept)).await;
+        let left = (authentication.token.expires_at - Utc::now()).num_seconds();
         lasts = format!("; Max-Age={}", left.max(0));
     }
     with_cookie(
         Redirect::to(&next).into_response(),
-        &office,
+        &app_state,
         &cookie,
         &lasts,
     )
@@ -184,12 +186,12 @@ pub async fn enter(
 /// Changes what is kept beside the tokens of some repositories. Where that fails a session ends with the process, or
 /// with its cookie.
 async fn about_tokens(
-    keepers: &[Keeper],
+    workers: &[RepositoryWorker],
     change: impl Fn(&Tokens) -> Result<(), TokensError> + Send + 'static,
 ) {
-    let all: Vec<Tokens> = keepers
+    let all: Vec<Tokens> = workers
         .iter()
-        .filter_map(|keeper| keeper.tokens().cloned())
+        .filter_map(|worker| worker.tokens().cloned())
         .collect();
     let changed = tokio::task::spawn_blocking(move || {
         for tokens in all {
@@ -204,31 +206,31 @@ async fn about_tokens(
 }
 
 /// The overview of the repository that somebody was let into.
-fn home(office: &Office, name: &str) -> String {
-    let keepers = office.keepers();
-    if keepers.len() < 2 {
+fn home(app_state: &AppState, name: &str) -> String {
+    let workers = app_state.workers();
+    if workers.len() < 2 {
         return "/".to_owned();
     }
-    let mut slugs = slugs(&keepers).into_iter();
-    let found = slugs.find(|(_, keeper)| keeper.name() == name);
+    let mut slugs = slugs(&workers).into_iter();
+    let found = slugs.find(|(_, worker)| worker.name() == name);
     found.map_or_else(|| "/".to_owned(), |(slug, _)| format!("/r/{slug}/"))
 }
 
-fn turned_away(error: &NotAdmitted, next: &str) -> Response {
+fn turned_away(error: &NotAuthenticated, next: &str) -> Response {
     let (status, problem) = match error {
-        NotAdmitted::Unknown => (
+        NotAuthenticated::Unknown => (
             StatusCode::FORBIDDEN,
             "Nobody has this token. Check that you pasted all of it.".to_owned(),
         ),
-        NotAdmitted::NoLongerGood(why) => (
+        NotAuthenticated::NoLongerGood(why) => (
             StatusCode::FORBIDDEN,
             format!("This token has been {why}. Make a new one with countersign token create."),
         ),
-        NotAdmitted::NotListed(name, file) => (
+        NotAuthenticated::NotListed(name, file) => (
             StatusCode::FORBIDDEN,
             format!("{name} is not listed in {file} on main."),
         ),
-        NotAdmitted::TooMany(wait) => {
+        NotAuthenticated::TooMany(wait) => {
             let seconds = wait.as_secs().max(1);
             let problem = format!(
                 "Too many tries have failed from your address. Try again in {seconds} seconds."
@@ -239,11 +241,11 @@ fn turned_away(error: &NotAdmitted, next: &str) -> Response {
                 .insert(header::RETRY_AFTER, seconds.into());
             return response;
         }
-        NotAdmitted::NoRules => (
+        NotAuthenticated::NoRules => (
             StatusCode::SERVICE_UNAVAILABLE,
             "The rules on main cannot be read, so nobody is let in.".to_owned(),
         ),
-        NotAdmitted::Library(_) | NotAdmitted::Tokens(_) => {
+        NotAuthenticated::Library(_) | NotAuthenticated::Tokens(_) => {
             tracing::error!("somebody cannot be let in: {error}");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -254,34 +256,36 @@ fn turned_away(error: &NotAdmitted, next: &str) -> Response {
     ask_again(status, next, problem)
 }
 
-/// Ends the session.
 pub async fn leave(
-    State(office): State<Office>,
+    State(app_state): State<AppState>,
     headers: HeaderMap,
     Form(leaving): Form<Leaving>,
 ) -> Response {
-    if let Some(session) = find_session(&headers, &office) {
+    if let Some(session) = find_session(&headers, &app_state) {
         if !is_equal(&session.csrf, &leaving.csrf) {
             let why = "The form does not belong to your session. Open the page again.";
-            return refused(StatusCode::FORBIDDEN, Refusal::new("Still signed in", why));
+            return refused(
+                StatusCode::FORBIDDEN,
+                PageError::new("Still signed in", why),
+            );
         }
-        office.front().sessions().end(&session.key);
+        app_state.front().sessions().end(&session.key);
         let kept = digits(&session.key);
-        about_tokens(&office.keepers(), move |tokens| {
+        about_tokens(&app_state.workers(), move |tokens| {
             tokens.forget_session(&kept)
         })
         .await;
     }
     with_cookie(
         Redirect::to("/").into_response(),
-        &office,
+        &app_state,
         "",
         "; Max-Age=0",
     )
 }
 
-fn with_cookie(mut response: Response, office: &Office, value: &str, end: &str) -> Response {
-    let secure = if office.front().doorway().is_https() {
+fn with_cookie(mut response: Response, app_state: &AppState, value: &str, end: &str) -> Response {
+    let secure = if app_state.front().listen_config().is_https() {
         "; Secure"
     } else {
         ""
@@ -289,7 +293,7 @@ fn with_cookie(mut response: Response, office: &Office, value: &str, end: &str) 
     // A link from elsewhere comes with the cookie; a form from elsewhere does not, and `door` refuses it besides.
     let cookie = format!(
         "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{end}",
-        cookie_name(office)
+        cookie_name(app_state)
     );
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::documents::{RejectionCategory, Role, Status, time};
 use crate::domain::hidden::is_hidden;
 use crate::domain::review::Confidence;
-use crate::insight::Standing;
+use crate::insight::CaseStatus;
 
 /// Escapes markup, and shows characters that hide or turn others around as what they are.
 #[derive(Debug, Clone, Copy)]
@@ -99,10 +99,10 @@ pub fn unquoted(sentence: &str) -> String {
 }
 
 /// Where a case stands, in words.
-pub const fn standing(standing: Standing) -> &'static str {
+pub const fn standing(standing: CaseStatus) -> &'static str {
     match standing {
-        Standing::Pending => "pending",
-        Standing::Decided(status) => status_word(status),
+        CaseStatus::Pending => "pending",
+        CaseStatus::Decided(status) => status_word(status),
     }
 }
 

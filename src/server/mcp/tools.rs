@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 
 use crate::domain::level::Level;
 use crate::domain::unexpected::Unexpected;
-use crate::insight::{Period, Query, Standing};
-use crate::server::counter::{CaseName, Document, Kind, Refusal, Report, Sent, Visitor, Wait};
+use crate::insight::{CaseStatus, Period, Query};
+use crate::server::service::{
+    AuthContext, CaseName, Document, Kind, Report, Sent, ServiceError, Wait,
+};
 
 /// Clients give up after a minute, so a wait ends before.
 const MOST_WAIT: u64 = 50;
@@ -162,15 +164,15 @@ fn tool<T: JsonSchema>(
 ///
 /// # Errors
 /// When there is no such tool, its arguments do not fit, or the counter refuses.
-pub async fn call(visitor: &Visitor, name: &str, arguments: Value) -> Result<Value, Refusal> {
+pub async fn call(auth: &AuthContext, name: &str, arguments: Value) -> Result<Value, ServiceError> {
     match name {
         "check_recommendation" => {
             let document = Box::new(read::<Document>(arguments)?);
-            value(&visitor.check(Sent::Json(document)).await?)
+            value(&auth.check(Sent::Json(document)).await?)
         }
         "propose_recommendation" => {
             let document = Box::new(read::<Document>(arguments)?);
-            value(&visitor.propose(Sent::Json(document)).await?)
+            value(&auth.propose(Sent::Json(document)).await?)
         }
         "wait_for_decision" => {
             let waited: Waited = read(arguments)?;
@@ -179,16 +181,16 @@ pub async fn call(visitor: &Visitor, name: &str, arguments: Value) -> Result<Val
                 longest: Duration::from_secs(seconds),
                 seen: waited.seen,
             };
-            value(&visitor.wait(waited.case.parse()?, wait).await?)
+            value(&auth.wait(waited.case.parse()?, wait).await?)
         }
-        "list_recommendations" => list(visitor, read(arguments)?).await,
+        "list_recommendations" => list(auth, read(arguments)?).await,
         "show_recommendation" => {
             let case: CaseName = read::<Which>(arguments)?.case.parse()?;
-            value(&visitor.show(case).await?)
+            value(&auth.show(case).await?)
         }
         "read_lessons" => {
             let Nothing {} = read(arguments)?;
-            value(&visitor.lessons(None, Period::ALL).await?)
+            value(&auth.lessons(None, Period::ALL).await?)
         }
         "report_outcome" => {
             let outcome: Outcome = read(arguments)?;
@@ -198,9 +200,9 @@ pub async fn call(visitor: &Visitor, name: &str, arguments: Value) -> Result<Val
                 details: outcome.details,
                 error: outcome.error,
             };
-            value(&visitor.report(case, report).await?)
+            value(&auth.report(case, report).await?)
         }
-        _ => Err(Refusal::new(
+        _ => Err(ServiceError::new(
             Kind::NotFound,
             format!("there is no tool {}", crate::domain::ids::quoted(name)),
             "list the tools to see which there are",
@@ -208,15 +210,15 @@ pub async fn call(visitor: &Visitor, name: &str, arguments: Value) -> Result<Val
     }
 }
 
-async fn list(visitor: &Visitor, wanted: Wanted) -> Result<Value, Refusal> {
+async fn list(auth: &AuthContext, wanted: Wanted) -> Result<Value, ServiceError> {
     let wrong = |name: &str, why: &Unexpected| {
-        Refusal::new(
+        ServiceError::new(
             Kind::Malformed,
             format!("`{name}` cannot be understood: {why}"),
             "mend it, or leave it out",
         )
     };
-    let status = wanted.status.map(|text| text.parse::<Standing>());
+    let status = wanted.status.map(|text| text.parse::<CaseStatus>());
     let level = wanted.level.map(|text| text.parse::<Level>());
     let query = Query {
         standing: status
@@ -228,13 +230,13 @@ async fn list(visitor: &Visitor, wanted: Wanted) -> Result<Value, Refusal> {
         ..Query::default()
     };
     let limit = wanted.limit.unwrap_or(ROWS);
-    let listed = visitor.list(query, limit, wanted.cursor.as_deref()).await?;
+    let listed = auth.list(query, limit, wanted.cursor.as_deref()).await?;
     Ok(json!({"recommendations": listed.rows, "next": listed.next}))
 }
 
-fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Refusal> {
+fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, ServiceError> {
     serde_json::from_value(arguments).map_err(|error| {
-        Refusal::new(
+        ServiceError::new(
             Kind::Malformed,
             format!("the arguments do not fit: {error}"),
             "mend what is named and call again; the tool's schema says what it takes",
@@ -242,6 +244,6 @@ fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Refusal> {
     })
 }
 
-fn value<T: Serialize>(answer: &T) -> Result<Value, Refusal> {
-    serde_json::to_value(answer).map_err(|error| Refusal::internal(&error))
+fn value<T: Serialize>(answer: &T) -> Result<Value, ServiceError> {
+    serde_json::to_value(answer).map_err(|error| ServiceError::internal(&error))
 }

@@ -1,0 +1,50 @@
+//! What is so on `main`, as far as risk depends on it: the facts that no claim can change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::documents::Target;
+use crate::domain::ids::{ParameterName, TargetName};
+use crate::domain::value::Value;
+
+/// A target as `main` describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownTarget {
+    /// Where it runs, as `environment` of its file says.
+    pub environment: String,
+    /// The present values of its parameters.
+    pub parameters: BTreeMap<ParameterName, Value>,
+    /// A target in a less risky environment on which a change can be tried first.
+    pub rehearsal: Option<TargetName>,
+}
+
+impl From<Target> for KnownTarget {
+    fn from(target: Target) -> Self {
+        Self {
+            environment: target.environment,
+            parameters: target.parameters,
+            rehearsal: target.rehearsal,
+        }
+    }
+}
+
+/// Everything outside the recommendation and the rules that the risk depends on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RiskContext {
+    /// Those of the named targets, and of their rehearsals, that exist on `main`. Shared, because many cases are
+    /// about the same.
+    pub targets: BTreeMap<TargetName, Arc<KnownTarget>>,
+    /// Whether the proposing agent is listed in `rules/agents.yaml`.
+    pub agent_registered: bool,
+    /// Whether a commit of the branch is by nobody that the rules know.
+    pub unattributed: bool,
+    /// For a named target that does not exist, the one that was probably meant. Only ever part of a message.
+    pub near: BTreeMap<TargetName, TargetName>,
+}
+
+impl RiskContext {
+    /// What `main` says of a target; none if it does not exist there.
+    pub fn find_target(&self, name: &TargetName) -> Option<&KnownTarget> {
+        self.targets.get(name).map(Arc::as_ref)
+    }
+}

@@ -1,0 +1,291 @@
+//! What has to hold before a page is shown or a form is taken, whoever asks.
+//!
+//! - The name in the address must be one of ours: a page of somebody else's whose name was made to point
+//!   here (DNS rebinding) reads nothing.
+//! - A form must come from one of our own pages, by what the browser says of it.
+//! - Whether reading needs somebody to sign in follows from where the server listens ([`ListenConfig`]).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::super::state::AppState;
+
+use crate::domain::unexpected::Unexpected;
+
+/// Our own styles, scripts, pictures and forms, and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// What programs between us and a browser add.
+const FORWARDED: [&str; 5] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-real-ip",
+    "via",
+];
+
+/// How the server is reached.
+#[derive(Debug, Clone)]
+pub struct ListenConfig {
+    pub address: SocketAddr,
+    /// How browsers name it, where something stands in front of it.
+    pub public_url: Option<PublicUrl>,
+    /// Whether reading needs somebody to sign in, also on this machine.
+    pub is_private: bool,
+}
+
+impl Default for ListenConfig {
+    /// Where nothing is said, nothing is open.
+    fn default() -> Self {
+        Self {
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            public_url: None,
+            is_private: true,
+        }
+    }
+}
+
+/// How browsers name the server: `https://governance.example.org`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    is_https: bool,
+    authority: String,
+}
+
+impl FromStr for PublicUrl {
+    type Err = Unexpected;
+    fn from_str(text: &str) -> Result<Self, Unexpected> {
+        let wrong = || {
+            Unexpected::expected(
+                "the address as browsers name it, without a path: `https://governance.example.org`",
+            )
+        };
+        let (is_https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => return Err(wrong()),
+        };
+        let authority = rest.trim_end_matches('/').to_ascii_lowercase();
+        let is_good = !authority.is_empty()
+            && authority
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
+        if is_good {
+            Ok(Self {
+                is_https,
+                authority,
+            })
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
+    }
+}
+
+impl PublicUrl {
+    /// The name in it.
+    pub fn host(&self) -> String {
+        name_of(&self.authority).to_owned()
+    }
+}
+
+impl ListenConfig {
+    /// Whether cookies must never travel without TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.is_https)
+    }
+
+    /// Whether anybody who reaches the server may read a repository in a folder. Only where that can be
+    /// nobody but people of this machine: on its own address, with nothing in front.
+    pub fn may_all_read(&self, headers: &HeaderMap) -> bool {
+        self.may_all_read_folders() && !FORWARDED.iter().any(|name| headers.contains_key(*name))
+    }
+
+    /// The same, before anybody asks.
+    pub fn may_all_read_folders(&self) -> bool {
+        !self.is_private && self.address.ip().is_loopback() && self.public_url.is_none()
+    }
+}
+
+/// A name without the port.
+fn name_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => authority.split(':').next().unwrap_or(authority),
+    }
+}
+
+/// Whether this is a name of ours. An address in figures always is: nobody can make it point elsewhere.
+fn admits_host(host: &str, ours: &[String]) -> bool {
+    let name = name_of(host);
+    name.parse::<IpAddr>().is_ok()
+        || ours
+            .iter()
+            .any(|one| name_of(one).eq_ignore_ascii_case(name))
+}
+
+fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or(""))
+}
+
+/// Whether a form was sent by a page of ours, as far as the browser says. A program that is no browser says
+/// nothing, and has no cookies that somebody else could use.
+fn is_own(headers: &HeaderMap) -> bool {
+    if let Some(site) = text(headers, "sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let Some(origin) = text(headers, header::ORIGIN) else {
+        return true;
+    };
+    let host = text(headers, header::HOST).unwrap_or("");
+    let authority = origin
+        .split_once("://")
+        .map_or("", |(_, authority)| authority);
+    !host.is_empty() && authority.eq_ignore_ascii_case(host)
+}
+
+/// Stops what must not come in, and tells the browser what it may do with the rest.
+pub async fn keep(State(app_state): State<AppState>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host =
+        text(headers, header::HOST).or_else(|| request.uri().authority().map(|host| host.as_str()));
+    if !host.is_some_and(|host| admits_host(host, &app_state.hosts())) {
+        let why = "this server is not known by that name: it is reached by its address in figures, as localhost, or as --public-url and --host say\n";
+        return (StatusCode::MISDIRECTED_REQUEST, why).into_response();
+    }
+    if !request.method().is_safe() && !is_own(headers) {
+        let why = "this form was not sent by a page of this server\n";
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
+    let mut response = next.run(request).await;
+    let ours: [(HeaderName, &str); 4] = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        // `no-referrer` would make browsers hide from us where a form was sent.
+        (header::REFERRER_POLICY, "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in ours {
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_anybody_can_point_here_are_not_ours() {
+        let url: PublicUrl = "https://Gov.example.org/".parse().unwrap();
+        let ours = ["localhost".to_owned(), url.host()];
+        for host in [
+            "127.0.0.1:8080",
+            "localhost:9",
+            "LOCALHOST",
+            "[::1]:80",
+            "192.168.1.7",
+            "gov.example.org",
+            "GOV.example.org:443",
+        ] {
+            assert!(admits_host(host, &ours), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8080",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "",
+            "gov.example.org.evil.example",
+        ] {
+            assert!(!admits_host(host, &ours), "{host}");
+        }
+    }
+
+    #[test]
+    fn reading_is_open_on_this_machine_only() {
+        let none = HeaderMap::new();
+        let open = ListenConfig {
+            is_private: false,
+            ..ListenConfig::default()
+        };
+        assert!(open.may_all_read(&none));
+        let everywhere = ListenConfig {
+            address: ([0, 0, 0, 0], 80).into(),
+            ..open.clone()
+        };
+        let proxied = ListenConfig {
+            public_url: "http://x.example".parse().ok(),
+            ..open.clone()
+        };
+        let private = ListenConfig {
+            is_private: true,
+            ..open.clone()
+        };
+        assert!(
+            [everywhere, proxied, private]
+                .iter()
+                .all(|listen_config| !listen_config.may_all_read(&none))
+        );
+        let forwarded = HeaderMap::from_iter([(
+            HeaderName::from_static("x-forwarded-for"),
+            HeaderValue::from_static("192.0.2.1"),
+        )]);
+        assert!(!open.may_all_read(&forwarded));
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_not_ours() {
+        let said = |pairs: &[(&'static str, &'static str)]| {
+            let headers = pairs.iter().map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            });
+            is_own(&headers.collect())
+        };
+        assert!(said(&[
+            ("host", "localhost:1"),
+            ("origin", "http://localhost:1")
+        ]));
+        assert!(said(&[("host", "localhost:1")]));
+        assert!(said(&[("sec-fetch-site", "same-origin")]));
+        for bad in [
+            &[("host", "localhost:1"), ("origin", "http://evil.example")][..],
+            &[("host", "localhost:1"), ("origin", "null")],
+            &[("host", "localhost:1"), ("origin", "http://localhost:2")],
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("origin", "http://localhost:1"),
+                ("host", "localhost:1"),
+            ],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+        ] {
+            assert!(!said(bad), "{bad:?}");
+        }
+    }
+}
