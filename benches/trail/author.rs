@@ -187,7 +187,7 @@ impl Author<'_> {
             frozen: false,
             now: self.now,
         };
-        let gate_result = verdict::rule(&case, rules);
+        let gate_result = verdict::evaluate_gate(&case, rules);
         let subject = DecidedCase {
             id: proposed.about.id,
             pull: record(&proposed.pull, draft.tip().unwrap()),
@@ -612,7 +612,7 @@ impl Author<'_> {
             now: self.now,
             shortest_justification: 0,
         };
-        match judge(verdict::rule(&case, rules), subject) {
+        match judge(verdict::evaluate_gate(&case, rules), subject) {
             DecisionOutcome::Merge(permit) => draft.merge_governance(&permit, &[change]).unwrap(),
             other => panic!("a governance change came to {other:?}"),
         };

@@ -348,7 +348,9 @@ impl Bot {
         let open = self.open_pulls()?;
         let mut decidable = open.iter().filter(|pull| pull.state != PullState::Draft);
         if let Some(pull) = decidable.find(|pull| pull.number == number) {
-            return Ok(Some(CaseView::pending(&self.hear(pull.clone(), &open)?)));
+            return Ok(Some(CaseView::pending(
+                &self.evaluate(pull.clone(), &open)?,
+            )));
         }
         let pull = self.find_pull(number)?;
         Ok(pull.as_ref().map(CaseView::without_case))
@@ -360,7 +362,7 @@ impl Bot {
         let open = self.open_pulls()?;
         for pull in open.iter().filter(|pull| pull.state != PullState::Draft) {
             if pull.branch.ends_with(&name) {
-                let heard = self.hear(pull.clone(), &open)?;
+                let heard = self.evaluate(pull.clone(), &open)?;
                 if heard.evaluation.id == Some(id) {
                     return Ok(Some(CaseView::pending(&heard)));
                 }

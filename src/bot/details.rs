@@ -74,7 +74,7 @@ pub fn comment(
         let _ = write!(text, " {late}");
     }
     let _ = writeln!(text, "\n\n{}", case.trim_end());
-    let is_quiet = gate_result.ignored.is_empty() && gate_result.unheard.is_empty();
+    let is_quiet = gate_result.ignored.is_empty() && gate_result.rejected_commands.is_empty();
     if !is_quiet || !wait.blocked_by.is_empty() {
         text.push('\n');
     }
@@ -86,7 +86,7 @@ pub fn comment(
             ignored.reason
         );
     }
-    report::unheard(&mut text, gate_result);
+    report::rejected_commands(&mut text, gate_result);
     for who in wait.blockers() {
         let _ = writeln!(
             text,

@@ -9,7 +9,7 @@ use std::fmt;
 use super::Summary;
 use crate::domain::ids::CaseId;
 use crate::domain::problem::Problems;
-use crate::forge::{ForgeError, Untold};
+use crate::forge::{ForgeError, Unreported};
 use crate::git::GitError;
 use crate::ledger::proposal::{self, Objection, Refusal};
 use crate::ledger::{AppendError, LedgerError, Unrecordable};
@@ -31,7 +31,7 @@ pub enum BotError {
     Unrecordable(Unrecordable),
     /// Everything was decided and done, and some people could not be told.
     #[error("{0}")]
-    Untold(Box<UntoldRun>),
+    Unreported(Box<UnreportedRun>),
     /// `main` moved under every attempt.
     #[error("main was moved by others {0} times in a row: try again")]
     Busy(u32),
@@ -166,13 +166,13 @@ pub(super) fn of_record<T>(appended: Result<T, AppendError>) -> Evaluated<T> {
 
 /// A run that did its work, and could not tell everybody.
 #[derive(Debug)]
-pub struct UntoldRun {
+pub struct UnreportedRun {
     pub summary: Summary,
     /// Who was not told, and why. The next run tells them.
-    pub untold: Vec<Untold>,
+    pub untold: Vec<Unreported>,
 }
 
-impl fmt::Display for UntoldRun {
+impl fmt::Display for UnreportedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let untold: Vec<String> = self.untold.iter().map(ToString::to_string).collect();
         let untold = untold.join("; ");

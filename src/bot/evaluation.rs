@@ -1,7 +1,7 @@
 //! What the bot makes of a pull request at this moment, as a value: nothing is written.
 //!
-//! [`Evaluator::hear`] inspects the proposal, derives the facts, scores it and asks the gate. `run` acts
-//! on the hearing; `list`, `show` and the dashboard only show it.
+//! [`Evaluator::evaluate`] inspects the proposal, derives the facts, scores it and asks the gate. `run` acts
+//! on the evaluation; `list`, `show` and the dashboard only show it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::domain::review::{Opinion, Review};
 use crate::forge::{Asked, Basis, Forge, Report, ReportState};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::DecidedCase;
-use crate::gate::verdict::{Case, GateResult, Kind, Verdict, rule};
+use crate::gate::verdict::{Case, GateResult, Kind, Verdict, evaluate_gate};
 use crate::git::Repository;
 use crate::ledger::{Draft, Entry, LedgerError, MAIN, RulesCache, Version};
 use crate::rules::Rules;
@@ -87,7 +87,7 @@ pub(super) enum PlannedAction {
 }
 
 impl Evaluation {
-    /// A hearing that says only this.
+    /// An evaluation that says only this.
     pub(super) fn only(id: Option<CaseId>, report: Report, act: PlannedAction) -> Self {
         Self {
             id,
@@ -146,7 +146,7 @@ impl Bot {
             let rules_cache = &mut self.rules_cache;
             let (pull, forge) = (pull.clone(), self.forge.as_mut());
             let mut pending =
-                hear_among(&self.repo, rules_cache, pull, Some(forge), &mut open, now)?;
+                evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut open, now)?;
             pending.learn_asked(self.forge.as_ref());
             all.push(pending);
         }
@@ -171,7 +171,7 @@ impl Bot {
     }
 
     /// Hears one pull request, among all that are open.
-    pub fn hear(&mut self, pull: Pull, open: &[Pull]) -> Result<Pending, BotError> {
+    pub fn evaluate(&mut self, pull: Pull, open: &[Pull]) -> Result<Pending, BotError> {
         let now = (self.clock)();
         let mut cases = OpenCases::new(open, KnownCases::default());
         let root = self.repo.read_commit(self.main()?)?.tree;
@@ -185,28 +185,29 @@ impl Bot {
             for earlier in earlier {
                 let rules_cache = &mut self.rules_cache;
                 let (pull, forge) = (earlier.clone(), self.forge.as_mut());
-                hear_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
+                evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
             }
         }
         let (rules_cache, forge) = (&mut self.rules_cache, self.forge.as_mut());
-        let mut pending = hear_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
+        let mut pending =
+            evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
         pending.learn_asked(self.forge.as_ref());
         Ok(pending)
     }
 }
 
 /// Hears one pull request at a moment and by itself, as whoever has the repository can.
-pub fn hear(
+pub fn evaluate(
     repo: &Repository,
     rules_cache: &mut RulesCache,
     pull: Pull,
     now: DateTime<Utc>,
 ) -> Result<Pending, BotError> {
     let mut alone = OpenCases::new(&[], KnownCases::default());
-    hear_among(repo, rules_cache, pull, None, &mut alone, now)
+    evaluate_among(repo, rules_cache, pull, None, &mut alone, now)
 }
 
-fn hear_among(
+fn evaluate_among(
     repo: &Repository,
     rules_cache: &mut RulesCache,
     pull: Pull,
@@ -225,7 +226,7 @@ fn hear_among(
         open,
         forge,
     };
-    let mut evaluation = evaluator.hear(&pull)?;
+    let mut evaluation = evaluator.evaluate(&pull)?;
     evaluation.foretell();
     Ok(Pending {
         pull,
@@ -258,7 +259,7 @@ pub fn find_objection(
         at: now,
         edited: false,
     });
-    let heard = hear(repo, rules_cache, pull, now)?;
+    let heard = evaluate(repo, rules_cache, pull, now)?;
     let ignored = heard
         .evaluation
         .gate_result
@@ -295,7 +296,7 @@ const LONG_ENOUGH: usize = 10_000;
 
 impl Evaluator<'_, '_, '_> {
     /// Hears one pull request.
-    pub fn hear(&mut self, pull: &Pull) -> Result<Evaluation, BotError> {
+    pub fn evaluate(&mut self, pull: &Pull) -> Result<Evaluation, BotError> {
         let merged = separate(self.find_merged(pull))?;
         if let Validated::Valid(Some(evaluation)) = merged {
             return Ok(evaluation);
@@ -311,7 +312,7 @@ impl Evaluator<'_, '_, '_> {
             }
         };
         let heard = match merged {
-            Validated::Valid(_) => separate(self.hear_valid(pull, &version))?,
+            Validated::Valid(_) => separate(self.evaluate_valid(pull, &version))?,
             Validated::Invalid(invalid) => Validated::Invalid(invalid),
         };
         Ok(match heard {
@@ -320,7 +321,7 @@ impl Evaluator<'_, '_, '_> {
         })
     }
 
-    fn hear_valid(&mut self, pull: &Pull, version: &Version) -> Evaluated<Evaluation> {
+    fn evaluate_valid(&mut self, pull: &Pull, version: &Version) -> Evaluated<Evaluation> {
         let Inspected {
             proposal,
             contributions,
@@ -356,10 +357,10 @@ impl Evaluator<'_, '_, '_> {
                     path,
                     blob,
                 };
-                self.hear_recommendation((pull, &elsewhere), proposed, interests, version)
+                self.evaluate_recommendation((pull, &elsewhere), proposed, interests, version)
             }
             Proposal::Governance { changes } => {
-                self.hear_governance_change((pull, &elsewhere), changes, interests, version)
+                self.evaluate_governance_change((pull, &elsewhere), changes, interests, version)
             }
         }
     }
@@ -444,7 +445,7 @@ impl Evaluator<'_, '_, '_> {
             frozen,
             now: self.now,
         };
-        Ok(rule(&case, &version.rules))
+        Ok(evaluate_gate(&case, &version.rules))
     }
 
     /// What a decision on this pull request is about.

@@ -34,7 +34,7 @@ fn id_of(pull: &Pull) -> CaseId {
 }
 
 impl Evaluator<'_, '_, '_> {
-    pub(super) fn hear_governance_change(
+    pub(super) fn evaluate_governance_change(
         &mut self,
         (pull, elsewhere): (&Pull, &[&Pull]),
         changes: Vec<Change>,

@@ -44,8 +44,8 @@ use commands::{CommandReading, Talk};
 use decide::{Evaluator, ProposalOutcome};
 use open_cases::{KnownCases, OpenCases};
 
-pub use error::{BotError, EvaluationError, InvalidPull, UntoldRun};
-pub use evaluation::{Evaluation, Pending, find_objection, hear};
+pub use error::{BotError, EvaluationError, InvalidPull, UnreportedRun};
+pub use evaluation::{Evaluation, Pending, evaluate, find_objection};
 pub use preview::Preview;
 pub use records::{NewFeedback, NewOutcome};
 pub use rule_change::RuleChangePreview;
@@ -239,7 +239,10 @@ impl Bot {
         if untold.is_empty() {
             return Ok(summary);
         }
-        Err(BotError::Untold(Box::new(UntoldRun { summary, untold })))
+        Err(BotError::Unreported(Box::new(UnreportedRun {
+            summary,
+            untold,
+        })))
     }
 
     /// Stops everything before anything is merged or executed, if somebody asks for that on any of
@@ -372,7 +375,7 @@ impl Bot {
         let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
         for pull in pulls.iter().copied() {
-            let mut evaluation = match evaluator.hear(pull) {
+            let mut evaluation = match evaluator.evaluate(pull) {
                 Ok(evaluation) => evaluation,
                 // Objects of this one are gone; if it is the repository that loses them, none is decided.
                 Err(error) if error.is_missing() => {
@@ -389,7 +392,7 @@ impl Bot {
                     // Nothing new was said, so the answer is the same.
                     Ok(Some(asked)) if asked == *pull => {}
                     Ok(Some(asked)) => {
-                        evaluation = evaluator.hear(&asked)?;
+                        evaluation = evaluator.evaluate(&asked)?;
                         confirmed = Some(asked);
                     }
                     Ok(None) => {

@@ -41,7 +41,7 @@ pub struct JudgedRecommendation {
 }
 
 impl Evaluator<'_, '_, '_> {
-    pub(super) fn hear_recommendation(
+    pub(super) fn evaluate_recommendation(
         &mut self,
         (pull, elsewhere): (&Pull, &[&Pull]),
         proposed: Proposed,

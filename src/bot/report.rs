@@ -331,7 +331,7 @@ fn gate(body: &mut String, gate_result: &GateResult, rules: &Rules) {
     let said = (
         &gate_result.approvals,
         &gate_result.ignored,
-        &gate_result.unheard,
+        &gate_result.rejected_commands,
     );
     if !(said.0.is_empty() && said.1.is_empty() && said.2.is_empty()) {
         body.push('\n');
@@ -348,7 +348,7 @@ fn gate(body: &mut String, gate_result: &GateResult, rules: &Rules) {
             ignored.reason
         );
     }
-    unheard(&mut heard, gate_result);
+    rejected_commands(&mut heard, gate_result);
     body.push_str(&clamp(&heard, MOST_HEARD));
     match &gate_result.verdict {
         Verdict::Wait(wait) => {
@@ -404,13 +404,16 @@ fn rejected(body: &mut String, rejection: &Rejection) {
 }
 
 /// The answer to those who gave a command that they may not give.
-pub(super) fn unheard(body: &mut String, gate_result: &GateResult) {
-    for unheard in &gate_result.unheard {
-        let (who, command) = (code_span(&shown(&unheard.account)), unheard.command);
+pub(super) fn rejected_commands(body: &mut String, gate_result: &GateResult) {
+    for rejected_commands in &gate_result.rejected_commands {
+        let (who, command) = (
+            code_span(&shown(&rejected_commands.account)),
+            rejected_commands.command,
+        );
         let _ = writeln!(
             body,
             "- not taken: `{command}` of {who}: {}",
-            unheard.reason
+            rejected_commands.reason
         );
     }
 }

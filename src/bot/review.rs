@@ -167,7 +167,7 @@ impl Bot {
         let by = self.listed_name(&new.by)?;
         let takes_nothing_back = new.is_dismissal() && !self.has_opinion_before(&pull, &by, &id)?;
         let open = self.open_pulls()?;
-        let heard = self.hear(pull, &open)?;
+        let heard = self.evaluate(pull, &open)?;
         let gate_result = heard.evaluation.gate_result.as_ref();
         let ignored = gate_result.and_then(|gate_result| find_ignored(gate_result, &id));
         let is_heard = gate_result.is_some() && !new.is_dismissal();

@@ -52,9 +52,9 @@ pub fn show(
 ) -> Result<()> {
     match passed {
         Ok(summary) => show(&summary),
-        Err(BotError::Untold(run)) => {
+        Err(BotError::Unreported(run)) => {
             show(&run.summary)?;
-            Err(BotError::Untold(run).into())
+            Err(BotError::Unreported(run).into())
         }
         Err(error) => Err(error.into()),
     }

@@ -35,7 +35,7 @@ pub fn watch(options: &Options, mut bot: Bot, interval: Duration) -> Result {
                 wait = interval;
             }
             Err(error) => {
-                if let BotError::Untold(run) = &error {
+                if let BotError::Unreported(run) = &error {
                     tell(options, &run.summary)?;
                 }
                 failure::report(&error.into());

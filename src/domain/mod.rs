@@ -1,6 +1,6 @@
 //! The words of the field: ids, values, people, pull requests, reviews and the YAML documents.
 //!
-//! Everything else in the house speaks in these types; nothing here does I/O or knows a rule.
+//! Everything else in the crate speaks in these types; nothing here does I/O or knows a rule.
 
 pub mod clock;
 pub mod command;

@@ -1,4 +1,4 @@
-//! The only door through which YAML enters or leaves: strict reading of what others wrote,
+//! The only module that reads or writes YAML: strict reading of what others wrote,
 //! deterministic writing of what we write.
 //!
 //! The parser library turns bytes into events; everything else is decided here. The events become

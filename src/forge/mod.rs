@@ -83,7 +83,7 @@ pub trait Forge: Send {
     ) -> Result<(), ForgeError>;
 
     /// A run has ended: gives the pull requests that could not be told everything in it. The next run tells them.
-    fn end_run(&mut self, _repo: &Repository) -> Vec<Untold> {
+    fn end_run(&mut self, _repo: &Repository) -> Vec<Unreported> {
         Vec::new()
     }
 
@@ -127,7 +127,7 @@ pub trait Forge: Send {
 /// A pull request whose people could not be told everything.
 #[derive(Debug, thiserror::Error)]
 #[error("{number}: {error}")]
-pub struct Untold {
+pub struct Unreported {
     pub number: PullNumber,
     #[source]
     pub error: ForgeError,

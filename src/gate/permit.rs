@@ -48,7 +48,7 @@ impl MergePermit {
     }
 }
 
-/// What a ruling comes to once it is written down.
+/// What a gate result comes to once it is written down.
 #[derive(Debug)]
 pub enum DecisionOutcome {
     Merge(Box<MergePermit>),
@@ -58,7 +58,7 @@ pub enum DecisionOutcome {
     Wait,
 }
 
-/// Writes a ruling down.
+/// Writes a gate result down.
 pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
     let (status, rejection) = match gate_result.verdict {
         Verdict::Approve(status) => (status, None),

@@ -24,7 +24,7 @@ use crate::domain::review::{Confidence, Opinion, Review};
 use crate::rules::Rules;
 use crate::rules::people::{Person, PersonName};
 
-pub use answers::Unheard;
+pub use answers::RejectedCommand;
 pub use uncounted::Uncounted;
 
 /// How much of somebody's words goes into the record, in characters.
@@ -52,7 +52,7 @@ pub struct Case<'a> {
     pub outdated: &'a BTreeMap<String, String>,
     /// Whether `main` is frozen: nothing is merged.
     pub frozen: bool,
-    /// The time of this hearing.
+    /// The time of this evaluation.
     pub now: DateTime<Utc>,
 }
 
@@ -80,7 +80,7 @@ pub struct GateResult {
     /// Whoever had a part in it or spoke on it, and is known or entitled through a team only.
     pub team_members: Vec<TeamMember>,
     /// The commands that were not taken, one for each account and command, and why.
-    pub unheard: Vec<Unheard>,
+    pub rejected_commands: Vec<RejectedCommand>,
     /// Everything that was said, whether it counted or not.
     pub opinions: Vec<OpinionRecord>,
     /// The other pull request of the same case that its author closed, if that is why it ends.
@@ -137,12 +137,12 @@ impl Wait {
     }
 }
 
-pub fn rule(case: &Case, rules: &Rules) -> GateResult {
+pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let required = match case.kind {
         Kind::Recommendation => requirement::for_recommendation(case.level, &rules.governance),
         Kind::GovernanceChange => requirement::for_governance_change(&rules.governance),
     };
-    let mut hearing = GateEvaluation {
+    let mut evaluation = GateEvaluation {
         case,
         rules,
         required,
@@ -151,26 +151,26 @@ pub fn rule(case: &Case, rules: &Rules) -> GateResult {
         blocked_by: Vec::new(),
         blocked_elsewhere: Vec::new(),
     };
-    hearing.hear_reviews();
-    hearing.hear_blocks_elsewhere();
-    let verdict = hearing.verdict();
+    evaluation.apply_reviews();
+    evaluation.apply_blocks_elsewhere();
+    let verdict = evaluation.verdict();
     let withdrawn_on = match verdict {
-        Verdict::Withdraw => hearing.find_withdrawal_elsewhere(),
+        Verdict::Withdraw => evaluation.find_withdrawal_elsewhere(),
         _ => None,
     };
-    let (eligible, unheard) = (hearing.eligible(), hearing.unheard());
-    let without_id = hearing.without_id();
-    hearing.ignored.truncate(MOST_IGNORED);
-    let team_members = hearing.team_members(&verdict);
+    let (eligible, rejected_commands) = (evaluation.eligible(), evaluation.rejected_commands());
+    let without_id = evaluation.without_id();
+    evaluation.ignored.truncate(MOST_IGNORED);
+    let team_members = evaluation.team_members(&verdict);
     GateResult {
         required,
-        approvals: hearing.approvals,
-        ignored: hearing.ignored,
+        approvals: evaluation.approvals,
+        ignored: evaluation.ignored,
         verdict,
         eligible,
         without_id,
         team_members,
-        unheard,
+        rejected_commands,
         opinions: opinions::of(case.pull, Some(rules)),
         withdrawn_on,
     }
@@ -187,14 +187,14 @@ struct GateEvaluation<'a> {
 }
 
 impl<'a> GateEvaluation<'a> {
-    fn hear_reviews(&mut self) {
+    fn apply_reviews(&mut self) {
         for review in self.latest_opinions(self.case.pull) {
             match review.opinion {
                 Opinion::Approve => match self.count(review) {
                     Ok(approval) => self.approvals.push(approval),
                     Err(reason) => self.ignored.push(ignored(review, reason.to_string())),
                 },
-                Opinion::RequestChanges => self.hear_request_for_changes(review),
+                Opinion::RequestChanges => self.apply_request_for_changes(review),
                 Opinion::Dismissed => self
                     .ignored
                     .push(ignored(review, "it was dismissed".to_owned())),
@@ -203,7 +203,7 @@ impl<'a> GateEvaluation<'a> {
         }
     }
 
-    fn hear_request_for_changes(&mut self, review: &Review) {
+    fn apply_request_for_changes(&mut self, review: &Review) {
         let is_rejection = is_rejection(review);
         let reason = match self.speaker(&review.account, review.is_bot) {
             Ok(person) => match self.conflict(person, &review.account) {
@@ -221,7 +221,7 @@ impl<'a> GateEvaluation<'a> {
 
     /// A request for changes on another pull request of the case blocks this one, too, until the same person
     /// approves any of them.
-    fn hear_blocks_elsewhere(&mut self) {
+    fn apply_blocks_elsewhere(&mut self) {
         for pull in self.case.elsewhere {
             for review in self.latest_opinions(pull) {
                 if review.opinion != Opinion::RequestChanges {

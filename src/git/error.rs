@@ -21,7 +21,7 @@ enum Cause {
     Failed,
 }
 
-/// The result of every fallible function of this room.
+/// The result of every fallible function of this module.
 pub(super) type Result<T> = std::result::Result<T, GitError>;
 
 impl GitError {

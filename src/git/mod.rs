@@ -1,4 +1,4 @@
-//! The only room that names git2: it gives the rest of the house a repository it can read, and a way
+//! The only module that names git2: it gives the rest of the house a repository it can read, and a way
 //! to add commits at several thousand a second and publish them by compare-and-swap.
 //!
 //! - [`Repository`] opens, reads objects, walks history and compares trees.

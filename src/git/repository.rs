@@ -1,4 +1,4 @@
-//! Opening and making repositories, and the handle that the rest of this room hangs on.
+//! Opening and making repositories, and the handle that the rest of this module uses.
 
 use std::cell::{Cell, RefCell};
 use std::fs;

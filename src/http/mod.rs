@@ -1,4 +1,4 @@
-//! The only room that names ureq and rustls: a request, its answer, and whether it may have arrived.
+//! The only module that names ureq and rustls: a request, its answer, and whether it may have arrived.
 //!
 //! Written for callers that must not guess. Nothing is sent twice, no redirect is followed (it could carry
 //! a password or a signature elsewhere), an answer's status is the caller's to judge, and a request that

@@ -1,4 +1,4 @@
-//! What the tests of this room start from: the shipped rules and short ways to say a case.
+//! What the tests of this module start from: the shipped rules and short ways to say a case.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

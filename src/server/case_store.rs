@@ -1,8 +1,8 @@
 //! What handlers read: every case of one repository in memory, decided and pending, without a bot.
 //!
-//! The worker's thread says after every run what it found ([`News`]). A thread of the library's own, the
-//! librarian, then takes in what was added to `main` and tells everybody who watches; the worker never
-//! waits for it. What is read is never older than `main` at that moment. Handlers ask with [`CaseStore::read`]: from memory, and from a handle on the repository
+//! The worker's thread says after every run what it found ([`News`]). A thread of the store's own, the updater, then
+//! reads what was added to `main` and tells everybody who watches; the worker never waits for it.
+//! What is read is never older than `main` at that moment. Handlers ask with [`CaseStore::read`]: from memory, and from a handle on the repository
 //! that nothing is written with.
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use crate::ledger::index::{self, Update};
 use crate::ledger::{LedgerError, MAIN, RulesCache, Teams, Version};
 
 /// How long a question waits for the first reading of the trail.
-const TIMEOUTS: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// So many questions are answered at the same time, each with a handle on the repository: the others wait for their turn.
 const MOST_DESKS: usize = 8;
 
@@ -91,7 +91,7 @@ pub enum CaseStoreError {
     Panicked,
 }
 
-/// The cases of one repository. A clone of it is the same library.
+/// The cases of one repository. Clones share one store.
 #[derive(Clone)]
 pub struct CaseStore {
     shared: Arc<Shared>,
@@ -165,7 +165,7 @@ pub(super) fn rules_on_main(
 }
 
 impl CaseStore {
-    /// A library that holds nothing yet, and its librarian's ear.
+    /// An empty store, and where its updater is told of a run.
     pub(super) fn open(name: &str) -> std::io::Result<(Self, Sender<News>)> {
         let case_store = Self {
             shared: Arc::new(Shared {
@@ -179,10 +179,10 @@ impl CaseStore {
             }),
         };
         let (tell, told) = mpsc::channel();
-        let librarian = case_store.clone();
+        let updater = case_store.clone();
         std::thread::Builder::new()
-            .name("librarian".to_owned())
-            .spawn(move || librarian.work(&told))?;
+            .name("case-store".to_owned())
+            .spawn(move || updater.work(&told))?;
         Ok((case_store, tell))
     }
 
@@ -263,7 +263,7 @@ impl CaseStore {
     pub(super) async fn opened(&self) -> Result<(), CaseStoreError> {
         let mut edition = self.watch();
         let read = edition.wait_for(|edition| *edition > 0);
-        match tokio::time::timeout(TIMEOUTS, read).await {
+        match tokio::time::timeout(TIMEOUT, read).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(CaseStoreError::NotYet(self.shared.name.clone())),
         }
@@ -271,7 +271,7 @@ impl CaseStore {
 
     fn answer<T>(&self, question: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, CaseStoreError> {
         self.with_reader(|repo, rules_cache| {
-            // Whoever has just been told of a decision may ask before the librarian has heard of it.
+            // Whoever has just been told of a decision may ask before the updater has read it.
             if let Err(error) = self.catch_up(repo) {
                 tracing::error!(
                     "the cases of `{}` cannot be read: {error}",
@@ -340,7 +340,7 @@ impl CaseStore {
                 let pending = newer.pending.or(news.pending);
                 news = News { pending, ..newer };
             }
-            if let Err(error) = self.hear(news) {
+            if let Err(error) = self.take_in_news(news) {
                 tracing::error!(
                     "the cases of `{}` cannot be read: {error}",
                     self.shared.name
@@ -349,7 +349,7 @@ impl CaseStore {
         }
     }
 
-    fn hear(&self, news: News) -> Result<(), LedgerError> {
+    fn take_in_news(&self, news: News) -> Result<(), LedgerError> {
         let repo = Repository::open(&news.path)?;
         {
             let place = self.shared.place.write();

@@ -5,7 +5,7 @@
 //! ([`RepositoryWorker::with_bot`]) or watches where it stands ([`RepositoryWorker::watch`]). What is accepted and not done
 //! when the process dies is done by the next one, because every start reads everything anew.
 //!
-//! Further routes are one more `Router<Office>` in [`router`].
+//! Further routes are one more `Router<AppState>` in [`router`].
 
 mod api;
 mod attempts;

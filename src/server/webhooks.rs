@@ -105,7 +105,7 @@ impl Received {
 async fn receive(State(app_state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let event = header(&parts.headers, "x-github-event").to_owned();
-    let received = hear(&app_state, &parts.headers, &event, body).await;
+    let received = receive_event(&app_state, &parts.headers, &event, body).await;
     let known = EVENTS.iter().find(|known| **known == event);
     // Whoever is not signed does not choose what we count by.
     let counted = known.copied().unwrap_or("other");
@@ -118,7 +118,12 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
     value.unwrap_or_default()
 }
 
-async fn hear(app_state: &AppState, headers: &HeaderMap, event: &str, body: Body) -> Received {
+async fn receive_event(
+    app_state: &AppState,
+    headers: &HeaderMap,
+    event: &str,
+    body: Body,
+) -> Received {
     let Some(secret) = app_state.webhook_secret() else {
         return Received::Unprepared;
     };

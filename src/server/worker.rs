@@ -1,4 +1,4 @@
-//! The worker of one governance repository: the thread that owns its bot, and the door through which
+//! The worker of one governance repository: the thread that owns its bot, and the handle by which
 //! everything else in the server reaches it.
 //!
 //! A bot blocks and cannot be shared, so one thread owns it and does one thing after the other: what
@@ -154,7 +154,7 @@ impl RepositoryWorker {
         intervals: PollIntervals,
         metrics: Metrics,
     ) -> std::io::Result<Self> {
-        let (case_store, librarian) = CaseStore::open(&config.name)?;
+        let (case_store, updater) = CaseStore::open(&config.name)?;
         let proposals = match config.github {
             None => Some(ProposalQueue::start(case_store.clone())?),
             Some(_) => None,
@@ -172,12 +172,8 @@ impl RepositoryWorker {
             bell: Condvar::new(),
             thread: Mutex::default(),
         });
-        let mut worker_loop = WorkerLoop::new(
-            Arc::clone(&shared),
-            config.bot_factory,
-            intervals,
-            librarian,
-        );
+        let mut worker_loop =
+            WorkerLoop::new(Arc::clone(&shared), config.bot_factory, intervals, updater);
         let thread = std::thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || worker_loop.work())?;

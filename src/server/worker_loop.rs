@@ -27,7 +27,7 @@ pub(super) struct WorkerLoop {
     bot_factory: BotFactory,
     intervals: PollIntervals,
     bot: Option<Bot>,
-    librarian: Sender<News>,
+    updater: Sender<News>,
     failures: u32,
     /// When everything is read anew.
     reconcile_at: Instant,
@@ -48,7 +48,7 @@ impl WorkerLoop {
         shared: Arc<Shared>,
         bot_factory: BotFactory,
         intervals: PollIntervals,
-        librarian: Sender<News>,
+        updater: Sender<News>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -56,7 +56,7 @@ impl WorkerLoop {
             bot_factory,
             intervals,
             bot: None,
-            librarian,
+            updater,
             failures: 0,
             reconcile_at: now + intervals.reconcile,
             again_at: Some(now),
@@ -167,15 +167,15 @@ impl WorkerLoop {
         self.count_calls();
         self.look_for_foreign_commits();
         let ran = done.as_ref().ok().and_then(|done| done.as_ref().ok());
-        self.tell_librarian(ran.and_then(|ran| match ran {
+        self.tell_updater(ran.and_then(|ran| match ran {
             Ok(summary) => Some(summary),
-            Err(BotError::Untold(run)) => Some(&run.summary),
+            Err(BotError::Unreported(run)) => Some(&run.summary),
             Err(_) => None,
         }));
         match done {
             Ok(Ok(Ok(summary))) => self.on_success(&summary, ended),
             // Everything was decided: only who was to be told has to wait.
-            Ok(Ok(Err(BotError::Untold(run)))) => {
+            Ok(Ok(Err(BotError::Unreported(run)))) => {
                 self.learn(&run.summary, Some(run.to_string()));
                 self.on_failure(&run.to_string(), ended);
             }
@@ -194,7 +194,7 @@ impl WorkerLoop {
             .ran(&self.shared.name, self.failures == 0, ended - begun);
     }
 
-    fn tell_librarian(&self, summary: Option<&Summary>) {
+    fn tell_updater(&self, summary: Option<&Summary>) {
         let Some(bot) = &self.bot else { return };
         let pending = summary.map(|summary| {
             let handled = summary.handled.iter();
@@ -205,7 +205,7 @@ impl WorkerLoop {
             teams: bot.teams().clone(),
             pending,
         };
-        if self.librarian.send(news).is_err() {
+        if self.updater.send(news).is_err() {
             tracing::error!(
                 "the librarian of `{}` has gone: what is shown grows old",
                 self.shared.name

@@ -21,7 +21,7 @@ const REQUESTS: &str = "/repos/{owner}/{repo}/pulls/{pull_number}/requested_revi
 #[track_caller]
 fn untold(fixture: &mut GithubFixture) -> (usize, String) {
     match fixture.tries_to_run().unwrap_err() {
-        BotError::Untold(run) => (run.summary.handled.len(), run.to_string()),
+        BotError::Unreported(run) => (run.summary.handled.len(), run.to_string()),
         other => panic!("{other}"),
     }
 }

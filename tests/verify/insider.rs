@@ -10,7 +10,7 @@ use countersign::domain::pull::{Pull, PullState, Pushes};
 use countersign::domain::review::Comment;
 use countersign::gate::eligibility::Interests;
 use countersign::gate::permit::{DecidedCase, DecisionOutcome, MergePermit, judge};
-use countersign::gate::verdict::{Case, Kind, rule};
+use countersign::gate::verdict::{Case, Kind, evaluate_gate};
 use countersign::git::{Change, Commit, Entry, Mode};
 use countersign::ledger::{Draft, MAIN, REPORTED_BY_BOT, RulesCache, Version, facts};
 use countersign::risk;
@@ -75,7 +75,7 @@ fn judged(
     let (risk, version) = assessed;
     let base = world.repo.find_ref(MAIN).unwrap().unwrap();
     let contributions = facts::contributions(&branch.pull, &branch.commits);
-    let gate_result = rule(
+    let gate_result = evaluate_gate(
         &Case {
             pull: &branch.pull,
             elsewhere: &[],

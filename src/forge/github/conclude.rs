@@ -20,7 +20,7 @@ impl GithubForge {
 
     /// Ends pull requests on GitHub. Everything is tried; what fails is owed, and said at the end of the run.
     /// `known` is what was known of them before they were merged: by now their webhooks may have taken them
-    /// from the desk.
+    /// from the cache.
     pub(super) fn conclude(
         &self,
         conclusions: Vec<Conclusion>,

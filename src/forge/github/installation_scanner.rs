@@ -44,7 +44,7 @@ struct WireRepository {
 }
 
 impl InstallationScanner {
-    /// A scout of an App.
+    /// A scanner of an App.
     ///
     /// # Errors
     /// When the connection is not an App's: a token does not say what is to be served.

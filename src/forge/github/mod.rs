@@ -1,7 +1,7 @@
-//! Pull requests on GitHub, or on a GitHub Enterprise Server: the only room that names octocrab.
+//! Pull requests on GitHub, or on a GitHub Enterprise Server: the only module that names octocrab.
 //!
 //! What people propose and what is decided moves by git; the API is asked for what git does not hold and
-//! told what people are to read. Webhooks keep a `desk` up to date, so that only a merge asks (`confirm`): from opened to
+//! told what people are to read. Webhooks keep `pull_cache` up to date, so that only a merge asks (`confirm`): from opened to
 //! merged a LOW costs two calls (the question; check run and label), a MEDIUM or HIGH five (comment and check run, a
 //! request for review, a label, the question, and the check run's end).
 
@@ -47,7 +47,7 @@ use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Opinion;
 use crate::forge::{
     AfterEnd, Afterword, Ask, Asked, Basis, Forge, ForgeError, Publication, Published, Report,
-    Told, Untold, WorkflowOrder,
+    Told, Unreported, WorkflowOrder,
 };
 use crate::git::{Credentials, Remote, RemoteError, Repository};
 use crate::ledger::MAIN;
@@ -472,12 +472,12 @@ impl Forge for GithubForge {
         Ok(())
     }
 
-    fn end_run(&mut self, _repo: &Repository) -> Vec<Untold> {
+    fn end_run(&mut self, _repo: &Repository) -> Vec<Unreported> {
         self.store();
         let untold = std::mem::take(&mut *lock(&self.shared.untold));
         let untold = untold.into_iter();
         untold
-            .map(|(number, error)| Untold { number, error })
+            .map(|(number, error)| Unreported { number, error })
             .collect()
     }
 

@@ -444,7 +444,7 @@ pub(super) struct PullRequestCache {
 }
 
 impl PullRequestCache {
-    /// A desk that knows nothing yet.
+    /// A cache that knows nothing yet.
     pub(super) fn of(we: We) -> Self {
         Self {
             we,

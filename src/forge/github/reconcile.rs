@@ -19,7 +19,7 @@ const NOTICES_WITHIN: TimeDelta = TimeDelta::minutes(5);
 const READING: TimeDelta = TimeDelta::minutes(2);
 
 impl GithubForge {
-    /// Brings the desk up to date with GitHub's lists.
+    /// Brings the cache up to date with GitHub's lists.
     pub(super) fn read_lists(&self, repo: &Repository, now: DateTime<Utc>) -> Result<()> {
         let recorded = read::recorded(repo, now)?;
         let since = self.pull_cache().seen_until;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::{Conclusion, Forge, ForgeError, Publication, Published, Report, Untold};
+use super::{Conclusion, Forge, ForgeError, Publication, Published, Report, Unreported};
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
@@ -618,7 +618,7 @@ impl Forge for LocalForge {
         self.write_seen(repo)
     }
 
-    fn end_run(&mut self, repo: &Repository) -> Vec<Untold> {
+    fn end_run(&mut self, repo: &Repository) -> Vec<Unreported> {
         let mut tidied = self.settle(repo);
         if tidied.is_ok() && !self.has_repaired {
             tidied = self.repair(repo);

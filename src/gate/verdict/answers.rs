@@ -7,11 +7,11 @@ use crate::gate::eligibility::{Principal, principal_of};
 use crate::rules::people::{Person, PersonName};
 
 /// How many commands that were not taken are answered.
-const MOST_UNHEARD: usize = 10;
+const MOST_REJECTED_COMMANDS: usize = 10;
 
 /// A command by somebody who may not give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unheard {
+pub struct RejectedCommand {
     pub account: AccountRecord,
     pub command: &'static str,
     /// Why not, and who may.
@@ -80,13 +80,13 @@ impl<'a> GateEvaluation<'a> {
     }
 
     /// Whoever gives a command that they may not give is answered once, however often they give it.
-    pub(super) fn unheard(&self) -> Vec<Unheard> {
+    pub(super) fn rejected_commands(&self) -> Vec<RejectedCommand> {
         let pull = self.case.pull;
         let reviews = pull.reviews.iter().filter(|review| !review.edited);
         let reviews = reviews.map(|review| (&review.account, review.is_bot, &review.body));
         let comments = pull.comments.iter().filter(|comment| !comment.edited);
         let comments = comments.map(|comment| (&comment.account, comment.is_bot, &comment.body));
-        let mut unheard: Vec<Unheard> = Vec::new();
+        let mut rejected_commands: Vec<RejectedCommand> = Vec::new();
         // A bot is never answered: two of them would go on for ever.
         for (account, _, body) in reviews.chain(comments).filter(|(_, is_bot, _)| !is_bot) {
             for command in Command::find_all(body).into_iter().flatten() {
@@ -108,13 +108,15 @@ impl<'a> GateEvaluation<'a> {
                     ),
                     Command::Confidence(_) | Command::Recheck => continue,
                 };
-                let is_told = unheard
+                let is_told = rejected_commands
                     .iter()
                     .any(|known| known.account == *account && known.command == command);
-                if let (Some(refusal), false, true) =
-                    (refusal, is_told, unheard.len() < MOST_UNHEARD)
-                {
-                    unheard.push(Unheard {
+                if let (Some(refusal), false, true) = (
+                    refusal,
+                    is_told,
+                    rejected_commands.len() < MOST_REJECTED_COMMANDS,
+                ) {
+                    rejected_commands.push(RejectedCommand {
                         account: account.clone(),
                         command,
                         reason: format!("{refusal}; {may} may"),
@@ -122,6 +124,6 @@ impl<'a> GateEvaluation<'a> {
                 }
             }
         }
-        unheard
+        rejected_commands
     }
 }

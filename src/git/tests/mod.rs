@@ -1,4 +1,4 @@
-//! The room against real git: whatever we write, git itself has to read, and the other way round.
+//! This module against real git: whatever we write, git itself has to read, and the other way round.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

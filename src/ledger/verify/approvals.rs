@@ -15,7 +15,7 @@ use crate::domain::level::Level;
 use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
-use crate::gate::verdict::{Case, GateResult, Kind, Verdict, rule};
+use crate::gate::verdict::{Case, GateResult, Kind, Verdict, evaluate_gate};
 use crate::git::GitError;
 use crate::rules::Rules;
 use crate::rules::people::PersonName;
@@ -61,7 +61,7 @@ pub fn check(
         frozen,
         now: decision.decided_at,
     };
-    let gate_result = rule(&case, rules);
+    let gate_result = evaluate_gate(&case, rules);
     super::assessment::compare_requirement(check, written, gate_result.required);
     check_counted(check, written, &gate_result);
     ignored::check(check, written, &gate_result, question);

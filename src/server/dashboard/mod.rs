@@ -1,8 +1,8 @@
 //! The dashboard: what happens, what waits, and why, for people with a browser.
 //!
-//! Every page is made on the server from the library of its repository, and can be read and used without
+//! Every page is made on the server from the case store of its repository, and can be read and used without
 //! a script; the one script only shows what is new ([`live`]). People sign in with a personal token
-//! ([`sign_in`], [`session`]); [`door`] says who may read without. Forms go to the local forge alone: on
+//! ([`sign_in`], [`session`]); [`listen_config`] says who may read without. Forms go to the local forge alone: on
 //! GitHub, where it is certain who somebody is, people review there.
 
 mod agents;

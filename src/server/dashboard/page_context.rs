@@ -1,4 +1,4 @@
-//! One request at the desk: which repository it is about, who asks, and what every page shows around its
+//! One request: which repository it is about, who asks, and what every page shows around its
 //! own content.
 //!
 //! A server of one repository shows it at `/`. A server of several lets people choose there, and shows each

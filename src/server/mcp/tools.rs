@@ -163,7 +163,7 @@ fn tool<T: JsonSchema>(
 /// Answers a call.
 ///
 /// # Errors
-/// When there is no such tool, its arguments do not fit, or the counter refuses.
+/// When there is no such tool, its arguments do not fit, or the service refuses.
 pub async fn call(auth: &AuthContext, name: &str, arguments: Value) -> Result<Value, ServiceError> {
     match name {
         "check_recommendation" => {

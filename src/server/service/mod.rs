@@ -1,6 +1,6 @@
-//! The counter: what agents and people can ask of a governance repository, and who may ask it.
+//! What agents and people can ask of a governance repository, and who may ask it.
 //!
-//! The API and MCP are two doors to it. Rights are checked here and nowhere else, so that both doors give
+//! The API and MCP both call it. Rights are checked here and nowhere else, so that both give
 //! the same ones, and the same as elsewhere: an agent speaks only for itself, and never decides.
 
 mod answers;
@@ -26,7 +26,7 @@ pub use words::{FeedbackRequest, NewOpinion, Recorded, Report};
 
 type Result<T> = std::result::Result<T, ServiceError>;
 
-/// Somebody who was let in, at the counter of one repository.
+/// An authenticated caller of one repository.
 #[derive(Debug, Clone)]
 pub struct AuthContext {
     worker: RepositoryWorker,
