@@ -107,7 +107,7 @@ fn event(world: &dyn World, base: Sha, at: DateTime<Utc>, merged: &[Sha]) -> (Sh
             parents: vec![tip, *head],
             author: bot.clone(),
             committer: bot.clone(),
-            message: "merge".to_owned(),
+            message: "merge\n\nEvent: genesis\n".to_owned(),
             signature: None,
         });
     }

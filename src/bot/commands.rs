@@ -103,6 +103,9 @@ impl Evaluator<'_, '_, '_> {
         let Some(base) = self.draft.base() else {
             return Ok(());
         };
+        if self.draft.find_unadopted()?.is_some() {
+            return Ok(());
+        }
         let Reading::Valid(version) = self.read_rules()? else {
             return Ok(());
         };

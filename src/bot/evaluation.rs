@@ -311,6 +311,13 @@ impl Evaluator<'_, '_, '_> {
                 ));
             }
         };
+        if let Some(foreign) = self.draft.find_unadopted()? {
+            return Ok(Evaluation::only(
+                None,
+                report::unadopted(foreign),
+                PlannedAction::Wait,
+            ));
+        }
         let heard = match merged {
             Validated::Valid(_) => separate(self.evaluate_valid(pull, &version))?,
             Validated::Invalid(invalid) => Validated::Invalid(invalid),

@@ -63,6 +63,12 @@ impl Bot {
     /// Carries out everything that is approved, is not part of a push, and has no outcome yet.
     pub(super) fn settle_executions(&mut self, summary: &mut Summary) -> Result<(), BotError> {
         let tip = self.main()?;
+        if Draft::on(&self.repo, Some(tip))?
+            .find_unadopted()?
+            .is_some()
+        {
+            return Ok(());
+        }
         let unsettled = find_unsettled(&self.repo, tip, (self.clock)())?;
         let mut all_settled = true;
         for id in unsettled.rescored {

@@ -4,6 +4,7 @@
 //! of `main`, publishes it by compare-and-swap, and only then tells anybody. It keeps no state that
 //! git and the forge do not hold, so it may die anywhere and the next run goes on.
 
+mod adoption;
 pub mod case_view;
 pub mod check;
 mod commands;
@@ -44,6 +45,7 @@ use commands::{CommandReading, Talk};
 use decide::{Evaluator, ProposalOutcome};
 use open_cases::{KnownCases, OpenCases};
 
+pub use adoption::Adopted;
 pub use error::{BotError, EvaluationError, InvalidPull, UnreportedRun};
 pub use evaluation::{Evaluation, Pending, evaluate, find_objection};
 pub use preview::Preview;
@@ -221,6 +223,10 @@ impl Bot {
         }
         self.settle_executions(&mut summary)?;
         self.record_afterwords()?;
+        let failure = match failure {
+            None => self.find_unadopted()?,
+            failure => failure,
+        };
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -243,6 +249,22 @@ impl Bot {
             summary,
             untold,
         })))
+    }
+
+    /// That nothing was written because somebody else wrote to `main`. Where the rules cannot be read either, that is said
+    /// on each pull request, and has to be mended first.
+    fn find_unadopted(&mut self) -> Result<Option<BotError>, BotError> {
+        let tip = self.main()?;
+        let commit = self.repo.read_commit(tip)?;
+        let is_readable = self
+            .rules_cache
+            .read(self.repo.objects(), commit.tree)?
+            .valid()
+            .is_some();
+        let unadopted = Draft::on(&self.repo, Some(tip))?.find_unadopted()?;
+        Ok(unadopted
+            .filter(|_| is_readable)
+            .map(|tip| LedgerError::Unadopted(tip).into()))
     }
 
     /// Stops everything before anything is merged or executed, if somebody asks for that on any of
@@ -313,6 +335,11 @@ impl Bot {
     /// Asks the forge who is in the teams that the rules name. A team that cannot be asked has no members.
     fn learn_teams(&mut self) -> Result<(), BotError> {
         let root = self.repo.read_commit(self.main()?)?.tree;
+        self.learn_teams_of(root)
+    }
+
+    /// The same for the rules of a tree.
+    fn learn_teams_of(&mut self, root: Sha) -> Result<(), BotError> {
         let version = self.rules_cache.read(self.repo.objects(), root)?;
         let Some(version) = version.valid() else {
             return Ok(());

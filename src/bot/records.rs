@@ -213,7 +213,7 @@ impl Bot {
     }
 }
 
-fn person<'v>(version: &'v Version, login: &Login) -> Result<&'v Person, BotError> {
+pub(super) fn person<'v>(version: &'v Version, login: &Login) -> Result<&'v Person, BotError> {
     let account = AccountRecord {
         login: Some(login.clone()),
         ..AccountRecord::default()

@@ -86,6 +86,20 @@ fn list_problems(body: &mut String, problems: &Problems) {
     let _ = writeln!(body, "{}", block(&list));
 }
 
+/// Somebody else wrote to `main`.
+pub fn unadopted(foreign: Sha) -> Report {
+    Report {
+        state: ReportState::Failure,
+        title: "the bot did not make the newest commit of main".to_owned(),
+        body: format!(
+            "Nothing is decided or executed on top of {} before an admin has looked at it, and either takes it over with \
+             `countersign adopt {foreign} --as LOGIN` or puts `main` back to what it was.\n",
+            foreign.short()
+        ),
+        details: Details::default(),
+    }
+}
+
 /// The policy tests of new rules took longer than they may.
 pub fn took_too_long(limit: Duration) -> Report {
     Report {

@@ -103,6 +103,10 @@ fn of_ledger(error: &LedgerError) -> Option<(String, &'static str)> {
             error.to_string(),
             "set the clock of this machine (`timedatectl`); if it is right, the other one was ahead: wait, or take back what it wrote, as the README says under \"Clocks\"",
         )),
+        LedgerError::Unadopted(_) => Some((
+            error.to_string(),
+            "look at it with `git log -p main`; then an admin runs `countersign adopt COMMIT --as LOGIN`, or puts `main` back",
+        )),
         LedgerError::Unsigned => Some((
             error.to_string(),
             "give the bot its key with `--signing-key FILE` or COUNTERSIGN_SIGNING_KEY: nothing is written unsigned",

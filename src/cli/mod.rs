@@ -4,6 +4,7 @@
 //! turns an answer into an exit status: 0 done, 1 failed, 2 wrong usage, 3 the answer is no.
 
 mod action;
+mod adopt;
 mod arguments;
 mod backtest;
 mod case_ref;
@@ -82,6 +83,7 @@ enum Command {
     Feedback(feedback::Feedback),
     Freeze(freeze::Freeze),
     Unfreeze(freeze::Unfreeze),
+    Adopt(adopt::Adopt),
     Verify(verify::Verify),
     Backtest(backtest::Backtest),
     Report(report::Report),
@@ -181,6 +183,7 @@ impl Command {
             Self::Feedback(command) => command.run(options),
             Self::Freeze(command) => command.run(options),
             Self::Unfreeze(command) => command.run(options),
+            Self::Adopt(command) => command.run(options),
             Self::Verify(command) => command.run(options),
             Self::Backtest(command) => command.run(options),
             Self::Report(command) => command.run(options),

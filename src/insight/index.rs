@@ -34,7 +34,7 @@ pub enum Added {
     Feedback(CaseId),
     /// Everything was stopped, or goes on.
     Freeze,
-    /// Something happened that is of no case: genesis.
+    /// Something happened that is of no case: genesis, an adoption.
     Nothing,
     /// Nothing can be made of the commit, for this reason.
     Unreadable(String),

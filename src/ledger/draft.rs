@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{AppendError, BOT_EMAIL, BOT_NAME, LedgerError, Unrecordable, entry};
+use super::{AppendError, BOT_EMAIL, BOT_NAME, ForeignCheck, LedgerError, Unrecordable, entry};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{
     Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn,
@@ -55,6 +55,8 @@ pub struct Draft<'r> {
     rules: Option<Sha>,
     /// What the rules of a folder say about signatures.
     signing: Option<(Sha, Option<Signing>)>,
+    /// Whether the bot did not make the commit that it stands on; none until that is asked.
+    is_on_foreign: Option<bool>,
 }
 
 impl<'r> Draft<'r> {
@@ -77,7 +79,25 @@ impl<'r> Draft<'r> {
                 None => None,
             },
             signing: None,
+            is_on_foreign: None,
         })
+    }
+
+    /// The commit that the bot did not make and nobody has adopted, if this draft stands on one: then nothing is
+    /// appended but its adoption.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn find_unadopted(&mut self) -> Result<Option<Sha>> {
+        let Some(base) = self.base.filter(|_| self.is_empty()) else {
+            return Ok(None);
+        };
+        let is_foreign = match self.is_on_foreign {
+            Some(known) => known,
+            None => ForeignCheck::new(self.repo).is_foreign(&self.repo.read_commit(base)?)?,
+        };
+        self.is_on_foreign = Some(is_foreign);
+        Ok(is_foreign.then_some(base))
     }
 
     /// The same draft, whose commits are signed.
@@ -338,6 +358,15 @@ impl<'r> Draft<'r> {
         self.commit(entry::unfreeze_message(by, said_in), &[], at)
     }
 
+    /// Records that an admin takes over so many commits, up to the one that this draft stands on.
+    ///
+    /// # Errors
+    /// When it stands on none.
+    pub fn adopted(&mut self, by: &Login, count: usize, at: DateTime<Utc>) -> Appended<Sha> {
+        let newest = self.tip()?;
+        self.write_commit(entry::adopted_message(by, count, newest), &[], at)
+    }
+
     /// The objects of the draft, for the forge to store and publish.
     pub fn into_buffer(self) -> ObjectBuffer {
         self.buffer
@@ -385,7 +414,19 @@ impl<'r> Draft<'r> {
             .insert(self.repo.with(&self.buffer), path, FileMode::File, id)?)
     }
 
-    fn commit(&mut self, mut message: String, merged: &[Sha], at: DateTime<Utc>) -> Appended<Sha> {
+    fn commit(&mut self, message: String, merged: &[Sha], at: DateTime<Utc>) -> Appended<Sha> {
+        match self.find_unadopted()? {
+            Some(foreign) => Err(LedgerError::Unadopted(foreign).into()),
+            None => self.write_commit(message, merged, at),
+        }
+    }
+
+    fn write_commit(
+        &mut self,
+        mut message: String,
+        merged: &[Sha],
+        at: DateTime<Utc>,
+    ) -> Appended<Sha> {
         if let Some(latest) = self.latest.filter(|latest| at < *latest) {
             return Err(LedgerError::TooEarly { at, latest }.into());
         }

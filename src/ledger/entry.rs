@@ -33,10 +33,12 @@ pub enum Event {
     Governance,
     Freeze,
     Unfreeze,
+    /// An admin took over commits that the bot did not make.
+    Adopted,
 }
 
 impl Event {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Genesis,
         Self::Decision,
         Self::Rescored,
@@ -46,6 +48,7 @@ impl Event {
         Self::Governance,
         Self::Freeze,
         Self::Unfreeze,
+        Self::Adopted,
     ];
     /// The value of the trailer `Event`.
     pub const fn as_str(self) -> &'static str {
@@ -59,6 +62,7 @@ impl Event {
             Self::Governance => "governance",
             Self::Freeze => "freeze",
             Self::Unfreeze => "unfreeze",
+            Self::Adopted => "adopted",
         }
     }
 }
@@ -313,6 +317,17 @@ pub fn unfreeze_message(by: &Login, said_in: &[SaidIn]) -> String {
         trailers.push("Said-in", said_in);
     }
     trailers.message(&format!("unfreeze: by {by}"))
+}
+
+/// The message of an adoption: so many commits, of which this is the newest and its own parent.
+pub fn adopted_message(by: &Login, count: usize, newest: Sha) -> String {
+    let mut trailers = Trailers::default();
+    trailers.push("Event", Event::Adopted).push("By", by);
+    let commits = match count {
+        1 => "commit".to_owned(),
+        count => format!("{count} commits up to"),
+    };
+    trailers.message(&format!("adopted: {commits} {} by {by}", newest.short()))
 }
 
 /// The same as it was written before it was an event of its own.

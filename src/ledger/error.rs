@@ -57,6 +57,11 @@ pub enum LedgerError {
         at: DateTime<Utc>,
         latest: DateTime<Utc>,
     },
+    /// Nobody has adopted the tip of `main`.
+    #[error(
+        "the bot did not make {0}, the newest commit of `main`, and writes nothing on top of it before an admin has adopted it"
+    )]
+    Unadopted(Sha),
     /// The rules ask for signed commits, and there is no key to sign with.
     #[error("`rules/governance.yaml` asks for signed commits, and no key to sign with was given")]
     Unsigned,

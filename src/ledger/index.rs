@@ -171,7 +171,7 @@ fn try_understand(entry: &Entry, words: &mut Interner) -> Result<Added, &'static
     let id = || entry.case.ok_or("it does not say which case it is about");
     let trailers = &entry.trailers;
     Ok(match event {
-        Event::Genesis => Added::Nothing,
+        Event::Genesis | Event::Adopted => Added::Nothing,
         Event::Freeze | Event::Unfreeze => Added::Freeze,
         Event::Rescored => Added::Rescored(id()?, entry.at),
         Event::Claim => Added::Claimed(id()?, entry.at),

@@ -33,7 +33,10 @@ pub use case_folder::CaseFolder;
 pub use draft::{Draft, Mark};
 pub use entry::{Entry, Event};
 pub use error::{AppendError, LedgerError, Unrecordable};
-pub use foreign::{ForeignCommit, LookBack, foreign_commits};
+pub use foreign::{
+    ForeignCheck, ForeignCommit, ForeignCommits, LookBack, Unadopted, find_unadopted,
+    foreign_commits,
+};
 pub use rules_cache::{RulesCache, TeamMembers, Teams, Version, rule_files};
 pub use targets::{Files, Inapplicable, changed_files};
 pub use trailers::{Trailers, find_forged};

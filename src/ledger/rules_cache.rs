@@ -207,10 +207,10 @@ fn test(files: &RuleFiles, rules: &Rules, limit: Duration) -> Option<Tested> {
 
 /// Whose signature the rules in a tree of `main` ask for, even where other files of them cannot be read.
 pub fn read_signing(objects: Objects<'_>, root: Sha) -> Result<Option<Signing>, GitError> {
-    let Some(found) = objects.entry_at(root, Rules::FOLDER)? else {
+    let Some(bytes) = objects.read_path(root, governance::PATH)? else {
         return Ok(None);
     };
-    let files = rule_files(objects, found.id)?;
+    let files = RuleFiles::from([(governance::PATH.to_owned(), bytes.to_vec())]);
     Ok(governance::read(&files)
         .ok()
         .and_then(|governance| governance.signing))

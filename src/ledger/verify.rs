@@ -9,6 +9,7 @@
 //! Every object that is read is hashed again: a clone over the network was checked on arrival, but an
 //! auditor may be handed a folder.
 
+mod adopted;
 mod approvals;
 mod assessment;
 mod branch;
@@ -45,9 +46,11 @@ use super::{LedgerError, MAIN, workers};
 use crate::domain::ids::Sha;
 use crate::git::{CommitGraph, Repository};
 
+pub use adopted::find_unadoptable;
 pub use checkpoint::Checkpoint;
 pub use finding::{Finding, FindingKind};
 
+use adopted::Adoptions;
 use commit_verifier::{CommitVerifier, Examined};
 use cross_commit_checks::CrossCommitChecks;
 use engines::EngineHistory;
@@ -77,7 +80,7 @@ pub struct Verification {
     /// How many approvals and rejections were by members of a team of the forge, which is known from the
     /// record alone: a clone cannot ask who was in it.
     pub by_team: usize,
-    /// Everything that is wrong, oldest commit first, and notes about older engines.
+    /// Everything that is wrong, oldest commit first, and notes about older engines and adopted commits.
     pub findings: Vec<Finding>,
 }
 
@@ -121,6 +124,7 @@ pub fn verify(
     let (mut signed, mut by_team) = (0, 0);
     let mut links = CrossCommitChecks::default();
     let mut engines = EngineHistory::default();
+    let mut adoptions = Adoptions::default();
     let mut handles = workers::handles(repo, chain.len())?;
     let book = TargetCache::default();
     let start = |handle| -> workers::Work<'_, usize, Examined> {
@@ -130,6 +134,7 @@ pub fn verify(
     let mut done = 0;
     workers::in_order(&mut handles, 0..chain.len(), &start, &mut |mut examined| {
         done += 1;
+        findings.extend(adoptions.follow(&mut examined));
         findings.extend(engines.follow(&mut examined));
         if let Some(event) = examined.event {
             *events.entry(event.as_str()).or_default() += 1;
@@ -138,9 +143,10 @@ pub fn verify(
         without_branch += usize::from(examined.without_branch);
         signed += usize::from(examined.signed);
         by_team += examined.by_team;
-        findings.extend(links.follow(&examined));
+        findings.extend(adoptions.hold(&examined, links.follow(&examined)));
         progress(done, chain.len());
     });
+    findings.extend(adoptions.finish());
     findings.extend(links.finish());
     findings.extend(engines.finish());
     Ok(Verification {

@@ -220,17 +220,24 @@ impl WorkerLoop {
         if self.looked_at == Some(tip) {
             return;
         }
-        let look_back = self
+        let look = |look_back| foreign_commits(bot.repository(), tip, look_back);
+        let anew = || look(LookBack::Until(Utc::now() - LOOK_BACK));
+        let found = match self
             .looked_at
-            .map_or_else(|| LookBack::Until(Utc::now() - LOOK_BACK), LookBack::To);
-        let found = match foreign_commits(bot.repository(), tip, look_back) {
+            .map_or_else(anew, |at| look(LookBack::To(at)))
+        {
+            // Some of those that were found before are adopted.
+            Ok(found) if found.has_adoption && found.is_continued => anew(),
+            found => found,
+        };
+        let found = match found {
             Ok(found) => found,
             Err(error) => return tracing::error!("`main` cannot be looked at: {error}"),
         };
         self.looked_at = Some(tip);
-        for foreign in &found {
+        for foreign in &found.unadopted {
             tracing::error!(
-                "alarm: {} on `main` of `{}` was not made by the bot: {:?} by {:?}; `countersign verify` says what is wrong with it",
+                "alarm: {} on `main` of `{}` was not made by the bot: {:?} by {:?}; nothing is decided on top of it before an admin adopts it with `countersign adopt`",
                 foreign.commit.short(),
                 self.shared.name,
                 foreign.subject,
@@ -238,7 +245,10 @@ impl WorkerLoop {
             );
         }
         self.shared.standing.send_modify(|standing| {
-            standing.foreign.splice(0..0, found);
+            if !found.is_continued {
+                standing.foreign.clear();
+            }
+            standing.foreign.splice(0..0, found.unadopted);
         });
         let count = self.shared.standing.borrow().foreign.len();
         self.shared.metrics.found_foreign(&self.shared.name, count);

@@ -111,7 +111,7 @@ impl Fault {
     pub fn token_expires() -> Self {
         Self::of(Harm::TokenExpired)
     }
-    /// While a push is on its way, somebody moves `main`.
+    /// While a push is on its way, another copy of the bot moves `main`, with this user's rights.
     pub fn main_moves_before_push(by: &str) -> Self {
         Self {
             git: true,

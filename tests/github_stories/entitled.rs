@@ -6,9 +6,9 @@ use countersign::forge::Forge as _;
 use countersign::forge::github::{Connection, GithubConfig, GithubForge};
 
 use crate::github_double::REPO;
-use crate::support::{has, has_not};
+use crate::support::{TestRepo, has, has_not};
 use crate::world::{GithubFixture, Running, app, however_it_runs};
-use crate::{HIGH, MEDIUM};
+use crate::{HIGH, MEDIUM, WHY};
 
 #[test]
 fn whoever_pushed_does_not_approve() {
@@ -159,4 +159,55 @@ fn an_enterprise_servers_api_is_below_its_path() {
     // The second page is found below the same path.
     let pulls = forge.open_pulls(&repo, fixture.github.now()).unwrap();
     assert_eq!(pulls.len(), 2);
+}
+
+#[test]
+fn rules_whose_admins_have_no_account_are_mended_by_hand_and_adopted() {
+    however_it_runs(|running| {
+        let without_ids = |example: &TestRepo| {
+            let people = example.file("rules/people.yaml");
+            let lines = people.lines().map(|line| match line.split_once("{id: ") {
+                Some((name, rest)) => format!("{name}{{{}", rest.split_once(", ").unwrap().1),
+                None => line.to_owned(),
+            });
+            let without = lines.collect::<Vec<_>>().join("\n") + "\n";
+            assert_ne!(people, without);
+            example.commit_to_main(&[("rules/people.yaml", Some(&without))]);
+        };
+        let mut fixture = GithubFixture::running_with(running, without_ids);
+        let mut mended = fixture.github.file("rules/people.yaml");
+        for (login, id) in fixture.github.accounts() {
+            let (from, to) = (format!("  {login}: {{"), format!("  {login}: {{id: {id}, "));
+            mended = mended.replace(&from, &to);
+        }
+        let number = fixture.proposes(HIGH);
+        fixture.hears();
+        fixture.github.user("carol").approves(number, WHY);
+        fixture.hears();
+        assert!(fixture.github.pull(number).open);
+        has(&fixture.check(number), "not counted: the review of `carol`");
+        let carol = fixture.github.user("carol");
+        let pushed = carol.pushes_main(&[("rules/people.yaml", &mended)]);
+        fixture.github.user("bob").comments(number, "What now?");
+        let errors = fixture.tries_to_hear();
+        has(
+            errors.first().unwrap(),
+            &format!("the bot did not make {pushed}, the newest commit of `main`"),
+        );
+        assert!(fixture.github.pull(number).open);
+        let check = fixture.check(number);
+        has(
+            &check,
+            "failure: the bot did not make the newest commit of main",
+        );
+        has(&check, &format!("`countersign adopt {pushed} --as LOGIN`"));
+        let refused = fixture.adopts(&pushed, "alice").unwrap_err().to_string();
+        has(&refused, "`alice` was no admin before these commits");
+        fixture.adopts(&pushed, "carol").unwrap();
+        fixture.github.user("bob").comments(number, "And now?");
+        fixture.hears();
+        assert!(fixture.github.pull(number).merged_at.is_some());
+        fixture.github.read_all();
+        fixture
+    });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use countersign::bot::{Bot, BotError, NewOutcome, Summary};
+use countersign::bot::{Adopted, Bot, BotError, NewOutcome, Summary};
 use countersign::domain::documents::Decision;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, Timer, webhook};
 
@@ -94,7 +94,11 @@ impl End {
             None => subject.clone(),
         };
         Self {
-            main: github.log().iter().map(without_time).collect(),
+            main: github
+                .log()
+                .iter()
+                .map(|subject| without_commits(&without_time(subject)))
+                .collect(),
             pulls: pulls.collect(),
             decisions,
         }
@@ -282,6 +286,14 @@ impl GithubFixture {
         let clone = self.clones + 1_000;
         let (_, mut bot) = hire(self.another_forge(clone), &self.clock);
         bot.unfreeze(&admin.parse().unwrap()).unwrap();
+    }
+
+    /// An admin takes over what was pushed to `main`, up to this commit.
+    pub fn adopts(&mut self, commit: &str, by: &str) -> Result<Adopted, BotError> {
+        let now = self.github.now().timestamp();
+        self.clock.store(now, Ordering::Relaxed);
+        self.bot
+            .adopt(commit.parse().unwrap(), &by.parse().unwrap())
     }
 
     #[track_caller]

@@ -215,7 +215,11 @@ impl TestRepo {
         let ran = self.countersign(&["verify", "--format", "json"]).succeeds();
         let (said, commits) = (ran.json(), self.log().len());
         assert_eq!(said["commits"], commits, "{said}");
-        assert_eq!(said["findings"], serde_json::json!([]), "{said}");
+        let findings = said["findings"].as_array().unwrap().iter();
+        let wrong: Vec<_> = findings
+            .filter(|finding| finding["kind"] != "adopted")
+            .collect();
+        assert!(wrong.is_empty(), "{said}");
     }
 
     /// A commit straight on `main`, by somebody who has access to the folder: a file's new text, or
@@ -247,6 +251,10 @@ impl TestRepo {
         let tree = run(&["write-tree"], "");
         let commit = self.commit_tree(tree.trim(), &["main"], "root@example.org", "By hand");
         self.git(&["update-ref", "refs/heads/main", &commit]);
+        // Rules that cannot be read are not adopted: then the next commit by hand has to mend them.
+        let adopted = self.countersign(&["adopt", &commit, "--as", "carol"]);
+        let is_unreadable = adopted.stderr.contains("cannot be read");
+        assert!(adopted.status == 0 || is_unreadable, "{}", adopted.text());
     }
 
     /// Begins anew with the numeric ids of people's accounts in the rules, as on GitHub.
@@ -304,6 +312,19 @@ impl TestRepo {
             arguments.extend(["-p", parent]);
         }
         git_with(&self.repo, email, &[], &arguments, message)
+            .trim()
+            .to_owned()
+    }
+
+    /// The same by somebody who poses as the bot.
+    pub fn commit_tree_as_bot(&self, tree: &str, parent: &str, message: &str) -> String {
+        let as_bot = [
+            ("GIT_AUTHOR_NAME", "Countersign"),
+            ("GIT_COMMITTER_NAME", "Countersign"),
+        ];
+        let arguments = ["commit-tree", tree, "-p", parent];
+        let email = "bot@countersign.invalid";
+        git_with(&self.repo, email, &as_bot, &arguments, message)
             .trim()
             .to_owned()
     }

@@ -170,3 +170,21 @@ fn a_key_is_changed_without_locking_the_bot_out() {
     assert_eq!(told(&world.verify()), "");
     assert_eq!(world.verify().signed, 5, "{:?}", world.subjects());
 }
+
+#[test]
+fn the_bot_writes_nothing_on_top_of_what_lacks_its_signature() {
+    let mut world = signed();
+    forging(&world, 5, &Forgery::default(), FindingKind::Unsigned);
+    world.propose("strategy-optimizer", &LOW.replace("1.5", "2"));
+    let before = world.line();
+    let (status, said) = run_with(&world, Some("bot-1"));
+    assert_eq!(status, 1, "{said}");
+    let forged = before.last().unwrap();
+    assert!(
+        said.contains(&format!(
+            "error: the bot did not make {forged}, the newest commit of `main`"
+        )),
+        "{said}"
+    );
+    assert_eq!(world.line(), before, "nothing was written");
+}

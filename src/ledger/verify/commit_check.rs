@@ -279,6 +279,28 @@ impl<'v> CommitCheck<'v> {
         }
     }
 
+    /// Takes the additions of records off the list that only the bot makes, whoever adopts the rest: a recommendation
+    /// may have been merged by hand.
+    pub fn refuse_added_records(&mut self) {
+        let is_bots = |change: &Change| {
+            change.old.is_none()
+                && is_record(&change.path_text())
+                && !change.path.ends_with(b"/recommendation.yaml")
+        };
+        let (refused, rest) = self.take_all().into_iter().partition(is_bots);
+        self.changes = rest;
+        let refused: Vec<Change> = refused;
+        for change in refused.into_iter().take(MOST_NAMED) {
+            self.say(
+                FindingKind::EditedRecord,
+                format!(
+                    "{} is added: only the bot writes a record",
+                    quoted_path(&change.path_text())
+                ),
+            );
+        }
+    }
+
     /// What is left on the list is explained by nothing.
     pub fn refuse_rest(&mut self) {
         let rest = self.take_all();

@@ -8,13 +8,16 @@ use chrono::{DateTime, Utc};
 use super::commit_check::{CommitCheck, Sources};
 use super::finding::{Finding, FindingKind};
 use super::first_parent_chain::FirstParentChain;
-use super::{decision, execution, freeze, genesis, governance, remarks, rescored, signature};
+use super::{
+    adopted, decision, execution, freeze, genesis, governance, remarks, rescored, signature,
+};
 use crate::domain::documents::{ExecutorKind, PullRecord, Recommendation, Status};
 use crate::domain::engine::Engine;
-use crate::domain::ids::{CaseId, PullNumber, Sha};
+use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::problem::Reading;
 use crate::git::{Commit, CommitGraph, GitError, Repository};
 use crate::ledger::facts::TargetCache;
+use crate::ledger::foreign::{ForeignCommit, says_the_bots};
 use crate::ledger::proposal::RuleChangeValidator;
 use crate::ledger::rules_cache::read_signing;
 use crate::ledger::{Entry, Event, RulesCache};
@@ -31,6 +34,10 @@ pub struct Examined {
     /// What the bot's clock said, where it was behind the commit before.
     pub clock: Option<DateTime<Utc>>,
     pub event: Option<Event>,
+    /// What it is, if the bot did not make it.
+    pub foreign: Option<ForeignCommit>,
+    /// Who takes over the commits before it.
+    pub adopted_by: Option<Login>,
     pub fact: Fact,
     /// The engine of a decision.
     pub engine: Option<Engine>,
@@ -44,6 +51,15 @@ pub struct Examined {
     pub signed: bool,
     /// How many people spoke as members of a team.
     pub by_team: usize,
+}
+
+impl Examined {
+    /// What it is, if somebody could adopt it. What says that it is an event is never adopted.
+    pub fn find_adoptable(&self) -> Option<&ForeignCommit> {
+        self.foreign
+            .as_ref()
+            .filter(|foreign| foreign.event.is_none())
+    }
 }
 
 /// A pull request, as a record names it: each has its number once on its forge.
@@ -109,6 +125,8 @@ pub struct CheckResult {
     pub without_branch: bool,
     /// How many people spoke as members of a team.
     pub by_team: usize,
+    /// Who takes over the commits before it.
+    pub adopted_by: Option<Login>,
 }
 
 impl From<Fact> for CheckResult {
@@ -118,6 +136,17 @@ impl From<Fact> for CheckResult {
             ..Self::default()
         }
     }
+}
+
+/// What a commit is, if the bot did not make it: the same that [`crate::ledger::ForeignCheck`] finds.
+fn find_foreign(check: &CommitCheck) -> Option<ForeignCommit> {
+    let lacks_signature = check.findings.iter().any(|finding| {
+        matches!(
+            finding.kind,
+            FindingKind::Unsigned | FindingKind::ForeignSignature | FindingKind::BadSignature
+        )
+    });
+    (lacks_signature || !says_the_bots(&check.commit)).then(|| ForeignCommit::of(&check.commit))
 }
 
 /// Examines commits, best in the order of the line; keeps only what saves reading it again.
@@ -162,6 +191,8 @@ impl<'v> CommitVerifier<'v> {
             at: DateTime::<Utc>::UNIX_EPOCH,
             clock: None,
             event: None,
+            foreign: None,
+            adopted_by: None,
             fact: Fact::Nothing,
             engine: None,
             pull: None,
@@ -209,6 +240,7 @@ impl<'v> CommitVerifier<'v> {
         let answered = self.ask(&mut check);
         examined.signed = check.signed;
         examined.clock = check.clock();
+        examined.foreign = find_foreign(&check);
         // What was found before something could not be read stays found.
         examined.findings.append(&mut check.findings);
         let answer = answered?;
@@ -219,6 +251,7 @@ impl<'v> CommitVerifier<'v> {
         examined.recomputed = answer.recomputed;
         examined.without_branch = answer.without_branch;
         examined.by_team = answer.by_team;
+        examined.adopted_by = answer.adopted_by;
         Ok(())
     }
 
@@ -251,6 +284,7 @@ impl<'v> CommitVerifier<'v> {
                 CheckResult::default()
             }
             (Some(Event::Freeze | Event::Unfreeze), _) => freeze::check(check)?,
+            (Some(Event::Adopted), _) => adopted::check(self, check)?,
             (Some(event), Some(case)) => match event {
                 Event::Decision => decision::check(self, check, case)?,
                 Event::Governance => governance::check(self, check, case)?,
@@ -258,7 +292,9 @@ impl<'v> CommitVerifier<'v> {
                 Event::Claim => execution::check_claim(self, check, case)?,
                 Event::Outcome => execution::check_outcome(self, check, case)?,
                 Event::Feedback => remarks::check(self, check, case)?,
-                Event::Genesis | Event::Freeze | Event::Unfreeze => CheckResult::default(),
+                Event::Genesis | Event::Freeze | Event::Unfreeze | Event::Adopted => {
+                    CheckResult::default()
+                }
             },
             (Some(event), None) => {
                 check.say(
@@ -270,6 +306,7 @@ impl<'v> CommitVerifier<'v> {
             (None, _) => {
                 let subject = check.commit.message.lines().next().unwrap_or_default();
                 let subject = crate::domain::ids::quoted(subject);
+                check.refuse_added_records();
                 check.say(FindingKind::Unexplained, format!("no event explains this commit, {subject}: it has no trailer `Event` that is known"));
                 CheckResult::default()
             }

@@ -78,6 +78,8 @@ kinds! {
     ForeignEncoding = "foreign_encoding",
     /// Its bytes are not those that the bot writes.
     NotCanonical = "not_canonical",
+    /// Not made by the bot, and an admin took it over. Not a fault.
+    Adopted = "adopted",
     /// Not made by the bot.
     ForeignIdentity = "foreign_identity",
     /// Not signed, though the rules ask for a signature.
@@ -176,7 +178,7 @@ kinds! {
 impl FindingKind {
     /// Whether it is something to know rather than something that is wrong.
     pub const fn is_note(self) -> bool {
-        matches!(self, Self::OlderEngine)
+        matches!(self, Self::OlderEngine | Self::Adopted)
     }
 
     /// Whether another engine may rightly see it otherwise: scores, reasons, the gate's answers, how strictly
@@ -217,6 +219,7 @@ impl FindingKind {
             | Self::WrongCommitGraph
             | Self::ForeignEncoding
             | Self::NotCanonical
+            | Self::Adopted
             | Self::ForeignIdentity
             | Self::Unsigned
             | Self::ForeignSignature

@@ -134,6 +134,11 @@ impl From<BotError> for ServiceError {
                 "shorten it, and leave out characters that are not text",
             ),
             BotError::Busy(_) | BotError::Forge(ForgeError::Busy(_)) => Self::busy(),
+            BotError::Ledger(LedgerError::Unadopted(_)) => Self::new(
+                Kind::Conflict,
+                error.to_string(),
+                "nothing was recorded; try again when that is done",
+            ),
             BotError::Ledger(LedgerError::NoSuchCase(id)) => Self::new(
                 Kind::NotFound,
                 format!("there is no decided case `{id}`"),
