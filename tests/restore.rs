@@ -157,6 +157,8 @@ fn nothing_is_written_on_top_of_a_push_to_main_before_an_admin_has_adopted_it() 
         )
     );
     stage.git(&["update-ref", "refs/heads/main", &before]);
+    // By then the story's clock is not behind the pushed commit, which has the machine's.
+    stage.wait(chrono::TimeDelta::minutes(1));
     let adopted = stage
         .countersign(&["adopt", &before, "--as", "carol"])
         .succeeds();
