@@ -12,13 +12,15 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use countersign::bot::{Bot, BotError};
+use countersign::bot::{Bot, BotError, NewFeedback};
 use countersign::domain::ids::PullNumber;
 use countersign::domain::pull::Pull;
 use countersign::forge::local::LocalForge;
@@ -426,8 +428,38 @@ fn a_command_that_runs_is_left_alone_by_the_other_bots() {
 /// A forge whose `main` moves in the very moment of a publication, so many times.
 struct Contested {
     inner: LocalForge,
-    /// What moves it, one command each time.
-    meddlers: Vec<Command>,
+    meddlers: Vec<Meddler>,
+    /// How many publications lost.
+    lost: Arc<AtomicUsize>,
+}
+
+/// Does in a copy what a command does, and brings that here as a mirror does: such a one waits for nobody.
+struct Meddler {
+    command: Command,
+    copy: PathBuf,
+}
+
+impl Meddler {
+    fn new(stage: &TestRepo, arguments: &[&str]) -> Self {
+        let copy = stage.folder("copy.git");
+        let mut command = stage.command(arguments);
+        command.env("COUNTERSIGN_REPO", &copy);
+        Self { command, copy }
+    }
+
+    fn meddle(mut self, repo: &Path) {
+        let mut copying = Command::new("cp");
+        copying.arg("-a").args([repo, &self.copy]);
+        let mut fetching = Command::new("git");
+        fetching.arg("-C").arg(repo);
+        fetching.args(["fetch", "-q", "--prune", "--no-auto-maintenance"]);
+        fetching.arg(&self.copy);
+        fetching.arg("+refs/*:refs/*");
+        for command in [&mut copying, &mut self.command, &mut fetching] {
+            Ran::of(&command.output().unwrap()).succeeds();
+        }
+        std::fs::remove_dir_all(&self.copy).unwrap();
+    }
 }
 
 impl Forge for Contested {
@@ -450,10 +482,14 @@ impl Forge for Contested {
         repo: &Repository,
         publication: Publication,
     ) -> Result<Published, ForgeError> {
-        if let Some(mut meddler) = self.meddlers.pop() {
-            Ran::of(&meddler.output().unwrap()).succeeds();
+        if let Some(meddler) = self.meddlers.pop() {
+            meddler.meddle(repo.path());
         }
-        self.inner.publish(repo, publication)
+        let published = self.inner.publish(repo, publication)?;
+        if published == Published::Lost {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(published)
     }
     fn report(
         &mut self,
@@ -469,7 +505,8 @@ impl Forge for Contested {
 fn run_contested(stage: &TestRepo, times: usize, arguments: &[&str]) -> Result<(), BotError> {
     let forge = Contested {
         inner: LocalForge::new(),
-        meddlers: (0..times).map(|_| stage.command(arguments)).collect(),
+        meddlers: (0..times).map(|_| Meddler::new(stage, arguments)).collect(),
+        lost: Arc::default(),
     };
     let now = stage.now();
     let repo = Repository::open(&stage.repo).unwrap();
@@ -554,4 +591,39 @@ fn who_loses_every_race_says_so_and_has_done_nothing() {
     stage.run();
     assert!(stage.report(2).contains("merged"));
     trail::assert_settled(&stage);
+}
+
+#[test]
+fn who_writes_main_waits_for_the_others_and_loses_to_none_of_them() {
+    let mut stage = TestRepo::example();
+    let id = stage.propose("strategy-optimizer", "a", LOW);
+    stage.run();
+    let (lost, now) = (Arc::new(AtomicUsize::new(0)), stage.now());
+    let give_feedback = |writer: u128| {
+        let forge = Contested {
+            inner: LocalForge::new(),
+            meddlers: Vec::new(),
+            lost: Arc::clone(&lost),
+        };
+        let repo = Repository::open(&stage.repo).unwrap();
+        let mut bot = Bot::new(repo, Box::new(forge), Box::new(move || now));
+        for number in 0..20 {
+            let feedback = NewFeedback {
+                id: id.parse().unwrap(),
+                by: "alice".parse().unwrap(),
+                message: format!("{writer} says {number}"),
+                random: writer * 100 + number,
+            };
+            bot.record_feedback(&feedback).unwrap();
+        }
+    };
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let give_feedback = &give_feedback;
+            scope.spawn(move || give_feedback(writer));
+        }
+    });
+    assert_eq!(count(&events(&stage), &id, "feedback"), 80);
+    assert_eq!(lost.load(Ordering::Relaxed), 0);
+    stage.read_all();
 }

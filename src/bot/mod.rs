@@ -56,6 +56,8 @@ pub use rule_change::RuleChangePreview;
 const BATCH: usize = 250;
 /// How often a lost race for `main` is run again.
 const MOST_TRIES: u32 = 50;
+/// Who writes `main` waits for the others who do: whoever takes longer would lose to them every time.
+const TURN: &str = "main";
 
 /// Where the bot reads the time. The core never does: it is told.
 pub type Clock = Box<dyn Fn() -> DateTime<Utc> + Send>;
@@ -233,8 +235,6 @@ impl Bot {
         match consolidate(&self.repo) {
             Ok(Maintenance::Consolidated { before, after }) => {
                 tracing::info!("consolidated {before} packs to {after}");
-                // The former handle would keep the removed ones in memory.
-                self.repo = self.repo.reopen()?;
             }
             Ok(_) => {}
             Err(error) => {
@@ -275,6 +275,7 @@ impl Bot {
         if !talks.iter().any(Talk::may_freeze) {
             return Ok(());
         }
+        let _turn = self.repo.wait_for_turn(TURN);
         for _ in 0..MOST_TRIES {
             let base = self.main()?;
             let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
@@ -305,6 +306,7 @@ impl Bot {
             return Ok(());
         }
         self.take_freeze_commands(&[])?;
+        let _turn = self.repo.wait_for_turn(TURN);
         for _ in 0..MOST_TRIES {
             let now = (self.clock)();
             let base = self.main()?;
@@ -386,6 +388,7 @@ impl Bot {
         pulls: &[&Pull],
         open: &mut OpenCases<'_>,
     ) -> Result<Option<Worked>, BotError> {
+        let _turn = self.repo.wait_for_turn(TURN);
         let base = self.main()?;
         newest_engine::check(&self.repo, base)?;
         let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());

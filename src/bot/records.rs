@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::commands::{Talk, freeze_commands, without_heard};
 use super::executions::{rules_of, score_again};
-use super::{Bot, BotError, MOST_TRIES};
+use super::{Bot, BotError, MOST_TRIES, TURN};
 use crate::domain::documents::{
     AccountRecord, ExecutorKind, Feedback, Freeze, Outcome, Role, SaidIn,
 };
@@ -182,6 +182,7 @@ impl Bot {
         &mut self,
         mut append: impl FnMut(&mut Draft<'_>, &Version, DateTime<Utc>) -> Result<T, BotError>,
     ) -> Result<T, BotError> {
+        let _turn = self.repo.wait_for_turn(TURN);
         for _ in 0..MOST_TRIES {
             let base = self.main()?;
             let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
