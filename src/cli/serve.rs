@@ -11,6 +11,7 @@ use super::options::{Hiring, Options};
 use super::place::{Place, find_github_name};
 use super::{CommandOutcome, Result, failure, output};
 use crate::forge::github::InstallationScanner;
+use crate::git::limit_object_cache;
 use crate::server::{
     self, AppState, Finding, ListenConfig, PollIntervals, PublicUrl, Search, Setup, TrustedProxy,
     WorkerConfig, signalled,
@@ -73,10 +74,15 @@ pub struct Serve {
     /// Milliseconds between two looks at a folder
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     look: u64,
+    /// Megabytes that everything read from repositories may take in memory, to be read faster the next time
+    #[arg(long, value_name = "MB", env = "COUNTERSIGN_CACHE_MEMORY", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65_536), hide_env_values = true)]
+    cache_memory: u32,
 }
 
 /// So many threads do what blocks; the rest waits. Each keeps memory of its own, and more would not make it faster.
 const BLOCKING_THREADS: usize = 16;
+
+const MEGABYTE: usize = 1024 * 1024;
 
 /// The exit status of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
@@ -85,6 +91,7 @@ impl Serve {
     /// Serves until it is told to stop.
     pub fn run(&self, options: &Options) -> Result {
         options.read_signing_key()?;
+        limit_object_cache(usize::try_from(self.cache_memory)?.saturating_mul(MEGABYTE));
         self.refuse_to_be_exposed_by_accident()?;
         let identity = &options.identity;
         let served = Served::of(options)?;

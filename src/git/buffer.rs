@@ -13,6 +13,7 @@ use super::commit::NewCommit;
 use super::error::{GitError, Result, ResultExt};
 use super::kept_pack::KeptPack;
 use super::lock::sync_dir;
+use super::maintenance::make_room;
 use super::objects::{Kind, object_id};
 use super::pack::{self, Encoder, IndexEntry, Inflate, Made, SameEnds};
 use super::repository::Repository;
@@ -195,12 +196,13 @@ impl ObjectBuffer {
         whole
     }
 
-    /// Stores everything as one pack, durably, and empties the buffer. If it fails, nothing of it can
+    /// Stores everything as one pack, durably, and empties the buffer. Waits while there are too many packs. If it fails, nothing of it can
     /// be seen in the repository and the buffer is as it was, so it may be tried again.
     pub fn flush(&mut self, repo: &Repository) -> Result<KeptPack> {
         if self.is_empty() {
             return Ok(KeptPack::nothing());
         }
+        make_room(repo);
         let folder = repo.common_dir().join("objects/pack");
         let count = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
         if self.pack.len() > MAX_PACK_LEN {

@@ -6,26 +6,34 @@ use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 
+/// What an entry takes beside its content.
+const ENTRY: usize = 128;
+
 /// Objects by what names them, in two generations: what was not asked for during a whole generation is
-/// forgotten. Holds at least so many bytes, and twice as many at most.
+/// forgotten. Takes at most so many bytes, and keeps at least the last half of that.
 #[derive(Debug)]
-pub(super) struct GenerationalCache<K, V, const BYTES: usize> {
+pub(super) struct GenerationalCache<K, V> {
     young: HashMap<K, (V, usize), RandomState>,
     old: HashMap<K, (V, usize), RandomState>,
     young_bytes: usize,
+    most: usize,
 }
 
-impl<K, V, const BYTES: usize> Default for GenerationalCache<K, V, BYTES> {
-    fn default() -> Self {
+impl<K: Eq + Hash, V: Clone> GenerationalCache<K, V> {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             young: HashMap::default(),
             old: HashMap::default(),
             young_bytes: 0,
+            most,
         }
     }
-}
 
-impl<K: Eq + Hash, V: Clone, const BYTES: usize> GenerationalCache<K, V, BYTES> {
+    /// From now on so many bytes.
+    pub(super) fn limit(&mut self, most: usize) {
+        *self = Self::new(most);
+    }
+
     pub(super) fn find(&mut self, name: K) -> Option<V> {
         if let Some((known, _)) = self.young.get(&name) {
             return Some(known.clone());
@@ -35,13 +43,17 @@ impl<K: Eq + Hash, V: Clone, const BYTES: usize> GenerationalCache<K, V, BYTES> 
         Some(known)
     }
 
-    /// Keeps what takes so many bytes.
+    /// Keeps what takes so many bytes, unless that is too much for one.
     pub(super) fn keep(&mut self, name: K, value: V, bytes: usize) {
-        if self.young_bytes > BYTES {
+        let (whole, half) = (bytes.saturating_add(ENTRY), self.most / 2);
+        if whole > half {
+            return;
+        }
+        if self.young_bytes + whole > half {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        self.young_bytes += bytes;
+        self.young_bytes += whole;
         self.young.insert(name, (value, bytes));
     }
 }

@@ -3,18 +3,22 @@
 //! makes every clone slower.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Once;
+use std::time::{Duration, Instant};
 
-use super::error::{GitError, Result, ResultExt};
+use super::error::Result;
+use super::joining::{self, Joinable, Joined, Need};
 use super::kept_pack;
 use super::lock::{process_guard, remove_if_stale, sweep};
 use super::repository::Repository;
-use super::step;
 
-/// From so many packs on it is worth the work.
-const MOST_PACKS: usize = 50;
+/// With so many packs, whoever adds one joins them first, or waits for who is joining them.
+const MOST_PACKS: usize = 24;
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+/// Who joins packs holds this.
+const GUARD: &str = "countersign-maintenance";
 
 /// From so many folders with loose refs on they are packed.
 const MOST_LOOSE: usize = 2000;
@@ -41,8 +45,7 @@ pub enum Maintenance {
     },
 }
 
-/// Joins the packs if there are more than 50, each time only so many that the work stays in proportion
-/// to what was added. Also packs the loose refs of pull requests when those have become thousands, and
+/// Joins packs of about one size if there are several, so that the work stays in proportion to what was added. Also packs the loose refs of pull requests when those have become thousands, and
 /// clears away the lock of all packed refs if a killed process left it. Safe while others read and
 /// write. Takes seconds: call it off the decision's path.
 pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
@@ -53,64 +56,66 @@ pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
     kept_pack::sweep(&repo.common_dir().join("objects/pack"))?;
     let pulls = repo.common_dir().join(PACKED_BELOW);
     if fs::read_dir(&pulls).is_ok_and(|found| found.take(MOST_LOOSE + 1).count() > MOST_LOOSE)
-        && let Some(_guard) = process_guard(repo.common_dir(), "countersign-maintenance")?
+        && let Some(_guard) = process_guard(repo.common_dir(), GUARD)?
     {
         let packed = repo.pack_loose(PACKED_BELOW)?;
         tracing::info!("packed {packed} refs of pull requests");
     }
-    consolidate_packs(repo)
+    if let Some(_guard) = process_guard(repo.common_dir(), GUARD)? {
+        joining::pack_loose_objects(repo.common_dir())?;
+    }
+    join_packs(repo)
 }
 
-fn consolidate_packs(repo: &Repository) -> Result<Maintenance> {
+/// Joins packs of about one size if there are several. Cheap if there are not.
+pub fn join_packs(repo: &Repository) -> Result<Maintenance> {
+    join_if(repo, Need::Usual)
+}
+
+/// Before a pack is added: keeps their number bounded, however fast they come and whoever makes them.
+pub(super) fn make_room(repo: &Repository) {
     let folder = repo.common_dir().join("objects/pack");
-    let before = count_packs(&folder)?;
-    if before <= MOST_PACKS {
+    let begun = Instant::now();
+    while Joinable::find(&folder).is_ok_and(|packs| packs.count() >= MOST_PACKS)
+        && begun.elapsed() < LONGEST_WAIT
+    {
+        match join_if(repo, Need::Pressing) {
+            Ok(Maintenance::Consolidated { before, after }) if after < before => {}
+            Ok(Maintenance::Busy) => std::thread::sleep(BETWEEN_LOOKS),
+            Ok(_) => return,
+            Err(error) => {
+                return tracing::warn!("{error}; the repository becomes slower until that works");
+            }
+        }
+    }
+}
+
+fn join_if(repo: &Repository, need: Need) -> Result<Maintenance> {
+    let folder = repo.common_dir().join("objects/pack");
+    if Joinable::find(&folder)?.choose(need).is_empty() {
         return Ok(Maintenance::NotNeeded);
     }
-    let Some(_guard) = process_guard(repo.common_dir(), "countersign-maintenance")? else {
+    let Some(_guard) = process_guard(repo.common_dir(), GUARD)? else {
         return Ok(Maintenance::Busy);
     };
-    let mut git = Command::new("git");
-    // Settings of the caller's shell or of a hook must not lead it to another repository.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("GIT_") {
-            git.env_remove(name);
-        }
+    // Whoever had it before has perhaps done it.
+    let packs = Joinable::find(&folder)?;
+    let is_so = need == Need::Usual || packs.count() >= MOST_PACKS;
+    let chosen = packs.choose(need);
+    if chosen.is_empty() || !is_so {
+        return Ok(Maintenance::NotNeeded);
     }
-    git.arg("--git-dir")
-        .arg(repo.common_dir())
-        .args(["repack", "--geometric=2", "-d", "-q"]);
-    step("packs about to be joined");
-    let output = match git.stdin(Stdio::null()).output() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            static WARNING: Once = Once::new();
-            WARNING.call_once(|| {
-                tracing::warn!("the program `git` was not found: packs accumulate and slow everything down, install it");
-            });
-            return Ok(Maintenance::NoGitProgram);
-        }
-        other => other.context(|| "run `git repack`")?,
-    };
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(GitError::new(format!(
-            "`git repack` failed: {}",
-            said.trim()
-        )));
+    if joining::join(repo.common_dir(), &chosen)? == Joined::NoGitProgram {
+        static WARNING: Once = Once::new();
+        WARNING.call_once(|| {
+            tracing::warn!("the program `git` was not found: packs accumulate and slow everything down, install it");
+        });
+        return Ok(Maintenance::NoGitProgram);
     }
+    // What was removed must not be kept open.
+    repo.look_for_packs();
     Ok(Maintenance::Consolidated {
-        before,
-        after: count_packs(&folder)?,
+        before: packs.count(),
+        after: Joinable::find(&folder)?.count(),
     })
-}
-
-fn count_packs(folder: &Path) -> Result<usize> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error).context(|| format!("list `{}`", folder.display())),
-    };
-    // A pack without its index is what a killed process left: it counts for nothing, here as in git.
-    let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "idx");
-    Ok(entries.flatten().filter(is_pack).count())
 }

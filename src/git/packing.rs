@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::error::{Result, ResultExt};
+use super::error::Result;
 use super::lock::LockSet;
+use super::objects::Kind;
 use super::packed_refs::{self, PackedRefs};
 use super::refs::Loose;
-use super::repository::{Repository, oid};
+use super::repository::Repository;
 use crate::domain::ids::Sha;
 
 /// How many files are removed while `packed-refs` is locked. Git waits a second for that lock.
@@ -62,7 +63,7 @@ impl Repository {
             };
             let is_plain = match plain.get(&id) {
                 Some(known) => *known,
-                None => self.is_no_tag(id)?,
+                None => self.is_no_tag(id),
             };
             plain.insert(id, is_plain);
             if is_plain {
@@ -76,10 +77,8 @@ impl Repository {
     }
 
     /// Whether a ref to it needs only one line in `packed-refs`. No, if it cannot be found.
-    pub(super) fn is_no_tag(&self, id: Sha) -> Result<bool> {
-        let context = || format!("look up the object `{id}`");
-        let objects = self.inner.odb().context(context)?;
-        let header = objects.read_header(oid(id)?);
-        Ok(header.is_ok_and(|(_, kind)| kind != git2::ObjectType::Tag))
+    pub(super) fn is_no_tag(&self, id: Sha) -> bool {
+        let header = self.objects().read_header(id);
+        header.is_ok_and(|(kind, _)| kind != Kind::Tag)
     }
 }

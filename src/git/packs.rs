@@ -1,47 +1,70 @@
-//! Packed objects for whoever reads a whole trail: libgit2 takes locks that all handles of the process share,
-//! sets up a decompressor for each object, and keeps few of the bases that the next delta is made from.
+//! Packed objects: libgit2 takes locks that all handles of the process share, sets up a decompressor for each object,
+//! and keeps up to 16 MB for each pack, of packs that are long gone, too, without a bound for all of them.
 //!
 //! Only ever a shorter way: what is not found here, is no pack as git writes it, or is unusually large, is left
 //! to libgit2, which also says what is wrong with it.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering as AtomicOrdering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
-use super::generational_cache::GenerationalCache;
+use super::object_cache::{CacheKey, ObjectCache};
 use super::objects::Kind;
 use super::pack::{self, Inflate, Made};
 use crate::domain::ids::Sha;
 
 /// Git makes no longer chains by itself than 50; somebody may have asked it for more.
 const MAX_DEPTH: usize = 4_096;
-/// What other objects are made from is kept up to so many bytes, and twice as many at most.
-const BASES: usize = 16 * 1024 * 1024;
+/// Who reads in bulk keeps up to so many bytes for itself.
+const BULK_CACHE: usize = 32 * 1024 * 1024;
 
 /// A pack is read by pieces that begin at every so many bytes: objects of one history are neighbours.
 const PIECE: u64 = 16 * 1024;
 /// So far a piece reaches into the next one, for what begins near its end.
 const OVERLAP: u64 = 4 * 1024;
 /// So many pieces are kept, each in the place that follows from where it begins.
-const PIECES: usize = 512;
+const PIECES: usize = 8;
+const BULK_PIECES: usize = 512;
 
-/// An index that is not larger than this (of some nine million objects) is held in memory.
-const HELD_INDEX: u64 = 256 * 1024 * 1024;
+/// An index that is not larger than this is held in memory.
+const HELD_INDEX: u64 = 1024 * 1024;
+/// Of some nine million objects.
+const BULK_HELD_INDEX: u64 = 256 * 1024 * 1024;
+/// So many packs are open at most, each with one or two files; the others are left to libgit2.
+const MOST_OPEN: usize = 100;
+
 /// Ids are spread evenly, so one is found within so many of where it is expected, nearly always.
 const NEAR: u64 = 128;
 const ID_LEN: u64 = 20;
 /// Before the ids of an index: its signature, its version and 256 counts.
 const IDS_AT: u64 = 8 + 256 * 4;
 
-/// A pack by its place in the list, and where in it.
-type At = (usize, u64);
+/// Where an object is.
+pub(super) struct Place {
+    pack: Arc<Pack>,
+    offset: u64,
+}
 
-/// The packs of a repository as they were when somebody began to read, and what was read of them last.
+/// The packs of a repository, for all handles that share them.
+pub(super) struct PackSet {
+    folder: PathBuf,
+    /// How large an index may be that is held in memory.
+    held_index: u64,
+    /// None until somebody reads.
+    packs: RwLock<Option<PackList>>,
+}
+
+type PackList = Arc<[Arc<Pack>]>;
+
+/// One handle's way to them.
 pub(super) struct Packs {
-    packs: Arc<[Pack]>,
+    set: Arc<PackSet>,
+    cache: ObjectCache,
     /// Where the object was that was found last: the next one is likely there, too.
     last: usize,
     inflate: Inflate,
@@ -51,18 +74,21 @@ pub(super) struct Packs {
     /// What a delta makes.
     made: Vec<u8>,
     pieces: Vec<Piece>,
-    bases: GenerationalCache<At, (Kind, Arc<[u8]>), BASES>,
 }
 
 /// Bytes of a pack, read together. Its memory is used again for the next one that belongs in its place.
 #[derive(Default)]
 struct Piece {
-    /// Which pack, and where in it; nowhere yet, if there are no bytes.
-    at: At,
+    /// Of which pack; of none, if there are no bytes.
+    pack: u64,
+    start: u64,
     bytes: Vec<u8>,
 }
 
 struct Pack {
+    /// No other pack of this process has it.
+    number: u64,
+    name: PathBuf,
     index: Source,
     data: Source,
     /// How many ids there are up to each first byte.
@@ -75,72 +101,164 @@ enum Source {
     File(File),
 }
 
+impl PackSet {
+    fn new(objects: &Path, held_index: u64) -> Arc<Self> {
+        Arc::new(Self {
+            folder: objects.join("pack"),
+            held_index,
+            packs: RwLock::default(),
+        })
+    }
+
+    /// The one of this process for a folder of objects.
+    fn shared(objects: &Path) -> Arc<Self> {
+        static ALL: Mutex<Option<HashMap<PathBuf, Weak<PackSet>>>> = Mutex::new(None);
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = all.get_or_insert_default();
+        if let Some(set) = all.get(objects).and_then(Weak::upgrade) {
+            return set;
+        }
+        all.retain(|_, set| set.strong_count() > 0);
+        let set = Self::new(objects, HELD_INDEX);
+        all.insert(objects.to_owned(), Arc::downgrade(&set));
+        set
+    }
+
+    fn current(&self) -> PackList {
+        let packs = self.packs.read();
+        let packs = packs.unwrap_or_else(PoisonError::into_inner).clone();
+        packs.unwrap_or_else(|| self.refresh())
+    }
+
+    /// Looks again which packs there are. Those that were open stay so.
+    fn refresh(&self) -> PackList {
+        let mut packs = self.packs.write().unwrap_or_else(PoisonError::into_inner);
+        let before = packs.iter().flat_map(|packs| packs.iter());
+        let mut known: HashMap<&Path, &Arc<Pack>> =
+            before.map(|pack| (pack.name.as_path(), pack)).collect();
+        let names = fs::read_dir(&self.folder).into_iter().flatten();
+        let names = names.filter_map(|entry| Some(entry.ok()?.path()));
+        let indexes = names.filter(|path| path.extension().is_some_and(|kind| kind == "idx"));
+        let now = indexes.filter_map(|path| match known.remove(path.as_path()) {
+            Some(pack) => Some(Arc::clone(pack)),
+            // One that cannot be read is left to libgit2.
+            None => Pack::open(path, self.held_index).map(Arc::new),
+        });
+        let now: PackList = now.take(MOST_OPEN).collect();
+        *packs = Some(Arc::clone(&now));
+        now
+    }
+}
+
 impl Packs {
-    /// Opens every pack below the folder of objects; one that cannot be read is left to libgit2.
-    pub(super) fn open(objects: &Path) -> Self {
-        let names = fs::read_dir(objects.join("pack")).into_iter().flatten();
-        let indexes = names.filter_map(|entry| Some(entry.ok()?.path()));
-        let packs = indexes
-            .filter(|path| path.extension().is_some_and(|kind| kind == "idx"))
-            .filter_map(|path| Pack::open(&path));
-        Self::with(packs.collect())
+    /// For whoever reads one thing or another: what is kept is shared with all other handles of this process.
+    pub(super) fn shared(objects: &Path) -> Self {
+        Self::with(PackSet::shared(objects), ObjectCache::of_process(), PIECES)
     }
 
-    /// The same packs, for another thread.
-    pub(super) fn share(&self) -> Self {
-        Self::with(Arc::clone(&self.packs))
+    /// For who reads a whole trail: several times as fast, with memory of its own.
+    pub(super) fn bulk(objects: &Path) -> Self {
+        Self::with(
+            PackSet::new(objects, BULK_HELD_INDEX),
+            ObjectCache::new(BULK_CACHE),
+            BULK_PIECES,
+        )
     }
 
-    fn with(packs: Arc<[Pack]>) -> Self {
+    /// For another handle.
+    pub(super) fn again(&self) -> Self {
+        let set = Arc::clone(&self.set);
+        match self.is_bulk() {
+            true => Self::with(set, ObjectCache::new(BULK_CACHE), BULK_PIECES),
+            false => Self::with(set, ObjectCache::of_process(), PIECES),
+        }
+    }
+
+    pub(super) fn is_bulk(&self) -> bool {
+        self.pieces.len() == BULK_PIECES
+    }
+
+    fn with(set: Arc<PackSet>, cache: ObjectCache, pieces: usize) -> Self {
         Self {
-            packs,
+            set,
+            cache,
             last: 0,
             inflate: Inflate::new(),
             deltas: Vec::new(),
             made: Vec::new(),
             pieces: std::iter::repeat_with(Piece::default)
-                .take(PIECES)
+                .take(pieces)
                 .collect(),
-            bases: GenerationalCache::default(),
         }
     }
 
-    /// Whether the object is in one of the packs.
-    pub(super) fn contains(&self, id: Sha) -> bool {
-        self.packs.iter().any(|pack| pack.find(id).is_some())
+    /// What this handle keeps of what it has read.
+    pub(super) const fn cache(&self) -> &ObjectCache {
+        &self.cache
     }
 
-    /// The kind and content of an object; none if it has to be looked for otherwise, also if it is made from
-    /// anything that is larger than so many bytes.
-    pub(super) fn read(&mut self, id: Sha, most: usize) -> Option<(Kind, Arc<[u8]>)> {
-        let places = (self.last..self.packs.len()).chain(0..self.last);
-        let (place, offset) = places
-            .into_iter()
-            .find_map(|place| Some((place, self.packs.get(place)?.find(id)?)))?;
-        self.last = place;
-        self.read_at(place, offset, most)
+    /// From now on this handle keeps what it reads for itself, and has read nothing yet.
+    pub(super) fn forget(&mut self) {
+        self.cache = ObjectCache::new(BULK_CACHE);
+    }
+
+    /// Where an object is, among the packs that are known.
+    pub(super) fn find(&mut self, id: Sha) -> Option<Place> {
+        self.find_among(&self.set.current(), id)
+    }
+
+    /// The same, after another look at which packs there are.
+    pub(super) fn find_new(&mut self, id: Sha) -> Option<Place> {
+        self.find_among(&self.set.refresh(), id)
+    }
+
+    fn find_among(&mut self, packs: &[Arc<Pack>], id: Sha) -> Option<Place> {
+        let first = self.last.min(packs.len());
+        let mut places = (first..packs.len()).chain(0..first);
+        places.find_map(|at| {
+            let pack = packs.get(at)?;
+            let offset = pack.find(id)?;
+            self.last = at;
+            Some(Place {
+                pack: Arc::clone(pack),
+                offset,
+            })
+        })
+    }
+
+    /// Looks which packs there are by now, and closes those that are gone.
+    pub(super) fn look(&self) {
+        self.set.refresh();
+    }
+
+    /// The kind and content of an object; none if it has to be read otherwise, also if it is made from anything that is
+    /// larger than so many bytes.
+    pub(super) fn read(&mut self, place: &Place, most: usize) -> Option<(Kind, Arc<[u8]>)> {
+        self.read_at(&place.pack, place.offset, most)
             .filter(|(_, content)| content.len() <= most)
     }
 
-    fn read_at(&mut self, place: usize, offset: u64, most: usize) -> Option<(Kind, Arc<[u8]>)> {
-        let packs = Arc::clone(&self.packs);
-        let pack = packs.get(place)?;
+    fn read_at(&mut self, pack: &Pack, offset: u64, most: usize) -> Option<(Kind, Arc<[u8]>)> {
+        let key = |offset| CacheKey::Packed {
+            pack: pack.number,
+            offset,
+        };
         self.deltas.clear();
         // Where each is in the pack, and where its delta begins.
         let mut steps: Vec<(u64, usize)> = Vec::new();
         let mut at = offset;
         let (kind, mut content) = loop {
-            if let Some(known) = self.bases.find((place, at)) {
+            if let Some(known) = self.cache.find(key(at)) {
                 break known;
             }
             let start = self.deltas.len();
-            let base = match self.decode(pack, (place, at), most)? {
+            let base = match self.decode(pack, at, most)? {
                 Made::Whole(kind) => {
                     let content: Arc<[u8]> = self.deltas.get(start..)?.into();
                     self.deltas.truncate(start);
                     // Nothing is made from most commits and files that are whole.
                     if kind == Kind::Tree || !steps.is_empty() {
-                        self.keep_base((place, at), kind, &content);
+                        self.cache.keep(key(at), kind, &content);
                     }
                     break (kind, content);
                 }
@@ -158,18 +276,18 @@ impl Packs {
             pack::apply_delta(&content, delta, most, &mut self.made)?;
             content = self.made.as_slice().into();
             self.deltas.truncate(start);
-            self.keep_base((place, at), kind, &content);
+            self.cache.keep(key(at), kind, &content);
         }
         Some((kind, content))
     }
 
     /// Appends what stands at a place of a pack to the deltas: an object, or the delta that makes it.
-    fn decode(&mut self, pack: &Pack, (place, offset): At, most: usize) -> Option<Made> {
+    fn decode(&mut self, pack: &Pack, offset: u64, most: usize) -> Option<Made> {
         let start = offset - offset % PIECE;
-        let slot = usize::try_from(start / PIECE).ok()? % PIECES;
+        let slot = usize::try_from(start / PIECE).ok()? % self.pieces.len();
         let piece = self.pieces.get_mut(slot)?;
-        if piece.at != (place, start) || piece.bytes.is_empty() {
-            piece.fill(pack, (place, start))?;
+        if (piece.pack, piece.start) != (pack.number, start) || piece.bytes.is_empty() {
+            piece.fill(pack, start)?;
         }
         let bytes = piece.bytes.get(usize::try_from(offset - start).ok()?..)?;
         let head = pack::head(bytes).filter(|head| head.size <= most)?;
@@ -186,37 +304,35 @@ impl Packs {
         self.inflate.append(stream, head.size, &mut self.deltas)?;
         Some(head.made)
     }
-
-    fn keep_base(&mut self, at: At, kind: Kind, content: &Arc<[u8]>) {
-        self.bases
-            .keep(at, (kind, Arc::clone(content)), content.len());
-    }
 }
 
 impl Piece {
-    fn fill(&mut self, pack: &Pack, at: At) -> Option<()> {
+    fn fill(&mut self, pack: &Pack, start: u64) -> Option<()> {
         self.bytes.resize(usize::try_from(PIECE + OVERLAP).ok()?, 0);
         // If it cannot be read, this is no piece of anything.
-        let read = pack.data.read_into(at.1, &mut self.bytes);
+        let read = pack.data.read_into(start, &mut self.bytes);
         self.bytes.truncate(read.unwrap_or_default());
-        self.at = at;
+        (self.pack, self.start) = (pack.number, start);
         read.map(drop)
     }
 }
 
 impl Pack {
-    fn open(index: &Path) -> Option<Self> {
-        let data = Source::File(File::open(index.with_extension("pack")).ok()?);
-        let held = fs::metadata(index).ok()?.len() <= HELD_INDEX;
+    fn open(name: PathBuf, held_index: u64) -> Option<Self> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let data = Source::File(File::open(name.with_extension("pack")).ok()?);
+        let held = fs::metadata(&name).ok()?.len() <= held_index;
         let index = match held {
-            true => Source::Held(fs::read(index).ok()?),
-            false => Source::File(File::open(index).ok()?),
+            true => Source::Held(fs::read(&name).ok()?),
+            false => Source::File(File::open(&name).ok()?),
         };
         let head = index.read(0, usize::try_from(IDS_AT).ok()?)?;
         let counts = head.strip_prefix(b"\xfftOc\0\0\0\x02")?.chunks_exact(4);
         let counts = counts.map(|count| Some(u32::from_be_bytes(count.try_into().ok()?)));
         let counts = counts.collect::<Option<_>>()?;
         Some(Self {
+            number: COUNTER.fetch_add(1, AtomicOrdering::Relaxed),
+            name,
             index,
             data,
             counts,
@@ -273,6 +389,24 @@ impl Pack {
             Some(large) => number(offsets + count * 4 + large * 8, 8),
         }
     }
+}
+
+/// The ids of all objects of a pack, in the order in which they are in it; an error if its index is none.
+pub(super) fn object_ids(index: &Path) -> io::Result<Vec<Sha>> {
+    let broken = || io::Error::other("it is no index of a pack");
+    let pack = Pack::open(index.to_owned(), u64::MAX).ok_or_else(broken)?;
+    let count =
+        usize::try_from(*pack.counts.last().ok_or_else(broken)?).map_err(io::Error::other)?;
+    let ids = pack.index.read(IDS_AT, count * 20).ok_or_else(broken)?;
+    let (ids, _) = ids.as_chunks::<20>();
+    let place = |(at, id): (u64, &[u8; 20])| Some((pack.offset(at)?, Sha::from_bytes(*id)));
+    let mut placed: Vec<(u64, Sha)> = (0..)
+        .zip(ids)
+        .map(place)
+        .collect::<Option<_>>()
+        .ok_or_else(broken)?;
+    placed.sort_unstable();
+    Ok(placed.into_iter().map(|(_, id)| id).collect())
 }
 
 /// As a binary search of sorted ids, but it goes where an id is expected among ids that are this far apart: each

@@ -2,15 +2,21 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::buffer::ObjectBuffer;
 use super::commit::{Commit, StoredCommit};
 use super::error::{GitError, Result, ResultExt};
+use super::object_cache::CacheKey;
 use super::objects::{self, Entry, Found, Kind, Mode};
 use super::pack::{MAX_OBJECT_LEN, inflate_all};
+use super::packs::Place;
 use super::repository::{Repository, oid};
 use crate::domain::ids::Sha;
+
+/// What is not larger is as soon read as measured, in bytes.
+const SMALL: usize = 64 * 1024;
 
 /// Where objects are looked for: first in a buffer, if there is one, then in the repository.
 #[derive(Clone, Copy)]
@@ -41,17 +47,7 @@ impl Objects<'_> {
         let context = || format!("read the object `{id}`");
         let odb = self.repo.inner.odb().context(context)?;
         let object = odb.read(oid(id)?).context(context)?;
-        let kind = match object.kind() {
-            git2::ObjectType::Commit => Kind::Commit,
-            git2::ObjectType::Tree => Kind::Tree,
-            git2::ObjectType::Blob => Kind::Blob,
-            git2::ObjectType::Tag => Kind::Tag,
-            git2::ObjectType::Any => {
-                return Err(GitError::new(format!(
-                    "the object `{id}` is of no known kind: run `git fsck`"
-                )));
-            }
-        };
+        let kind = known_kind(id, object.kind())?;
         self.check_id(id, kind, object.data())?;
         Ok((kind, T::from(object.data())))
     }
@@ -59,14 +55,7 @@ impl Objects<'_> {
     /// From a file of its own: libgit2 reads one that is cut short, as a power failure may leave it, for ever. None if there
     /// is no such file, or it is larger than what we hold in memory at once.
     fn read_loose(&self, id: Sha) -> Result<Option<(Kind, Vec<u8>)>> {
-        let name = id.to_string();
-        let (folder, rest) = name.split_at(2);
-        let path = self
-            .repo
-            .common_dir()
-            .join("objects")
-            .join(folder)
-            .join(rest);
+        let path = self.repo.loose_path(id);
         let context = || format!("read the object `{id}`");
         let file = match fs::read(&path) {
             Ok(file) => file,
@@ -93,11 +82,11 @@ impl Objects<'_> {
         })
     }
 
-    /// By the shorter way, where this handle has one; none if the object has to be looked for otherwise, as those
-    /// that are larger than so many bytes.
+    /// By the shorter way; none if the object has to be looked for otherwise, as those that are larger than so many
+    /// bytes.
     fn read_packed(&self, id: Sha, most: usize) -> Result<Option<(Kind, Arc<[u8]>)>> {
-        let mut packs = self.repo.packs.borrow_mut();
-        let packed = packs.as_mut().and_then(|packs| packs.read(id, most));
+        let place = self.repo.find_packed_object(id);
+        let packed = place.and_then(|place| self.repo.packs.borrow_mut().read(&place, most));
         if let Some((kind, content)) = &packed {
             self.check_id(id, *kind, content)?;
         }
@@ -119,12 +108,13 @@ impl Objects<'_> {
 
     /// The bytes of a folder.
     pub(super) fn read_raw_tree(&self, id: Sha) -> Result<Arc<[u8]>> {
-        if let Some(known) = self.repo.trees.borrow_mut().find(id) {
+        let cache = self.repo.packs.borrow().cache().clone();
+        let key = CacheKey::Id(id);
+        if let Some((_, known)) = cache.find(key) {
             return Ok(known);
         }
         let content = self.read_shared(id, Kind::Tree)?;
-        let mut trees = self.repo.trees.borrow_mut();
-        trees.keep(id, Arc::clone(&content), content.len());
+        cache.keep(key, Kind::Tree, &content);
         Ok(content)
     }
 
@@ -168,23 +158,29 @@ impl Objects<'_> {
         self.read_blob(id).map(Some)
     }
 
-    /// The length of a file's content in bytes, without reading it if it is stored.
+    /// The length of a file's content in bytes, without reading it if it is stored and large.
     pub fn blob_size(&self, id: Sha) -> Result<usize> {
         if self.buffer.is_some_and(|buffer| buffer.contains(id)) {
             return self.read_blob(id).map(|content| content.len());
         }
+        match self.read_header(id)? {
+            (Kind::Blob, size) => Ok(size),
+            (kind, _) => Err(not_a_blob(id, kind.name())),
+        }
+    }
+
+    /// The kind and the length of a stored object, without reading it if it is large.
+    pub(super) fn read_header(&self, id: Sha) -> Result<(Kind, usize)> {
+        if let Some((kind, content)) = self.read_packed(id, SMALL)? {
+            return Ok((kind, content.len()));
+        }
         if let Some((kind, content)) = self.read_loose(id)? {
-            return match kind {
-                Kind::Blob => Ok(content.len()),
-                kind => Err(not_a_blob(id, kind.name())),
-            };
+            return Ok((kind, content.len()));
         }
         let context = || format!("read the size of `{id}`");
         let odb = self.repo.inner.odb().context(context)?;
-        match odb.read_header(oid(id)?).context(context)? {
-            (size, git2::ObjectType::Blob) => Ok(size),
-            (_, kind) => Err(not_a_blob(id, kind.str())),
-        }
+        let (size, kind) = odb.read_header(oid(id)?).context(context)?;
+        Ok((known_kind(id, kind)?, size))
     }
 
     pub fn read_commit(&self, id: Sha) -> Result<Commit> {
@@ -338,6 +334,18 @@ impl PathCache {
     }
 }
 
+fn known_kind(id: Sha, kind: git2::ObjectType) -> Result<Kind> {
+    match kind {
+        git2::ObjectType::Commit => Ok(Kind::Commit),
+        git2::ObjectType::Tree => Ok(Kind::Tree),
+        git2::ObjectType::Blob => Ok(Kind::Blob),
+        git2::ObjectType::Tag => Ok(Kind::Tag),
+        git2::ObjectType::Any => Err(GitError::new(format!(
+            "the object `{id}` is of no known kind: run `git fsck`"
+        ))),
+    }
+}
+
 fn not_a_blob(id: Sha, kind: &str) -> GitError {
     GitError::content(format!("`{id}` is a {kind}, expected a blob"))
 }
@@ -398,10 +406,24 @@ impl Repository {
         self.objects().list_dir(tree, path)
     }
 
+    /// Where an object is packed. Others may have packed it just now.
+    fn find_packed_object(&self, id: Sha) -> Option<Place> {
+        let mut packs = self.packs.borrow_mut();
+        match packs.find(id) {
+            None if !self.loose_path(id).exists() => packs.find_new(id),
+            found => found,
+        }
+    }
+
+    fn loose_path(&self, id: Sha) -> PathBuf {
+        let name = id.to_string();
+        let (folder, rest) = name.split_at(2);
+        self.common_dir().join("objects").join(folder).join(rest)
+    }
+
     /// Whether the object is stored here.
     pub fn contains(&self, id: Sha) -> Result<bool> {
-        let packs = self.packs.borrow();
-        if packs.as_ref().is_some_and(|packs| packs.contains(id)) {
+        if self.find_packed_object(id).is_some() {
             return Ok(true);
         }
         let odb = self.inner.odb().context(|| format!("look for `{id}`"))?;

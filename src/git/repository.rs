@@ -3,11 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Once};
+use std::sync::Once;
 
 use super::ancestry::Ancestry;
 use super::error::{GitError, Result, ResultExt};
-use super::generational_cache::GenerationalCache;
 use super::packs::Packs;
 use super::read::PathCache;
 use super::{step, trusted};
@@ -16,9 +15,6 @@ use crate::domain::ids::Sha;
 /// How often a write is tried that others can disturb.
 const MOST_TRIES: u32 = 20;
 
-/// So many bytes of trees are kept at least, and twice as many at most.
-const RECENT_TREES: usize = 2 * 1024 * 1024;
-
 /// A handle on one repository. It may be sent to another thread but not shared: use
 /// [`Repository::reopen`] for a second one.
 pub struct Repository {
@@ -26,10 +22,8 @@ pub struct Repository {
     is_bare: bool,
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
-    pub(super) trees: RefCell<GenerationalCache<Sha, Arc<[u8]>, RECENT_TREES>>,
     pub(super) last_way: RefCell<PathCache>,
-    /// For who reads much: another way to what is packed.
-    pub(super) packs: RefCell<Option<Packs>>,
+    pub(super) packs: RefCell<Packs>,
     /// Whether every object that is read is hashed again.
     pub(super) checks_ids: Cell<bool>,
 }
@@ -129,13 +123,13 @@ impl Repository {
             // one looks long for what to throw out. Trees that are asked for again are kept by us.
             git2::opts::enable_caching(false);
         });
+        let packs = Packs::shared(&inner.commondir().join("objects"));
         Ok(Self {
             inner,
             is_bare,
             ancestry: RefCell::default(),
-            trees: RefCell::default(),
             last_way: RefCell::default(),
-            packs: RefCell::default(),
+            packs: RefCell::new(packs),
             checks_ids: Cell::new(false),
         })
     }
@@ -207,26 +201,28 @@ impl Repository {
         Ok(())
     }
 
+    /// Looks which packs there are by now, and closes those that are gone, for every handle that shares them.
+    pub(super) fn look_for_packs(&self) {
+        self.packs.borrow().look();
+    }
+
     /// Another handle on the same repository, for another thread, that checks ids and reads in bulk if this
     /// one does.
     pub fn reopen(&self) -> Result<Self> {
         let other = Self::open(self.path())?;
-        other
-            .packs
-            .replace(self.packs.borrow().as_ref().map(Packs::share));
+        other.packs.replace(self.packs.borrow().again());
         if self.checks_ids.get() {
             other.check_ids();
         }
         Ok(other)
     }
 
-    /// Another handle, for reading many objects: several times as fast, but it keeps the packs open that there
-    /// are now. What is stored later is found, too.
+    /// Another handle, for reading many objects: several times as fast, with memory of its own.
     pub fn for_bulk(&self) -> Result<Self> {
         let other = self.reopen()?;
-        if other.packs.borrow().is_none() {
-            let packs = Packs::open(&self.common_dir().join("objects"));
-            other.packs.replace(Some(packs));
+        if !other.packs.borrow().is_bulk() {
+            let packs = Packs::bulk(&self.common_dir().join("objects"));
+            other.packs.replace(packs);
         }
         Ok(other)
     }
@@ -236,7 +232,7 @@ impl Repository {
     pub fn check_ids(&self) {
         self.checks_ids.set(true);
         // What was read before was not checked.
-        self.trees.take();
+        self.packs.borrow_mut().forget();
         self.last_way.take();
     }
 }

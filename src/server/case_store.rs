@@ -30,9 +30,6 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// So many questions are answered at the same time, each with a handle on the repository: the others wait for their turn.
 const MOST_DESKS: usize = 8;
 
-/// After so many questions a handle is opened anew: it keeps in memory what was read of packs that are gone by now.
-const MOST_USES: u32 = 1_000;
-
 /// What is known of a repository at one moment.
 #[derive(Default)]
 pub struct Snapshot {
@@ -112,8 +109,6 @@ struct Shared {
 struct RepoReader {
     repo: Repository,
     rules_cache: RulesCache,
-    /// How many questions it has answered.
-    uses: u32,
 }
 
 impl fmt::Debug for CaseStore {
@@ -315,14 +310,8 @@ impl CaseStore {
             None => RepoReader {
                 repo: Repository::open(&path)?,
                 rules_cache: RulesCache::default(),
-                uses: 0,
             },
         };
-        reader.uses += 1;
-        if reader.uses > MOST_USES {
-            reader.repo = Repository::open(&path)?;
-            reader.uses = 0;
-        }
         reader.rules_cache.know_teams(teams);
         let done = work(&reader.repo, &mut reader.rules_cache);
         let mut readers = lock(&self.shared.readers);

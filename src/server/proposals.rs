@@ -1,7 +1,8 @@
 //! Proposals that come in over HTTP, for a repository that is its own forge: those that arrive together are written
-//! together, by one thread, so that they neither race each other nor cost a pack and a look at all branches each.
+//! together, by one thread, so that they neither race each other nor cost a pack and a look at all branches each; and
+//! the packs that this makes are joined by another one.
 
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use tokio::sync::oneshot;
 
@@ -10,9 +11,45 @@ use super::service::{ProposalText, Proposed, ServiceError, propose_together};
 use super::worker::guarded;
 use crate::domain::ids::AgentName;
 use crate::forge::local::LocalForge;
+use crate::git::join_packs;
 
 /// So many are written together at most; the others are next.
 const MOST_TOGETHER: usize = 64;
+
+/// Joins packs while they come, so that nobody who writes has to wait for that.
+struct PackJoiner {
+    wakeup: SyncSender<()>,
+}
+
+impl PackJoiner {
+    fn start(case_store: CaseStore) -> std::io::Result<Self> {
+        let (wakeup, woken) = mpsc::sync_channel(1);
+        std::thread::Builder::new()
+            .name("packs".to_owned())
+            .spawn(move || {
+                while woken.recv().is_ok() {
+                    join(&case_store);
+                }
+            })?;
+        Ok(Self { wakeup })
+    }
+
+    /// Has it look. One look is enough for all that was written before.
+    fn wake(&self) {
+        let _ = self.wakeup.try_send(());
+    }
+}
+
+fn join(case_store: &CaseStore) {
+    match guarded(|| case_store.with_reader(|repo, _| join_packs(repo))) {
+        Ok(Ok(Ok(_))) => {}
+        Ok(Ok(Err(error))) => {
+            tracing::warn!("{error}; the repository only becomes slower until that works");
+        }
+        Ok(Err(error)) => tracing::warn!("no packs are joined: {error}"),
+        Err(panic) => tracing::error!("joining packs {panic}"),
+    }
+}
 
 /// The proposals that wait to be written.
 #[derive(Debug)]
@@ -41,9 +78,10 @@ impl ProposalQueue {
     pub fn start(case_store: CaseStore) -> std::io::Result<Self> {
         let (requests, waiting) = mpsc::channel();
         let written_in = case_store.clone();
+        let joiner = PackJoiner::start(case_store.clone())?;
         std::thread::Builder::new()
             .name("proposals".to_owned())
-            .spawn(move || work(&written_in, &waiting))?;
+            .spawn(move || work(&written_in, &waiting, &joiner))?;
         Ok(Self {
             case_store,
             requests,
@@ -72,7 +110,7 @@ impl ProposalQueue {
     }
 }
 
-fn work(case_store: &CaseStore, waiting: &Receiver<ProposalRequest>) {
+fn work(case_store: &CaseStore, waiting: &Receiver<ProposalRequest>, joiner: &PackJoiner) {
     let mut forge = LocalForge::new();
     while let Ok(first) = waiting.recv() {
         let mut together = vec![first];
@@ -90,5 +128,6 @@ fn work(case_store: &CaseStore, waiting: &Receiver<ProposalRequest>) {
                 forge = LocalForge::new();
             }
         }
+        joiner.wake();
     }
 }
