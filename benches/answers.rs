@@ -163,7 +163,7 @@ fn proposal(round: usize) -> Value {
     json!({
         "action": "modify_parameters",
         "targets": [trail_target(round)],
-        "changes": {"stop_loss_pct": {"to": 8}},
+        "changes": {"stop_loss_pct": 8},
         "rationale": format!("Round {round}: backtests over 2024-2026 show a smaller drawdown."),
     })
 }

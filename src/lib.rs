@@ -1,7 +1,7 @@
 //! Countersign: agents sign their proposals, people countersign, and `git log` is the audit trail.
 //!
-//! This page is the map of the crate. Imports run one way, down this list, and a test walks the
-//! sources and fails on a back edge (`tests/architecture.rs`).
+//! This page is the map of the crate. Imports run one way: a module names only modules that stand above it in this
+//! list, and a test walks the sources and fails on one that does not (`tests/architecture.rs`).
 //!
 //! | module | what is in it |
 //! | --- | --- |
@@ -15,15 +15,26 @@
 //! | [`ledger`] | the trail: append, replay, derive facts, verify |
 //! | [`forge`] | where pull requests live: one port, several implementations, one contract |
 //! | [`execute`] | what carries out approved actions, one file an executor |
-//! | [`bot`] | the use cases: hear a pull request, act on it, record what is reported |
+//! | [`bot`] | the use cases: evaluate a pull request, act on it, record what is reported |
 //! | [`server`] | one worker a repository, webhooks, the App's registration, tokens, the API and MCP, metrics |
 //! | [`cli`] | what a person or an agent types, one file a subcommand |
 //!
-//! A recommendation walks through them like this: the [`forge`] shows a pull request; the [`bot`]
-//! inspects its diff, has the [`ledger`] derive the facts from `main`, the [`risk`] module score them and
-//! the [`gate`] answer; an approval is a `MergePermit`, which the ledger's `Draft` turns into one commit
-//! that is merge and decision at once; the forge publishes it by a compare-and-swap of `main`, and only
-//! then is anybody told or anything executed.
+//! # The walk of one recommendation
+//!
+//! [`bot::Bot::run`] asks the forge for what is open ([`forge::Forge::open_pulls`]) and takes it batch by batch. For each
+//! pull request, `Evaluator::evaluate` computes an [`bot::Evaluation`], which is a value: nothing is written.
+//!
+//! 1. `bot::inspect::inspect` reads the branch: what it changes, who had a hand in it, and the recommendation.
+//! 2. `Evaluator::evaluate_recommendation` refuses what may not be proposed (`ledger::proposal`, which `verify` asks as
+//!    well) and derives the facts from `main` ([`ledger::facts`]).
+//! 3. [`risk::assess`] scores it by the rules.
+//! 4. `Evaluator::ask_gate` has [`gate::verdict::evaluate_gate`] say what is required, which reviews count and what
+//!    follows; [`gate::permit::judge`] turns that into a decision, and into the `MergePermit` without which nothing merges.
+//!
+//! Then `Evaluator::act` appends what follows to a [`ledger::Draft`]: [`ledger::Draft::merge`] makes one commit that is
+//! merge and decision at once, and what the bot itself carries out is an outcome behind it. [`forge::Forge::publish`]
+//! moves `main` to the draft's tip by compare-and-swap, or not at all; whoever lost reads everything anew. Only then is
+//! anybody told ([`forge::Forge::report`]) or anything else executed (`bot::executions`).
 
 // A test may stop where a program may not.
 #![cfg_attr(

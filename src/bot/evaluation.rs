@@ -294,6 +294,15 @@ const MOST_CLOCK_ERROR: TimeDelta = TimeDelta::hours(15);
 /// More characters than any justification has to have.
 const LONG_ENOUGH: usize = 10_000;
 
+/// What the evaluation of one pull request starts from.
+pub(super) struct PullContext<'e> {
+    pub(super) pull: &'e Pull,
+    /// The other open pull requests of the same case.
+    pub(super) elsewhere: &'e [&'e Pull],
+    pub(super) interests: Interests<'e>,
+    pub(super) version: &'e Version,
+}
+
 impl Evaluator<'_, '_, '_> {
     /// Hears one pull request.
     pub fn evaluate(&mut self, pull: &Pull) -> Result<Evaluation, BotError> {
@@ -353,6 +362,12 @@ impl Evaluator<'_, '_, '_> {
             contributions: &contributions,
             owner: owner.as_ref(),
         };
+        let context = PullContext {
+            pull,
+            elsewhere: &elsewhere,
+            interests,
+            version,
+        };
         match proposal {
             Proposal::Recommendation {
                 document,
@@ -364,11 +379,9 @@ impl Evaluator<'_, '_, '_> {
                     path,
                     blob,
                 };
-                self.evaluate_recommendation((pull, &elsewhere), proposed, interests, version)
+                self.evaluate_recommendation(&context, proposed)
             }
-            Proposal::Governance { changes } => {
-                self.evaluate_governance_change((pull, &elsewhere), changes, interests, version)
-            }
+            Proposal::Governance { changes } => self.evaluate_governance_change(&context, changes),
         }
     }
 
@@ -431,28 +444,28 @@ impl Evaluator<'_, '_, '_> {
     /// What the gate answers, with everything said on the pull request before it.
     pub(super) fn ask_gate(
         &mut self,
-        (pull, elsewhere): (&Pull, &[&Pull]),
-        (kind, level): (Kind, Level),
-        (interests, outdated): (Interests, &BTreeMap<String, String>),
-        version: &Version,
+        context: &PullContext<'_>,
+        kind: Kind,
+        level: Level,
+        outdated: &BTreeMap<String, String>,
     ) -> Result<GateResult, BotError> {
         let frozen = self.draft.find(Freeze::PATH)?.is_some();
         // What people said has a time of their clocks; nobody says anything after it was heard.
-        let pull = pull.until(self.now);
-        let elsewhere: Vec<Cow<'_, Pull>> =
-            elsewhere.iter().map(|pull| pull.until(self.now)).collect();
+        let pull = context.pull.until(self.now);
+        let elsewhere = context.elsewhere.iter();
+        let elsewhere: Vec<Cow<'_, Pull>> = elsewhere.map(|pull| pull.until(self.now)).collect();
         let elsewhere: Vec<&Pull> = elsewhere.iter().map(AsRef::as_ref).collect();
         let case = Case {
             pull: &pull,
             elsewhere: &elsewhere,
             kind,
             level,
-            interests,
+            interests: context.interests,
             outdated,
             frozen,
             now: self.now,
         };
-        Ok(evaluate_gate(&case, &version.rules))
+        Ok(evaluate_gate(&case, &context.version.rules))
     }
 
     /// What a decision on this pull request is about.

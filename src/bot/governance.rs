@@ -4,7 +4,7 @@ use crate::domain::documents::{Decision, Status};
 use crate::domain::ids::CaseId;
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
-use crate::gate::eligibility::{Interests, Principal, principal_of};
+use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::permit::{DecisionOutcome, judge};
 use crate::gate::verdict::{GateResult, Kind};
 use crate::git::Change;
@@ -15,7 +15,7 @@ use crate::risk;
 use super::decide::Evaluator;
 use super::diff::{self, Diff, FetchedFrom};
 use super::error::{Evaluated, InvalidPull, of_record};
-use super::evaluation::{Evaluation, PlannedAction, ended};
+use super::evaluation::{Evaluation, PlannedAction, PullContext, ended};
 use super::preview::Preview;
 use super::rule_change::RuleChangePreview;
 use super::{BotError, report};
@@ -36,11 +36,10 @@ fn id_of(pull: &Pull) -> CaseId {
 impl Evaluator<'_, '_, '_> {
     pub(super) fn evaluate_governance_change(
         &mut self,
-        (pull, elsewhere): (&Pull, &[&Pull]),
+        context: &PullContext<'_>,
         changes: Vec<Change>,
-        interests: Interests,
-        version: &Version,
     ) -> Evaluated<Evaluation> {
+        let &PullContext { pull, version, .. } = context;
         let id = id_of(pull);
         let invalid = |objections: Vec<Objection>| InvalidPull {
             is_governance: true,
@@ -80,9 +79,8 @@ impl Evaluator<'_, '_, '_> {
         }
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;
-        let heard = (Kind::GovernanceChange, assessment.level);
         let gate_result =
-            self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
+            self.ask_gate(context, Kind::GovernanceChange, assessment.level, &outdated)?;
         let diff = self.diff_of(pull, &changes)?;
         let mut report = report::governance(
             &diff,

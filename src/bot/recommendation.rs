@@ -8,18 +8,17 @@ use crate::domain::problem::{Problems, Reading};
 use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
-use crate::gate::eligibility::Interests;
 use crate::gate::permit::{DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Objection, Refusal};
 use crate::ledger::{CaseFile, Landed, Version};
-use crate::risk;
+use crate::risk::{self, RiskContext};
 use crate::rules::executor::Executor;
 
 use super::decide::Evaluator;
 use super::error::{Evaluated, InvalidPull, of_record};
-use super::evaluation::{Evaluation, PlannedAction, ended};
+use super::evaluation::{Evaluation, PlannedAction, PullContext, ended};
 use super::preview::Preview;
 use super::{BotError, report};
 
@@ -43,11 +42,15 @@ pub struct JudgedRecommendation {
 impl Evaluator<'_, '_, '_> {
     pub(super) fn evaluate_recommendation(
         &mut self,
-        (pull, elsewhere): (&Pull, &[&Pull]),
+        context: &PullContext<'_>,
         proposed: Proposed,
-        interests: Interests,
-        version: &Version,
     ) -> Evaluated<Evaluation> {
+        let &PullContext {
+            pull,
+            interests,
+            version,
+            ..
+        } = context;
         let id = proposed.document.id;
         let invalid =
             |objections: Vec<Objection>| Err(InvalidPull::new(objections).with_case(id).into());
@@ -74,7 +77,7 @@ impl Evaluator<'_, '_, '_> {
                     return invalid(Objection::of_all(Refusal::UnreadableTarget, problems));
                 }
             };
-        let mut situation = facts::situation(
+        let mut risk_context = facts::situation(
             &proposed.document,
             targets.known.clone(),
             interests.contributions,
@@ -82,18 +85,18 @@ impl Evaluator<'_, '_, '_> {
         );
         let root = self.draft.root()?;
         let objects = self.draft.objects();
-        situation.near = facts::find_near(objects, root, &proposed.document, &targets.known)?;
+        risk_context.near = facts::find_near(objects, root, &proposed.document, &targets.known)?;
         let mut problems = risk::validity::problems(
             &proposed.path,
             &proposed.document,
-            &situation,
+            &risk_context,
             &version.rules,
         );
         if !problems.is_empty() {
             yaml::place(&objects.read_blob(proposed.blob)?, &mut problems);
             return invalid(Objection::of_all(Refusal::NotAllowed, problems));
         }
-        self.judge_recommendation((pull, elsewhere), proposed, (interests, targets), version)
+        self.judge_recommendation(context, proposed, targets, &risk_context)
     }
 
     /// A case that is on `main` already, decided with this head or with another.
@@ -116,33 +119,32 @@ impl Evaluator<'_, '_, '_> {
 
     fn judge_recommendation(
         &mut self,
-        (pull, elsewhere): (&Pull, &[&Pull]),
+        context: &PullContext<'_>,
         proposed: Proposed,
-        (interests, targets): (Interests, Targets),
-        version: &Version,
+        targets: Targets,
+        risk_context: &RiskContext,
     ) -> Evaluated<Evaluation> {
+        let &PullContext {
+            pull,
+            interests,
+            version,
+            ..
+        } = context;
         let Proposed { document, blob, .. } = proposed;
         let rules = &version.rules;
-        let situation = facts::situation(
-            &document,
-            targets.known.clone(),
-            interests.contributions,
-            rules,
-        );
-        let assessment = risk::assess(&document, &situation, rules);
+        let assessment = risk::assess(&document, risk_context, rules);
         let outdated =
             self.outdated_reviews(pull, &document, interests, (&targets, assessment.level))?;
-        let heard = (Kind::Recommendation, assessment.level);
         let gate_result =
-            self.ask_gate((pull, elsewhere), heard, (interests, &outdated), version)?;
+            self.ask_gate(context, Kind::Recommendation, assessment.level, &outdated)?;
         let explanation = risk::Explanation::of(
             &document,
-            &situation,
+            risk_context,
             rules,
             &assessment,
             gate_result.required,
         );
-        let action = risk::ProposedAction::of(&document, &situation);
+        let action = risk::ProposedAction::of(&document, risk_context);
         let report = report::recommendation(&document, &action, &explanation, &gate_result, rules);
         let preview = Preview::of(action, &explanation);
         let subject = self.subject(pull, (document.id, Some(blob)), version, assessment.clone())?;

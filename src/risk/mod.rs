@@ -1,6 +1,6 @@
 //! PURE. How risky a proposal is, why, and what would make it less risky.
 //!
-//! Three values go in: the recommendation, the [`situation`] on `main`, and the rules. Out comes
+//! Three values go in: the recommendation, the [`RiskContext`] on `main`, and the rules. Out comes
 //! the same answer for ever: no clock, no I/O, no floats. [`score::assess`] makes the assessment
 //! that decisions record; the four files of `factors` measure and explain one factor each;
 //! `triggers` answers the rules' conditions; [`validity`] says what contradicts itself and
