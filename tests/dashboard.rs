@@ -961,7 +961,7 @@ fn what_cannot_be_read_is_said() {
         .next()
         .unwrap()
         .to_owned();
-    stage.commit_to_main(&[(
+    stage.write_to_main(&[(
         &path.replace("decision", "outcome"),
         Some("schema: [broken\n"),
     )]);

@@ -222,10 +222,20 @@ impl TestRepo {
         assert!(wrong.is_empty(), "{said}");
     }
 
+    /// A commit straight on `main` that an admin adopts, where its rules can be read.
+    #[track_caller]
+    pub fn commit_to_main(&self, files: &[(&str, Option<&str>)]) {
+        let commit = self.write_to_main(files);
+        // Rules that cannot be read are not adopted: then the next commit by hand has to mend them.
+        let adopted = self.countersign(&["adopt", &commit, "--as", "carol"]);
+        let is_unreadable = adopted.stderr.contains("cannot be read");
+        assert!(adopted.status == 0 || is_unreadable, "{}", adopted.text());
+    }
+
     /// A commit straight on `main`, by somebody who has access to the folder: a file's new text, or
     /// none to remove it.
     #[track_caller]
-    pub fn commit_to_main(&self, files: &[(&str, Option<&str>)]) {
+    pub fn write_to_main(&self, files: &[(&str, Option<&str>)]) -> String {
         let index = self.folder("index-of-main");
         let with_index = [("GIT_INDEX_FILE", index.to_str().unwrap())];
         let run = |arguments: &[&str], input: &str| {
@@ -251,10 +261,7 @@ impl TestRepo {
         let tree = run(&["write-tree"], "");
         let commit = self.commit_tree(tree.trim(), &["main"], "root@example.org", "By hand");
         self.git(&["update-ref", "refs/heads/main", &commit]);
-        // Rules that cannot be read are not adopted: then the next commit by hand has to mend them.
-        let adopted = self.countersign(&["adopt", &commit, "--as", "carol"]);
-        let is_unreadable = adopted.stderr.contains("cannot be read");
-        assert!(adopted.status == 0 || is_unreadable, "{}", adopted.text());
+        commit
     }
 
     /// Begins anew with the numeric ids of people's accounts in the rules, as on GitHub.
