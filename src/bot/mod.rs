@@ -229,9 +229,6 @@ impl Bot {
             None => self.find_unadopted()?,
             failure => failure,
         };
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
         match consolidate(&self.repo) {
             Ok(Maintenance::Consolidated { before, after }) => {
                 tracing::info!("consolidated {before} packs to {after}");
@@ -241,7 +238,11 @@ impl Bot {
                 tracing::warn!("{error}; the repository only becomes slower until that works")
             }
         }
+        // Also after a failure: what was told by now is not told again by the next process.
         let untold = self.forge.end_run(&self.repo);
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         if untold.is_empty() {
             return Ok(summary);
         }

@@ -116,9 +116,9 @@ fn a_private_address_is_a_members_who_is_known_through_a_team() {
 #[test]
 fn a_backtest_has_the_members_that_a_team_had_at_each_decision() {
     let mut fixture = GithubFixture::with(app, |example| {
-        with_teams(example);
         let (before, after) = ("low_up_to: 30", "low_up_to: 29");
         example.edit_on_main("rules/governance.yaml", before, after);
+        with_teams(example);
     });
     fixture.github.has_team("reviewers", &["alice"]);
     fixture.restarts(true);

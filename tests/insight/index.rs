@@ -90,7 +90,7 @@ fn a_rewritten_main_is_read_anew_and_said() {
 #[test]
 fn a_commit_that_is_not_of_the_bot_is_reported_and_skipped() {
     let stage = trail();
-    stage.commit_to_main(&[("README.md", Some("By hand"))]);
+    stage.write_to_main(&[("README.md", Some("By hand"))]);
     let half = stage.commit_tree(
         "main^{tree}",
         &["main"],

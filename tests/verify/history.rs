@@ -249,7 +249,7 @@ fn targets_change_only_as_approved() {
             files: vec![bolder],
             ..Forgery::default()
         },
-        FindingKind::UnexpectedChange,
+        FindingKind::WrongOutcome,
     );
     assert!(
         told(&found).contains("becomes something else than what was approved"),
@@ -269,7 +269,7 @@ fn targets_change_only_as_approved() {
             files: vec![undone],
             ..Forgery::default()
         },
-        FindingKind::MissingChange,
+        FindingKind::WrongOutcome,
     );
 }
 
