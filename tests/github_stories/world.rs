@@ -141,9 +141,8 @@ fn without_commits(text: &str) -> String {
     let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
     let shorten = |word: &str| {
         let core = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-        let is_commit = core.len() >= 7
-            && core.chars().all(|c| c.is_ascii_hexdigit())
-            && core.chars().any(|c| c.is_ascii_digit());
+        // A short name may be of letters only, such as `aedcdbf`.
+        let is_commit = core.len() >= 7 && core.chars().all(|c| c.is_ascii_hexdigit());
         match is_commit {
             true => word.replace(core, "COMMIT"),
             false => word.to_owned(),
