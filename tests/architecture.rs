@@ -142,6 +142,34 @@ const IMPURE_BUT_FOR_TESTS: &[&str] = &[
 
 const IMPURE_MACROS: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
 
+/// Rooms that write inside of a git directory, where every file has the permissions of `core.sharedRepository`.
+const WRITES_IN_REPOSITORY: &[&str] = &["git", "ledger", "forge", "bot"];
+
+/// What makes a file or folder with the permissions that the umask leaves.
+const MAKES_FILES: &[&str] = &[
+    "std::fs::write",
+    "std::fs::copy",
+    "std::fs::create_dir",
+    "std::fs::create_dir_all",
+    "std::fs::DirBuilder",
+    "std::fs::OpenOptions",
+    "std::fs::File::create",
+    "std::fs::File::create_new",
+    "std::fs::File::options",
+    "tempfile",
+];
+
+/// The same, as methods of libgit2's types.
+const MAKES_FILES_BY_METHOD: &[&str] = &["packwriter", "blob", "reference", "set_bool", "set_str"];
+
+/// Where files are made all the same, and why.
+const MAKES_FILES_ALL_THE_SAME: &[&str] = &[
+    // The one place where they have their permissions.
+    "src/git/sharing.rs",
+    // An auditor's own file, wherever they want it.
+    "src/ledger/verify/checkpoint.rs",
+];
+
 /// A file is one idea; above this it is worth asking whether it is.
 const MAX_FILE_LINES: usize = 800;
 

@@ -21,7 +21,7 @@ use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Rescored, R
 use crate::domain::ids::{CaseId, Sha};
 use crate::execute::{self, ExecutionRequest, ExecutionResult};
 use crate::forge::{AfterEnd, Told, WorkflowOrder};
-use crate::git::{Durability, Expect, GitError, RefEdit, Repository};
+use crate::git::{Durability, Expect, GitError, RefEdit, Repository, is_same_file};
 use crate::ledger::rescore::{self, Again, Approved};
 use crate::ledger::{CaseFile, Draft, Entry, Event, LedgerError, Version, facts};
 use crate::rules::executor::Executor;
@@ -436,12 +436,18 @@ impl ExecutionLock {
     fn take(repo: &Repository, id: CaseId) -> Result<Option<Self>, BotError> {
         let folder = repo.path().join("countersign-executions");
         let path = folder.join(id.to_string());
-        let taken = std::fs::create_dir_all(&folder)
-            .and_then(|()| File::options().create(true).append(true).open(&path));
-        let file = taken.map_err(|error| {
+        let files = repo.files();
+        let take = || {
+            files.create_folders(&folder)?;
+            let file = files.open_or_create(&path, b"")?;
+            // Who had it before may have removed it meanwhile.
+            let is_taken = file.try_lock().is_ok() && is_same_file(&file, &path)?;
+            Ok(is_taken.then_some(file))
+        };
+        let taken = take().map_err(|error: std::io::Error| {
             BotError::Refused(format!("cannot lock `{}`: {error}", path.display()))
         })?;
-        Ok(file.try_lock().is_ok().then_some(Self { file, path }))
+        Ok(taken.map(|file| Self { file, path }))
     }
 
     fn release(self) {

@@ -2,10 +2,9 @@
 //! object it writes, and a file and an fsync for each would bound us to some dozens a second.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 use sha1::{Digest, Sha1};
 
@@ -17,6 +16,7 @@ use super::maintenance::make_room;
 use super::objects::{Kind, object_id};
 use super::pack::{self, Encoder, IndexEntry, Inflate, Made, SameEnds};
 use super::repository::Repository;
+use super::sharing::{NEW_INDEX, NEW_PACK, RepositoryFiles, UnfinishedFile};
 use super::step;
 use crate::domain::ids::Sha;
 
@@ -25,6 +25,9 @@ const MAX_DEPTH: u8 = 50;
 
 /// Offsets in the index have 31 bits.
 const MAX_PACK_LEN: usize = 0x7fff_ffff;
+
+/// How often a write is tried that others can disturb.
+const MOST_TRIES: u32 = 20;
 
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -216,8 +219,17 @@ impl ObjectBuffer {
         let hash: [u8; 20] = Sha1::digest(&self.pack).into();
         let index = pack::index(&mut self.index_entries(), &hash);
         let name = format!("pack-{}", Sha::from_bytes(hash));
-        let kept = store(&folder, &name, &[&self.pack, &hash], &index)
-            .context(|| format!("store {count} objects in `{}`", folder.display()))?;
+        let mut tries = 1;
+        let kept = loop {
+            match store(&repo.files, &folder, &name, &[&self.pack, &hash], &index) {
+                // `git prune` removed what was not finished.
+                Err(error) if error.kind() == ErrorKind::NotFound && tries < MOST_TRIES => {
+                    tries += 1;
+                }
+                stored => break stored,
+            }
+        };
+        let kept = kept.context(|| format!("store {count} objects in `{}`", folder.display()))?;
         self.pack.truncate(pack::HEADER_LEN);
         self.places.clear();
         self.order.clear();
@@ -240,31 +252,25 @@ impl ObjectBuffer {
     }
 }
 
-/// A file that is removed again unless it is given its final name.
-struct Unfinished {
-    path: PathBuf,
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Gone if it was renamed; left for `git gc` if it cannot be removed.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// A pack counts for git from the moment its index is there, so the index comes last.
-fn store(folder: &Path, name: &str, pack: &[&[u8]], index: &[u8]) -> std::io::Result<KeptPack> {
-    fs::create_dir_all(folder)?;
-    let pack_file = write_unfinished(folder, "tmp_pack", pack)?;
+fn store(
+    files: &RepositoryFiles,
+    folder: &Path,
+    name: &str,
+    pack: &[&[u8]],
+    index: &[u8],
+) -> std::io::Result<KeptPack> {
+    files.create_folders(folder)?;
+    let pack_file = write_unfinished(files, folder, NEW_PACK, pack)?;
     step("pack written");
-    let index_file = write_unfinished(folder, "tmp_idx", &[index])?;
+    let index_file = write_unfinished(files, folder, NEW_INDEX, &[index])?;
     step("index of the pack written");
     let final_pack = folder.join(format!("{name}.pack"));
-    let kept = KeptPack::new(&final_pack)?;
+    let kept = KeptPack::new(files, &final_pack)?;
     step("pack kept");
-    fs::rename(&pack_file.path, &final_pack)?;
+    pack_file.put_at(&final_pack)?;
     step("pack in place");
-    if let Err(error) = fs::rename(&index_file.path, folder.join(format!("{name}.idx"))) {
+    if let Err(error) = index_file.put_at(&folder.join(format!("{name}.idx"))) {
         let _ = fs::remove_file(&final_pack);
         return Err(error);
     }
@@ -272,24 +278,17 @@ fn store(folder: &Path, name: &str, pack: &[&[u8]], index: &[u8]) -> std::io::Re
     Ok(kept)
 }
 
-fn write_unfinished(folder: &Path, kind: &str, parts: &[&[u8]]) -> std::io::Result<Unfinished> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    // `git gc` clears away what a crash leaves under names that begin like this.
-    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let path = folder.join(format!("{kind}_{}_{unique}", std::process::id()));
-    // A number of a process that is gone may come again, with its leftover.
-    let _ = fs::remove_file(&path);
-    let mut file: File = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
-    let unfinished = Unfinished { path };
+fn write_unfinished(
+    files: &RepositoryFiles,
+    folder: &Path,
+    prefix: &str,
+    parts: &[&[u8]],
+) -> std::io::Result<UnfinishedFile> {
+    let mut unfinished = files.unfinished(folder, prefix)?;
     for part in parts {
-        file.write_all(part)?;
+        unfinished.file.write_all(part)?;
     }
-    let mut permissions = file.metadata()?.permissions();
-    permissions.set_readonly(true);
-    file.set_permissions(permissions)?;
-    file.sync_all()?;
+    files.make_read_only(&unfinished.file)?;
+    unfinished.file.sync_all()?;
     Ok(unfinished)
 }

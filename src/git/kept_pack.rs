@@ -3,11 +3,12 @@
 //!
 //! The file is locked as long as its process lives, so what a killed process left behind can be told and removed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::error::{Result, ResultExt};
+use super::sharing::{RepositoryFiles, is_same_file};
 
 /// What our files hold; git's own say `receive-pack` or `fetch-pack`, and people's anything.
 const MARK: &[u8] = b"countersign: kept until a ref needs it\n";
@@ -26,24 +27,20 @@ impl KeptPack {
     }
 
     /// Keeps the pack that is about to come into place under this path without its ending.
-    pub(super) fn new(pack: &Path) -> io::Result<Self> {
+    pub(super) fn new(files: &RepositoryFiles, pack: &Path) -> io::Result<Self> {
         let path = pack.with_extension("keep");
         loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .append(true)
-                .create(true)
-                .open(&path)?;
+            let file = files.open_or_create(&path, MARK)?;
             // Another process stores the very same objects: it goes first.
             file.lock()?;
             if !is_same_file(&file, &path)? {
                 continue;
             }
             let mut content = Vec::new();
-            (&file).take(MARK.len() as u64).read_to_end(&mut content)?;
-            if content.is_empty() {
-                file.write_all(MARK)?;
-            } else if content != MARK {
+            (&file)
+                .take(MARK.len() as u64 + 1)
+                .read_to_end(&mut content)?;
+            if content != MARK {
                 // Somebody keeps that pack for good.
                 return Ok(Self::nothing());
             }
@@ -64,23 +61,6 @@ impl Drop for KeptPack {
     }
 }
 
-/// Whether the path still names that file: whoever had it before may have removed it.
-#[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let held = file.metadata()?;
-    match fs::symlink_metadata(path) {
-        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-fn is_same_file(_file: &File, path: &Path) -> io::Result<bool> {
-    fs::exists(path)
-}
-
 /// Removes the files of processes that are gone.
 pub(super) fn sweep(folder: &Path) -> Result<()> {
     let entries = match fs::read_dir(folder) {
@@ -97,7 +77,7 @@ pub(super) fn sweep(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Ours, and of a process that is gone. An empty one was made by a process that died before it could write.
+/// Ours, and of a process that is gone.
 fn is_left_over(path: &Path) -> bool {
     let Ok(file) = File::open(path) else {
         return false;

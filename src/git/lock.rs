@@ -6,7 +6,7 @@
 //! it ends. So one of our locks whose life is over is taken over at once. Of a lock of git's nobody
 //! can tell; it is taken over when it is far older than git ever keeps one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::error::{GitError, Result, ResultExt};
+use super::sharing::{NEW, RepositoryFiles};
 
 /// How long to wait for other people's locks. Git holds one for milliseconds.
 const TIMEOUTS: Duration = Duration::from_secs(10);
@@ -27,11 +28,11 @@ const MOST_FOLDERS: u32 = 1000;
 /// What the file behind our locks begins with.
 const MARK: &[u8] = b"locked by countersign\n";
 
-/// How the names of prepared contents begin, in the git directory.
-const NEW: &str = "countersign-new-";
-
 /// How the names of lives begin, in the git directory.
 const LIFE: &str = "countersign-life-";
+
+/// What `packed-refs` is to become; whoever holds its lock may write it.
+pub(super) const NEW_PACKED_REFS: &str = "packed-refs.new";
 
 /// Where the lock of a folder points: to nothing, by a name that git takes for no ref, and that ends
 /// with the name of its life.
@@ -47,8 +48,7 @@ pub(super) struct LockFile {
     is_own: bool,
     /// Whether folders had to be made for it.
     pub(super) made_folders: bool,
-    /// Up to where empty folders are removed with the lock.
-    git_dir: PathBuf,
+    files: RepositoryFiles,
     life: Arc<LockOwner>,
 }
 
@@ -60,10 +60,11 @@ struct LockOwner {
 }
 
 impl LockOwner {
-    fn begin(git_dir: &Path) -> Result<Self> {
+    fn begin(files: &RepositoryFiles) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = git_dir.join(format!("{LIFE}{}-{count}", std::process::id()));
+        let name = format!("{LIFE}{}-{count}", std::process::id());
+        let path = files.git_dir().join(name);
         let begin = || {
             // One of this name is of a process that is gone, and had our number.
             if let Err(error) = fs::remove_file(&path)
@@ -71,10 +72,7 @@ impl LockOwner {
             {
                 return Err(error);
             }
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&path)?;
+            let mut file = files.create_new(&path)?;
             file.lock()?;
             file.write_all(MARK)?;
             Ok(file)
@@ -98,7 +96,7 @@ impl Drop for LockOwner {
 
 /// Takes the locks of one change, and waits no longer for all of them than it may for one.
 pub(super) struct LockSet {
-    git_dir: PathBuf,
+    files: RepositoryFiles,
     timeouts: Duration,
     waited: Duration,
     life: Option<Arc<LockOwner>>,
@@ -106,10 +104,9 @@ pub(super) struct LockSet {
 }
 
 impl LockSet {
-    /// `git_dir` is where the guard of stale locks lives.
-    pub(super) fn new(git_dir: &Path) -> Self {
+    pub(super) fn new(files: &RepositoryFiles) -> Self {
         Self {
-            git_dir: git_dir.to_owned(),
+            files: files.clone(),
             timeouts: TIMEOUTS,
             waited: Duration::ZERO,
             life: None,
@@ -154,7 +151,7 @@ impl LockSet {
         if let Some(life) = &self.life {
             return Ok(Arc::clone(life));
         }
-        let life = Arc::new(LockOwner::begin(&self.git_dir)?);
+        let life = Arc::new(LockOwner::begin(&self.files)?);
         Ok(Arc::clone(self.life.insert(life)))
     }
 
@@ -170,7 +167,7 @@ impl LockSet {
             prepared: None,
             is_own: false,
             made_folders,
-            git_dir: self.git_dir.clone(),
+            files: self.files.clone(),
             life,
         }
     }
@@ -240,7 +237,7 @@ impl LockSet {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => lock.to_owned(),
                 Err(error) => return Err(error).context(|| format!("lock `{}`", lock.display())),
             };
-            if remove_if_stale(&taken, &self.git_dir)? {
+            if remove_if_stale(&taken, &self.files)? {
                 continue;
             }
             if self.waited >= self.timeouts {
@@ -257,14 +254,15 @@ impl LockSet {
 
     /// Makes the folder of a lock; the lock of that folder if that is why it cannot.
     fn make_folder(&self, lock: &Path) -> Result<Option<PathBuf>> {
-        let folder = lock.parent().unwrap_or(&self.git_dir);
-        let error = match fs::create_dir_all(folder) {
+        let git_dir = self.files.git_dir();
+        let folder = lock.parent().unwrap_or(git_dir);
+        let error = match self.files.create_folders(folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => error,
             _ => return Ok(None),
         };
         let inside = folder
             .ancestors()
-            .take_while(|above| above.starts_with(&self.git_dir) && *above != self.git_dir);
+            .take_while(|above| above.starts_with(git_dir) && *above != git_dir);
         for above in inside {
             if is_folder_lock(above) {
                 return Ok(Some(above.to_owned()));
@@ -294,17 +292,28 @@ impl LockFile {
     pub(super) fn write(&mut self, content: &[u8], durable: bool) -> Result<()> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = self
-            .git_dir
-            .join(format!("{NEW}{}-{count}", std::process::id()));
+        // It is nobody's once its life is over.
+        let life = self.life.name().replacen(LIFE, NEW, 1);
+        let path = self.files.git_dir().join(format!("{life}-{count}"));
         let write = || {
-            let mut file = File::create(&path)?;
+            // One of this name is of a process that is gone, and had our number.
+            fs::remove_file(&path).ok();
+            let mut file = self.files.create_new(&path)?;
             file.write_all(content)?;
             if durable { file.sync_all() } else { Ok(()) }
         };
         write().context(|| format!("write `{}`", path.display()))?;
         self.prepared = Some(path);
         Ok(())
+    }
+
+    /// Gives the prepared content the permissions of what it replaces.
+    pub(super) fn keep_permissions(&self) -> Result<()> {
+        let Some(prepared) = &self.prepared else {
+            return Ok(());
+        };
+        let keep = || fs::set_permissions(prepared, fs::metadata(&self.target)?.permissions());
+        keep().context(|| format!("keep the permissions of `{}`", self.target.display()))
     }
 
     /// Puts the prepared content in place, at once for every reader.
@@ -344,7 +353,7 @@ impl Drop for LockFile {
             let life = self.life.path.display();
             tracing::warn!(lock = %self.lock.display(), %life, %error, "a lock could not be removed");
         }
-        remove_empty_parents(&self.target, &self.git_dir);
+        remove_empty_parents(&self.target, self.files.git_dir());
     }
 }
 
@@ -374,6 +383,12 @@ fn find_life_of_folder_lock(path: &Path) -> Option<String> {
     target.to_str()?.strip_prefix(NOWHERE).map(str::to_owned)
 }
 
+/// The name of the life that a prepared content belongs to.
+fn find_life_of_content(name: &str) -> Option<String> {
+    let (life, _) = name.strip_prefix(NEW)?.rsplit_once('-')?;
+    life.contains('-').then(|| format!("{LIFE}{life}"))
+}
+
 /// Whether the process behind one of our locks is gone; `None` if the lock is not ours.
 fn find_end(lock: &Path, git_dir: &Path) -> Option<bool> {
     let file = match find_life_of_folder_lock(lock) {
@@ -401,22 +416,23 @@ fn remove_empty_parents(path: &Path, git_dir: &Path) {
 
 /// Removes a lock that a killed process left. Looking and removing happen under a guard that the
 /// system gives back by itself, so that two of us never remove the lock that the faster one then took.
-pub(super) fn remove_if_stale(lock: &Path, git_dir: &Path) -> Result<bool> {
-    let age = |lock: &Path| {
-        let modified = fs::symlink_metadata(lock).and_then(|m| m.modified()).ok()?;
-        SystemTime::now().duration_since(modified).ok()
-    };
+pub(super) fn remove_if_stale(lock: &Path, files: &RepositoryFiles) -> Result<bool> {
+    let git_dir = files.git_dir();
     let is_over = |lock: &Path| {
         find_end(lock, git_dir).unwrap_or_else(|| age(lock).is_some_and(|age| age >= STALE))
     };
     if !is_over(lock) {
         return Ok(false);
     }
-    let Some(_guard) = process_guard(git_dir, "countersign-locks")? else {
+    let Some(_guard) = process_guard(files, "countersign-locks")? else {
         return Ok(false);
     };
     if !is_over(lock) {
         return Ok(false);
+    }
+    if lock == git_dir.join("packed-refs.lock") {
+        // Git writes no other while one is there.
+        fs::remove_file(git_dir.join(NEW_PACKED_REFS)).ok();
     }
     fs::remove_file(lock).context(|| format!("remove the stale lock `{}`", lock.display()))?;
     tracing::info!(lock = %lock.display(), "removed a lock that a killed process left");
@@ -425,52 +441,62 @@ pub(super) fn remove_if_stale(lock: &Path, git_dir: &Path) -> Result<bool> {
 
 /// Removes what killed processes left in the git directory: their lives, the locks of refs that nobody asks for any more,
 /// and contents that never took their place. A content is written and used within one change, so an old one is nobody's.
-pub(super) fn sweep(git_dir: &Path) -> Result<()> {
-    let context = || format!("list `{}`", git_dir.display());
+pub(super) fn sweep(files: &RepositoryFiles) -> Result<()> {
+    let git_dir = files.git_dir();
+    let entries = fs::read_dir(git_dir).context(|| format!("list `{}`", git_dir.display()))?;
+    let names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    let is_old = |path: &Path| age(path).is_some_and(|age| age >= STALE);
     let mut has_swept_refs = false;
-    for entry in fs::read_dir(git_dir).context(context)?.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let path = entry.path();
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = modified
-            .ok()
-            .and_then(|at| SystemTime::now().duration_since(at).ok());
-        let is_old = age.is_some_and(|age| age >= STALE);
-        let is_over = name.starts_with(LIFE) && find_end(&path, git_dir).unwrap_or(is_old);
-        if is_over && !std::mem::replace(&mut has_swept_refs, true) {
-            sweep_locks(&git_dir.join("refs"), git_dir)?;
+    for name in names.iter().filter(|name| name.starts_with(LIFE)) {
+        let path = git_dir.join(name);
+        if !find_end(&path, git_dir).unwrap_or_else(|| is_old(&path)) {
+            continue;
         }
-        if is_over || (name.starts_with(NEW) && is_old) {
-            // Somebody else may have been faster.
+        if !std::mem::replace(&mut has_swept_refs, true) {
+            sweep_locks(&git_dir.join("refs"), files)?;
+        }
+        // Somebody else may have been faster.
+        fs::remove_file(&path).ok();
+    }
+    for name in names.iter().filter(|name| name.starts_with(NEW)) {
+        let path = git_dir.join(name);
+        let is_over = match find_life_of_content(name) {
+            Some(life) => !git_dir.join(life).exists(),
+            None => is_old(&path),
+        };
+        if is_over {
             fs::remove_file(&path).ok();
         }
     }
     Ok(())
 }
 
-fn sweep_locks(folder: &Path, git_dir: &Path) -> Result<()> {
+fn age(path: &Path) -> Option<Duration> {
+    let modified = fs::symlink_metadata(path).and_then(|m| m.modified()).ok()?;
+    SystemTime::now().duration_since(modified).ok()
+}
+
+fn sweep_locks(folder: &Path, files: &RepositoryFiles) -> Result<()> {
     // It may be gone by now.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_lock = path.extension().is_some_and(|end| end == "lock") || is_folder_lock(&path);
         if is_lock {
-            remove_if_stale(&path, git_dir)?;
+            remove_if_stale(&path, files)?;
         } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            sweep_locks(&path, git_dir)?;
+            sweep_locks(&path, files)?;
         }
     }
     Ok(())
 }
 
 /// A guard among our own processes; the system releases it when its holder ends. `None` if it is taken.
-pub(super) fn process_guard(git_dir: &Path, name: &str) -> Result<Option<File>> {
-    let path = git_dir.join(name);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
+pub(super) fn process_guard(files: &RepositoryFiles, name: &str) -> Result<Option<File>> {
+    let path = files.git_dir().join(name);
+    let file = files.open_or_create(&path, b"");
     let file = file.context(|| format!("open `{}`", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
@@ -484,11 +510,11 @@ pub(super) fn process_guard(git_dir: &Path, name: &str) -> Result<Option<File>> 
 /// Waits for the turn among our own processes and threads to change something: whoever has it is not raced. Nothing rests on
 /// it. After ten seconds, for instance when whoever has it was stopped by a debugger, it goes on without; and so it does
 /// where no such file can be made.
-pub(super) fn wait_for_turn(git_dir: &Path, name: &str) -> Option<File> {
+pub(super) fn wait_for_turn(files: &RepositoryFiles, name: &str) -> Option<File> {
     let mut waited = Duration::ZERO;
     let pause = Duration::from_millis(1);
     while waited < TIMEOUTS {
-        match process_guard(git_dir, name) {
+        match process_guard(files, name) {
             Ok(Some(turn)) => return Some(turn),
             Ok(None) => {
                 std::thread::sleep(pause);

@@ -11,6 +11,7 @@ use super::joining::{self, Joinable, Joined, Need};
 use super::kept_pack;
 use super::lock::{process_guard, remove_if_stale, sweep};
 use super::repository::Repository;
+use super::sharing::{INCOMING, NEW, NEW_INDEX, NEW_PACK, sweep_unfinished};
 
 /// With so many packs, whoever adds one joins them first, or waits for who is joining them.
 const MOST_PACKS: usize = 24;
@@ -28,7 +29,6 @@ const MOST_LOOSE: usize = 2000;
 const PACKED_BELOW: &str = "refs/pull";
 
 /// What [`consolidate`] did to the packs.
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maintenance {
     /// There are few packs.
@@ -49,22 +49,35 @@ pub enum Maintenance {
 /// clears away the lock of all packed refs if a killed process left it. Safe while others read and
 /// write. Takes seconds: call it off the decision's path.
 pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
-    // Nobody else ever would, and nobody could delete a branch.
-    let packed_lock = repo.common_dir().join("packed-refs.lock");
-    remove_if_stale(&packed_lock, repo.common_dir())?;
-    sweep(repo.common_dir())?;
-    kept_pack::sweep(&repo.common_dir().join("objects/pack"))?;
+    sweep_left_overs(repo)?;
     let pulls = repo.common_dir().join(PACKED_BELOW);
     if fs::read_dir(&pulls).is_ok_and(|found| found.take(MOST_LOOSE + 1).count() > MOST_LOOSE)
-        && let Some(_guard) = process_guard(repo.common_dir(), GUARD)?
+        && let Some(_guard) = process_guard(&repo.files, GUARD)?
     {
         let packed = repo.pack_loose(PACKED_BELOW)?;
         tracing::info!("packed {packed} refs of pull requests");
     }
-    if let Some(_guard) = process_guard(repo.common_dir(), GUARD)? {
+    if let Some(_guard) = process_guard(&repo.files, GUARD)? {
         joining::pack_loose_objects(repo.common_dir())?;
     }
     join_packs(repo)
+}
+
+/// Removes what killed processes of ours left.
+fn sweep_left_overs(repo: &Repository) -> Result<()> {
+    let git_dir = repo.common_dir();
+    // Nobody else ever would, and nobody could delete a branch or change the configuration.
+    for lock in ["packed-refs.lock", "config.lock"] {
+        remove_if_stale(&git_dir.join(lock), &repo.files)?;
+    }
+    sweep(&repo.files)?;
+    let objects = git_dir.join("objects");
+    let packs = objects.join("pack");
+    kept_pack::sweep(&packs)?;
+    sweep_unfinished(&packs, &[NEW, NEW_PACK, NEW_INDEX])?;
+    sweep_unfinished(&objects, &[INCOMING])?;
+    sweep_unfinished(&git_dir.join("hooks"), &[NEW])?;
+    sweep_unfinished(git_dir, &[NEW])
 }
 
 /// Joins packs of about one size if there are several. Cheap if there are not.
@@ -95,7 +108,7 @@ fn join_if(repo: &Repository, need: Need) -> Result<Maintenance> {
     if Joinable::find(&folder)?.choose(need).is_empty() {
         return Ok(Maintenance::NotNeeded);
     }
-    let Some(_guard) = process_guard(repo.common_dir(), GUARD)? else {
+    let Some(_guard) = process_guard(&repo.files, GUARD)? else {
         return Ok(Maintenance::Busy);
     };
     // Whoever had it before has perhaps done it.

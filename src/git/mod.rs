@@ -37,6 +37,7 @@ mod ref_update;
 mod refs;
 mod remote;
 mod repository;
+mod sharing;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,7 @@ pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate, Turn};
 pub use remote::{Push, Pushed, Remote};
 pub use repository::{Repository, configured_identity};
+pub use sharing::{RepositoryFiles, is_same_file};
 pub use signing::{CommitSignature, Signed, SigningKey};
 pub use transport::{Anonymous, Credentials, NoPassword, RemoteError};
 pub use tree::{InsertError, TreeEditor};

@@ -9,7 +9,9 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{GitError, Result, ResultExt};
+use super::lock::{NEW_PACKED_REFS, sync_dir};
 use super::refs::pass_over;
+use super::sharing::RepositoryFiles;
 use crate::domain::ids::Sha;
 
 /// What git writes when every tag below has its `^` line and the names are in order of their bytes.
@@ -278,16 +280,18 @@ impl PackedRefs {
 
 /// Puts new content in place, at once for every reader. Only for who holds the lock of `packed-refs`,
 /// and always synced: a power failure may not cost the refs that were in it before.
-pub(super) fn replace(common_dir: &Path, content: &[u8]) -> Result<()> {
+pub(super) fn replace(files: &RepositoryFiles, content: &[u8]) -> Result<()> {
+    let common_dir = files.git_dir();
     let path = common_dir.join("packed-refs");
-    // Git's own name for it; whoever holds the lock may write it.
-    let new = common_dir.join("packed-refs.new");
+    let new = common_dir.join(NEW_PACKED_REFS);
     let write = || {
-        let mut file = File::create(&new)?;
+        // Whoever left one had the lock before.
+        std::fs::remove_file(&new).ok();
+        let mut file = files.create_new(&new)?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&new, &path)?;
-        super::lock::sync_dir(common_dir)
+        sync_dir(common_dir)
     };
     write().context(|| format!("rewrite `{}`", path.display()))
 }

@@ -28,7 +28,7 @@ impl Repository {
         let mut removed = 0;
         for some in names.chunks(AT_ONCE) {
             // The other locks become further names of its lock file.
-            let mut locker = LockSet::new(self.common_dir());
+            let mut locker = LockSet::new(&self.files);
             let _packed_lock = locker.hold(&self.common_dir().join("packed-refs"))?;
             let packed = PackedRefs::open(self.common_dir())?;
             for name in some {
@@ -48,7 +48,7 @@ impl Repository {
     }
 
     fn copy_into_packed(&self, names: &[String]) -> Result<()> {
-        let mut locker = LockSet::new(self.common_dir());
+        let mut locker = LockSet::new(&self.files);
         let _packed_lock = locker.hold(&self.common_dir().join("packed-refs"))?;
         let mut packed = PackedRefs::open(self.common_dir())?;
         if !packed.is_sorted() {
@@ -73,7 +73,7 @@ impl Repository {
         if changes.is_empty() {
             return Ok(());
         }
-        packed_refs::replace(self.common_dir(), &packed.with(&changes)?)
+        packed_refs::replace(&self.files, &packed.with(&changes)?)
     }
 
     /// Whether a ref to it needs only one line in `packed-refs`. No, if it cannot be found.

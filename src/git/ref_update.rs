@@ -86,7 +86,7 @@ impl<'a> Transaction<'a> {
         folders: Option<&BTreeSet<&str>>,
     ) -> Result<Self> {
         let git_dir = repo.common_dir();
-        let mut locker = LockSet::new(git_dir);
+        let mut locker = LockSet::new(&repo.files);
         let (mut locks, mut held_folders) = (BTreeMap::new(), Vec::new());
         let (mut locked, mut refused) = ("", "");
         // Everybody who locks several in one order cannot wait in a circle.
@@ -309,7 +309,7 @@ impl<'a> Transaction<'a> {
                 "cannot rewrite `packed-refs` without its lock",
             ));
         }
-        packed_refs::replace(git_dir, &self.packed.with(&changes)?)?;
+        packed_refs::replace(&self.repo.files, &self.packed.with(&changes)?)?;
         step("packed refs replaced");
         self.packed = PackedRefs::open(git_dir)?;
         Ok(())

@@ -158,7 +158,7 @@ impl Repository {
     pub fn wait_for_turn(&self, name: &str) -> Turn {
         let name = format!("countersign-{name}");
         Turn {
-            _file: wait_for_turn(self.common_dir(), &name),
+            _file: wait_for_turn(&self.files, &name),
         }
     }
 

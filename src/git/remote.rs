@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::error::{GitError, ResultExt};
 use super::repository::oid;
+use super::sharing::INCOMING;
 use super::transport::{Answer, Endpoint, Line, Lines};
 use super::{Credentials, RemoteError, Repository};
 use crate::domain::ids::Sha;
@@ -229,8 +230,15 @@ fn haves(repo: &Repository) -> Result<Vec<Sha>, GitError> {
 /// Stores the pack of an answer.
 fn store(repo: &Repository, mut answer: Answer) -> Result<(), RemoteError> {
     let context = || "store what the server sent".to_owned();
+    let failed = |error| GitError::new(format!("cannot {}: {error}", context()));
     let odb = repo.inner.odb().context(context)?;
-    let mut writer = odb.packwriter().context(context)?;
+    let objects = repo.common_dir().join("objects");
+    // A pack that is not finished, or not for everybody to read who may, is not among the others.
+    let incoming = repo
+        .files
+        .unfinished_folder(&objects, INCOMING)
+        .context(context)?;
+    let mut writer = git2::Indexer::new(Some(&odb), incoming.path(), 0, false).context(context)?;
     let mut has_begun = false;
     while let Some(line) = answer.next_line()? {
         let Line::Data(data) = line else {
@@ -239,9 +247,7 @@ fn store(repo: &Repository, mut answer: Answer) -> Result<(), RemoteError> {
         match data.split_first() {
             Some((1, bytes)) => {
                 has_begun = true;
-                writer
-                    .write_all(bytes)
-                    .map_err(|error| GitError::new(format!("cannot {}: {error}", context())))?;
+                writer.write_all(bytes).map_err(failed)?;
             }
             Some((2, _)) => {}
             Some((3, words)) => {
@@ -255,7 +261,15 @@ fn store(repo: &Repository, mut answer: Answer) -> Result<(), RemoteError> {
     if !has_begun {
         return Err(answer.wrong("it holds no objects"));
     }
-    writer.commit().context(context)?;
+    let name = format!("pack-{}", writer.commit().context(context)?);
+    let packs = objects.join("pack");
+    repo.files.create_folders(&packs).context(context)?;
+    // A pack counts from the moment its index is there.
+    for ending in ["pack", "idx"] {
+        let file = format!("{name}.{ending}");
+        let (from, to) = (incoming.path().join(&file), packs.join(&file));
+        repo.files.move_to(&from, &to).context(context)?;
+    }
     Ok(())
 }
 

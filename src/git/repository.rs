@@ -2,23 +2,24 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Once;
 
 use super::ancestry::Ancestry;
 use super::error::{GitError, Result, ResultExt};
+use super::lock::LockSet;
 use super::packs::Packs;
 use super::read::PathCache;
+use super::sharing::{NEW, RepositoryFiles, SHARED_REPOSITORY};
 use super::{step, trusted};
 use crate::domain::ids::Sha;
-
-/// How often a write is tried that others can disturb.
-const MOST_TRIES: u32 = 20;
 
 /// A handle on one repository. It may be sent to another thread but not shared: use
 /// [`Repository::reopen`] for a second one.
 pub struct Repository {
     pub(super) inner: git2::Repository,
+    pub(super) files: RepositoryFiles,
     is_bare: bool,
     /// What is known of the history of the branch that was asked about last.
     pub(super) ancestry: RefCell<Ancestry>,
@@ -35,23 +36,6 @@ impl std::fmt::Debug for Repository {
 }
 
 impl Repository {
-    /// Stores one small file as a loose object that a power failure may lose: for what can be rebuilt.
-    /// Everything else goes through an [`ObjectBuffer`](super::ObjectBuffer).
-    pub fn store_blob(&self, content: &[u8]) -> Result<Sha> {
-        let mut tries = 1;
-        loop {
-            match self.inner.blob(content) {
-                Ok(id) => return sha(id),
-                // `git gc` removes empty folders, also those that were just made for this file.
-                Err(error) if tries < MOST_TRIES => {
-                    tracing::debug!("cannot store a file: {}; trying again", error.message());
-                    tries += 1;
-                }
-                Err(error) => return Err(error).context(|| "store a file".to_owned()),
-            }
-        }
-    }
-
     /// Makes an empty bare repository whose `HEAD` is `refs/heads/main`, without hooks. Refuses a
     /// path that is not an empty folder, unless it is such a repository already: then whoever made it
     /// died before the first commit.
@@ -85,10 +69,21 @@ impl Repository {
             _ => {}
         }
         // A push would otherwise start a full repack as soon as there are 50 packs; see `consolidate`.
-        let mut config = inner.config().context(context)?;
-        config.set_bool("receive.autogc", false).context(context)?;
+        let repo = Self::wrap(inner)?;
+        let share = || {
+            // The library has tried on it whether the file system knows programs.
+            repo.files.make_no_program(&repo.path().join("config"))?;
+            repo.files.share_all(repo.path())
+        };
+        share().context(context)?;
+        if repo.files.is_shared() {
+            // Perhaps only whoever makes it has set that.
+            let setting = repo.files.setting();
+            repo.set_config(SHARED_REPOSITORY, &[&setting])?;
+        }
+        repo.set_config("receive.autogc", &["false"])?;
         step("repository configured");
-        Self::wrap(inner)
+        Ok(repo)
     }
 
     /// Opens a bare repository, or the clone whose working folder or git directory this is.
@@ -124,8 +119,10 @@ impl Repository {
             git2::opts::enable_caching(false);
         });
         let packs = Packs::shared(&inner.commondir().join("objects"));
+        let files = RepositoryFiles::new(inner.commondir(), &config)?;
         Ok(Self {
             inner,
+            files,
             is_bare,
             ancestry: RefCell::default(),
             last_way: RefCell::default(),
@@ -148,24 +145,46 @@ impl Repository {
         self.is_bare
     }
 
+    /// Makes the files that lie beside the repository's own.
+    pub fn files(&self) -> &RepositoryFiles {
+        &self.files
+    }
+
     /// Gives a setting of the repository's own configuration these values, and no others.
     pub fn set_config(&self, name: &str, values: &[&str]) -> Result<()> {
-        let context = || format!("set `{name}` in the repository's configuration");
-        let config = self.inner.config().context(context)?;
-        let mut local = config
-            .open_level(git2::ConfigLevel::Local)
-            .context(context)?;
-        match local.remove_multivar(name, ".*") {
-            Err(error) if error.code() != git2::ErrorCode::NotFound => {
-                return Err(error).context(context);
+        let path = self.common_dir().join("config");
+        let mut held = LockSet::new(&self.files).for_writing(&path)?;
+        let before = fs::read(&path).context(|| format!("read `{}`", path.display()))?;
+        let after = self.edit_config(&before, |config| {
+            match config.remove_multivar(name, ".*") {
+                Err(error) if error.code() != git2::ErrorCode::NotFound => return Err(error),
+                _ => {}
             }
-            _ => {}
-        }
-        for value in values {
             // A pattern that no value matches: one more is added.
-            local.set_multivar(name, "^$", value).context(context)?;
-        }
-        Ok(())
+            let mut values = values.iter();
+            values.try_for_each(|value| config.set_multivar(name, "^$", value))
+        });
+        held.write(&after?, true)?;
+        held.keep_permissions()?;
+        held.publish()
+    }
+
+    /// A configuration file's text after a change, which the library makes in a copy: it would put it in place before it
+    /// has its permissions.
+    fn edit_config(
+        &self,
+        before: &[u8],
+        edit: impl FnOnce(&mut git2::Config) -> std::result::Result<(), git2::Error>,
+    ) -> Result<Vec<u8>> {
+        let context = || "edit a copy of the configuration".to_owned();
+        let folder = self.files.unfinished_folder(self.common_dir(), NEW);
+        let folder = folder.context(context)?;
+        let copy = folder.path().join("config");
+        let mut file = self.files.create_new(&copy).context(context)?;
+        file.write_all(before).context(context)?;
+        let mut config = git2::Config::open(&copy).context(context)?;
+        edit(&mut config).context(context)?;
+        fs::read(&copy).context(context)
     }
 
     /// The script that git runs under this name; none if there is none. Where the configuration names another folder
@@ -190,14 +209,10 @@ impl Repository {
         let folder = self.common_dir().join("hooks");
         let path = folder.join(name);
         let context = || format!("write the hook `{}`", path.display());
-        fs::create_dir_all(&folder).context(context)?;
-        fs::write(&path, script).context(context)?;
+        self.files.create_folders(&folder).context(context)?;
+        let written = self.files.replace_program(&path, script.as_bytes());
+        written.context(context)?;
         step("hook written");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).context(context)?;
-        }
         Ok(())
     }
 

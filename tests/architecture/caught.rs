@@ -83,6 +83,47 @@ fn a_back_edge_is_caught_however_it_is_written() {
 }
 
 #[test]
+fn a_file_that_is_made_without_its_permissions_is_caught() {
+    for (body, maker) in [
+        (
+            "use std::fs; fn f() { fs::write(\"a\", \"b\"); }",
+            "std::fs::write",
+        ),
+        (
+            "use std::fs::{self, File}; fn f() { File::create(\"a\"); }",
+            "std::fs::File::create",
+        ),
+        (
+            "fn f() { std::fs::create_dir_all(\"a\"); }",
+            "std::fs::create_dir_all",
+        ),
+        ("use std::fs::OpenOptions;", "std::fs::OpenOptions"),
+        (
+            "fn f(odb: git2::Odb<'_>) { odb.packwriter(); }",
+            ".packwriter()",
+        ),
+    ] {
+        let expected = format!("permissions: `{maker}`");
+        caught("src/git/buffer.rs", body, &expected);
+    }
+    caught(
+        "src/bot/executions.rs",
+        "fn f() { std::fs::File::options(); }",
+        "permissions: `std::fs::File::options`",
+    );
+    lawful("src/git/sharing.rs", "use std::fs::OpenOptions;");
+    lawful("src/cli/export/file.rs", "use std::fs::OpenOptions;");
+    lawful(
+        "src/git/buffer.rs",
+        "use std::fs; fn f() { fs::rename(\"a\", \"b\"); }",
+    );
+    lawful(
+        "src/git/buffer.rs",
+        "#[cfg(test)] mod tests { fn f() { std::fs::write(\"a\", \"b\"); } }",
+    );
+}
+
+#[test]
 fn io_and_clocks_in_a_pure_room_are_caught() {
     for (body, what) in [
         ("use std::fs;", "`std::fs`"),

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::Source;
 use crate::{
-    FOREIGN, IMPURE, IMPURE_BUT_FOR_TESTS, IMPURE_MACROS, MAX_FILE_LINES, NO_NAMES,
-    PURE_ALL_THE_SAME, Place, ROOMS, Room, STOPPING_MACROS,
+    FOREIGN, IMPURE, IMPURE_BUT_FOR_TESTS, IMPURE_MACROS, MAKES_FILES, MAKES_FILES_ALL_THE_SAME,
+    MAKES_FILES_BY_METHOD, MAX_FILE_LINES, NO_NAMES, PURE_ALL_THE_SAME, Place, ROOMS, Room,
+    STOPPING_MACROS, WRITES_IN_REPOSITORY,
 };
 
 /// A line and what is wrong there.
@@ -15,6 +16,7 @@ const RULES: &[fn(&Source) -> Found] = &[
     order,
     purity,
     foreign_rooms,
+    permissions,
     opening,
     file_length,
     names,
@@ -178,6 +180,33 @@ fn foreign_rooms(source: &Source) -> Found {
                     ),
                 )
             })
+        })
+        .collect()
+}
+
+fn permissions(source: &Source) -> Found {
+    if !WRITES_IN_REPOSITORY.contains(&source.room())
+        || MAKES_FILES_ALL_THE_SAME.contains(&source.path.as_str())
+    {
+        return Vec::new();
+    }
+    let of_paths = source.reaches().filter_map(|(path, line)| {
+        let maker = MAKES_FILES.iter().find(|maker| reaches(&path, maker))?;
+        Some((line, (*maker).to_owned()))
+    });
+    let of_methods = source.paths.iter().filter_map(|(written, _)| {
+        let name = written.words.last()?;
+        let makes = written.after_dot && MAKES_FILES_BY_METHOD.contains(&name.as_str());
+        (makes && written.arguments.is_some()).then(|| (written.line, format!(".{name}()")))
+    });
+    of_paths
+        .chain(of_methods)
+        .filter(|(line, _)| !source.is_test(*line))
+        .map(|(line, maker)| {
+            let what = format!(
+                "permissions: `{maker}` forgets `core.sharedRepository`; have `RepositoryFiles` make it"
+            );
+            (line, what)
         })
         .collect()
 }

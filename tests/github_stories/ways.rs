@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use countersign::bot::Bot;
 use countersign::forge::Forge as _;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge, webhook};
 
@@ -264,6 +265,52 @@ fn one_server_serves_several_repositories() {
         forge.on_event(event.unwrap())
     });
     assert_eq!(heard.collect::<Vec<_>>(), [true, false]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_clone_that_a_group_may_read_stays_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut fixture = GithubFixture::new();
+    fixture.proposes(MEDIUM);
+    let folder = fixture.github.folder().to_owned();
+    let clone_path = folder.join("shared.git");
+    let init = ["init", "-q", "--bare", "--shared=0640", "shared.git"];
+    crate::support::git(&folder, "root@example.org", &init);
+    let connection = Arc::new(Connection::new(fixture.github.url(), app(&fixture.github)).unwrap());
+    let config = GithubConfig {
+        repository: REPO.to_owned(),
+        clone_path: clone_path.clone(),
+        git_url: None,
+    };
+    let forge = GithubForge::new(connection, config).unwrap();
+    let (repo, now) = (forge.open_clone().unwrap(), fixture.github.now());
+    let mut bot = Bot::new(repo, Box::new(forge), Box::new(move || now));
+    bot.run(&mut |_, _| ()).unwrap();
+    let (mut folders, mut packs) = (vec![clone_path.clone()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(&clone_path).unwrap().to_str().unwrap();
+            if name.starts_with("hooks/") {
+                continue;
+            }
+            let expected = match (path.is_dir(), name.starts_with("objects/")) {
+                (true, _) => 0o2750,
+                (false, true) => 0o440,
+                (false, false) => 0o640,
+            };
+            let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
+            assert_eq!(mode, expected, "{name}: {mode:o}");
+            packs += usize::from(name.ends_with(".pack"));
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    assert!(packs > 0 && clone_path.join("countersign-pulls.json").exists());
+    fixture.hears();
+    fixture.github.read_all();
 }
 
 #[test]

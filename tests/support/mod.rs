@@ -92,14 +92,24 @@ impl TestRepo {
         Self::made(&["--example"])
     }
 
+    /// The example, in a place that is prepared for it.
+    pub fn example_in(prepare: impl FnOnce(&Path)) -> Self {
+        Self::made_in(prepare, &["--example"])
+    }
+
     /// The example in another mode.
     pub fn in_mode(mode: &str) -> Self {
         Self::made(&["--example", "--mode", mode])
     }
 
     fn made(options: &[&str]) -> Self {
+        Self::made_in(|_| (), options)
+    }
+
+    fn made_in(prepare: impl FnOnce(&Path), options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repo = folder.path().join("governance.git");
+        prepare(&repo);
         let now = DateTime::from_timestamp(Utc::now().timestamp(), 0).unwrap();
         let stage = Self {
             folder,

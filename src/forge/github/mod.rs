@@ -472,8 +472,8 @@ impl Forge for GithubForge {
         Ok(())
     }
 
-    fn end_run(&mut self, _repo: &Repository) -> Vec<Unreported> {
-        self.store();
+    fn end_run(&mut self, repo: &Repository) -> Vec<Unreported> {
+        self.store(repo);
         let untold = std::mem::take(&mut *lock(&self.shared.untold));
         let untold = untold.into_iter();
         untold

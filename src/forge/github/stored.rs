@@ -79,7 +79,7 @@ impl GithubForge {
     }
 
     /// Keeps what we know for the next process. Without it that one reads everything anew.
-    pub(super) fn store(&self) {
+    pub(super) fn store(&self, repo: &Repository) {
         let mut before = lock(&self.shared.stored);
         let stored = {
             let pull_cache = self.pull_cache();
@@ -110,9 +110,7 @@ impl GithubForge {
             return;
         }
         let path = self.stored_path();
-        let fresh = path.with_extension("new");
-        let written = std::fs::write(&fresh, &text).and_then(|()| std::fs::rename(&fresh, &path));
-        match written {
+        match repo.files().replace(&path, text.as_bytes()) {
             Ok(()) => *before = Some(text),
             Err(error) => tracing::warn!("`{}` cannot be written: {error}", path.display()),
         }
