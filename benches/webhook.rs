@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench webhook [-- COUNT ROUNDS]`. Both servers run in this process and are asked in
 //! turns over kept connections: `POST` with a signed `pull_request` of 20 kB. What is answered with 202 was
-//! verified, deduplicated, parsed, taken in by the forge, and has woken the keeper.
+//! verified, deduplicated, parsed, taken in by the forge, and has woken the worker.
 
 // A bench that cannot go on stops.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

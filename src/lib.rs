@@ -21,8 +21,8 @@
 //!
 //! # The walk of one recommendation
 //!
-//! [`bot::Bot::run`] asks the forge for what is open ([`forge::Forge::open_pulls`]) and takes it batch by batch. For each
-//! pull request, `Evaluator::evaluate` computes an [`bot::Evaluation`], which is a value: nothing is written.
+//! [`bot::Bot::run`] asks the forge for what is open ([`forge::Forge::open_pulls`]) and takes it batch by batch. For
+//! each pull request, `Evaluator::evaluate` computes an [`bot::Evaluation`], which is a value: nothing is written.
 //!
 //! 1. `bot::inspect::inspect` reads the branch: what it changes, who had a hand in it, and the recommendation.
 //! 2. `Evaluator::evaluate_recommendation` refuses what may not be proposed (`ledger::proposal`, which `verify` asks as

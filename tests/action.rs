@@ -1,4 +1,5 @@
-//! A GitHub without a server of ours: each event starts a job of Actions, which is a new process with the job's own token.
+//! A GitHub without a server of ours: each event starts a job of Actions, which is a new process with the job's own
+//! token.
 
 #![allow(
     clippy::unwrap_used,

@@ -13,7 +13,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use chrono::TimeDelta;
-use support::desk::{Browser, cookie, hidden};
+use support::browser::{Browser, cookie, hidden};
 use support::serving::{Serving, about_tokens, persons_token, serve, token};
 use support::{TestRepo, has, has_not};
 

@@ -531,8 +531,8 @@ fn populated() -> Local {
     world
 }
 
-/// The branches are not lost: they are taken for new ones, which nobody has reviewed. No number is given to them that anything
-/// still tells of.
+/// The branches are not lost: they are taken for new ones, which nobody has reviewed. No number is given to them that
+/// anything still tells of.
 #[track_caller]
 fn assert_noticed_anew(world: &Local) {
     let pulls = world.open();

@@ -15,8 +15,8 @@ use support::{TestRepo, has, has_not};
 const TUNER: &str = "strategy-optimizer";
 const MANAGER: &str = "risk-manager";
 
-/// #1 LOW, approved by the bot and applied; #2 MEDIUM, approved by alice who is uncertain, with feedback; #3 HIGH, approved by
-/// carol and applied; #4 rejected by bob, whose words are an attack; #5 waits.
+/// #1 LOW, approved by the bot and applied; #2 MEDIUM, approved by alice who is uncertain, with feedback; #3 HIGH,
+/// approved by carol and applied; #4 rejected by bob, whose words are an attack; #5 waits.
 fn trail() -> TestRepo {
     let mut stage = TestRepo::example();
     let tune = |target: &str, value: &str| {

@@ -1,5 +1,5 @@
-//! What was restored from a backup, mirrored, or written by somebody else: the bot says so, puts its hook back, and writes
-//! nothing on top of what it did not make before an admin has taken it over.
+//! What was restored from a backup, mirrored, or written by somebody else: the bot says so, puts its hook back, and
+//! writes nothing on top of what it did not make before an admin has taken it over.
 
 #![allow(
     clippy::unwrap_used,

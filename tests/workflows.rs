@@ -1,4 +1,5 @@
-//! What `init` writes for GitHub Actions, and the action that it pins: read as GitHub reads them, and their scripts run.
+//! What `init` writes for GitHub Actions, and the action that it pins: read as GitHub reads them, and their scripts
+//! run.
 
 #![allow(
     clippy::unwrap_used,

@@ -31,7 +31,7 @@ use countersign::risk;
 use countersign::rules::executor::Executor;
 
 use super::chance::Chance;
-use super::proposal::{self, Desk};
+use super::proposal::{self, MadeTargets};
 use super::world::{self, ADMINS, OWNERS, REVIEWERS};
 
 /// So many cases are published at a time.
@@ -48,7 +48,7 @@ pub fn write(path: &Path, count: usize) {
         repo: &repo,
         rules_cache: RulesCache::default(),
         chance: Chance::new(7),
-        desk: Desk {
+        targets: MadeTargets {
             made: Vec::new(),
             next: 0,
         },
@@ -75,7 +75,7 @@ struct Author<'r> {
     repo: &'r Repository,
     rules_cache: RulesCache,
     chance: Chance,
-    desk: Desk,
+    targets: MadeTargets,
     now: DateTime<Utc>,
     later: VecDeque<(DateTime<Utc>, Later)>,
     /// Of the newest pull request.
@@ -222,7 +222,7 @@ impl Author<'_> {
             DecisionOutcome::Close(decision) => {
                 draft.close(&decision, about).unwrap();
                 if about.action.as_str() == "delete_strategy" {
-                    self.desk.made.push(about.targets[0].to_string());
+                    self.targets.made.push(about.targets[0].to_string());
                 }
                 self.closed
                     .push((proposed.pull.number.0, proposed.pull.head));
@@ -248,10 +248,10 @@ impl Author<'_> {
                         return;
                     }
                 };
-                let outcome = finished.record(about.id, 1, executor, (self.now, self.now));
+                let outcome = finished.record(about.id, 1, executor, self.now, self.now);
                 draft.outcome(&outcome, about, &files).unwrap();
                 if about.action.as_str() == "create_strategy" {
-                    self.desk.made.push(about.targets[0].to_string());
+                    self.targets.made.push(about.targets[0].to_string());
                 }
             }
         }
@@ -284,7 +284,7 @@ impl Author<'_> {
             true => ExecutionResult::well(BTreeMap::from([("status".to_owned(), Value::from(0))])),
             false => ExecutionResult::badly("it ended with status 1: the channel is closed"),
         };
-        let outcome = finished.record(about.id, 1, ExecutorKind::Command, (started, self.now));
+        let outcome = finished.record(about.id, 1, ExecutorKind::Command, started, self.now);
         draft.outcome(&outcome, about, &[]).unwrap();
     }
 
@@ -356,7 +356,7 @@ impl Author<'_> {
     fn propose(&mut self, branches: &mut Branches, opened: DateTime<Utc>) -> Proposed {
         self.number += 1;
         let numbered = (self.number as usize, opened);
-        let (about, text) = proposal::propose(&mut self.chance, &mut self.desk, numbered);
+        let (about, text) = proposal::propose(&mut self.chance, &mut self.targets, numbered);
         let blob = branches.buffer.put_blob(text.as_bytes());
         let path = Recommendation::path_of(about.id);
         let email = world::proposers_email(about.agent.as_str());

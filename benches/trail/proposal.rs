@@ -20,11 +20,11 @@ const WORDS: [&str; 6] = [
     "Routine weekly look at open positions & limits - nothing unusual.",
 ];
 
-/// A desk has no use for more new targets than that: then the next one comes when another has gone.
+/// More new targets than that are of no use: then the next one comes when another has gone.
 const MOST_MADE: usize = 40;
 
 /// What the targets are, as far as a proposal needs to know.
-pub struct Desk {
+pub struct MadeTargets {
     /// Made by a case before, and not removed yet.
     pub made: Vec<String>,
     pub next: usize,
@@ -33,14 +33,14 @@ pub struct Desk {
 /// A recommendation and the bytes that its agent wrote.
 pub fn propose(
     chance: &mut Chance,
-    desk: &mut Desk,
+    targets: &mut MadeTargets,
     (number, at): (usize, DateTime<Utc>),
 ) -> (Recommendation, String) {
     let agent = match chance.below(100) {
         0 => "visiting-agent",
         n => world::AGENTS[n % world::AGENTS.len()],
     };
-    let (action, targets, changes) = act(chance, desk, number);
+    let (action, targets, changes) = act(chance, targets, number);
     let about = Recommendation {
         schema: Default::default(),
         id: CaseId::from_parts(at, number as u128),
@@ -76,7 +76,7 @@ pub fn propose(
 
 type Act = (&'static str, Vec<String>, Vec<(&'static str, Value)>);
 
-fn act(chance: &mut Chance, desk: &mut Desk, number: usize) -> Act {
+fn act(chance: &mut Chance, targets: &mut MadeTargets, number: usize) -> Act {
     let one = |chance: &mut Chance| vec![world::target_name(chance.below(TARGETS))];
     let first = chance.below(TARGETS);
     match chance.below(100) {
@@ -103,7 +103,7 @@ fn act(chance: &mut Chance, desk: &mut Desk, number: usize) -> Act {
                 vec![("trading_mode", mode)],
             )
         }
-        89..=91 if desk.made.len() < MOST_MADE => {
+        89..=91 if targets.made.len() < MOST_MADE => {
             let name = format!("new-{number}");
             let changes = vec![
                 ("trading_mode", Value::Text("inactive".to_owned())),
@@ -111,11 +111,11 @@ fn act(chance: &mut Chance, desk: &mut Desk, number: usize) -> Act {
             ];
             ("create_strategy", vec![name], changes)
         }
-        89..=93 if !desk.made.is_empty() => {
-            let at = chance.below(desk.made.len());
+        89..=93 if !targets.made.is_empty() => {
+            let at = chance.below(targets.made.len());
             (
                 "delete_strategy",
-                vec![desk.made.swap_remove(at)],
+                vec![targets.made.swap_remove(at)],
                 Vec::new(),
             )
         }

@@ -221,8 +221,8 @@ impl CaseView {
     }
 
     /// A case that waits.
-    pub fn pending(heard: &Pending) -> Self {
-        let (pull, evaluation) = (&heard.pull, &heard.evaluation);
+    pub fn pending(pending: &Pending) -> Self {
+        let (pull, evaluation) = (&pending.pull, &pending.evaluation);
         let report = CaseViewReport {
             state: evaluation.report.state.as_str(),
             title: evaluation.report.title.clone(),
@@ -258,7 +258,7 @@ impl CaseView {
         .stamped()
     }
 
-    /// A pull request that is no case: not heard yet, or ended without becoming one.
+    /// A pull request that is no case: not evaluated yet, or ended without becoming one.
     pub fn without_case(pull: &Pull) -> Self {
         let is_open = matches!(pull.state, PullState::Open | PullState::Draft);
         let shown = Self::of_pull(CaseViewPull {
@@ -362,9 +362,9 @@ impl Bot {
         let open = self.open_pulls()?;
         for pull in open.iter().filter(|pull| pull.state != PullState::Draft) {
             if pull.branch.ends_with(&name) {
-                let heard = self.evaluate(pull.clone(), &open)?;
-                if heard.evaluation.id == Some(id) {
-                    return Ok(Some(CaseView::pending(&heard)));
+                let pending = self.evaluate(pull.clone(), &open)?;
+                if pending.evaluation.id == Some(id) {
+                    return Ok(Some(CaseView::pending(&pending)));
                 }
             }
         }

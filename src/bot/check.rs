@@ -54,12 +54,13 @@ pub fn check(
     bytes: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Checked, BotError> {
-    check_by((repo, &mut RulesCache::default()), file, bytes, now)
+    check_by(repo, &mut RulesCache::default(), file, bytes, now)
 }
 
 /// The same with rules that were read before.
 pub fn check_by(
-    (repo, rules_cache): (&Repository, &mut RulesCache),
+    repo: &Repository,
+    rules_cache: &mut RulesCache,
     file: &str,
     bytes: &[u8],
     now: DateTime<Utc>,

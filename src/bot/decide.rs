@@ -47,6 +47,7 @@ impl ProposalOutcome {
             Self::Waiting { evaluation } => &evaluation.report,
         }
     }
+
     /// The answer as a run reports it.
     pub fn handled(self, pull: &Pull, is_news: bool) -> Handled {
         match self {
@@ -94,7 +95,6 @@ pub struct Evaluator<'e, 'o, 'r> {
 }
 
 impl Evaluator<'_, '_, '_> {
-    /// As [`Forge::confirm`].
     pub(super) fn confirm(
         &mut self,
         pull: &Pull,

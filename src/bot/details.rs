@@ -47,7 +47,8 @@ pub fn ask(gate_result: &GateResult, rules: &Rules) -> Option<Ask> {
 /// What is worth a comment. After an approval there is nothing new: the check and the merge say it.
 pub fn comment(
     report: &Report,
-    (what, case): (&str, &str),
+    what: &str,
+    case: &str,
     gate_result: &GateResult,
     rules: &Rules,
 ) -> Option<Box<CommentText>> {

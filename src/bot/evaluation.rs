@@ -241,7 +241,8 @@ pub fn find_objection(
     repo: &Repository,
     rules_cache: &mut RulesCache,
     pull: &Pull,
-    (by, now): (&Login, DateTime<Utc>),
+    by: &Login,
+    now: DateTime<Utc>,
 ) -> Result<Option<String>, BotError> {
     let imagined = "imagined".to_owned();
     let mut pull = pull.clone();
@@ -259,8 +260,8 @@ pub fn find_objection(
         at: now,
         edited: false,
     });
-    let heard = evaluate(repo, rules_cache, pull, now)?;
-    let ignored = heard
+    let imagined_case = evaluate(repo, rules_cache, pull, now)?;
+    let ignored = imagined_case
         .evaluation
         .gate_result
         .map(|gate_result| gate_result.ignored);
@@ -275,7 +276,8 @@ pub(super) fn ended(
     pull: &Pull,
     case: Option<CaseId>,
     number: PullNumber,
-    (status, main): (Status, Sha),
+    status: Status,
+    main: Sha,
 ) -> Evaluation {
     let act = match number == pull.number {
         true => PlannedAction::End(status),
@@ -435,7 +437,7 @@ impl Evaluator<'_, '_, '_> {
                     .and_then(|word| word.parse().ok())
                     .unwrap_or(Status::Approved);
                 let number = entry.pull().unwrap_or(pull.number);
-                return Ok(Some(ended(pull, entry.case, number, (status, commit.id))));
+                return Ok(Some(ended(pull, entry.case, number, status, commit.id)));
             }
         }
         Ok(None)
@@ -472,7 +474,8 @@ impl Evaluator<'_, '_, '_> {
     pub(super) fn subject(
         &self,
         pull: &Pull,
-        (id, recommendation): (CaseId, Option<Sha>),
+        id: CaseId,
+        recommendation: Option<Sha>,
         version: &Version,
         risk: Assessment,
     ) -> Result<DecidedCase, BotError> {

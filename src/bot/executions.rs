@@ -23,7 +23,7 @@ use crate::execute::{self, ExecutionRequest, ExecutionResult};
 use crate::forge::{AfterEnd, Told, WorkflowOrder};
 use crate::git::{Durability, Expect, GitError, RefEdit, Repository, is_same_file};
 use crate::ledger::rescore::{self, Again, Approved};
-use crate::ledger::{CaseFile, Draft, Entry, Event, LedgerError, Version, facts};
+use crate::ledger::{CaseFile, Draft, Entry, Event, ForeignCheck, LedgerError, Version, facts};
 use crate::rules::executor::Executor;
 
 /// Up to this commit of `main` every execution is settled; only an index, rebuilt when it is missing.
@@ -63,10 +63,8 @@ impl Bot {
     /// Carries out everything that is approved, is not part of a push, and has no outcome yet.
     pub(super) fn settle_executions(&mut self, summary: &mut Summary) -> Result<(), BotError> {
         let tip = self.main()?;
-        if Draft::on(&self.repo, Some(tip))?
-            .find_unadopted()?
-            .is_some()
-        {
+        let commit = self.repo.read_commit(tip)?;
+        if ForeignCheck::new(&self.repo).is_foreign(&commit)? {
             return Ok(());
         }
         let unsettled = find_unsettled(&self.repo, tip, (self.clock)())?;
@@ -177,9 +175,9 @@ impl Bot {
             if !is_ours && !case.outcomes.is_empty() {
                 return Ok(false);
             }
-            let times = (started_at.min(now), now);
+            let started_at = started_at.min(now);
             let finished = finished.clone();
-            let outcome = finished.record(id, case.next_attempt(), approved, times);
+            let outcome = finished.record(id, case.next_attempt(), approved, started_at, now);
             let appended = draft.outcome(&outcome, &case.recommendation, &[]);
             appended.map_err(BotError::of_report)?;
             Ok(true)
@@ -295,7 +293,7 @@ impl Bot {
             if let Again::Invalid(problems) = again {
                 // Published in one piece with its claim, so that nobody takes it for one that runs.
                 let outcome = ExecutionResult::badly(rescore::refusal(&problems))
-                    .record(id, case.next_attempt(), approved, (now, now));
+                    .record(id, case.next_attempt(), approved, now, now);
                 let claimed = draft.claim(&claim, &case.recommendation);
                 claimed.map_err(BotError::of_report)?;
                 let appended = draft.outcome(&outcome, &case.recommendation, &[]);

@@ -49,7 +49,7 @@ impl Evaluator<'_, '_, '_> {
         match CaseFile::landed(self.draft, id, &path, pull.head)? {
             Some(Landed::ThisHead { status, number }) => {
                 let main = self.draft.tip()?;
-                return Ok(ended(pull, Some(id), number, (status, main)));
+                return Ok(ended(pull, Some(id), number, status, main));
             }
             Some(Landed::Otherwise) => {
                 let message = "another change is on record under the same id: push this one anew with another commit";
@@ -90,7 +90,7 @@ impl Evaluator<'_, '_, '_> {
             &version.rules,
         );
         let preview = Preview::of_governance_change(diff, rule_change);
-        let subject = self.subject(pull, (id, None), version, assessment.clone())?;
+        let subject = self.subject(pull, id, None, version, assessment.clone())?;
         let act = match judge(gate_result.clone(), subject) {
             DecisionOutcome::Wait => {
                 report = self.count_change(pull, report, &gate_result, version);

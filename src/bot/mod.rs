@@ -39,7 +39,9 @@ use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
-use crate::ledger::{Draft, LedgerError, MAIN, RulesCache, TeamMembers, Teams, newest_engine};
+use crate::ledger::{
+    Draft, ForeignCheck, LedgerError, MAIN, RulesCache, TeamMembers, Teams, newest_engine,
+};
 
 use commands::{CommandReading, Talk};
 use decide::{Evaluator, ProposalOutcome};
@@ -173,17 +175,35 @@ impl Bot {
     /// # Errors
     /// When the repository or the forge fails; what was published by then stays published.
     pub fn run(&mut self, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary, BotError> {
-        let mut summary = Summary::default();
         // The forge takes the time of this clock for when it saw things.
         Draft::on(&self.repo, Some(self.main()?))?.now((self.clock)())?;
-        let open = self.open_pulls()?;
         newest_engine::check(&self.repo, self.main()?)?;
+        let mut summary = Summary::default();
+        let ended = self.work(&mut summary, progress);
+        // Also after a failure: what was told by now is not told again by the next process.
+        let untold = self.forge.end_run(&self.repo);
+        ended?;
+        if untold.is_empty() {
+            return Ok(summary);
+        }
+        Err(BotError::Unreported(Box::new(UnreportedRun {
+            summary,
+            untold,
+        })))
+    }
+
+    fn work(
+        &mut self,
+        summary: &mut Summary,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(), BotError> {
+        let open = self.open_pulls()?;
         let total = open.iter().filter(|pull| is_decidable(pull)).count();
         // What is opened from now on is for the next run: this one ends, however much is proposed meanwhile.
         let last = open.last().map(|pull| pull.number);
         self.learn_teams()?;
         self.take_freeze_commands(&open)?;
-        self.settle_executions(&mut summary)?;
+        self.settle_executions(summary)?;
         let mut done = BTreeSet::new();
         let mut waiting = open_cases::Waiting::new();
         let mut known = KnownCases::default();
@@ -223,7 +243,7 @@ impl Bot {
                 }
             }
         }
-        self.settle_executions(&mut summary)?;
+        self.settle_executions(summary)?;
         self.record_afterwords()?;
         let failure = match failure {
             None => self.find_unadopted()?,
@@ -238,34 +258,19 @@ impl Bot {
                 tracing::warn!("{error}; the repository only becomes slower until that works")
             }
         }
-        // Also after a failure: what was told by now is not told again by the next process.
-        let untold = self.forge.end_run(&self.repo);
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        if untold.is_empty() {
-            return Ok(summary);
-        }
-        Err(BotError::Unreported(Box::new(UnreportedRun {
-            summary,
-            untold,
-        })))
+        failure.map_or(Ok(()), Err)
     }
 
-    /// That nothing was written because somebody else wrote to `main`. Where the rules cannot be read either, that is said
-    /// on each pull request, and has to be mended first.
+    /// That nothing was written because somebody else wrote to `main`. Where the rules cannot be read either, that is
+    /// said on each pull request, and has to be mended first.
     fn find_unadopted(&mut self) -> Result<Option<BotError>, BotError> {
         let tip = self.main()?;
         let commit = self.repo.read_commit(tip)?;
-        let is_readable = self
-            .rules_cache
-            .read(self.repo.objects(), commit.tree)?
-            .valid()
-            .is_some();
-        let unadopted = Draft::on(&self.repo, Some(tip))?.find_unadopted()?;
-        Ok(unadopted
-            .filter(|_| is_readable)
-            .map(|tip| LedgerError::Unadopted(tip).into()))
+        let rules = self.rules_cache.read(self.repo.objects(), commit.tree)?;
+        if rules.valid().is_none() || !ForeignCheck::new(&self.repo).is_foreign(&commit)? {
+            return Ok(None);
+        }
+        Ok(Some(LedgerError::Unadopted(tip).into()))
     }
 
     /// Stops everything before anything is merged or executed, if somebody asks for that on any of
@@ -276,28 +281,8 @@ impl Bot {
         if !talks.iter().any(Talk::may_freeze) {
             return Ok(());
         }
-        let _turn = self.repo.wait_for_turn(TURN);
-        for _ in 0..MOST_TRIES {
-            let base = self.main()?;
-            let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
-            let now = draft.now((self.clock)())?;
-            let mut evaluator = Evaluator {
-                repo: &self.repo,
-                rules_cache: &mut self.rules_cache,
-                draft: &mut draft,
-                now,
-                open: &mut OpenCases::new(pulls, KnownCases::default()),
-                forge: None,
-            };
-            evaluator.take_freeze_commands(&talks)?;
-            let Some(publication) = publication(draft, (base, now), Vec::new())? else {
-                return Ok(());
-            };
-            if self.forge.publish(&self.repo, publication)? == Published::Done {
-                return Ok(());
-            }
-        }
-        Err(BotError::Busy(MOST_TRIES))
+        self.append(pulls, |evaluator| evaluator.take_freeze_commands(&talks))?;
+        Ok(())
     }
 
     /// Hears what was said on pull requests after they had ended: feedback is recorded, and a freeze stops everything.
@@ -307,29 +292,38 @@ impl Bot {
             return Ok(());
         }
         self.take_freeze_commands(&[])?;
+        let read = self.append(&[], |evaluator| evaluator.record_afterwords(&said))?;
+        if read != CommandReading::Nothing {
+            self.forge.forget_afterwords(&said);
+        }
+        Ok(())
+    }
+
+    /// Appends to `main` whatever `append` makes of its tip, as often as others are faster.
+    fn append<T>(
+        &mut self,
+        pulls: &[Pull],
+        mut append: impl FnMut(&mut Evaluator<'_, '_, '_>) -> Result<T, BotError>,
+    ) -> Result<T, BotError> {
         let _turn = self.repo.wait_for_turn(TURN);
         for _ in 0..MOST_TRIES {
-            let now = (self.clock)();
             let base = self.main()?;
             let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
-            let mut evaluator = Evaluator {
+            let now = draft.now((self.clock)())?;
+            let appended = append(&mut Evaluator {
                 repo: &self.repo,
                 rules_cache: &mut self.rules_cache,
                 draft: &mut draft,
                 now,
-                open: &mut OpenCases::new(&[], KnownCases::default()),
+                open: &mut OpenCases::new(pulls, KnownCases::default()),
                 forge: None,
-            };
-            if evaluator.record_afterwords(&said)? == CommandReading::Nothing {
-                return Ok(());
-            }
-            let published = match publication(draft, (base, now), Vec::new())? {
+            })?;
+            let published = match publication(draft, now, Vec::new())? {
                 Some(publication) => self.forge.publish(&self.repo, publication)?,
                 None => Published::Done,
             };
             if published == Published::Done {
-                self.forge.forget_afterwords(&said);
-                return Ok(());
+                return Ok(appended);
             }
         }
         Err(BotError::Busy(MOST_TRIES))
@@ -460,7 +454,7 @@ impl Bot {
                 break;
             }
         }
-        if let Some(publication) = publication(draft, (base, now), conclusions)?
+        if let Some(publication) = publication(draft, now, conclusions)?
             && self.forge.publish(&self.repo, publication)? == Published::Lost
         {
             return Ok(None);
@@ -483,16 +477,15 @@ fn is_decidable(pull: &Pull) -> bool {
 /// What is to be published of a draft; none if there is nothing in it and nothing follows from it.
 fn publication(
     draft: Draft<'_>,
-    (base, now): (Sha, DateTime<Utc>),
+    now: DateTime<Utc>,
     conclusions: Vec<Conclusion>,
 ) -> Result<Option<Publication>, BotError> {
-    let tip = draft.tip()?;
-    if tip == base && conclusions.is_empty() {
+    if draft.is_empty() && conclusions.is_empty() {
         return Ok(None);
     }
     Ok(Some(Publication {
-        base: Some(base),
-        tip,
+        base: draft.base(),
+        tip: draft.tip()?,
         buffer: draft.into_buffer(),
         conclusions,
         now,

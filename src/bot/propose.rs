@@ -110,8 +110,8 @@ impl Opened {
     }
 }
 
-/// Proposals that are opened together in a repository that is its own forge: one pack and one change of one ref, however
-/// many there are.
+/// Proposals that are opened together in a repository that is its own forge: one pack and one change of one ref,
+/// however many there are.
 pub struct ProposalBatch<'r> {
     repo: &'r Repository,
     base: Sha,

@@ -106,7 +106,7 @@ impl Evaluator<'_, '_, '_> {
             None => Ok(None),
             Some(Landed::ThisHead { status, number }) => {
                 let main = self.draft.tip()?;
-                Ok(Some(ended(pull, Some(id), number, (status, main))))
+                Ok(Some(ended(pull, Some(id), number, status, main)))
             }
             Some(Landed::Otherwise) => {
                 let message = "this id is decided already, and a record is never edited: take a fresh id (`countersign new`)";
@@ -134,7 +134,7 @@ impl Evaluator<'_, '_, '_> {
         let rules = &version.rules;
         let assessment = risk::assess(&document, risk_context, rules);
         let outdated =
-            self.outdated_reviews(pull, &document, interests, (&targets, assessment.level))?;
+            self.outdated_reviews(pull, &document, interests, &targets, assessment.level)?;
         let gate_result =
             self.ask_gate(context, Kind::Recommendation, assessment.level, &outdated)?;
         let explanation = risk::Explanation::of(
@@ -147,7 +147,7 @@ impl Evaluator<'_, '_, '_> {
         let action = risk::ProposedAction::of(&document, risk_context);
         let report = report::recommendation(&document, &action, &explanation, &gate_result, rules);
         let preview = Preview::of(action, &explanation);
-        let subject = self.subject(pull, (document.id, Some(blob)), version, assessment.clone())?;
+        let subject = self.subject(pull, document.id, Some(blob), version, assessment.clone())?;
         let (act, report) = match judge(gate_result.clone(), subject) {
             DecisionOutcome::Wait => {
                 let agent = Some(&document.agent);
@@ -231,7 +231,8 @@ impl Evaluator<'_, '_, '_> {
             | Executor::Dispatch(_)
             | Executor::External => return Ok(()),
         };
-        let outcome = finished.record(document.id, 1, action.executor.kind(), (self.now, self.now));
+        let executor = action.executor.kind();
+        let outcome = finished.record(document.id, 1, executor, self.now, self.now);
         of_record(self.draft.outcome(&outcome, document, &files))?;
         Ok(())
     }

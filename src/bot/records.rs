@@ -6,13 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::commands::{Talk, freeze_commands, without_heard};
 use super::executions::{rules_of, score_again};
-use super::{Bot, BotError, MOST_TRIES, TURN};
+use super::{Bot, BotError};
 use crate::domain::documents::{
     AccountRecord, ExecutorKind, Feedback, Freeze, Outcome, Role, SaidIn,
 };
 use crate::domain::ids::{CaseId, Login, Sha};
 use crate::domain::value::Value;
-use crate::forge::{Publication, Published};
 use crate::gate::eligibility::{Principal, may_speak, principal_of};
 use crate::ledger::rescore::Again;
 use crate::ledger::{CaseFile, Draft, Version};
@@ -177,40 +176,19 @@ impl Bot {
         })
     }
 
-    /// Appends to `main` whatever `append` makes of its tip, as often as others are faster.
+    /// Appends to `main` whatever `append` makes of its tip and the rules there, as often as others are faster.
     pub(super) fn record<T>(
         &mut self,
         mut append: impl FnMut(&mut Draft<'_>, &Version, DateTime<Utc>) -> Result<T, BotError>,
     ) -> Result<T, BotError> {
-        let _turn = self.repo.wait_for_turn(TURN);
-        for _ in 0..MOST_TRIES {
-            let base = self.main()?;
-            let mut draft = Draft::on(&self.repo, Some(base))?.signed_by(self.signer.as_ref());
-            let now = draft.now((self.clock)())?;
-            let root = draft.root()?;
-            let version = self.rules_cache.read(draft.objects(), root)?;
-            let version = version.into_result().map_err(|problems| {
+        self.append(&[], |evaluator| {
+            let version = evaluator.read_rules()?.into_result().map_err(|problems| {
                 BotError::Refused(format!(
                     "the rules on `main` cannot be read, so nothing is done:\n{problems}"
                 ))
             })?;
-            let appended = append(&mut draft, &version, now)?;
-            if draft.is_empty() {
-                return Ok(appended);
-            }
-            let tip = draft.tip()?;
-            let publication = Publication {
-                base: Some(base),
-                tip,
-                buffer: draft.into_buffer(),
-                conclusions: Vec::new(),
-                now,
-            };
-            if self.forge.publish(&self.repo, publication)? == Published::Done {
-                return Ok(appended);
-            }
-        }
-        Err(BotError::Busy(MOST_TRIES))
+            append(evaluator.draft, &version, evaluator.now)
+        })
     }
 }
 

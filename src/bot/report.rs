@@ -210,13 +210,12 @@ pub fn recommendation(
     }
     let risk = explanation.assessment;
     let what = format!("{} {}", risk.level, risk.score);
-    let (title, state) = headline(&what, gate_result);
-    finish(
-        (state, title, body),
-        (&what, &case, risk.level),
-        gate_result,
-        rules,
-    )
+    let about = Headed {
+        what: &what,
+        case: &case,
+        level: risk.level,
+    };
+    finish(body, about, gate_result, rules)
 }
 
 /// A governance change, decided or waiting.
@@ -249,21 +248,26 @@ pub fn governance(
     let case = body.clone();
     gate(&mut body, gate_result, rules);
     let what = format!("governance change, {}", assessment.level);
-    let (title, state) = headline(&what, gate_result);
-    finish(
-        (state, title, body),
-        (&what, &case, assessment.level),
-        gate_result,
-        rules,
-    )
+    let about = Headed {
+        what: &what,
+        case: &case,
+        level: assessment.level,
+    };
+    finish(body, about, gate_result, rules)
 }
 
-fn finish(
-    (state, title, body): (ReportState, String, String),
-    (what, case, level): (&str, &str, Level),
-    gate_result: &GateResult,
-    rules: &Rules,
-) -> Report {
+/// What a report is about.
+struct Headed<'a> {
+    /// In a few words.
+    what: &'a str,
+    /// All of it, without how it stands.
+    case: &'a str,
+    level: Level,
+}
+
+fn finish(body: String, about: Headed<'_>, gate_result: &GateResult, rules: &Rules) -> Report {
+    let Headed { what, case, level } = about;
+    let (title, state) = headline(what, gate_result);
     let mut report = Report {
         state,
         title,
@@ -274,7 +278,7 @@ fn finish(
         level: Some(level),
         ask: details::ask(gate_result, rules),
         comment: (level > Level::Low)
-            .then(|| details::comment(&report, (what, case), gate_result, rules))
+            .then(|| details::comment(&report, what, case, gate_result, rules))
             .flatten(),
         problems: Vec::new(),
     };

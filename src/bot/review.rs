@@ -104,15 +104,15 @@ impl NewWord {
     }
 
     /// What follows from it, as far as that can be told now.
-    fn meaning(&self, by: &Login, heard: &Pending, ignored: Option<&str>) -> String {
+    fn meaning(&self, by: &Login, pending: &Pending, ignored: Option<&str>) -> String {
         if let Some(reason) = ignored.filter(|_| !self.is_dismissal()) {
             let reason = reason.strip_prefix(NO_REJECTION).unwrap_or(reason);
             return format!("it will not count: {reason}");
         }
-        let Some(gate_result) = &heard.evaluation.gate_result else {
+        let Some(gate_result) = &pending.evaluation.gate_result else {
             return format!(
                 "nothing follows until the proposal is mended: {}",
-                heard.evaluation.report.title
+                pending.evaluation.report.title
             );
         };
         match &gate_result.verdict {
@@ -167,11 +167,11 @@ impl Bot {
         let by = self.listed_name(&new.by)?;
         let takes_nothing_back = new.is_dismissal() && !self.has_opinion_before(&pull, &by, &id)?;
         let open = self.open_pulls()?;
-        let heard = self.evaluate(pull, &open)?;
-        let gate_result = heard.evaluation.gate_result.as_ref();
+        let pending = self.evaluate(pull, &open)?;
+        let gate_result = pending.evaluation.gate_result.as_ref();
         let ignored = gate_result.and_then(|gate_result| find_ignored(gate_result, &id));
         let is_heard = gate_result.is_some() && !new.is_dismissal();
-        let mut meaning = new.meaning(&by, &heard, ignored);
+        let mut meaning = new.meaning(&by, &pending, ignored);
         if takes_nothing_back {
             meaning = format!("there was no review of {by} to take back; {meaning}");
         }

@@ -23,7 +23,8 @@ impl Evaluator<'_, '_, '_> {
         pull: &Pull,
         document: &Recommendation,
         interests: Interests,
-        (targets, level): (&Targets, Level),
+        targets: &Targets,
+        level: Level,
     ) -> Result<BTreeMap<String, String>, BotError> {
         let mut outdated = BTreeMap::new();
         for (id, main) in approvals_on_older_main(pull, self.draft.tip()?) {

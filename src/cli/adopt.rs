@@ -8,7 +8,8 @@ use crate::domain::ids::{Login, Sha};
 
 /// Take over the commits of `main` that the bot did not make; until then it writes nothing on top of them
 ///
-/// Look at them first: `git log -p main`. They are adopted as they are, and `verify` notes from then on who adopted them.
+/// Look at them first: `git log -p main`. They are adopted as they are, and `verify` notes from then on who adopted
+/// them.
 #[derive(Debug, clap::Args)]
 pub struct Adopt {
     /// The newest of them that you looked at: if there is a newer one, nothing is adopted
@@ -19,10 +20,6 @@ pub struct Adopt {
 }
 
 impl Adopt {
-    /// Adopts them.
-    ///
-    /// # Errors
-    /// When there are none, or the person may not.
     pub fn run(&self, options: &Options) -> Result {
         let adopted = options.bot()?.adopt(self.commit, &self.by)?;
         if options.is_json() {

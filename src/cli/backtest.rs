@@ -22,7 +22,8 @@ use crate::rules::{RuleFiles, Rules};
 /// through that was rejected or failed, and what they would have held up for nothing.
 #[derive(Debug, clap::Args)]
 pub struct Backtest {
-    /// The other rules: a branch or commit of the repository (`govern/x`, `refs/pull/12/head`), or a folder that holds `rules/` or is one
+    /// The other rules: a branch or commit of the repository (`govern/x`, `refs/pull/12/head`), or a folder that
+    /// holds `rules/` or is one
     #[arg(long, value_name = "REF_OR_DIR")]
     rules: String,
     /// Replay only this many of the newest commits of the trail

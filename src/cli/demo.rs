@@ -3,14 +3,14 @@
 //! Nothing is played: every line is a real command, run as a process of its own, on a real repository,
 //! with real pushes through git. What is printed is what each person would see.
 
-mod stage;
+mod folder;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
 
-use stage::{DemoFolder, heading, indent, say};
+use folder::{DemoFolder, heading, indent, say};
 
 /// Options of `countersign demo`.
 #[derive(Debug, clap::Args)]
@@ -113,12 +113,12 @@ const SELF_APPROVED: Push = Push {
 /// When git is missing, the folder cannot be made, or a step does not do what the story says.
 pub fn run(demo: &Demo) -> Result<()> {
     let began = Instant::now();
-    let stage = DemoFolder::new(demo.keep.as_deref())?;
-    stage.repository()?;
-    stage.agents_propose()?;
-    stage.people_decide()?;
-    stage.auditor_reads()?;
-    stage.farewell(demo.keep.is_some(), began)
+    let folder = DemoFolder::new(demo.keep.as_deref())?;
+    folder.repository()?;
+    folder.agents_propose()?;
+    folder.people_decide()?;
+    folder.auditor_reads()?;
+    folder.farewell(demo.keep.is_some(), began)
 }
 
 impl DemoFolder {

@@ -187,8 +187,8 @@ fn prove(files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Puts back what a restore from a backup and a mirror lack, and an older version of ours lacks of the present one: without
-/// it a plain push reaches `main`. A hook of somebody else is left alone.
+/// Puts back what a restore from a backup and a mirror lack, and an older version of ours lacks of the present one:
+/// without it a plain push reaches `main`. A hook of somebody else is left alone.
 pub fn put_back_hook(repo: &Repository) {
     let is_there = |script: &[u8]| {
         let is_ours = script.starts_with(MADE_BY_INIT);

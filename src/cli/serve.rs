@@ -59,7 +59,8 @@ pub struct Serve {
         hide_env_values = true
     )]
     hosts: Vec<String>,
-    /// A proxy in front of this server, or a network of them: then its `X-Forwarded-For` says who asks; may be given several times
+    /// A proxy in front of this server, or a network of them: then its `X-Forwarded-For` says who asks; may be given
+    /// several times
     #[arg(
         long = "trusted-proxy",
         value_name = "ADDRESS",

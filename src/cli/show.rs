@@ -76,8 +76,11 @@ fn undecided(bot: &mut Bot, case: CaseRef) -> Result<CaseView> {
                 return Ok(shown);
             }
             let pending = bot.pending()?;
-            if let Some(heard) = pending.iter().find(|heard| heard.evaluation.id == Some(id)) {
-                return Ok(CaseView::pending(heard));
+            if let Some(pending) = pending
+                .iter()
+                .find(|pending| pending.evaluation.id == Some(id))
+            {
+                return Ok(CaseView::pending(pending));
             }
             Err(failure::hinted(
                 format!("there is no case `{id}`, neither decided nor pending"),

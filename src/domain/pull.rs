@@ -46,8 +46,8 @@ pub struct Pull {
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 impl Pull {
-    /// The same, with nothing said before it was opened or later than `now`, whatever the clock of whoever said it read.
-    /// Their order stays.
+    /// The same, with nothing said before it was opened or later than `now`, whatever the clock of whoever said it
+    /// read. Their order stays.
     pub fn until(&self, now: DateTime<Utc>) -> Cow<'_, Self> {
         let opened_at = self.opened_at.min(now);
         let seen = |at: DateTime<Utc>| at.clamp(opened_at, now);

@@ -64,7 +64,8 @@ impl ExecutionResult {
         id: CaseId,
         attempt: u32,
         executor: ExecutorKind,
-        (started_at, finished_at): (DateTime<Utc>, DateTime<Utc>),
+        started_at: DateTime<Utc>,
+        finished_at: DateTime<Utc>,
     ) -> Outcome {
         Outcome {
             schema: Default::default(),

@@ -199,8 +199,8 @@ impl ObjectBuffer {
         whole
     }
 
-    /// Stores everything as one pack, durably, and empties the buffer. Waits while there are too many packs. If it fails, nothing of it can
-    /// be seen in the repository and the buffer is as it was, so it may be tried again.
+    /// Stores everything as one pack, durably, and empties the buffer. Waits while there are too many packs. If it
+    /// fails, nothing of it can be seen in the repository and the buffer is as it was, so it may be tried again.
     pub fn flush(&mut self, repo: &Repository) -> Result<KeptPack> {
         if self.is_empty() {
             return Ok(KeptPack::nothing());

@@ -1,9 +1,9 @@
 //! Joins packs into one. Which: those of about one size, once there are several of them, so that an object is written
 //! again only a few times however many there will be, and no join takes longer than what it joins is worth.
 //!
-//! Not by `git repack --geometric`, which walks the history of what it joins to guess names for files: with thousands of
-//! cases in one folder that is most of its work, and grows with the square of their number. `git pack-objects` is told
-//! the objects instead.
+//! Not by `git repack --geometric`, which walks the history of what it joins to guess names for files: with thousands
+//! of cases in one folder that is most of its work, and grows with the square of their number. `git pack-objects` is
+//! told the objects instead.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -154,13 +154,23 @@ pub(super) fn join(git_dir: &Path, packs: &[&Path]) -> Result<Joined> {
     Ok(Joined::Done)
 }
 
-/// Makes a pack of the objects that have a file each, if there are many: pushes of a few objects leave such.
+/// How many packs there are, whatever their kind.
+pub(super) fn count_packs(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names
+        .filter(|name| name.as_encoded_bytes().ends_with(b".pack"))
+        .count()
+}
+
+/// Whether pushes of a few objects have left many with a file each. Ids are spread evenly, so one folder tells.
+pub(super) fn are_loose_objects_many(git_dir: &Path) -> bool {
+    loose_in(&git_dir.join("objects"), SAMPLE).len() >= MANY_LOOSE / 256
+}
+
+/// Makes a pack of the objects that have a file each.
 pub(super) fn pack_loose_objects(git_dir: &Path) -> Result<Joined> {
     let objects = git_dir.join("objects");
-    // Ids are spread evenly.
-    if loose_in(&objects, SAMPLE).len() < MANY_LOOSE / 256 {
-        return Ok(Joined::Done);
-    }
     let folders = (0..=u8::MAX).map(|first| format!("{first:02x}"));
     let ids: Vec<Sha> = folders
         .flat_map(|folder| loose_in(&objects, &folder))
@@ -226,7 +236,8 @@ fn git(git_dir: &Path) -> Command {
 }
 
 fn run_pack_objects(git_dir: &Path, pack: &Path, list: &str) -> io::Result<Output> {
-    // What we write has deltas already, except for the first tree of a batch: two neighbours are enough to find it a base.
+    // What we write has deltas already, except for the first tree of a batch: two neighbours are enough to find it a
+    // base.
     let mut child = git(git_dir)
         .args(["pack-objects", "-q", "--delta-base-offset"])
         .args(["--threads=1", "--window=2"])

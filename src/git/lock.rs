@@ -126,7 +126,7 @@ impl LockSet {
         let life = self.life()?;
         let lock = lock_of(target);
         let made_folders = self.acquire(&lock, |lock| fs::hard_link(&life.path, lock))?;
-        Ok(self.held(target, (lock, made_folders), life))
+        Ok(self.held(target, lock, made_folders, life))
     }
 
     /// The same without waiting: `None` if it is taken, or there is no folder for it.
@@ -134,7 +134,7 @@ impl LockSet {
         let life = self.life()?;
         let lock = lock_of(target);
         match fs::hard_link(&life.path, &lock) {
-            Ok(()) => Ok(Some(self.held(target, (lock, false), life))),
+            Ok(()) => Ok(Some(self.held(target, lock, false, life))),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -158,7 +158,8 @@ impl LockSet {
     fn held(
         &self,
         target: &Path,
-        (lock, made_folders): (PathBuf, bool),
+        lock: PathBuf,
+        made_folders: bool,
         life: Arc<LockOwner>,
     ) -> LockFile {
         LockFile {
@@ -212,7 +213,7 @@ impl LockSet {
             return Ok(None);
         }
         self.folder.get_or_insert_with(|| folder.to_owned());
-        Ok(Some(self.held(folder, (folder.to_owned(), false), life)))
+        Ok(Some(self.held(folder, folder.to_owned(), false, life)))
     }
 
     /// Makes the lock, and its folder if need be; waits while it is taken. Whether folders were made.
@@ -439,8 +440,9 @@ pub(super) fn remove_if_stale(lock: &Path, files: &RepositoryFiles) -> Result<bo
     Ok(true)
 }
 
-/// Removes what killed processes left in the git directory: their lives, the locks of refs that nobody asks for any more,
-/// and contents that never took their place. A content is written and used within one change, so an old one is nobody's.
+/// Removes what killed processes left in the git directory: their lives, the locks of refs that nobody asks for any
+/// more, and contents that never took their place. A content is written and used within one change, so an old one is
+/// nobody's.
 pub(super) fn sweep(files: &RepositoryFiles) -> Result<()> {
     let git_dir = files.git_dir();
     let entries = fs::read_dir(git_dir).context(|| format!("list `{}`", git_dir.display()))?;
@@ -507,9 +509,9 @@ pub(super) fn process_guard(files: &RepositoryFiles, name: &str) -> Result<Optio
     }
 }
 
-/// Waits for the turn among our own processes and threads to change something: whoever has it is not raced. Nothing rests on
-/// it. After ten seconds, for instance when whoever has it was stopped by a debugger, it goes on without; and so it does
-/// where no such file can be made.
+/// Waits for the turn among our own processes and threads to change something: whoever has it is not raced. Nothing
+/// rests on it. After ten seconds, for instance when whoever has it was stopped by a debugger, it goes on without;
+/// and so it does where no such file can be made.
 pub(super) fn wait_for_turn(files: &RepositoryFiles, name: &str) -> Option<File> {
     let mut waited = Duration::ZERO;
     let pause = Duration::from_millis(1);

@@ -7,7 +7,7 @@ use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use super::error::Result;
-use super::joining::{self, Joinable, Joined, Need};
+use super::joining::{self, Joinable, Joined, Need, count_packs};
 use super::kept_pack;
 use super::lock::{process_guard, remove_if_stale, sweep};
 use super::repository::Repository;
@@ -45,9 +45,10 @@ pub enum Maintenance {
     },
 }
 
-/// Joins packs of about one size if there are several, so that the work stays in proportion to what was added. Also packs the loose refs of pull requests when those have become thousands, and
-/// clears away the lock of all packed refs if a killed process left it. Safe while others read and
-/// write. Takes seconds: call it off the decision's path.
+/// Joins packs of about one size if there are several, so that the work stays in proportion to what was added. Also
+/// packs the loose refs of pull requests when those have become thousands, and clears away the lock of all packed
+/// refs if a killed process left it. Safe while others read and write. Takes seconds: call it off the decision's
+/// path.
 pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
     sweep_left_overs(repo)?;
     let pulls = repo.common_dir().join(PACKED_BELOW);
@@ -57,7 +58,9 @@ pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
         let packed = repo.pack_loose(PACKED_BELOW)?;
         tracing::info!("packed {packed} refs of pull requests");
     }
-    if let Some(_guard) = process_guard(&repo.files, GUARD)? {
+    if joining::are_loose_objects_many(repo.common_dir())
+        && let Some(_guard) = process_guard(&repo.files, GUARD)?
+    {
         joining::pack_loose_objects(repo.common_dir())?;
     }
     join_packs(repo)
@@ -89,7 +92,9 @@ pub fn join_packs(repo: &Repository) -> Result<Maintenance> {
 pub(super) fn make_room(repo: &Repository) {
     let folder = repo.common_dir().join("objects/pack");
     let begun = Instant::now();
-    while Joinable::find(&folder).is_ok_and(|packs| packs.count() >= MOST_PACKS)
+    // Most of the time their number is all that has to be known.
+    while count_packs(&folder) >= MOST_PACKS
+        && Joinable::find(&folder).is_ok_and(|packs| packs.count() >= MOST_PACKS)
         && begun.elapsed() < LONGEST_WAIT
     {
         match join_if(repo, Need::Pressing) {

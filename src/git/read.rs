@@ -52,8 +52,8 @@ impl Objects<'_> {
         Ok((kind, T::from(object.data())))
     }
 
-    /// From a file of its own: libgit2 reads one that is cut short, as a power failure may leave it, for ever. None if there
-    /// is no such file, or it is larger than what we hold in memory at once.
+    /// From a file of its own: libgit2 reads one that is cut short, as a power failure may leave it, for ever. None
+    /// if there is no such file, or it is larger than what we hold in memory at once.
     fn read_loose(&self, id: Sha) -> Result<Option<(Kind, Vec<u8>)>> {
         let path = self.repo.loose_path(id);
         let context = || format!("read the object `{id}`");

@@ -193,7 +193,7 @@ impl TreeEditor {
             return Ok(false);
         }
         let clock = self.clock;
-        remove_below(self.root(objects)?, objects, (&folders, name), clock)?;
+        remove_below(self.root(objects)?, objects, &folders, name, clock)?;
         Ok(true)
     }
 
@@ -218,16 +218,16 @@ impl TreeEditor {
 fn remove_below(
     node: &mut Node,
     objects: Objects<'_>,
-    path: (&[&[u8]], &[u8]),
+    folders: &[&[u8]],
+    name: &[u8],
     clock: u64,
 ) -> Result<()> {
-    let (folders, name) = path;
     let Some((first, rest)) = folders.split_first() else {
         node.take_out(name);
         return Ok(());
     };
     let child = node.child_to_edit(objects, first, clock)?;
-    remove_below(child, objects, (rest, name), clock)?;
+    remove_below(child, objects, rest, name, clock)?;
     if child.is_empty() {
         node.take_out(first);
     }

@@ -167,7 +167,7 @@ pub fn backtest(
     let mut handles = workers::handles(repo, newest)?;
     let book = TargetCache::default();
     let start = |handle| -> Work<'_, Result<Link, GitError>, Result<Seen, GitError>> {
-        let mut replayer = Replayer::new(handle, root, (rules, book.clone()));
+        let mut replayer = Replayer::new(handle, root, rules, book.clone());
         Box::new(move |link| {
             let (commit, before) = link?;
             replayer.see(&commit, before)

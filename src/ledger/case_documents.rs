@@ -17,8 +17,8 @@ pub fn read(
     let (mut documents, mut unread) = (Documents::new(), Vec::new());
     for id in wanted {
         match read_one(repo.objects(), root, *id) {
-            Ok(papers) => {
-                documents.insert(*id, Arc::new(papers));
+            Ok(found) => {
+                documents.insert(*id, Arc::new(found));
             }
             Err(error) => unread.push((*id, error)),
         }

@@ -1,7 +1,8 @@
 //! Commits on `main` that the bot did not make: somebody pressed the merge button, or pushed.
 //!
-//! The bot writes nothing on top of one before an admin has adopted it (`countersign adopt`). This looks at what a commit
-//! says of itself, and at its signature where the rules before it ask for one; `verify` proves the whole trail.
+//! The bot writes nothing on top of one before an admin has adopted it (`countersign adopt`). This looks at what a
+//! commit says of itself, and at its signature where the rules before it ask for one; `verify` proves the whole
+//! trail.
 
 use chrono::{DateTime, Utc};
 
@@ -89,8 +90,8 @@ impl<'r> ForeignCheck<'r> {
         }
     }
 
-    /// Whether the bot did not make a commit: as it says itself, or because it lacks the signature that the rules of its
-    /// parent ask for.
+    /// Whether the bot did not make a commit: as it says itself, or because it lacks the signature that the rules of
+    /// its parent ask for.
     ///
     /// # Errors
     /// When the repository cannot be read.

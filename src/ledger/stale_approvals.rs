@@ -34,25 +34,27 @@ impl ApprovalSnapshot {
         about: About<'_>,
     ) -> Result<Self, GitError> {
         let targets = facts::targets(objects, root, about.recommendation)?;
-        Self::of(objects, rules_cache, root, (about, targets))
+        Self::of(objects, rules_cache, root, about, targets)
     }
 
-    /// The same, by targets that are known from a book.
+    /// The same, by targets that are known from a cache.
     pub fn read_by(
         objects: Objects<'_>,
-        (rules_cache, book): (&mut RulesCache, &TargetCache),
+        rules_cache: &mut RulesCache,
+        target_cache: &TargetCache,
         root: Sha,
         about: About<'_>,
     ) -> Result<Self, GitError> {
-        let targets = book.targets(objects, root, about.recommendation)?;
-        Self::of(objects, rules_cache, root, (about, targets))
+        let targets = target_cache.targets(objects, root, about.recommendation)?;
+        Self::of(objects, rules_cache, root, about, targets)
     }
 
     fn of(
         objects: Objects<'_>,
         rules_cache: &mut RulesCache,
         root: Sha,
-        (about, targets): (About<'_>, Reading<Targets>),
+        about: About<'_>,
+        targets: Reading<Targets>,
     ) -> Result<Self, GitError> {
         let (Reading::Valid(targets), Reading::Valid(version)) =
             (targets, rules_cache.read(objects, root)?)

@@ -58,7 +58,7 @@ pub fn changed_files(
             }
             (Effect::Delete, Some(_)) => files.push((path, None)),
             (Effect::Modify | Effect::None, Some((bytes, known))) => {
-                let changed = modified((&path, bytes, known), about, governance)?;
+                let changed = modified(&path, bytes, known, about, governance)?;
                 files.push((path, Some(changed)));
             }
         }
@@ -91,7 +91,9 @@ fn created(about: &Recommendation, governance: &Governance) -> Result<Vec<u8>, I
 }
 
 fn modified(
-    (path, bytes, target): (&str, &[u8], &KnownTarget),
+    path: &str,
+    bytes: &[u8],
+    target: &KnownTarget,
     about: &Recommendation,
     governance: &Governance,
 ) -> Result<Vec<u8>, Inapplicable> {

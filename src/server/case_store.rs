@@ -1,9 +1,9 @@
 //! What handlers read: every case of one repository in memory, decided and pending, without a bot.
 //!
 //! The worker's thread says after every run what it found ([`News`]). A thread of the store's own, the updater, then
-//! reads what was added to `main` and tells everybody who watches; the worker never waits for it.
-//! What is read is never older than `main` at that moment. Handlers ask with [`CaseStore::read`]: from memory, and from a handle on the repository
-//! that nothing is written with.
+//! reads what was added to `main` and tells everybody who watches; the worker never waits for it. What is read is
+//! never older than `main` at that moment. Handlers ask with [`CaseStore::read`]: from memory, and from a handle on
+//! the repository that nothing is written with.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,8 +27,9 @@ use crate::ledger::{LedgerError, MAIN, RulesCache, Teams, Version};
 
 /// How long a question waits for the first reading of the trail.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// So many questions are answered at the same time, each with a handle on the repository: the others wait for their turn.
-const MOST_DESKS: usize = 8;
+/// So many questions are answered at the same time, each with a handle on the repository: the others wait for their
+/// turn.
+const MOST_READERS: usize = 8;
 
 /// What is known of a repository at one moment.
 #[derive(Default)]
@@ -43,7 +44,7 @@ impl Snapshot {
         &self.index
     }
 
-    /// What the bot makes of each pull request that waits: proposal, score, ruling, the whole explanation.
+    /// What the bot makes of each pull request that waits: proposal, score, gate result, the whole explanation.
     pub const fn pending(&self) -> &BTreeMap<PullNumber, Arc<Pending>> {
         &self.pending
     }
@@ -129,7 +130,7 @@ pub struct Reader<'l> {
 
 impl Reader<'_> {
     /// The documents of these cases. What cannot be read is said in the log, and left out.
-    pub fn papers(&self, cases: &[CaseId]) -> Result<Documents, LedgerError> {
+    pub fn documents(&self, cases: &[CaseId]) -> Result<Documents, LedgerError> {
         let wanted = Wanted::of(self.snapshot.index(), cases);
         let (documents, unread) = self.document_cache.read(self.repo, &wanted)?;
         for (id, error) in unread {
@@ -169,7 +170,7 @@ impl CaseStore {
                 edition: watch::Sender::new(0),
                 place: RwLock::default(),
                 readers: Mutex::default(),
-                turns: Arc::new(Semaphore::new(MOST_DESKS)),
+                turns: Arc::new(Semaphore::new(MOST_READERS)),
                 document_cache: DocumentCache::default(),
             }),
         };
@@ -206,9 +207,6 @@ impl CaseStore {
     }
 
     /// Lets something be done with the repository alone, as long as it may take.
-    ///
-    /// # Errors
-    /// As [`CaseStore::read`].
     pub async fn consult<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Repository, &mut RulesCache) -> T + Send + 'static,
@@ -222,10 +220,7 @@ impl CaseStore {
         working.await.map_err(|_| CaseStoreError::Panicked)?
     }
 
-    /// Reads the documents of these cases, so that [`Reader::papers`] has them at hand.
-    ///
-    /// # Errors
-    /// As [`CaseStore::read`].
+    /// Reads the documents of these cases, so that [`Reader::documents`] has them at hand.
     pub async fn fetch(
         &self,
         cases: impl FnOnce(&Index) -> Vec<CaseId> + Send + 'static,
@@ -315,7 +310,7 @@ impl CaseStore {
         reader.rules_cache.know_teams(teams);
         let done = work(&reader.repo, &mut reader.rules_cache);
         let mut readers = lock(&self.shared.readers);
-        if readers.len() < MOST_DESKS {
+        if readers.len() < MOST_READERS {
             readers.push(reader);
         }
         Ok(done)

@@ -53,8 +53,8 @@ impl DocumentCache {
         let (mut documents, mut missing) = (Documents::new(), Vec::new());
         for (id, last) in &wanted.0 {
             match kept.get(id) {
-                Some((then, papers)) if then == last => {
-                    documents.insert(*id, Arc::clone(papers));
+                Some((then, found)) if then == last => {
+                    documents.insert(*id, Arc::clone(found));
                 }
                 _ => missing.push(*id),
             }
@@ -68,8 +68,8 @@ impl DocumentCache {
             kept.clear();
         }
         for (id, last) in &wanted.0 {
-            if let Some(papers) = read.get(id) {
-                kept.insert(*id, (*last, Arc::clone(papers)));
+            if let Some(found) = read.get(id) {
+                kept.insert(*id, (*last, Arc::clone(found)));
             }
         }
     }

@@ -1,9 +1,9 @@
 //! The server: webhooks, timers, and everything that is asked over HTTP.
 //!
 //! An [`AppState`] holds one [`RepositoryWorker`] a governance repository: a thread that owns the repository's bot. A
-//! handler never touches a repository itself: it wakes the worker, hands it work
-//! ([`RepositoryWorker::with_bot`]) or watches where it stands ([`RepositoryWorker::watch`]). What is accepted and not done
-//! when the process dies is done by the next one, because every start reads everything anew.
+//! handler never touches a repository itself: it wakes the worker, hands it work ([`RepositoryWorker::with_bot`]) or
+//! watches where it stands ([`RepositoryWorker::watch`]). What is accepted and not done when the process dies is done
+//! by the next one, because every start reads everything anew.
 //!
 //! Further routes are one more `Router<AppState>` in [`router`].
 

@@ -159,7 +159,7 @@ impl AppState {
     }
 
     /// The worker of the repository of this name.
-    pub fn find_keeper(&self, name: &str) -> Option<RepositoryWorker> {
+    pub fn find_worker(&self, name: &str) -> Option<RepositoryWorker> {
         let workers = self.shared.workers.read();
         let workers = workers.unwrap_or_else(PoisonError::into_inner);
         workers.get(&name.to_ascii_lowercase()).cloned()
@@ -234,7 +234,7 @@ impl AppState {
             }
         });
         if joined.await.is_err() {
-            tracing::error!("a keeper could not be waited for");
+            tracing::error!("a repository worker could not be waited for");
         }
     }
 }

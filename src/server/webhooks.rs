@@ -163,7 +163,7 @@ fn tell(app_state: &AppState, event: &WebhookEvent) -> bool {
         app_state.look_around();
     }
     let workers = match &event.repository {
-        Some(name) => app_state.find_keeper(name).into_iter().collect(),
+        Some(name) => app_state.find_worker(name).into_iter().collect(),
         // About the App or the organisation: all of them are told.
         None => app_state.workers(),
     };

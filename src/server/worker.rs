@@ -175,7 +175,7 @@ impl RepositoryWorker {
         let mut worker_loop =
             WorkerLoop::new(Arc::clone(&shared), config.bot_factory, intervals, updater);
         let thread = std::thread::Builder::new()
-            .name("keeper".to_owned())
+            .name("worker".to_owned())
             .spawn(move || worker_loop.work())?;
         *lock(&shared.thread) = Some(thread);
         Ok(Self { shared })
@@ -280,7 +280,7 @@ impl RepositoryWorker {
     pub fn join(&self) {
         let thread = lock(&self.shared.thread).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the keeper of `{}` has panicked", self.shared.name);
+            tracing::error!("the worker of `{}` has panicked", self.shared.name);
         }
     }
 }

@@ -207,7 +207,7 @@ impl WorkerLoop {
         };
         if self.updater.send(news).is_err() {
             tracing::error!(
-                "the librarian of `{}` has gone: what is shown grows old",
+                "the case store of `{}` has stopped: what is shown grows old",
                 self.shared.name
             );
         }

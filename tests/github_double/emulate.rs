@@ -30,7 +30,8 @@ pub struct Emulated {
 }
 
 impl Emulated {
-    /// With the App of the double, by the same key and installation, with `acme/governance` and the people of [`super::GithubStage`]; a person's token is `token-` and the login.
+    /// With the App of the double, by the same key and installation, with `acme/governance` and the people of
+    /// [`super::GithubStage`]; a person's token is `token-` and the login.
     pub fn new() -> Self {
         let people = ["alice", "bob", "carol", "dana", "strategy-optimizer"];
         let tokens = people.map(|login| {

@@ -2,8 +2,8 @@
 //!
 //! A double that was written from memory teaches its users to talk to the double. So every request that a test makes,
 //! every answer and every webhook is held against the descriptions that GitHub publishes (the packages
-//! `@octokit/openapi` and `@octokit/openapi-webhooks`, which `.ci/run` puts beside the build). Only the schemas that are
-//! met are compiled. Where they are missing the tests stop and say how to get them.
+//! `@octokit/openapi` and `@octokit/openapi-webhooks`, which `.ci/run` puts beside the build). Only the schemas that
+//! are met are compiled. Where they are missing the tests stop and say how to get them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;

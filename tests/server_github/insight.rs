@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::github_double::REPO;
 use crate::support::asking::{Asking, medium};
-use crate::support::desk::Browser;
+use crate::support::browser::Browser;
 use crate::support::mcp::Client;
 use crate::support::{Ran, has, has_not};
 use crate::world::{Host, as_app, command};

@@ -14,7 +14,7 @@
 )]
 
 pub mod asking;
-pub mod desk;
+pub mod browser;
 pub mod mcp;
 pub mod serving;
 pub mod trail;

@@ -27,9 +27,10 @@ use crate::ledger::{CaseFolder, LedgerError, case_folders};
 
 /// Write all recommendations, decided and pending, into a file: --format sqlite, csv, jsonl or parquet
 ///
-/// The table is `agent_governance_log` with the framework's columns; in SQLite its indexes too. Governance changes and
-/// freezes are a table of their own, `governance_events`: in SQLite in the same file, else in a second one beside it,
-/// such as `trail.events.csv`. Each file is there whole or not at all. Cases whose documents cannot be read are left out, said on standard error, and make the exit status 3.
+/// The table is `agent_governance_log` with the framework's columns; in SQLite its indexes too. Governance changes
+/// and freezes are a table of their own, `governance_events`: in SQLite in the same file, else in a second one beside
+/// it, such as `trail.events.csv`. Each file is there whole or not at all. Cases whose documents cannot be read are
+/// left out, said on standard error, and make the exit status 3.
 #[derive(Debug, clap::Args)]
 pub struct Export {
     /// The file; an older one is replaced once the new one is whole
@@ -146,18 +147,24 @@ impl Exported {
             .map(|(number, (id, case))| (id, (number, case)))
             .collect();
         let mut failed = None;
-        case_folders::read_all(repo, root, numbered.into_iter(), &decided_row, &mut |row| {
-            if failed.is_some() {
-                return;
-            }
-            match row {
-                Ok(row) => failed = self.put(&row[..]).err(),
-                Err(warning) => {
-                    self.left_out += 1;
-                    output::warning(&warning);
+        case_folders::read_all(
+            repo,
+            root,
+            numbered.into_iter(),
+            &|(number, case), folder| decided_row(number, case, folder),
+            &mut |row| {
+                if failed.is_some() {
+                    return;
                 }
-            }
-        })?;
+                match row {
+                    Ok(row) => failed = self.put(&row[..]).err(),
+                    Err(warning) => {
+                        self.left_out += 1;
+                        output::warning(&warning);
+                    }
+                }
+            },
+        )?;
         failed.map_or(Ok(()), Err)
     }
 
@@ -221,7 +228,8 @@ impl Exported {
 
 /// The row of a decided case; or why it is left out.
 fn decided_row(
-    (number, case): (i64, &Case),
+    number: i64,
+    case: &Case,
     folder: std::result::Result<CaseFolder<'_>, LedgerError>,
 ) -> std::result::Result<Box<Row>, String> {
     let record = folder.and_then(|folder| Record::read(&folder));

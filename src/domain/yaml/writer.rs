@@ -100,7 +100,7 @@ impl Layout {
             Tree::Mapping(entries) => {
                 for (key, value) in entries {
                     begin_line(&mut self.out);
-                    self.entry((key, value), indent, depth)?;
+                    self.entry(key, value, indent, depth)?;
                 }
             }
             // The reader refuses tags; it reads a variant from a mapping of one key.
@@ -108,7 +108,7 @@ impl Layout {
                 begin_line(&mut self.out);
                 let name = tagged.tag.to_string();
                 let name = name.strip_prefix('!').unwrap_or(&name).to_owned();
-                self.entry((&Tree::String(name), &tagged.value), indent, depth)?;
+                self.entry(&Tree::String(name), &tagged.value, indent, depth)?;
             }
             _ => {}
         }
@@ -132,7 +132,8 @@ impl Layout {
 
     fn entry(
         &mut self,
-        (key, value): (&Tree, &Tree),
+        key: &Tree,
+        value: &Tree,
         indent: usize,
         depth: usize,
     ) -> Result<(), WriteError> {

@@ -1,6 +1,6 @@
 //! Asks GitHub once more before something is merged. Of what people approved one GraphQL query says what webhooks may
-//! have told late and what REST does not tell at all (that a text was edited, and when the base was changed), and where it is not known who
-//! pushed, GitHub's account of the pushes says that.
+//! have told late and what REST does not tell at all (that a text was edited, and when the base was changed), and
+//! where it is not known who pushed, GitHub's account of the pushes says that.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -232,7 +232,6 @@ impl TrackedPull {
 }
 
 impl GithubForge {
-    /// See [`crate::forge::Forge::confirm`].
     pub(super) fn ask_again(&self, pull: &Pull, basis: Basis) -> Result<Option<Pull>> {
         let number = pull.number;
         let Some(tracked) = self.pull_cache().pulls.get(&number).cloned() else {
@@ -340,7 +339,6 @@ impl GithubForge {
         Ok(pushers)
     }
 
-    /// See [`crate::forge::Forge::find_opening_head`].
     pub(super) fn ask_opening_head(&self, number: PullNumber) -> Result<Option<Sha>> {
         let Some(tracked) = self.pull_cache().pulls.get(&number).cloned() else {
             return Ok(None);

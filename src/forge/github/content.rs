@@ -112,7 +112,8 @@ impl Content {
     pub(super) fn publish(
         &self,
         repo: &Repository,
-        (base, tip): (Option<Sha>, Sha),
+        base: Option<Sha>,
+        tip: Sha,
         pack: &[u8],
     ) -> Result<Published> {
         let push = Push {

@@ -1,8 +1,9 @@
 //! What we keep in the `external_id` of our own check run. Only the App that made a check run can change it, so
 //! it is the one text on a pull request that nobody else writes.
 //!
-//! `countersign:v1:report=<40 digits>;asked=reviewer,admin;comment=17;level=MEDIUM;all=7:alice`: the prefix tells our check run from
-//! every other of the same name, the job's own among them. Each part may be missing; unknown ones are ignored.
+//! `countersign:v1:report=<40 digits>;asked=reviewer,admin;comment=17;level=MEDIUM;all=7:alice`: the prefix tells our
+//! check run from every other of the same name, the job's own among them. Each part may be missing; unknown ones are
+//! ignored.
 
 use std::collections::BTreeSet;
 use std::fmt;

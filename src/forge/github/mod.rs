@@ -1,7 +1,7 @@
 //! Pull requests on GitHub, or on a GitHub Enterprise Server: the only module that names octocrab.
 //!
-//! What people propose and what is decided moves by git; the API is asked for what git does not hold and
-//! told what people are to read. Webhooks keep `pull_cache` up to date, so that only a merge asks (`confirm`): from opened to
+//! What people propose and what is decided moves by git; the API is asked for what git does not hold and told what
+//! people are to read. Webhooks keep `pull_cache` up to date, so that only a merge asks (`confirm`): from opened to
 //! merged a LOW costs two calls (the question; check run and label), a MEDIUM or HIGH five (comment and check run, a
 //! request for review, a label, the question, and the check run's end).
 
@@ -440,7 +440,7 @@ impl Forge for GithubForge {
             let pack = buffer.to_pack();
             // Ours first: what is on the server and not here could not be decided upon.
             let _kept = buffer.flush(repo)?;
-            let published = self.shared.content.publish(repo, (base, tip), &pack)?;
+            let published = self.shared.content.publish(repo, base, tip, &pack)?;
             if published == Published::Lost {
                 return Ok(Published::Lost);
             }

@@ -1,5 +1,6 @@
-//! The first check run of a pull request and its first comment, or its label, in one request: a mutation in GraphQL has
-//! two fields, each of which comes about or fails by itself. REST writes what was refused, and whatever is written later.
+//! The first check run of a pull request and its first comment, or its label, in one request: a mutation in GraphQL
+//! has two fields, each of which comes about or fails by itself. REST writes what was refused, and whatever is
+//! written later.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

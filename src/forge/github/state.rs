@@ -120,7 +120,8 @@ impl GithubForge {
     }
 }
 
-/// Makes the label; none where that is refused, because it is there already or the token may not. Whoever needs it asks.
+/// Makes the label; none where that is refused, because it is there already or the token may not. Whoever needs it
+/// asks.
 fn make_label(client: &Client, nodes: &NodeIds, asked: &Question<'_>) -> Option<LabelAndState> {
     let variables = json!({
         "label": { "repositoryId": nodes.repository, "name": asked.label, "color": COLOR },

@@ -1,4 +1,4 @@
-//! Webhooks as GitHub sends them, lost, late, repeated and forged: what the desk makes of them.
+//! Webhooks as GitHub sends them, lost, late, repeated and forged: what the forge makes of them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

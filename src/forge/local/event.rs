@@ -1,6 +1,7 @@
 //! The history of a pull request on the local forge: one line of JSON an event, folded by one match.
 //!
-//! The shapes are stored for ever: a new field needs a default, a new event a new variant (see the samples in the tests).
+//! The shapes are stored for ever: a new field needs a default, a new event a new variant (see the samples in the
+//! tests).
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

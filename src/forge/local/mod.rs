@@ -145,8 +145,8 @@ impl LocalForge {
         done
     }
 
-    /// Opens pull requests for commits that are stored, or in the buffer, which is stored with them: whatever their number,
-    /// it is one pack and one change of one ref. Gives their numbers; none where the branch is taken.
+    /// Opens pull requests for commits that are stored, or in the buffer, which is stored with them: whatever their
+    /// number, it is one pack and one change of one ref. Gives their numbers; none where the branch is taken.
     ///
     /// # Errors
     /// When they cannot be written. Then none of them is open.
@@ -228,8 +228,8 @@ impl LocalForge {
         Ok(all.filter(|pull| pull.state != PullState::Done))
     }
 
-    /// Makes the branches of pull requests that were opened without: agents push to them, or delete them. One that cannot
-    /// be made keeps back no other.
+    /// Makes the branches of pull requests that were opened without: agents push to them, or delete them. One that
+    /// cannot be made keeps back no other.
     pub fn make_branches(
         &mut self,
         repo: &Repository,

@@ -65,7 +65,7 @@ fn rejections(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
             category,
             times: u32::try_from(cases.len()).unwrap_or(u32::MAX),
             words: newest.and_then(CaseDocuments::reason).map(str::to_owned),
-            changes: newest.and_then(|papers| told(papers.changes_in_words())),
+            changes: newest.and_then(|found| told(found.changes_in_words())),
         }
     };
     groups.into_iter().take(MOST_OF_A_KIND).map(fact).collect()
@@ -89,10 +89,10 @@ fn values(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
             [only] => Some(only),
             _ => None,
         };
-        let (Some(papers), Some(level)) = (find(case, documents), case.level) else {
+        let (Some(found), Some(level)) = (find(case, documents), case.level) else {
             continue;
         };
-        let Some(changes) = papers.changes().filter(|changes| changes.len() == 1) else {
+        let Some(changes) = found.changes().filter(|changes| changes.len() == 1) else {
             continue;
         };
         for (parameter, value) in changes {
@@ -149,7 +149,7 @@ fn triggers(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
             let (times, rejected, reason) = counts.entry(id).or_default();
             *times += 1;
             *rejected += u32::from(case.is_rejected());
-            let decision = find(case, documents).and_then(|papers| papers.decision.as_ref());
+            let decision = find(case, documents).and_then(|found| found.decision.as_ref());
             let fired = decision
                 .into_iter()
                 .flat_map(|decision| &decision.risk.triggers);
@@ -175,11 +175,11 @@ fn failures(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
     let newest = cases.iter().rev();
     let failed = newest.filter(|case| case.success() == Some(false));
     let fact = |case: &&Case| {
-        let papers = find(case, documents);
+        let found = find(case, documents);
         Some(Fact::Failed {
             action: case.action.clone()?,
-            changes: papers.and_then(|papers| told(papers.changes_in_words())),
-            error: papers.and_then(CaseDocuments::error).map(str::to_owned),
+            changes: found.and_then(|found| told(found.changes_in_words())),
+            error: found.and_then(CaseDocuments::error).map(str::to_owned),
         })
     };
     failed.take(3).filter_map(fact).collect()
@@ -188,10 +188,10 @@ fn failures(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
 fn feedback(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
     let mut said = Vec::new();
     for case in cases.iter().filter(|case| case.feedback > 0) {
-        let papers = find(case, documents).into_iter();
+        let found = find(case, documents).into_iter();
         said.extend(
-            papers
-                .flat_map(|papers| &papers.feedback)
+            found
+                .flat_map(|found| &found.feedback)
                 .map(|said| (*case, said)),
         );
     }

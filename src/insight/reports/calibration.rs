@@ -21,8 +21,8 @@ pub struct Calibration {
     pub levels: Vec<LevelRow>,
     /// Bands of ten points, those with executions only.
     pub bands: Vec<BandRow>,
-    /// How often, of one failed and one successful execution, the failed one had the higher score (a tie counts half): 0.5
-    /// is chance, 1 is perfect. None without one of each.
+    /// How often, of one failed and one successful execution, the failed one had the higher score (a tie counts
+    /// half): 0.5 is chance, 1 is perfect. None without one of each.
     pub concordance: Option<f64>,
     /// Pairs of neighbouring levels, and what can be said of them.
     pub verdicts: Vec<Verdict>,

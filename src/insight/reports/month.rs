@@ -299,8 +299,9 @@ fn duration(minutes: i64) -> String {
     }
 }
 
-/// MEDIUM actions that people always approve, that never fail, and that are none of the framework's bad candidates: no
-/// trigger, and neither the most exposed environment nor bulk nor irreversible, as far as the trail has ever seen these.
+/// MEDIUM actions that people always approve, that never fail, and that are none of the framework's bad candidates:
+/// no trigger, and neither the most exposed environment nor bulk nor irreversible, as far as the trail has ever seen
+/// these.
 fn opportunities(index: &Index, decided: &[&Case]) -> Vec<Opportunity> {
     let candidates = decided
         .iter()

@@ -154,12 +154,12 @@ impl Rejections {
 
 impl Reason {
     fn of(case: &Case, documents: &Documents) -> Self {
-        let papers = find(case, documents);
+        let found = find(case, documents);
         Self {
             id: case.id,
             number: case.number,
             by: case.rejected_by.clone(),
-            words: papers.and_then(|papers| papers.reason()).map(str::to_owned),
+            words: found.and_then(|found| found.reason()).map(str::to_owned),
         }
     }
 }

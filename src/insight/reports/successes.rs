@@ -103,7 +103,7 @@ impl Successes {
 
 impl Success {
     fn of(case: &Case, documents: &Documents) -> Self {
-        let papers = find(case, documents);
+        let found = find(case, documents);
         let told = |text: String| (!text.is_empty()).then_some(text);
         Self {
             id: case.id,
@@ -114,8 +114,8 @@ impl Success {
             score: case.score,
             decided: case.decided_at.map(day),
             approved_by: case.approved_by.to_vec(),
-            changes: papers.and_then(|papers| told(papers.changes_in_words())),
-            details: papers.and_then(|papers| told(papers.details_in_words())),
+            changes: found.and_then(|found| told(found.changes_in_words())),
+            details: found.and_then(|found| told(found.details_in_words())),
         }
     }
 

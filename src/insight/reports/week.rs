@@ -294,8 +294,8 @@ impl Quote {
 fn quotes(decided: &[&Case], documents: &Documents) -> Vec<Quote> {
     let mut quotes = Vec::new();
     for case in decided {
-        let papers = find(case, documents);
-        for feedback in papers.into_iter().flat_map(|papers| &papers.feedback) {
+        let found = find(case, documents);
+        for feedback in found.into_iter().flat_map(|found| &found.feedback) {
             quotes.push(Quote {
                 by: feedback.by.to_string(),
                 number: case.number,

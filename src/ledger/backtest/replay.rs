@@ -97,7 +97,7 @@ pub struct Replayer<'a> {
 
 impl<'a> Replayer<'a> {
     /// A replayer that has read nothing yet.
-    pub fn new(repo: &'a Repository, root: Sha, (rules, book): (&'a Rules, TargetCache)) -> Self {
+    pub fn new(repo: &'a Repository, root: Sha, rules: &'a Rules, book: TargetCache) -> Self {
         Self {
             repo,
             root,

@@ -108,28 +108,29 @@ fn is_explained(finding: &Finding) -> bool {
 /// The findings on foreign commits, held back until it is known whether they are adopted.
 #[derive(Debug, Default)]
 pub struct Adoptions {
-    held: Vec<Held>,
+    pending: Vec<Pending>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Pending {
     commit: Sha,
     what: String,
     findings: Vec<Finding>,
 }
 
 impl Adoptions {
-    /// Takes the findings of the next commit, oldest first, if it may yet be adopted; gives those that are certain by it.
+    /// Takes the findings of the next commit, oldest first, if it may yet be adopted; gives those that are certain by
+    /// it.
     pub fn follow(&mut self, examined: &mut Examined) -> Vec<Finding> {
         if let Some(foreign) = examined.find_adoptable() {
-            self.held.push(Held {
+            self.pending.push(Pending {
                 commit: foreign.commit,
                 what: format!("{} by {}", quoted(&foreign.subject), quoted(&foreign.by)),
                 findings: std::mem::take(&mut examined.findings),
             });
             return Vec::new();
         }
-        let held = std::mem::take(&mut self.held).into_iter();
+        let held = std::mem::take(&mut self.pending).into_iter();
         // A wrong adoption adopts nothing.
         let Some(by) = examined
             .adopted_by
@@ -156,7 +157,7 @@ impl Adoptions {
 
     /// Takes also what does not follow from the commits before it, if it may yet be adopted; else gives it back.
     pub fn hold(&mut self, examined: &Examined, found: Vec<Finding>) -> Vec<Finding> {
-        match self.held.last_mut() {
+        match self.pending.last_mut() {
             Some(held) if held.commit == examined.commit => {
                 held.findings.extend(found);
                 Vec::new()
@@ -167,7 +168,7 @@ impl Adoptions {
 
     /// What nobody has adopted at the tip.
     pub fn finish(self) -> Vec<Finding> {
-        let held = self.held.into_iter();
+        let held = self.pending.into_iter();
         held.flat_map(|held| held.findings).collect()
     }
 }

@@ -76,9 +76,9 @@ pub fn check(
     Ok(())
 }
 
-/// The rules with those as members of a team who are on record as such, and how many of them decided, and how many: who was in a team at that
-/// moment, only the forge knew, and a clone cannot ask it. They are known by the record alone, with the
-/// numeric id of their account; where the rules name no team for the role, nobody is.
+/// The rules with those as members of a team who are on record as such, and how many of them decided, and how many:
+/// who was in a team at that moment, only the forge knew, and a clone cannot ask it. They are known by the record
+/// alone, with the numeric id of their account; where the rules name no team for the role, nobody is.
 pub fn with_team_members<'r>(decision: &Decision, rules: &'r Rules) -> (Cow<'r, Rules>, usize) {
     let approvals = decision.approvals.iter();
     let spoke = approvals.map(|approval| (&approval.account, approval.role));

@@ -94,8 +94,8 @@ impl Branch {
         check.say(FindingKind::CutOrRewritten, message);
     }
 
-    /// What keeps any branch from being decided, whatever it proposes; and of one that was merged, whether git shows its
-    /// commits as they are.
+    /// What keeps any branch from being decided, whatever it proposes; and of one that was merged, whether git shows
+    /// its commits as they are.
     pub fn check(&self, check: &mut CommitCheck, status: Status) -> Result<(), GitError> {
         if self.unread.is_some() {
             check.object(self.unread.clone());

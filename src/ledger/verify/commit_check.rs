@@ -287,10 +287,10 @@ impl<'v> CommitCheck<'v> {
                 && is_record(&change.path_text())
                 && !change.path.ends_with(b"/recommendation.yaml")
         };
-        let (refused, rest) = self.take_all().into_iter().partition(is_bots);
+        let all = self.take_all().into_iter();
+        let (added, rest): (Vec<Change>, Vec<Change>) = all.partition(is_bots);
         self.changes = rest;
-        let refused: Vec<Change> = refused;
-        for change in refused.into_iter().take(MOST_NAMED) {
+        for change in added.into_iter().take(MOST_NAMED) {
             self.say(
                 FindingKind::EditedRecord,
                 format!(

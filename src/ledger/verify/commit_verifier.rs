@@ -101,17 +101,23 @@ pub enum Fact {
         at: DateTime<Utc>,
         is_invalid: bool,
     },
-    Ended {
-        case: CaseId,
-        attempt: u32,
-        executor: ExecutorKind,
-        success: Option<bool>,
-        /// None if that is not on record.
-        started_at: Option<DateTime<Utc>>,
-        is_by_bot: bool,
-    },
+    Ended(Ended),
     /// Somebody said something about a case.
-    Remarked { case: CaseId },
+    Remarked {
+        case: CaseId,
+    },
+}
+
+/// An attempt that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub case: CaseId,
+    pub attempt: u32,
+    pub executor: ExecutorKind,
+    pub success: Option<bool>,
+    /// None if that is not on record.
+    pub started_at: Option<DateTime<Utc>>,
+    pub is_by_bot: bool,
 }
 
 /// What a check says about a commit, beside its findings.

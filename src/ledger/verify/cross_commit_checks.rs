@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::commit_verifier::{Examined, Fact, PullId};
+use super::commit_verifier::{Ended, Examined, Fact, PullId};
 use super::finding::{Finding, FindingKind};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{ExecutorKind, Status, time};
@@ -23,17 +23,6 @@ struct State {
     attempts: u32,
     last_executor: ExecutorKind,
     last_success: Option<bool>,
-}
-
-/// An attempt that ended.
-#[derive(Debug, Clone, Copy)]
-struct Ended {
-    case: CaseId,
-    attempt: u32,
-    executor: ExecutorKind,
-    success: Option<bool>,
-    started_at: Option<DateTime<Utc>>,
-    is_by_bot: bool,
 }
 
 /// An outcome that is published together with the commit before it.
@@ -55,8 +44,9 @@ enum Why {
 impl Due {
     fn is_met_by(self, fact: Fact) -> bool {
         match fact {
-            Fact::Ended { case, success, .. } => {
-                case == self.case && (self.why == Why::Approved || success == Some(false))
+            Fact::Ended(ended) => {
+                ended.case == self.case
+                    && (self.why == Why::Approved || ended.success == Some(false))
             }
             _ => false,
         }
@@ -122,7 +112,7 @@ impl CrossCommitChecks {
                 case,
                 status,
                 executor,
-            } => wrong.extend(self.decide(examined, case, (status, executor))),
+            } => wrong.extend(self.decide(examined, case, status, executor)),
             Fact::Rescored { case, executor } => wrong.extend(self.rescore(case, executor)),
             Fact::Claimed {
                 case,
@@ -137,24 +127,7 @@ impl CrossCommitChecks {
                     why: Why::Invalid,
                 });
             }
-            Fact::Ended {
-                case,
-                attempt,
-                executor,
-                success,
-                started_at,
-                is_by_bot,
-            } => wrong.extend(self.end(
-                examined.place,
-                Ended {
-                    case,
-                    attempt,
-                    executor,
-                    success,
-                    started_at,
-                    is_by_bot,
-                },
-            )),
+            Fact::Ended(ended) => wrong.extend(self.end(examined.place, ended)),
             Fact::Remarked { case } => {
                 if !self.cases.contains_key(&case) {
                     wrong.push((
@@ -225,7 +198,8 @@ impl CrossCommitChecks {
         &mut self,
         examined: &Examined,
         case: CaseId,
-        (status, executor): (Status, ExecutorKind),
+        status: Status,
+        executor: ExecutorKind,
     ) -> Option<(FindingKind, String)> {
         if self.cases.contains_key(&case) {
             return Some((

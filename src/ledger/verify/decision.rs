@@ -15,6 +15,7 @@ use super::record;
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
+use crate::domain::level::Level;
 use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::gate::verdict::Kind;
@@ -59,7 +60,7 @@ pub fn check(
     record::check(check, &written);
     let decided_at = written.document.decided_at;
     check.object(proposal::find_future_id(&path, case, decided_at));
-    check_place(check, case, (&written, about.as_ref()), blob);
+    check_place(check, case, &written, about.as_ref(), blob);
     let (Some(about), Some(version)) = (about, check.version.clone()) else {
         return Ok(answer);
     };
@@ -88,12 +89,7 @@ pub fn check(
     if let (Some(branch), Some(blob)) = (&branch, blob) {
         check_branch(check, branch, &about, blob, status)?;
     }
-    answer.by_team = recompute(
-        verifier,
-        check,
-        &written,
-        (&about, &version, branch.as_ref()),
-    )?;
+    answer.by_team = recompute(verifier, check, &written, &about, &version, branch.as_ref())?;
     answer.recomputed = true;
     Ok(answer)
 }
@@ -110,7 +106,8 @@ fn merged_by(branch: Option<&Branch>, status: Status) -> Vec<Sha> {
 fn check_place(
     check: &mut CommitCheck,
     case: CaseId,
-    (written, about): (&Written<Decision>, Option<&Written<Recommendation>>),
+    written: &Written<Decision>,
+    about: Option<&Written<Recommendation>>,
     blob: Option<Sha>,
 ) {
     let decision = &written.document;
@@ -165,14 +162,14 @@ fn check_branch(
     Ok(())
 }
 
-type Recomputed<'a> = (&'a Arc<Recommendation>, &'a Version, Option<&'a Branch>);
-
 /// Facts, score and verdict, derived again.
 fn recompute(
     verifier: &mut CommitVerifier,
     check: &mut CommitCheck,
     written: &Written<Decision>,
-    (about, version, branch): Recomputed,
+    about: &Arc<Recommendation>,
+    version: &Version,
+    branch: Option<&Branch>,
 ) -> Result<usize, GitError> {
     let Some((_, tree)) = check.parent else {
         return Ok(0);
@@ -218,7 +215,10 @@ fn recompute(
         verifier,
         check,
         written,
-        (about, &targets, &contributions, computed.level),
+        about,
+        &targets,
+        &contributions,
+        computed.level,
     )?;
     let owner = rules.agents.get(&about.agent).map(|agent| &agent.owner);
     let question = Question {
@@ -233,27 +233,23 @@ fn recompute(
     Ok(by_team)
 }
 
-type Facts<'a> = (
-    &'a Arc<Recommendation>,
-    &'a Targets,
-    &'a [Contribution],
-    crate::domain::level::Level,
-);
-
 /// Approvals that were given while `main` said something else about the case.
 fn find_outdated(
     verifier: &mut CommitVerifier,
     check: &mut CommitCheck,
     written: &Written<Decision>,
-    now: Facts,
+    about: &Recommendation,
+    targets: &Targets,
+    contributions: &[Contribution],
+    level: Level,
 ) -> Result<BTreeMap<String, String>, GitError> {
-    let (about, targets, contributions, level) = now;
     let mut outdated = BTreeMap::new();
     for (review, main) in given_on_other_main(check, written) {
         let root = check.repo.read_commit(main)?.tree;
         let then = ApprovalSnapshot::read_by(
             check.repo.objects(),
-            (&mut verifier.rules_cache, &verifier.book),
+            &mut verifier.rules_cache,
+            &verifier.book,
             root,
             About {
                 recommendation: about,

@@ -1,7 +1,7 @@
 //! Claims and outcomes: who may carry out what, and what it may leave behind.
 
 use super::commit_check::CommitCheck;
-use super::commit_verifier::{CheckResult, CommitVerifier, Fact};
+use super::commit_verifier::{CheckResult, CommitVerifier, Ended, Fact};
 use super::document::Written;
 use super::finding::FindingKind;
 use super::{outcome_files, rescored};
@@ -142,14 +142,14 @@ pub fn check_outcome(
         .unwrap_or(ExecutorKind::External);
     let path = Outcome::path_of(case, attempt);
     let Some(written) = check.take_document::<Outcome>(&path)? else {
-        return Ok(Fact::Ended {
+        return Ok(Fact::Ended(Ended {
             case,
             attempt,
             executor: said,
             success: None,
             started_at: None,
             is_by_bot: check.entry.trailers.find("By") == Some(REPORTED_BY_BOT),
-        }
+        })
         .into());
     };
     let outcome = &written.document;
@@ -175,13 +175,13 @@ pub fn check_outcome(
             outcome_files::check(verifier, check, &written, &about)?;
         }
     }
-    Ok(Fact::Ended {
+    Ok(Fact::Ended(Ended {
         case,
         attempt,
         executor: outcome.executor,
         success: outcome.success,
         started_at: Some(outcome.started_at),
         is_by_bot: outcome.reported_by == REPORTED_BY_BOT,
-    }
+    })
     .into())
 }

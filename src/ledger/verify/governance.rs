@@ -77,7 +77,8 @@ pub fn check(
     Ok(answer)
 }
 
-/// Validates what was decided as the bot did before: it decides nothing that fails, neither by merging nor by closing it.
+/// Validates what was decided as the bot did before: it decides nothing that fails, neither by merging nor by closing
+/// it.
 fn validate_rule_change(
     verifier: &mut CommitVerifier,
     check: &mut CommitCheck,
@@ -148,7 +149,8 @@ fn check_id(check: &mut CommitCheck, written: &Written<Decision>, case: CaseId) 
     }
 }
 
-/// Whether the time of the id is when the pull request was opened; by whichever clock, if that was ahead of the decision.
+/// Whether the time of the id is when the pull request was opened; by whichever clock, if that was ahead of the
+/// decision.
 fn opened_with(case: CaseId, decision: &Decision) -> bool {
     let opened_at = decision.pull.opened_at;
     let is_ahead = case.time() > decision.decided_at && opened_at == decision.decided_at;

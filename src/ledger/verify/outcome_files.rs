@@ -62,7 +62,7 @@ pub fn check(
     };
     compare(check, written, &computed);
     for (path, content) in computed.unwrap_or_default() {
-        take_file(check, (&path, content.as_deref()), about, &targets);
+        take_file(check, &path, content.as_deref(), about, &targets);
     }
     Ok(())
 }
@@ -127,7 +127,8 @@ fn compare(
 /// Takes the change of a target's file off the list, if it is the computed one.
 fn take_file(
     check: &mut CommitCheck,
-    (path, content): (&str, Option<&[u8]>),
+    path: &str,
+    content: Option<&[u8]>,
     about: &Recommendation,
     targets: &Targets,
 ) {

@@ -1,5 +1,5 @@
-//! What evaluating an expression costs at most, in steps of the interpreter, told from its text: it has no budget of its
-//! own, and loops in loops over what a proposal may hold take seconds.
+//! What evaluating an expression costs at most, in steps of the interpreter, told from its text: it has no budget of
+//! its own, and loops in loops over what a proposal may hold take seconds.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, operators};

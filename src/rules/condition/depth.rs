@@ -1,5 +1,5 @@
-//! How deep an expression nests, and how often it loops: parser and interpreter recurse, and a stack that overflows ends
-//! the whole program. A governance change that anyone proposes must not be able to do that.
+//! How deep an expression nests, and how often it loops: parser and interpreter recurse, and a stack that overflows
+//! ends the whole program. A governance change that anyone proposes must not be able to do that.
 
 use cel::IdedExpr;
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr};

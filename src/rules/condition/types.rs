@@ -381,7 +381,7 @@ fn truth(of_type: &Type) -> Result {
 fn can_be_equal(left: &Type, right: &Type) -> Result<()> {
     let alike = match (left, right) {
         (Type::Words(one, source), Type::Words(other, of)) => {
-            return words_meet((one, *source), (other, *of));
+            return words_meet(one, *source, other, *of);
         }
         (one, other) if one.is_open() || other.is_open() => true,
         (one, other) if one.is_text() && other.is_text() => true,
@@ -399,8 +399,10 @@ fn can_be_equal(left: &Type, right: &Type) -> Result<()> {
 
 /// Whether a comparison of words can come out either way: each word that is written must be one that the fact can be.
 fn words_meet(
-    (one, source): (&BTreeSet<String>, Source),
-    (other, of): (&BTreeSet<String>, Source),
+    one: &BTreeSet<String>,
+    source: Source,
+    other: &BTreeSet<String>,
+    of: Source,
 ) -> Result<()> {
     let (fact, written) = match (source, of) {
         (Source::Fact, Source::Written) => (one, other),

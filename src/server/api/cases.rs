@@ -226,8 +226,9 @@ pub struct Waiting {
 /// Show one whole case: what was proposed, why this score, who decided and why, what came of it
 ///
 /// With `wait` the answer comes as soon as the case is decided, changes are requested, something is asked, or it
-/// stands otherwise, and `news` says what; or with `status: pending` when the time is up. With the `state` of the last
-/// answer as `seen` nothing is missed between two waits; without it, one for whom changes are requested is told at once.
+/// stands otherwise, and `news` says what; or with `status: pending` when the time is up. With the `state` of the
+/// last answer as `seen` nothing is missed between two waits; without it, one for whom changes are requested is told
+/// at once.
 #[utoipa::path(
     get, path = "/recommendations/{case}", tag = "recommendations", security(("token" = [])),
     params(

@@ -67,7 +67,7 @@ pub async fn show(context: PageContext, Path(asked): Path<Asked>) -> Response {
     context
         .show("", move |reader, frame| {
             let wanted = Lessons::wanted(reader.snapshot.index(), &asked.name, Period::ALL);
-            let documents = reader.papers(&wanted)?;
+            let documents = reader.documents(&wanted)?;
             make(reader, frame, asked.name, &documents)
         })
         .await

@@ -65,14 +65,28 @@ pub struct Stack {
     pub shapes: Vec<Shape>,
 }
 
-fn shape(class: &'static str, (x, width): (f64, f64), (y, height): (f64, f64)) -> Shape {
+/// A place on an axis, in units of the drawing.
+struct Span {
+    start: f64,
+    length: f64,
+}
+
+fn shape(class: &'static str, x: Span, y: Span) -> Shape {
     let text = |value: f64| format!("{value:.1}");
     Shape {
         class,
-        x: text(x),
-        y: text(y),
-        width: text(width),
-        height: text(height),
+        x: text(x.start),
+        y: text(y.start),
+        width: text(x.length),
+        height: text(y.length),
+    }
+}
+
+/// The place of a column between gaps.
+fn column(x: f64, each: f64) -> Span {
+    Span {
+        start: x + each * GAP / 2.0,
+        length: each * (1.0 - GAP),
     }
 }
 
@@ -101,9 +115,15 @@ pub fn stack(levels: [u32; 3]) -> Stack {
     for (level, count) in Level::ALL.into_iter().zip(levels) {
         let width = f64::from(count) / sum * WIDTH;
         if count > 0 {
-            stack
-                .shapes
-                .push(shape(class(level), (x, width), (0.0, HEIGHT)));
+            let across = Span {
+                start: x,
+                length: width,
+            };
+            let down = Span {
+                start: 0.0,
+                length: HEIGHT,
+            };
+            stack.shapes.push(shape(class(level), across, down));
         }
         x += width;
     }
@@ -126,11 +146,12 @@ pub fn histogram(counts: &[u32; BARS]) -> Columns {
     };
     for (place, count) in counts.iter().enumerate() {
         let (x, height) = (place as f64 * each, f64::from(*count) * scale);
-        let width = (x + each * GAP / 2.0, each * (1.0 - GAP));
         if *count > 0 {
-            columns
-                .shapes
-                .push(shape("plain", width, (HEIGHT - height, height)));
+            let up = Span {
+                start: HEIGHT - height,
+                length: height,
+            };
+            columns.shapes.push(shape("plain", column(x, each), up));
         }
         let (from, to) = (place * 100 / BARS, (place + 1) * 100 / BARS);
         let name = format!("{from} to {to}");
@@ -175,8 +196,12 @@ pub fn trend(buckets: &[Bucket], step: Interval) -> Columns {
             let height = f64::from(count) * scale;
             y -= height;
             if count > 0 {
-                let width = (x + each * GAP / 2.0, each * (1.0 - GAP));
-                columns.shapes.push(shape(class(level), width, (y, height)));
+                let up = Span {
+                    start: y,
+                    length: height,
+                };
+                let shape = shape(class(level), column(x, each), up);
+                columns.shapes.push(shape);
             }
         }
         let [low, medium, high] = bucket.levels;

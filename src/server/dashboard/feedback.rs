@@ -61,16 +61,18 @@ pub async fn give(
     {
         return there;
     }
-    record(&context, (id, viewer.login), message, (there, refuse)).await
+    record(&context, id, viewer.login, message)
+        .await
+        .map_or_else(|(status, why)| refuse(status, why), |()| there)
 }
 
 /// Has the bot record it.
 async fn record(
     context: &PageContext,
-    (id, by): (CaseId, Login),
+    id: CaseId,
+    by: Login,
     message: String,
-    (there, refuse): (Response, impl Fn(StatusCode, String) -> Response),
-) -> Response {
+) -> Result<(), (StatusCode, String)> {
     let new = NewFeedback {
         id,
         by,
@@ -86,16 +88,16 @@ async fn record(
         Ok(Ok(_)) => {
             context.settle(edition).await;
             context.tell("good", "Your feedback is in the trail.");
-            there
+            Ok(())
         }
-        Ok(Err(error)) => refuse(
+        Ok(Err(error)) => Err((
             StatusCode::CONFLICT,
             format!("It was not recorded: {error}."),
-        ),
+        )),
         Err(error) => {
             tracing::error!("{error}");
             let why = "The server could not record it. Try again in a moment.".to_owned();
-            refuse(StatusCode::SERVICE_UNAVAILABLE, why)
+            Err((StatusCode::SERVICE_UNAVAILABLE, why))
         }
     }
 }

@@ -76,8 +76,8 @@ pub fn door(
             "It cannot be decided until it is mended.".to_owned(),
         ));
     };
-    let by = (&viewer.login, view_context.now);
-    let objection = find_objection(reader.repo, reader.rules_cache(), pull, by)?;
+    let (repo, now) = (reader.repo, view_context.now);
+    let objection = find_objection(repo, reader.rules_cache(), pull, &viewer.login, now)?;
     let objection = objection.map(|reason| text::unquoted(&reason));
     let least = if gate_result.required.justification {
         let version = reader.rules()?.into_result()?;

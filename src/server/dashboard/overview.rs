@@ -284,7 +284,7 @@ fn agent_row(figures: &AgentFigures) -> AgentRow {
     }
 }
 
-fn part((name, class): (&'static str, &'static str), count: u32, all: u32, query: String) -> Part {
+fn part(name: &'static str, class: &'static str, count: u32, all: u32, query: String) -> Part {
     let share = Proportion::new(count, all);
     Part {
         name,
@@ -301,24 +301,15 @@ fn outcomes(metrics: &Metrics) -> Vec<Part> {
     let all = counts.success + counts.failure + counts.unknown + counts.rescored + counts.open;
     let ending = |word: &str| format!("outcome={word}");
     let mut parts = vec![
-        part(("Success", "low"), counts.success, all, ending("success")),
-        part(("Failure", "high"), counts.failure, all, ending("failure")),
-        part(
-            ("Unknown", "medium"),
-            counts.unknown,
-            all,
-            ending("unknown"),
-        ),
-        part(
-            ("Not carried out", "plain"),
-            counts.open,
-            all,
-            ending("open"),
-        ),
+        part("Success", "low", counts.success, all, ending("success")),
+        part("Failure", "high", counts.failure, all, ending("failure")),
+        part("Unknown", "medium", counts.unknown, all, ending("unknown")),
+        part("Not carried out", "plain", counts.open, all, ending("open")),
     ];
     if counts.rescored > 0 {
         parts.push(part(
-            ("Scored again", "medium"),
+            "Scored again",
+            "medium",
             counts.rescored,
             all,
             ending("rescored"),
@@ -332,7 +323,8 @@ fn statuses(metrics: &Metrics) -> Vec<Part> {
     let each = metrics.statuses.iter().map(|(status, count)| {
         let class = if status.is_approval() { "low" } else { "plain" };
         part(
-            (status_word(*status), class),
+            status_word(*status),
+            class,
             *count,
             all,
             format!("status={status}"),
@@ -345,7 +337,8 @@ fn rejections(metrics: &Metrics) -> Vec<Part> {
     let all = metrics.rejections.iter().map(|(_, count)| count).sum();
     let each = metrics.rejections.iter().map(|(concern, count)| {
         part(
-            (category(*concern), "plain"),
+            category(*concern),
+            "plain",
             *count,
             all,
             format!("category={concern}"),

@@ -119,7 +119,7 @@ impl FromRequestParts<AppState> for PageContext {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app_state: &AppState) -> Result<Self, Response> {
-        let (worker, base) = find_keeper(parts, app_state).await?;
+        let (worker, base) = find_worker(parts, app_state).await?;
         let viewer = find_viewer(&parts.headers, app_state, &worker).await;
         let path = asked_for(parts);
         if viewer.is_none() && !is_open(&worker, app_state, &parts.headers) {
@@ -149,7 +149,7 @@ fn asked_for(parts: &Parts) -> String {
     }
 }
 
-async fn find_keeper(
+async fn find_worker(
     parts: &mut Parts,
     app_state: &AppState,
 ) -> Result<(RepositoryWorker, String), Response> {

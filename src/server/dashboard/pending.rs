@@ -66,7 +66,7 @@ async fn listed(context: PageContext, number: usize, returned: Option<Returned>)
             };
             page(
                 status,
-                &make(reader, frame, &view_context, (number, returned))?,
+                &make(reader, frame, &view_context, number, returned)?,
             )
         })
         .await
@@ -76,7 +76,8 @@ fn make(
     reader: &mut Reader<'_>,
     frame: Frame,
     view_context: &ViewContext,
-    (number, mut returned): (usize, Option<Returned>),
+    number: usize,
+    mut returned: Option<Returned>,
 ) -> anyhow::Result<PendingPage> {
     let snapshot = reader.snapshot;
     // Between the decision and the end of its pull request a case is both: then it is decided.

@@ -134,7 +134,7 @@ impl Sessions {
         now: Instant,
     ) -> std::io::Result<String> {
         let cookie = random::<32>()?;
-        self.put(&cookie, earlier, (repository, grant), lasts, now);
+        self.put(&cookie, earlier, repository, grant, lasts, now);
         Ok(cookie)
     }
 
@@ -150,7 +150,8 @@ impl Sessions {
         self.put(
             cookie,
             Some(cookie),
-            (repository, grant),
+            repository,
+            grant,
             Lasts::Until(until),
             now,
         );
@@ -161,7 +162,8 @@ impl Sessions {
         &self,
         cookie: &str,
         earlier: Option<&str>,
-        (repository, grant): (&str, Grant),
+        repository: &str,
+        grant: Grant,
         lasts: Lasts,
         now: Instant,
     ) {

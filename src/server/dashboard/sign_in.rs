@@ -290,7 +290,8 @@ fn with_cookie(mut response: Response, app_state: &AppState, value: &str, end: &
     } else {
         ""
     };
-    // A link from elsewhere comes with the cookie; a form from elsewhere does not, and `listen_config` refuses it besides.
+    // A link from elsewhere comes with the cookie; a form from elsewhere does not, and `listen_config` refuses it
+    // besides.
     let cookie = format!(
         "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{end}",
         cookie_name(app_state)

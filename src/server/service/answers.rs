@@ -154,8 +154,8 @@ impl AuthContext {
                     ..
                 }) => CaseView::decided(reader.repo, *id, commits).map(Some),
                 Some(case) => {
-                    let heard = case.number.and_then(|number| pending.get(&number));
-                    Ok(heard.map(|heard| CaseView::pending(heard)))
+                    let pending = case.number.and_then(|number| pending.get(&number));
+                    Ok(pending.map(|pending| CaseView::pending(pending)))
                 }
                 None => Ok(None),
             }

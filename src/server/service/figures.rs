@@ -40,7 +40,7 @@ impl AuthContext {
             }
         };
         self.own(Some(agent.as_str()))?;
-        self.compute_with_papers(
+        self.compute_with_documents(
             {
                 let agent = agent.clone();
                 move |index| Lessons::wanted(index, agent.as_str(), period)
@@ -57,7 +57,7 @@ impl AuthContext {
             agent: asked.agent,
         };
         let wanted = scope.clone();
-        self.compute_with_papers(
+        self.compute_with_documents(
             move |index| name.wanted(index, &wanted),
             move |index, documents| {
                 let report = name.report(index, &scope, documents);
@@ -68,7 +68,7 @@ impl AuthContext {
     }
 
     /// Computes something that quotes the documents of the cases that are wanted.
-    async fn compute_with_papers<T: Send + 'static>(
+    async fn compute_with_documents<T: Send + 'static>(
         &self,
         wanted: impl Fn(&Index) -> Vec<CaseId> + Clone + Send + 'static,
         compute: impl FnOnce(&Index, &Documents) -> Result<T> + Send + 'static,
@@ -78,7 +78,7 @@ impl AuthContext {
         let computing = case_store.read(move |reader| {
             let index = reader.snapshot.index();
             let documents = reader
-                .papers(&wanted(index))
+                .documents(&wanted(index))
                 .map_err(CaseStoreError::from)?;
             compute(index, &documents)
         });

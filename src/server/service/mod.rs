@@ -4,10 +4,10 @@
 //! the same ones, and the same as elsewhere: an agent speaks only for itself, and never decides.
 
 mod answers;
+mod error;
 mod figures;
 mod proposal;
-mod refusal;
-mod words;
+mod reporting;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 
@@ -18,11 +18,11 @@ use crate::domain::ids::{AgentName, CaseId, PullNumber, quoted};
 use crate::rules::people::PersonName;
 
 pub use answers::{MOST_ROWS, MOST_SECONDS, Wait};
+pub use error::{Kind, NEW_TOKEN, ServiceError};
 pub use proposal::{
     Document, ProposalText, Proposed, Sent, propose_together, read_json, read_object,
 };
-pub use refusal::{Kind, NEW_TOKEN, ServiceError};
-pub use words::{FeedbackRequest, NewOpinion, Recorded, Report};
+pub use reporting::{FeedbackRequest, NewOpinion, Recorded, Report};
 
 type Result<T> = std::result::Result<T, ServiceError>;
 

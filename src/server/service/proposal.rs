@@ -264,7 +264,7 @@ fn check(
     rules_cache: &mut RulesCache,
     text: &ProposalText,
 ) -> std::result::Result<Checked, BotError> {
-    let mut checked = check_by((repo, rules_cache), text.file, &text.bytes, now())?;
+    let mut checked = check_by(repo, rules_cache, text.file, &text.bytes, now())?;
     if text.file == REQUEST {
         // The lines of a file that nobody has seen would mislead.
         for problem in &mut checked.errors {

@@ -1,5 +1,5 @@
 //! The door to a bot that a server's thread owns: work is done in turn, what it moves is followed by a
-//! run, and nothing that goes wrong in it takes the keeper down.
+//! run, and nothing that goes wrong in it takes the worker down.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ const LOW: &str =
 const HOUR: Duration = Duration::from_secs(3600);
 const TIMEOUTS: Duration = Duration::from_secs(60);
 
-/// A keeper that looks by itself so often; how often its bot was hired.
+/// A worker that looks by itself so often; how often its bot was made.
 fn keep(
     stage: &TestRepo,
     look: Duration,
