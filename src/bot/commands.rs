@@ -13,15 +13,15 @@ use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::problem::Reading;
 use crate::domain::pull::Pull;
 use crate::domain::review::{Comment, Review};
-use crate::forge::Afterword;
+use crate::forge::{AfterEnd, Afterword};
 use crate::gate::eligibility::{Principal, may_speak, principal_of};
 use crate::git::{Repository, blob_id};
 use crate::ledger::{CaseFile, Entry, Event, Version};
 use crate::rules::Rules;
 
-use super::BotError;
 use super::decide::Evaluator;
 use super::error::{Evaluated, Validated, of_record, separate};
+use super::{BotError, report};
 
 /// How much of somebody's words goes into a record, in characters.
 const MOST_WORDS: usize = 4_000;
@@ -176,6 +176,23 @@ pub(super) struct FreezeCommand {
     at: DateTime<Utc>,
     /// Whether it was said on one that had ended.
     is_after_end: bool,
+}
+
+impl FreezeCommand {
+    /// What is said on a pull request that had ended, while this freeze stands; nothing to a command from before it,
+    /// which was lifted since.
+    pub(super) fn answer(&self, freeze: &Freeze) -> Option<AfterEnd> {
+        let is_this = freeze.said_in.as_ref() == Some(&self.said_in);
+        if !self.is_after_end || !is_this && self.at + CLOCK_TOLERANCE < freeze.at {
+            return None;
+        }
+        let SaidIn { pull, kind, id } = &self.said_in;
+        Some(AfterEnd {
+            number: *pull,
+            key: format!("freeze-{}-{id}", kind.as_str()),
+            text: report::frozen(freeze),
+        })
+    }
 }
 
 /// Every `/freeze` on these pull requests by somebody who may, oldest first, one for each review and comment.

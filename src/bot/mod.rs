@@ -34,9 +34,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::documents::{Rescored, Status};
+use crate::domain::documents::{Freeze, Rescored, Status};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
+use crate::domain::yaml;
 use crate::forge::{Conclusion, Forge, Publication, Published, Report};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{
@@ -197,34 +198,37 @@ impl Bot {
         summary: &mut Summary,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(), BotError> {
-        let open = self.open_pulls()?;
+        let mut open = self.open_pulls()?;
         let total = open.iter().filter(|pull| is_decidable(pull)).count();
         // What is opened from now on is for the next run: this one ends, however much is proposed meanwhile.
         let last = open.last().map(|pull| pull.number);
         self.learn_teams()?;
         self.take_freeze_commands(&open)?;
         self.settle_executions(summary)?;
+        if !summary.executed.is_empty() {
+            // That may have taken long.
+            open = self.open_pulls()?;
+            self.take_freeze_commands(&open)?;
+        }
         let mut done = BTreeSet::new();
         let mut waiting = open_cases::Waiting::new();
         let mut known = KnownCases::default();
         let mut lost = 0;
         let mut failure = None;
         loop {
-            // Read anew for every batch, so that a review or push in the meantime is heard.
-            let open = self.open_pulls()?;
-            self.take_freeze_commands(&open)?;
             let is_left = |pull: &&Pull| {
                 is_decidable(pull) && Some(pull.number) <= last && !done.contains(&pull.number)
             };
-            let left = open.iter().filter(is_left);
-            let pulls: Vec<&Pull> = left.take(BATCH).collect();
+            let left: Vec<&Pull> = open.iter().filter(is_left).collect();
+            let pulls = left.get(..BATCH).unwrap_or(&left);
             if pulls.is_empty() {
                 break;
             }
             let mut cases = OpenCases::new(&open, known).after(waiting.clone());
-            let worked_off = self.work_off(&pulls, &mut cases)?;
+            let worked_off = self.work_off(pulls, &mut cases)?;
             let (known_by_now, waiting_by_now) = cases.into_parts();
             known = known_by_now;
+            let undecided = left.len();
             match worked_off {
                 None => {
                     lost += 1;
@@ -233,6 +237,7 @@ impl Bot {
                     }
                 }
                 Some(worked) => {
+                    let is_all = worked.left.len() + worked.handled.len() == undecided;
                     lost = 0;
                     waiting = waiting_by_now;
                     done.extend(worked.left);
@@ -240,8 +245,14 @@ impl Bot {
                     summary.handled.extend(worked.handled);
                     failure = failure.or(worked.failure);
                     progress(done.len(), total.max(done.len()));
+                    if is_all {
+                        break;
+                    }
                 }
             }
+            // Read anew for every batch, so that a review or push in the meantime is heard.
+            open = self.open_pulls()?;
+            self.take_freeze_commands(&open)?;
         }
         self.settle_executions(summary)?;
         self.record_afterwords()?;
@@ -282,6 +293,25 @@ impl Bot {
             return Ok(());
         }
         self.append(pulls, |evaluator| evaluator.take_freeze_commands(&talks))?;
+        self.answer_freeze_commands(&talks)
+    }
+
+    /// On an open pull request the report says that everything is frozen; on one that has ended, this does.
+    fn answer_freeze_commands(&mut self, talks: &[Talk<'_>]) -> Result<(), BotError> {
+        let root = self.repo.read_commit(self.main()?)?.tree;
+        let version = self.rules_cache.read(self.repo.objects(), root)?;
+        let bytes = self.repo.read_path(root, Freeze::PATH)?;
+        let (Some(version), Some(bytes)) = (version.valid(), bytes) else {
+            return Ok(());
+        };
+        let Ok(freeze) = yaml::read::<Freeze>(Freeze::PATH, &bytes) else {
+            return Ok(());
+        };
+        for command in commands::freeze_commands(talks, &version.rules) {
+            if let Some(answer) = command.answer(&freeze) {
+                self.forge.say_after_end(&answer);
+            }
+        }
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::details;
 use super::diff::Diff;
 use super::rule_change::RuleChangePreview;
 use crate::domain::documents::{
-    Assessment, Recommendation, Rejection, Requirement, Rescored, Status,
+    Assessment, Freeze, Recommendation, Rejection, Requirement, Rescored, Status, time,
 };
 use crate::domain::ids::{AgentName, PullNumber, Sha};
 use crate::domain::level::Level;
@@ -151,6 +151,16 @@ pub fn rescored(rescored: &Rescored) -> String {
         Rescored::path_of(rescored.id)
     );
     text
+}
+
+/// Everything is frozen, which was asked for where no other report says it.
+pub fn frozen(freeze: &Freeze) -> String {
+    format!(
+        "**Everything is frozen** since {}, by {}: nothing is merged or executed until an admin runs \
+         `countersign unfreeze --as LOGIN`.\n",
+        time::text(&freeze.at),
+        code_span(freeze.by.as_str()),
+    )
 }
 
 /// It ended in an earlier run that did not come to say so.

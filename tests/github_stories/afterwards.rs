@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use crate::elsewhere::said_after_end;
 use crate::github_double::{Fault, GithubStage};
 use crate::support::{has, has_not};
 use crate::ways::verified;
@@ -202,6 +203,20 @@ fn a_freeze_on_what_has_ended_stops_everything_once() {
                 "reason: the market is mad",
             );
             assert!(fixture.github.pull(waiting).open);
+            let answers = said_after_end(&fixture, merged);
+            let [answer] = answers.as_slice() else {
+                panic!("{answers:?}")
+            };
+            let since = fixture.github.file("freeze.yaml");
+            let since = since.lines().find_map(|line| line.strip_prefix("at: "));
+            let (_, said) = answer.split_once('\n').unwrap();
+            let expected = format!(
+                "**Everything is frozen** since {}, by `alice`: nothing is merged or executed until an admin runs \
+                 `countersign unfreeze --as LOGIN`.\n",
+                since.unwrap().trim_matches('\'')
+            );
+            assert_eq!(said, expected);
+            assert_eq!(said_after_end(&fixture, rejected), [""; 0]);
             // Another one while everything is frozen has its effect, too.
             fixture
                 .github
@@ -220,6 +235,8 @@ fn a_freeze_on_what_has_ended_stops_everything_once() {
                 fixture.github.forget_webhooks();
                 fixture.runs_by_timer();
                 assert_eq!(stops(&fixture.github), all, "{keeps_clone}");
+                let answers = [merged, rejected].map(|ended| said_after_end(&fixture, ended).len());
+                assert_eq!(answers, [1, 1], "{keeps_clone}");
             }
             assert!(fixture.github.pull(waiting).merged_at.is_some());
             assert_eq!(verified(&fixture.github).findings, []);

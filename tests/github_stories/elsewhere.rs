@@ -146,7 +146,7 @@ fn with_workflow_for_optimize(example: &TestRepo) {
 }
 
 /// What the bot wrote on a pull request after its end.
-fn said_after_end(fixture: &GithubFixture, number: u64) -> Vec<String> {
+pub fn said_after_end(fixture: &GithubFixture, number: u64) -> Vec<String> {
     let all = fixture.github.all_comments(number).into_iter();
     let said = all.map(|comment| comment.body);
     said.filter(|body| body.starts_with("<!-- countersign-after-end "))

@@ -122,53 +122,51 @@ fn a_withdrawal_of_another_pull_request_of_the_case_ends_all_and_is_recorded() {
     });
 }
 
-/// When the thief's pull request was opened, before the victim's id was made.
-const AHEAD: [TimeDelta; 3] = [
-    TimeDelta::seconds(5),
-    TimeDelta::minutes(8),
-    TimeDelta::minutes(30),
+/// When the thief's pull request was opened, before the victim's id was made, and what the thief proposes.
+const AHEAD: [(TimeDelta, &str); 3] = [
+    (TimeDelta::seconds(5), LOW),
+    (TimeDelta::minutes(8), MEDIUM),
+    (TimeDelta::minutes(30), LOW),
 ];
 
 #[test]
 fn a_pull_request_that_was_there_before_cannot_take_anothers_id() {
-    for ahead in AHEAD {
-        for body in [MEDIUM, LOW] {
-            however_it_runs(|running| {
-                let mut fixture = GithubFixture::running(running);
-                let (path, text) = fixture.example.recommendation("risk-manager", MEDIUM);
-                let parked = fixture
-                    .github
-                    .agent("risk-manager")
-                    .opens_pull("parked", &[(&path, &text)]);
-                fixture.hears();
-                fixture.wait(ahead);
-                fixture.example.wait(ahead);
-                let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
-                let victim = fixture
-                    .github
-                    .agent("strategy-optimizer")
-                    .opens_pull("mine", &[(&path, &text)]);
-                let (_, stolen) = fixture.example.recommendation("risk-manager", body);
-                let stolen = with_id_of(&stolen, &text);
-                fixture
-                    .github
-                    .agent("risk-manager")
-                    .pushes_branch("parked", &[(&path, &stolen)]);
-                fixture.hears();
-                has(
-                    &fixture.check(parked),
-                    &format!("#{victim} of `strategy-optimizer` was the first with this id"),
-                );
-                has(&fixture.check(victim), "needs 1 approval by a reviewer");
-                fixture.github.user("alice").approves(victim, "Fine.");
-                fixture.hears();
-                assert!(fixture.github.pull(victim).merged_at.is_some());
-                fixture.runs_by_timer();
-                assert!(fixture.github.pull(parked).merged_at.is_none());
-                fixture.github.read_all();
-                fixture
-            });
-        }
+    for (ahead, body) in AHEAD {
+        however_it_runs(|running| {
+            let mut fixture = GithubFixture::running(running);
+            let (path, text) = fixture.example.recommendation("risk-manager", MEDIUM);
+            let parked = fixture
+                .github
+                .agent("risk-manager")
+                .opens_pull("parked", &[(&path, &text)]);
+            fixture.hears();
+            fixture.wait(ahead);
+            fixture.example.wait(ahead);
+            let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
+            let victim = fixture
+                .github
+                .agent("strategy-optimizer")
+                .opens_pull("mine", &[(&path, &text)]);
+            let (_, stolen) = fixture.example.recommendation("risk-manager", body);
+            let stolen = with_id_of(&stolen, &text);
+            fixture
+                .github
+                .agent("risk-manager")
+                .pushes_branch("parked", &[(&path, &stolen)]);
+            fixture.hears();
+            has(
+                &fixture.check(parked),
+                &format!("#{victim} of `strategy-optimizer` was the first with this id"),
+            );
+            has(&fixture.check(victim), "needs 1 approval by a reviewer");
+            fixture.github.user("alice").approves(victim, "Fine.");
+            fixture.hears();
+            assert!(fixture.github.pull(victim).merged_at.is_some());
+            fixture.runs_by_timer();
+            assert!(fixture.github.pull(parked).merged_at.is_none());
+            fixture.github.read_all();
+            fixture
+        });
     }
 }
 

@@ -57,7 +57,7 @@ pub enum SaidInKind {
 impl SaidInKind {
     const ALL: [Self; 2] = [Self::Review, Self::Comment];
 
-    const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Review => "review",
             Self::Comment => "comment",
