@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "races/storm.rs"]
+mod storm;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

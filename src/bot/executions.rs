@@ -13,6 +13,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Once;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -62,6 +63,9 @@ enum Settled {
 impl Bot {
     /// Carries out everything that is approved, is not part of a push, and has no outcome yet.
     pub(super) fn settle_executions(&mut self, summary: &mut Summary) -> Result<(), BotError> {
+        ExecutionLock::remove_left_over(&self.repo);
+        static AT_START: Once = Once::new();
+        AT_START.call_once(execute::command::remove_left_over_folders);
         let tip = self.main()?;
         let commit = self.repo.read_commit(tip)?;
         if ForeignCheck::new(&self.repo).is_foreign(&commit)? {
@@ -430,9 +434,27 @@ struct ExecutionLock {
 }
 
 impl ExecutionLock {
+    fn folder(repo: &Repository) -> PathBuf {
+        repo.path().join("countersign-executions")
+    }
+
+    /// Removes the locks that killed processes held.
+    fn remove_left_over(repo: &Repository) {
+        // There is none before the first execution.
+        let entries = std::fs::read_dir(Self::folder(repo)).into_iter();
+        for path in entries.flatten().flatten().map(|entry| entry.path()) {
+            let Ok(file) = File::open(&path) else {
+                continue;
+            };
+            if file.try_lock().is_ok() && is_same_file(&file, &path).unwrap_or(false) {
+                Self { file, path }.release();
+            }
+        }
+    }
+
     /// Takes the lock; none if somebody else holds it.
     fn take(repo: &Repository, id: CaseId) -> Result<Option<Self>, BotError> {
-        let folder = repo.path().join("countersign-executions");
+        let folder = Self::folder(repo);
         let path = folder.join(id.to_string());
         let files = repo.files();
         let take = || {

@@ -4,8 +4,9 @@
 //! environment of `PATH` and the case's id alone, so that no secret of the bot leaks into it.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -44,10 +45,10 @@ async fn run_in_time(
     about: &Recommendation,
     countersign: &Path,
 ) -> io::Result<ExecutionResult> {
-    let folder = own_folder(&about.id)?;
+    let folder = Folder::create(&about.id)?;
     let group = Cgroup::create(&format!("countersign-{}", about.id));
     let mut child = contain(command, group.as_ref(), countersign)
-        .current_dir(&folder)
+        .current_dir(&folder.path)
         .env("COUNTERSIGN_CASE", about.id.to_string())
         .spawn()?;
     let ended = tokio::time::timeout(command.time_limit, talk(&mut child, about)).await;
@@ -63,10 +64,6 @@ async fn run_in_time(
         }
     };
     drop(group);
-    // A leftover in the temporary folder is no reason to call the execution failed.
-    if let Err(error) = std::fs::remove_dir_all(&folder) {
-        tracing::warn!("cannot remove `{}`: {error}", folder.display());
-    }
     Ok(finished)
 }
 
@@ -110,20 +107,83 @@ async fn end(child: &mut Child, group: Option<&Cgroup>) -> io::Result<()> {
     Ok(())
 }
 
+/// How the names of the programs' folders begin.
+const FOLDER: &str = "countersign-";
+
 /// An empty folder that was not there before and that nobody else may enter: others on this machine
-/// know the id, and could have one ready.
-fn own_folder(id: &CaseId) -> io::Result<PathBuf> {
-    let mut tries = 0..MOST_FOLDERS;
-    loop {
-        let name = match tries.next() {
-            Some(0) => format!("countersign-{id}"),
-            Some(n) => format!("countersign-{id}-{n}"),
-            None => return Err(io::ErrorKind::AlreadyExists.into()),
+/// know the id, and could have one ready. Removed in the end with all that is in it.
+struct Folder {
+    path: PathBuf,
+    /// Never read: it is the system's lock on it that tells that we live.
+    _lock: File,
+}
+
+impl Folder {
+    fn create(id: &CaseId) -> io::Result<Self> {
+        let mut tries = 0..MOST_FOLDERS;
+        loop {
+            let name = match tries.next() {
+                Some(0) => format!("{FOLDER}{id}"),
+                Some(n) => format!("{FOLDER}{id}-{n}"),
+                None => return Err(io::ErrorKind::AlreadyExists.into()),
+            };
+            let path = std::env::temp_dir().join(name);
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made?,
+            }
+            // Unless another bot took it for a leftover before it was locked.
+            if let Some(lock) = hold_folder(&path)? {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A leftover in the temporary folder is no reason to call the execution failed.
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!("cannot remove `{}`: {error}", self.path.display());
+        }
+    }
+}
+
+/// Keeps a folder from being taken for a leftover, beside whoever else does; none if it is gone.
+pub(super) fn hold_folder(path: &Path) -> io::Result<Option<File>> {
+    let lock = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    lock.lock_shared()?;
+    let held = lock.metadata()?;
+    let is_same = fs::symlink_metadata(path)
+        .is_ok_and(|named| (held.dev(), held.ino()) == (named.dev(), named.ino()));
+    Ok(is_same.then_some(lock))
+}
+
+/// Removes the folders of programs that no bot waits for any more, and that have ended.
+pub fn remove_left_over_folders() {
+    // Where they cannot be listed, they stay.
+    for entry in fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name();
+        let name = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
+        let id = name.map(|name| name.split('-').next().unwrap_or(name));
+        let is_ours = id.is_some_and(|id| id.parse::<CaseId>().is_ok())
+            && entry.metadata().is_ok_and(|found| {
+                found.is_dir() && found.uid() == rustix::process::geteuid().as_raw()
+            });
+        let path = entry.path();
+        // It may be gone by now.
+        let Some(lock) = is_ours.then(|| File::open(&path).ok()).flatten() else {
+            continue;
         };
-        let folder = std::env::temp_dir().join(name);
-        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| folder),
+        if lock.try_lock().is_ok() && fs::remove_dir_all(&path).is_ok() {
+            tracing::info!(folder = %path.display(), "removed what a killed process left");
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cgroup;
+use super::command::hold_folder;
 
 /// Between two looks at what is left.
 const LOOK: Duration = Duration::from_millis(1);
@@ -43,6 +44,8 @@ async fn until_ended(
     group: Option<&Path>,
 ) -> io::Result<Ended> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    // Also when the bot is gone. Where it cannot be held, the bot holds it.
+    let _folder = std::env::current_dir().and_then(|folder| hold_folder(&folder));
     let mut stop = signal(SignalKind::terminate())?;
     adopt_orphans()?;
     if let Some(group) = group {

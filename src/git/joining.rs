@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::error::{GitError, Result, ResultExt};
+use super::kept_pack::{self, KeptPack};
 use super::packs::object_ids;
+use super::sharing::{INCOMING, RepositoryFiles};
 use super::step;
 use crate::domain::ids::Sha;
 
@@ -128,7 +130,7 @@ fn size_class(bytes: u64) -> u32 {
 }
 
 /// Makes one pack of these, and removes them. Objects that are not reachable stay, too.
-pub(super) fn join(git_dir: &Path, packs: &[&Path]) -> Result<Joined> {
+pub(super) fn join(files: &RepositoryFiles, packs: &[&Path]) -> Result<Joined> {
     let mut seen = HashSet::new();
     let mut ids = Vec::new();
     for pack in packs {
@@ -137,18 +139,19 @@ pub(super) fn join(git_dir: &Path, packs: &[&Path]) -> Result<Joined> {
         ids.extend(all.into_iter().filter(|id| seen.insert(*id)));
     }
     step("packs about to be joined");
-    let Some(made) = pack_objects(git_dir, &ids)? else {
+    let Some(made) = pack_objects(files, &ids)? else {
         return Ok(Joined::NoGitProgram);
     };
     step("packs joined");
     // It would name what is removed.
-    remove(&git_dir.join("objects/pack/multi-pack-index"))?;
-    let is_kept = |pack: &Path| pack.with_extension("keep").exists();
-    for pack in packs.iter().filter(|pack| **pack != made && !is_kept(pack)) {
-        // Without its index it is no pack any more.
-        for ending in ["idx", "pack"].into_iter().chain(ACCOMPANYING) {
-            remove(&pack.with_extension(ending))?;
-        }
+    let index_of_all = files.git_dir().join("objects/pack/multi-pack-index");
+    match fs::remove_file(&index_of_all) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        removed => removed.context(|| format!("remove `{}`", index_of_all.display()))?,
+    }
+    for pack in packs.iter().filter(|pack| **pack != made.path) {
+        let removed = kept_pack::remove(files, &pack.with_extension("pack"));
+        removed.context(|| format!("remove the pack `{}`", pack.display()))?;
         step("joined pack removed");
     }
     Ok(Joined::Done)
@@ -169,16 +172,17 @@ pub(super) fn are_loose_objects_many(git_dir: &Path) -> bool {
 }
 
 /// Makes a pack of the objects that have a file each.
-pub(super) fn pack_loose_objects(git_dir: &Path) -> Result<Joined> {
+pub(super) fn pack_loose_objects(files: &RepositoryFiles) -> Result<Joined> {
+    let git_dir = files.git_dir();
     let objects = git_dir.join("objects");
     let folders = (0..=u8::MAX).map(|first| format!("{first:02x}"));
     let ids: Vec<Sha> = folders
         .flat_map(|folder| loose_in(&objects, &folder))
         .collect();
     step("objects about to be packed");
-    if pack_objects(git_dir, &ids)?.is_none() {
+    let Some(_made) = pack_objects(files, &ids)? else {
         return Ok(Joined::NoGitProgram);
-    }
+    };
     step("objects packed");
     let output = git(git_dir).args(["prune-packed", "-q"]).output();
     output.context(|| "run `git prune-packed`".to_owned())?;
@@ -193,11 +197,28 @@ fn loose_in(objects: &Path, folder: &str) -> Vec<Sha> {
         .collect()
 }
 
-/// Stores a pack of these objects, and says where; none if there is no program `git`.
-fn pack_objects(git_dir: &Path, ids: &[Sha]) -> Result<Option<PathBuf>> {
+/// A pack that was made, by its path without an ending.
+struct MadePack {
+    path: PathBuf,
+    _kept: KeptPack,
+}
+
+/// Stores a pack of these objects; none if there is no program `git`. It is made in a folder of its own, so that what is
+/// left of it when we are killed is known for ours.
+fn pack_objects(files: &RepositoryFiles, ids: &[Sha]) -> Result<Option<MadePack>> {
     let list: String = ids.iter().map(|id| format!("{id}\n")).collect();
-    let folder = git_dir.join("objects/pack");
-    let output = match run_pack_objects(git_dir, &folder.join("pack"), &list) {
+    let objects = files.git_dir().join("objects");
+    let folder = files.unfinished_folder(&objects, INCOMING);
+    let folder = folder.context(|| format!("make a folder in `{}`", objects.display()))?;
+    let borrow = || {
+        let info = folder.path().join("info");
+        files.create_folders(&info)?;
+        let mut alternates = files.create_new(&info.join("alternates"))?;
+        alternates.write_all(objects.as_os_str().as_encoded_bytes())?;
+        alternates.write_all(b"\n")
+    };
+    borrow().context(|| format!("write into `{}`", folder.path().display()))?;
+    let output = match run_pack_objects(files.git_dir(), folder.path(), &list) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         output => output.context(|| "run `git pack-objects`".to_owned())?,
     };
@@ -209,8 +230,8 @@ fn pack_objects(git_dir: &Path, ids: &[Sha]) -> Result<Option<PathBuf>> {
         )));
     }
     let hash = String::from_utf8_lossy(&output.stdout);
-    let made = folder.join(format!("pack-{}", hash.trim()));
-    let index = made.with_extension("idx");
+    let name = format!("pack-{}", hash.trim());
+    let index = folder.path().join(&name).with_extension("idx");
     let stored = object_ids(&index).context(|| format!("read `{}`", index.display()))?;
     // What is removed next must be in it.
     if stored.len() != ids.len() {
@@ -220,7 +241,12 @@ fn pack_objects(git_dir: &Path, ids: &[Sha]) -> Result<Option<PathBuf>> {
             ids.len()
         )));
     }
-    Ok(Some(made))
+    let packs = objects.join("pack");
+    let kept = kept_pack::put_in_place(files, &name, folder.path(), &packs);
+    Ok(Some(MadePack {
+        path: packs.join(name),
+        _kept: kept.context(|| format!("store a pack in `{}`", packs.display()))?,
+    }))
 }
 
 fn git(git_dir: &Path) -> Command {
@@ -235,13 +261,15 @@ fn git(git_dir: &Path) -> Command {
     git
 }
 
-fn run_pack_objects(git_dir: &Path, pack: &Path, list: &str) -> io::Result<Output> {
+fn run_pack_objects(git_dir: &Path, folder: &Path, list: &str) -> io::Result<Output> {
     // What we write has deltas already, except for the first tree of a batch: two neighbours are enough to find it a
     // base.
     let mut child = git(git_dir)
         .args(["pack-objects", "-q", "--delta-base-offset"])
         .args(["--threads=1", "--window=2"])
-        .arg(pack)
+        .arg(folder.join("pack"))
+        // Also what is not finished.
+        .env("GIT_OBJECT_DIRECTORY", folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -253,15 +281,6 @@ fn run_pack_objects(git_dir: &Path, pack: &Path, list: &str) -> io::Result<Outpu
     match written {
         Err(error) if output.status.success() => Err(error),
         _ => Ok(output),
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).context(|| format!("remove `{}`", path.display()))
-        }
-        _ => Ok(()),
     }
 }
 

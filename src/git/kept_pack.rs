@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Result, ResultExt};
 use super::sharing::{RepositoryFiles, is_same_file};
+use super::step;
 
 /// What our files hold; git's own say `receive-pack` or `fetch-pack`, and people's anything.
 const MARK: &[u8] = b"countersign: kept until a ref needs it\n";
@@ -61,30 +62,78 @@ impl Drop for KeptPack {
     }
 }
 
-/// Removes the files of processes that are gone.
+/// Moves a finished pack with all that accompanies it from one folder to another. Its index comes last: from then on it
+/// counts for git.
+pub(super) fn put_in_place(
+    files: &RepositoryFiles,
+    name: &str,
+    from: &Path,
+    to: &Path,
+) -> io::Result<KeptPack> {
+    files.create_folders(to)?;
+    let kept = KeptPack::new(files, &to.join(name).with_extension("pack"))?;
+    for ending in ["pack", "rev", "idx"] {
+        let file = format!("{name}.{ending}");
+        match files.move_to(&from.join(&file), &to.join(&file)) {
+            Err(error) if error.kind() == ErrorKind::NotFound && ending == "rev" => {}
+            moved => moved?,
+        }
+        step("part of the pack in place");
+    }
+    Ok(kept)
+}
+
+/// Removes a pack with all that accompanies it, unless somebody keeps it.
+pub(super) fn remove(files: &RepositoryFiles, pack: &Path) -> io::Result<()> {
+    // Who is killed meanwhile leaves its file, and who finds that goes on.
+    let kept = KeptPack::new(files, pack)?;
+    if kept.held.is_some() {
+        // Without its index it is no pack any more.
+        for ending in ["idx", "pack", "rev"] {
+            remove_file(&pack.with_extension(ending))?;
+            step("part of a pack removed");
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes the files of processes that are gone, and the packs that they had no index for yet, or not any more.
 pub(super) fn sweep(folder: &Path) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         entries => entries.context(|| format!("list `{}`", folder.display()))?,
     };
     for path in entries.flatten().map(|entry| entry.path()) {
-        if path.extension().is_some_and(|ending| ending == "keep") && is_left_over(&path) {
-            tracing::info!(file = %path.display(), "removed what a killed process left");
-            // Somebody else may have been faster.
-            fs::remove_file(&path).ok();
+        let is_keep = path.extension().is_some_and(|ending| ending == "keep");
+        let Some(_lock) = is_keep.then(|| lock_left_over(&path)).flatten() else {
+            continue;
+        };
+        tracing::info!(file = %path.display(), "removed what a killed process left");
+        // Somebody else may have been faster.
+        if !path.with_extension("idx").exists() {
+            for ending in ["pack", "rev"] {
+                fs::remove_file(path.with_extension(ending)).ok();
+            }
         }
+        fs::remove_file(&path).ok();
     }
     Ok(())
 }
 
-/// Ours, and of a process that is gone.
-fn is_left_over(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else {
-        return false;
-    };
+/// If it is ours, and of a process that is gone.
+fn lock_left_over(path: &Path) -> Option<File> {
+    let file = File::open(path).ok()?;
     let mut content = Vec::new();
     let read = (&file)
         .take(MARK.len() as u64 + 1)
         .read_to_end(&mut content);
-    read.is_ok() && content == MARK && file.try_lock().is_ok()
+    let is_ours = read.is_ok() && content == MARK && file.try_lock().is_ok();
+    (is_ours && is_same_file(&file, path).unwrap_or(false)).then_some(file)
 }

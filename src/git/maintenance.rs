@@ -61,7 +61,7 @@ pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
     if joining::are_loose_objects_many(repo.common_dir())
         && let Some(_guard) = process_guard(&repo.files, GUARD)?
     {
-        joining::pack_loose_objects(repo.common_dir())?;
+        joining::pack_loose_objects(&repo.files)?;
     }
     join_packs(repo)
 }
@@ -123,7 +123,7 @@ fn join_if(repo: &Repository, need: Need) -> Result<Maintenance> {
     if chosen.is_empty() || !is_so {
         return Ok(Maintenance::NotNeeded);
     }
-    if joining::join(repo.common_dir(), &chosen)? == Joined::NoGitProgram {
+    if joining::join(&repo.files, &chosen)? == Joined::NoGitProgram {
         static WARNING: Once = Once::new();
         WARNING.call_once(|| {
             tracing::warn!("the program `git` was not found: packs accumulate and slow everything down, install it");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::error::{GitError, ResultExt};
+use super::kept_pack::put_in_place;
 use super::repository::oid;
 use super::sharing::INCOMING;
 use super::transport::{Answer, Endpoint, Line, Lines};
@@ -262,14 +263,8 @@ fn store(repo: &Repository, mut answer: Answer) -> Result<(), RemoteError> {
         return Err(answer.wrong("it holds no objects"));
     }
     let name = format!("pack-{}", writer.commit().context(context)?);
-    let packs = objects.join("pack");
-    repo.files.create_folders(&packs).context(context)?;
-    // A pack counts from the moment its index is there.
-    for ending in ["pack", "idx"] {
-        let file = format!("{name}.{ending}");
-        let (from, to) = (incoming.path().join(&file), packs.join(&file));
-        repo.files.move_to(&from, &to).context(context)?;
-    }
+    let kept = put_in_place(&repo.files, &name, incoming.path(), &objects.join("pack"));
+    kept.map(drop).context(context)?;
     Ok(())
 }
 

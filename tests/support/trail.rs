@@ -171,6 +171,44 @@ pub fn files(folder: &Path, end: &str) -> Vec<std::path::PathBuf> {
     found
 }
 
+/// Fails the test if there is anything that only somebody who is at it may have there.
+#[track_caller]
+pub fn assert_nothing_left(repo: &Path) {
+    let mut left = Vec::new();
+    let mut folders = vec![repo.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let is_pack = name.starts_with("pack-");
+            let has = |ending: &str| path.with_extension(ending).exists();
+            let is_left = path.is_symlink()
+                || [".lock", ".keep", ".new", ".pid"]
+                    .iter()
+                    .any(|end| name.ends_with(end))
+                || [
+                    "tmp_",
+                    ".tmp-",
+                    "countersign-new-",
+                    "countersign-life-",
+                    "countersign-incoming-",
+                ]
+                .iter()
+                .any(|start| name.starts_with(start))
+                || is_pack && !(has("pack") && has("idx"))
+                || folder.ends_with("countersign-executions");
+            if is_left {
+                let inside = path.strip_prefix(repo).unwrap();
+                left.push(inside.display().to_string());
+            }
+            if path.is_dir() && !path.is_symlink() {
+                folders.push(path);
+            }
+        }
+    }
+    assert_eq!(left, [""; 0]);
+}
+
 /// Lets the locks that a kill left grow older than any process holds one.
 pub fn age_locks(repo: &Path) {
     for lock in files(repo, ".lock") {
