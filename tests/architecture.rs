@@ -1,233 +1,293 @@
-//! The house rules, held against the sources: a rule that only a document states is broken within a month.
+//! What neither the compiler nor clippy can hold: which module may name which, and where a library may be named.
 //!
-//! This file is the table (read it as documentation), `architecture/` is how it is checked. Every file under
-//! `src/` is read as text; nothing of the product runs. All violations are printed at once, each with its file
-//! and line. Every rule has a test here that feeds it a violation, so that no rule can be one that never fails.
+//! The sources are read as text, line by line, without their comments. What may stop the program is clippy's to hold
+//! (`Cargo.toml`), and what may make a file inside of a git directory, too (`clippy.toml`).
 
 // A test may stop where the product may not.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-
-#[path = "architecture/caught.rs"]
-mod caught;
-#[path = "architecture/rules.rs"]
-mod rules;
-#[path = "architecture/scope.rs"]
-mod scope;
-#[path = "architecture/source.rs"]
-mod source;
-#[path = "architecture/tokens.rs"]
-mod tokens;
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::path::Path;
+use std::sync::LazyLock;
 
-/// A top-level module of `src/`, and which others it may name. Imports run one way: a room names only rooms
-/// that stand above it in the table.
-struct Room {
-    name: &'static str,
-    /// A pure room computes from its arguments alone: no I/O and no clock, so that the same clone gives the
-    /// same decision for ever.
-    pure: bool,
-    may_name: &'static [&'static str],
-}
+use regex::Regex;
 
-const fn pure(name: &'static str, may_name: &'static [&'static str]) -> Room {
-    Room {
-        name,
-        pure: true,
-        may_name,
-    }
-}
-
-const fn room(name: &'static str, may_name: &'static [&'static str]) -> Room {
-    Room {
-        name,
-        pure: false,
-        may_name,
-    }
-}
-
-/// Everything above it in the table.
-const ALL_ABOVE: &[&str] = &["*"];
-
-/// The order of the rooms.
+/// The modules of the crate in their order, and whom each may name: all above it where nothing is said.
 #[rustfmt::skip]
-const ROOMS: &[Room] = &[
-    pure("domain",  &[]),
-    pure("rules",   &["domain"]),
-    pure("risk",    &["domain", "rules"]),
-    pure("gate",    &["domain", "rules", "risk"]),
-    pure("insight", &["domain"]),
-    room("http",    &[]),
-    room("git",     &["domain", "http"]),
-    room("ledger",  &["domain", "rules", "risk", "gate", "insight", "git"]),
-    room("forge",   &["domain", "git", "ledger"]),
-    room("execute", &["domain", "rules", "http", "ledger"]),
-    room("bot",     ALL_ABOVE),
-    room("server",  ALL_ABOVE),
-    room("cli",     ALL_ABOVE),
-    room("main",    ALL_ABOVE),
-    room("lib",     ALL_ABOVE),
+const MODULES: &[(&str, Option<&[&str]>)] = &[
+    ("domain",  Some(&[])),
+    ("rules",   Some(&["domain"])),
+    ("risk",    Some(&["domain", "rules"])),
+    ("gate",    Some(&["domain", "rules", "risk"])),
+    ("insight", Some(&["domain"])),
+    ("http",    Some(&[])),
+    ("git",     Some(&["domain", "http"])),
+    ("ledger",  Some(&["domain", "rules", "risk", "gate", "insight", "git"])),
+    ("forge",   Some(&["domain", "git", "ledger"])),
+    ("execute", Some(&["domain", "rules", "http", "ledger"])),
+    ("bot",     None),
+    ("server",  None),
+    ("cli",     None),
+    ("main",    None),
+    ("lib",     None),
 ];
 
-/// Where a foreign library may be named.
-enum Place {
-    /// Files whose path starts so.
-    Under(&'static [&'static str]),
-    /// Wherever it is, but in one file (or one folder below a room) only.
-    Single,
-}
+/// These compute from their arguments alone, so that the same clone gives the same decision for ever.
+const PURE: &[&str] = &["domain", "rules", "risk", "gate", "insight"];
 
-/// One room per foreign library: its types do not spread, and it can be replaced in one place.
+/// What reads a clock, the machine's randomness or anything outside of the process.
+static IMPURE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"std::(fs|io|net|process|env|thread|\{)|\btokio\b|(Utc|Local|Instant|SystemTime)::now|\bUlid::(new|generate)\b|\be?print(ln)?!|\bdbg!").unwrap()
+});
+/// What their tests may use all the same: they read samples and hold a stopwatch.
+static IMPURE_BUT_FOR_TESTS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"std::(fs|io|env)|Instant::now|\bprintln!").unwrap());
+/// The parser of conditions recurses; a thread of its own gives it a stack that no expression overflows.
+const PURE_ALL_THE_SAME: (&str, &str) = ("src/rules/condition.rs", "std::thread");
+
+/// Where a library may be named, so that its types do not spread and it can be replaced in one place.
 #[rustfmt::skip]
-const FOREIGN: &[(&str, Place)] = &[
-    ("git2",           Place::Under(&["src/git/"])),
-    ("octocrab",       Place::Under(&["src/forge/github/", "src/forge/github.rs"])),
-    ("ureq",           Place::Under(&["src/http/"])),
-    ("rustls",         Place::Under(&["src/http/"])),
-    ("rustls_native_certs", Place::Under(&["src/http/"])),
-    ("serde_yaml",     Place::Under(&["src/domain/yaml"])),
-    ("serde_saphyr",   Place::Under(&["src/domain/yaml"])),
-    ("cel",            Place::Under(&["src/rules/condition.rs", "src/rules/condition/"])),
-    ("axum",           Place::Under(&["src/server/"])),
-    ("askama",         Place::Under(&["src/server/"])),
-    ("futures_util",   Place::Under(&["src/server/dashboard/live.rs"])),
-    ("utoipa",         Place::Under(&["src/server/"])),
-    ("utoipa_axum",    Place::Under(&["src/server/"])),
-    ("prometheus_client", Place::Under(&["src/server/"])),
-    ("rmcp",           Place::Under(&["src/server/mcp"])),
-    ("rusqlite",       Place::Single),
-    ("parquet",        Place::Under(&["src/cli/export"])),
-    ("csv",            Place::Under(&["src/cli/export"])),
-    ("clap",           Place::Under(&["src/cli/", "src/main.rs"])),
-    ("clap_complete",  Place::Under(&["src/cli/", "src/main.rs"])),
-    ("comfy_table",    Place::Under(&["src/cli/", "src/main.rs"])),
-    ("indicatif",      Place::Under(&["src/cli/", "src/main.rs"])),
-    // Typed errors at the borders of a room: a caller must be able to tell a lost race from a broken rule file.
-    ("anyhow",         Place::Under(&["src/bot/", "src/server/", "src/cli/", "src/main.rs"])),
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("git2",                &["src/git/"]),
+    ("octocrab",            &["src/forge/github/"]),
+    ("ureq",                &["src/http/"]),
+    ("rustls",              &["src/http/"]),
+    ("rustls_native_certs", &["src/http/"]),
+    ("serde_yaml",          &["src/domain/yaml"]),
+    ("serde_saphyr",        &["src/domain/yaml"]),
+    ("cel",                 &["src/rules/condition"]),
+    ("axum",                &["src/server/"]),
+    ("askama",              &["src/server/"]),
+    ("futures_util",        &["src/server/dashboard/live.rs"]),
+    ("utoipa",              &["src/server/"]),
+    ("utoipa_axum",         &["src/server/"]),
+    ("prometheus_client",   &["src/server/"]),
+    ("rmcp",                &["src/server/mcp"]),
+    ("rusqlite",            &["src/cli/export/sqlite.rs"]),
+    ("parquet",             &["src/cli/export"]),
+    ("csv",                 &["src/cli/export"]),
+    ("clap",                &["src/cli/", "src/main.rs"]),
+    ("clap_complete",       &["src/cli/", "src/main.rs"]),
+    ("comfy_table",         &["src/cli/"]),
+    ("indicatif",           &["src/cli/"]),
+    // Typed errors elsewhere: a caller must be able to tell a lost race from a broken rule file.
+    ("anyhow",              &["src/bot/", "src/server/", "src/cli/", "src/main.rs"]),
 ];
 
-/// What a pure room may not name.
-const IMPURE: &[&str] = &[
-    "std::fs",
-    "std::io",
-    "std::net",
-    "std::process",
-    "std::env",
-    "std::thread",
-    "std::time::Instant",
-    "std::time::SystemTime",
-    "tokio",
-    "chrono::Utc::now",
-    "chrono::Local::now",
-    // Both read the clock and the machine's randomness.
-    "ulid::Ulid::new",
-    "ulid::Ulid::generate",
-];
-
-/// What is no I/O where it is used, file by file, and why.
-const PURE_ALL_THE_SAME: &[(&str, &str)] = &[
-    // The CEL parser recurses; a thread of its own gives it a stack that no expression overflows.
-    ("src/rules/condition.rs", "std::thread"),
-];
-
-/// What a pure room's tests may name all the same: they read samples and hold a stopwatch, but may no more
-/// depend on the date than what they test.
-const IMPURE_BUT_FOR_TESTS: &[&str] = &[
-    "std::fs",
-    "std::io",
-    "std::env",
-    "std::time::Instant",
-    "println!",
-];
-
-const IMPURE_MACROS: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
-
-/// Rooms that write inside of a git directory, where every file has the permissions of `core.sharedRepository`.
-const WRITES_IN_REPOSITORY: &[&str] = &["git", "ledger", "forge", "bot"];
-
-/// What makes a file or folder with the permissions that the umask leaves.
-const MAKES_FILES: &[&str] = &[
-    "std::fs::write",
-    "std::fs::copy",
-    "std::fs::create_dir",
-    "std::fs::create_dir_all",
-    "std::fs::DirBuilder",
-    "std::fs::OpenOptions",
-    "std::fs::File::create",
-    "std::fs::File::create_new",
-    "std::fs::File::options",
-    "tempfile",
-];
-
-/// The same, as methods of libgit2's types.
-const MAKES_FILES_BY_METHOD: &[&str] = &["packwriter", "blob", "reference", "set_bool", "set_str"];
-
-/// Where files are made all the same, and why.
-const MAKES_FILES_ALL_THE_SAME: &[&str] = &[
-    // The one place where they have their permissions.
-    "src/git/sharing.rs",
-    // An auditor's own file, wherever they want it.
-    "src/ledger/verify/checkpoint.rs",
-];
+/// A module of the crate, as it is named from its root or by climbing up to it; and a library.
+static NAMES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bcrate(?:::(\w+)?| as )").unwrap());
+static CLIMBS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"((?:\bsuper::)+)(\w+|\{|\*)").unwrap());
+static LIBRARY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[^:\w])(\w+)(?:::|;| as )").unwrap());
 
 /// A file is one idea; above this it is worth asking whether it is.
-const MAX_FILE_LINES: usize = 800;
-
-/// Names that say nothing, under which everything gathers.
-const NO_NAMES: &[&str] = &["utils", "util", "common", "helpers", "misc"];
-
-/// What may stop the program: outside tests a failure is a value.
-const STOPPING_MACROS: &[&str] = &["todo", "unimplemented", "panic"];
+const MOST_LINES: usize = 800;
 
 #[test]
-fn the_sources_keep_the_house_rules() {
-    let sources = sources_under(Path::new(env!("CARGO_MANIFEST_DIR")));
-    assert!(
-        sources
-            .iter()
-            .any(|(path, text)| path == "src/lib.rs" && !text.is_empty()),
-        "src/lib.rs was not found, so nothing was checked"
-    );
-    let violations = rules::check(&sources);
-    assert!(
-        violations.is_empty(),
-        "{} violations of the house rules (the table is in tests/architecture.rs):\n{}",
-        violations.len(),
-        violations.join("\n")
-    );
-}
-
-#[test]
-fn the_table_itself_runs_one_way() {
-    for (at, room) in ROOMS.iter().enumerate() {
-        for named in room.may_name.iter().filter(|name| **name != "*") {
-            assert!(
-                ROOMS[..at].iter().any(|above| above.name == *named),
-                "`{}` names `{named}`, which is not above it",
-                room.name
-            );
-        }
-    }
-}
-
-/// Every `.rs` file under `src/`, by its path from the project's root.
-fn sources_under(root: &Path) -> Vec<(String, String)> {
-    let mut folders = vec![root.join("src")];
+fn the_sources_keep_to_the_map() {
     let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut files = 0;
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let name = path.strip_prefix(root).unwrap().to_string_lossy();
-                found.push((
-                    name.replace('\\', "/"),
-                    std::fs::read_to_string(&path).unwrap(),
-                ));
+                let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+                let name = name.to_string_lossy().replace('\\', "/");
+                found.extend(violations(&name, &std::fs::read_to_string(&path).unwrap()));
+                files += 1;
             }
         }
     }
-    found.sort();
+    assert!(files > 100, "{files} files were read");
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn violations(path: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if !text.starts_with("//! ") {
+        found.push(format!(
+            "{path}: it opens with `//!` and says why it exists"
+        ));
+    }
+    if text.lines().count() > MOST_LINES {
+        found.push(format!("{path}: over {MOST_LINES} lines: is it one idea?"));
+    }
+    let module: Vec<&str> = module_of(path);
+    let Some(at) = MODULES.iter().position(|(name, _)| *name == module[0]) else {
+        found.push(format!(
+            "{path}: `{}` has no place among the modules",
+            module[0]
+        ));
+        return found;
+    };
+    let is_test = module.contains(&"tests");
+    let mut inner = 0;
+    for (number, line) in text.lines().enumerate() {
+        // A link may stand in a string, a comment may not count.
+        let code = match line.trim_start().starts_with("//") {
+            true => "",
+            false => line.split(" // ").next().unwrap_or(line),
+        };
+        match code {
+            _ if code.starts_with("mod ") && code.ends_with('{') => inner = 1,
+            "}" => inner = 0,
+            _ => {}
+        }
+        let mut say = |what: String| found.push(format!("{path}:{}: {what}", number + 1));
+        let of_crate = NAMES
+            .captures_iter(code)
+            .map(|found| found.get(1).map(|name| name.as_str()));
+        let of_root = CLIMBS.captures_iter(code).filter_map(|found| {
+            let depth = module.len() + inner;
+            (found[1].len() / "super::".len() >= depth)
+                .then(|| found.get(2).map(|name| name.as_str()))
+        });
+        for name in of_crate.chain(of_root) {
+            match name.filter(|name| MODULES.iter().any(|(module, _)| module == name)) {
+                Some(name) if may_name(at, name) => {}
+                Some(name) => say(format!("`{}` may not name `{name}`", module[0])),
+                None => say("name the module, one on a line".to_owned()),
+            }
+        }
+        if PURE.contains(&module[0]) {
+            for impure in IMPURE.find_iter(code) {
+                let impure = impure.as_str();
+                if !(is_test && IMPURE_BUT_FOR_TESTS.is_match(impure))
+                    && (path, impure) != PURE_ALL_THE_SAME
+                {
+                    say(format!(
+                        "`{impure}` in `{}`, which is pure: take it as an argument",
+                        module[0]
+                    ));
+                }
+            }
+        }
+        for library in LIBRARY.captures_iter(code) {
+            let found = LIBRARIES.iter().find(|(name, _)| *name == &library[1]);
+            if let Some((name, places)) = found
+                && !places.iter().any(|place| path.starts_with(place))
+            {
+                say(format!("`{name}` is named only in {}", places.join(", ")));
+            }
+        }
+    }
     found
+}
+
+fn may_name(at: usize, name: &str) -> bool {
+    let (own, listed) = MODULES[at];
+    let is_above = MODULES[..at].iter().any(|(above, _)| *above == name);
+    name == own || listed.map_or(is_above, |listed| is_above && listed.contains(&name))
+}
+
+/// `src/git/tests/refs.rs` is `git`, `tests`, `refs`.
+fn module_of(path: &str) -> Vec<&str> {
+    let path = path.trim_start_matches("src/").trim_end_matches(".rs");
+    path.trim_end_matches("/mod").split('/').collect()
+}
+
+#[test]
+fn what_does_not_keep_to_the_map_is_found() {
+    let verdict = "src/gate/verdict.rs";
+    for (path, code, expected) in [
+        (
+            verdict,
+            "use crate::git::Repository;",
+            "`gate` may not name `git`",
+        ),
+        (
+            verdict,
+            "use super::super::git::Repository;",
+            "`gate` may not name `git`",
+        ),
+        (
+            verdict,
+            "    git: &crate::git::Repository,",
+            "`gate` may not name `git`",
+        ),
+        (
+            verdict,
+            "mod tests {\n    use super::super::super::git::Repository;\n}",
+            "`gate` may not name `git`",
+        ),
+        (verdict, "use crate::{domain, git};", "name the module"),
+        (verdict, "use crate as house;", "name the module"),
+        ("src/gate/mod.rs", "use super::*;", "name the module"),
+        (
+            "src/domain/ids.rs",
+            "use crate::rules::Rules;",
+            "`domain` may not name `rules`",
+        ),
+        (
+            "src/insight/mod.rs",
+            "use crate::ledger::Entry;",
+            "`insight` may not name `ledger`",
+        ),
+        (
+            "src/bot/mod.rs",
+            "use crate::cli::Args;",
+            "`bot` may not name `cli`",
+        ),
+        ("src/shed/mod.rs", "", "`shed` has no place"),
+        (verdict, "use std::fs::File;", "`std::fs` in `gate`"),
+        (verdict, "use std::{fs, io};", "`std::{` in `gate`"),
+        (
+            verdict,
+            "let now = chrono::Utc::now();",
+            "`Utc::now` in `gate`",
+        ),
+        (verdict, "println!();", "`println!` in `gate`"),
+        (
+            "src/gate/tests.rs",
+            "let now = Utc::now();",
+            "`Utc::now` in `gate`",
+        ),
+        (
+            "src/ledger/draft.rs",
+            "use git2::Oid;",
+            "`git2` is named only in src/git/",
+        ),
+        (
+            "src/ledger/draft.rs",
+            "fn f(id: git2::Oid) {}",
+            "`git2` is named only in src/git/",
+        ),
+        (
+            "src/ledger/draft.rs",
+            "use anyhow::Context;",
+            "`anyhow` is named only in",
+        ),
+    ] {
+        let found = violations(path, &format!("//! Why.\n{code}\n"));
+        assert!(
+            found.len() == 1 && found[0].contains(expected),
+            "{code}: {found:?}"
+        );
+    }
+    for (path, code) in [
+        (
+            verdict,
+            "use crate::risk::Assessment;\nuse super::permit::Permit;",
+        ),
+        (
+            verdict,
+            "mod tests {\n    use super::super::permit::Permit;\n}",
+        ),
+        (verdict, "/// Not an import: [`crate::git::Repository`]."),
+        (verdict, "use std::collections::BTreeMap; // not std::fs"),
+        ("src/gate/tests.rs", "let text = std::fs::read(\"sample\");"),
+        ("src/git/refs.rs", "use git2::Oid;"),
+        ("src/cli/run.rs", "use crate::server::serve;"),
+    ] {
+        let found = violations(path, &format!("//! Why.\n{code}\n"));
+        assert_eq!(found, [""; 0], "{code}");
+    }
+    assert_eq!(violations(verdict, "fn f() {}\n").len(), 1);
+    assert_eq!(
+        violations(verdict, &format!("//! Why.\n{}", "\n".repeat(MOST_LINES))).len(),
+        1
+    );
 }

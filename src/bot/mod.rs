@@ -4,6 +4,8 @@
 //! of `main`, publishes it by compare-and-swap, and only then tells anybody. It keeps no state that
 //! git and the forge do not hold, so it may die anywhere and the next run goes on.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod adoption;
 pub mod case_view;
 pub mod check;

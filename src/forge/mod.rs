@@ -4,6 +4,8 @@
 //! tells people. Everything that it tells can be repeated without harm, so a crash after the publish
 //! is made good by telling it again.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod github;
 pub mod local;
 

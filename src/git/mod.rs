@@ -11,6 +11,8 @@
 //! The order that survives a crash, and a `git repack` at any moment: put objects, [`ObjectBuffer::flush`], then
 //! `update_refs`, and only then drop the [`KeptPack`].
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod ancestry;
 mod bloom;
 mod buffer;

@@ -5,6 +5,8 @@
 //! case, [`CaseFolder`] as much of it as somebody asks for, [`case_folders`] many; `verify` proves that the trail
 //! is complete, append-only and recomputable; `backtest` decides it again by other rules.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod backtest;
 pub mod case_documents;
 mod case_file;

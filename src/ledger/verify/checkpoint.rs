@@ -1,6 +1,9 @@
 //! What an auditor saw last time: a trail that lost any of it was cut or rewritten, however well the rest
 //! of it holds together.
 
+// An auditor's own file, wherever they want it.
+#![allow(clippy::disallowed_methods)]
+
 use std::fs;
 use std::io;
 use std::path::Path;
