@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::error::{GitError, Result, ResultExt};
-use super::sharing::{NEW, RepositoryFiles};
+use super::sharing::{NEW, RepositoryFiles, is_same_file};
 
 /// How long to wait for other people's locks. Git holds one for milliseconds.
 const TIMEOUTS: Duration = Duration::from_secs(10);
@@ -65,7 +65,7 @@ impl LockOwner {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{LIFE}{}-{count}", std::process::id());
         let path = files.git_dir().join(name);
-        let begin = || {
+        let begin = || loop {
             // One of this name is of a process that is gone, and had our number.
             if let Err(error) = fs::remove_file(&path)
                 && error.kind() != ErrorKind::NotFound
@@ -74,8 +74,11 @@ impl LockOwner {
             }
             let mut file = files.create_new(&path)?;
             file.lock()?;
-            file.write_all(MARK)?;
-            Ok(file)
+            // Unless somebody took it for a leftover before it was locked.
+            if is_same_file(&file, &path)? {
+                file.write_all(MARK)?;
+                return Ok(file);
+            }
         };
         let file = begin().context(|| format!("make `{}`", path.display()))?;
         Ok(Self { path, _file: file })
@@ -454,14 +457,17 @@ pub(super) fn sweep(files: &RepositoryFiles) -> Result<()> {
     let mut has_swept_refs = false;
     for name in names.iter().filter(|name| name.starts_with(LIFE)) {
         let path = git_dir.join(name);
-        if !find_end(&path, git_dir).unwrap_or_else(|| is_old(&path)) {
+        // Who died early has not even written its mark.
+        if take_ended(&path).is_none() {
             continue;
         }
         if !std::mem::replace(&mut has_swept_refs, true) {
             sweep_locks(&git_dir.join("refs"), files)?;
         }
-        // Somebody else may have been faster.
-        fs::remove_file(&path).ok();
+        if let Some(_lock) = take_ended(&path) {
+            // Somebody else may have been faster.
+            fs::remove_file(&path).ok();
+        }
     }
     for name in names.iter().filter(|name| name.starts_with(NEW)) {
         let path = git_dir.join(name);
@@ -474,6 +480,12 @@ pub(super) fn sweep(files: &RepositoryFiles) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The file of a life that is over, locked by us: who has just made it and comes to lock it next sees that it is gone.
+fn take_ended(life: &Path) -> Option<File> {
+    let file = File::open(life).ok()?;
+    file.try_lock().is_ok().then_some(file)
 }
 
 fn age(path: &Path) -> Option<Duration> {

@@ -257,6 +257,39 @@ fn what_a_killed_process_keeps_is_let_go_and_what_others_keep_is_not() {
     assert_eq!(keeps(&packs), [of_git]);
 }
 
+#[test]
+fn what_killed_processes_left_unfinished_is_removed_and_what_others_are_at_is_not() {
+    let (_dir, repo) = repo();
+    let objects = repo.path().join("objects");
+    let make = |path: &std::path::Path| std::fs::File::create(path).unwrap();
+    let mut left = vec![
+        // It had no time to write its mark.
+        repo.path().join("countersign-life-1-1"),
+        repo.path().join("countersign-new-1-1-1"),
+        repo.path().join("countersign-new-1_1"),
+        objects.join("pack/tmp_pack_1_1"),
+        objects.join("pack/tmp_idx_1_2"),
+    ];
+    left.iter().for_each(|path| drop(make(path)));
+    left.push(objects.join("countersign-incoming-1_1"));
+    std::fs::create_dir(&left[5]).unwrap();
+    let alive = [
+        repo.path().join("countersign-life-1-2"),
+        objects.join("pack/tmp_pack_1_3"),
+    ];
+    let locks = alive.each_ref().map(|path| make(path));
+    locks.iter().for_each(|file| file.lock().unwrap());
+    let of_git = objects.join("pack/tmp_pack_Ab12cD");
+    make(&of_git);
+    consolidate(&repo).unwrap();
+    for path in &left {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    for path in alive.iter().chain([&of_git]) {
+        assert!(path.exists(), "{}", path.display());
+    }
+}
+
 fn keeps(packs: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(packs).unwrap().flatten();
     let mut keeps: Vec<_> = entries
