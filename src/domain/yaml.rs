@@ -33,27 +33,13 @@ pub const MAX_DEPTH: usize = 32;
 ///
 /// `file` is the name that the problems carry.
 pub fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Problems> {
-    read_without(file, bytes, &[])
-}
-
-/// As [`read`], for who has no use for the values of some keys, wherever they stand: of a document in plain block
-/// style the lists and mappings below such keys are not even looked at, and the keys are as if they were not there.
-pub fn read_without<T: DeserializeOwned>(
-    file: &str,
-    bytes: &[u8],
-    unread: &[&str],
-) -> Result<T, Problems> {
-    read_node(file, &parse(file, bytes, unread)?)
+    read_node(file, &read_tree(file, bytes)?)
 }
 
 /// Reads the tree of a document, also for edits that must keep its comments and layout.
 pub(crate) fn read_tree<'a>(file: &str, bytes: &'a [u8]) -> Result<tree::Node<'a>, Problems> {
-    parse(file, bytes, &[])
-}
-
-fn parse<'a>(file: &str, bytes: &'a [u8], unread: &[&str]) -> Result<tree::Node<'a>, Problems> {
     let text = chars::checked_text(file, bytes)?;
-    match canonical::parse(text, unread) {
+    match canonical::parse(text) {
         Some(root) => Ok(root),
         None => Ok(tree::parse(text).map_err(|error| error.into_problem(file))?),
     }
@@ -76,14 +62,14 @@ pub fn place<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Proble
     if unplaced.peek().is_none() {
         return;
     }
-    if let Ok(root) = parse("", bytes, &[]) {
+    if let Ok(root) = read_tree("", bytes) {
         unplaced.for_each(|problem| place::place(&root, problem));
     }
 }
 
 /// The keys of the mapping under this key whose values are not written at all.
 pub fn empty_values(bytes: &[u8], key: &str) -> Vec<String> {
-    match parse("", bytes, &[]) {
+    match read_tree("", bytes) {
         Ok(root) => place::empty_values(&root, key),
         Err(_) => Vec::new(),
     }

@@ -125,33 +125,6 @@ impl TargetCache {
         about: &Recommendation,
     ) -> Result<Reading<Targets>, GitError> {
         let mut targets = Targets::default();
-        let read = self.read(objects, root, about, |name, blob, file| {
-            targets.add(name, blob, file);
-        })?;
-        Ok(read.map(|()| targets))
-    }
-
-    /// As [`TargetCache::targets`], but only what risk sees of them.
-    pub fn known(
-        &self,
-        objects: Objects<'_>,
-        root: Sha,
-        about: &Recommendation,
-    ) -> Result<Reading<KnownTargets>, GitError> {
-        let mut known = KnownTargets::new();
-        let read = self.read(objects, root, about, |name, _, file| {
-            known.insert(name.clone(), file.known);
-        })?;
-        Ok(read.map(|()| known))
-    }
-
-    fn read(
-        &self,
-        objects: Objects<'_>,
-        root: Sha,
-        about: &Recommendation,
-        mut take: impl FnMut(&TargetName, Sha, TargetFile),
-    ) -> Result<Reading<()>, GitError> {
         let files: Vec<String> = about.targets.iter().map(Target::file_of).collect();
         let entries = objects.entries_at(root, Target::FOLDER, &files)?;
         for (name, entry) in about.targets.iter().zip(entries) {
@@ -168,9 +141,9 @@ impl TargetCache {
                     }
                 }
             };
-            take(name, entry.id, file);
+            targets.add(name, entry.id, file);
         }
-        Ok(Reading::Valid(()))
+        Ok(Reading::Valid(targets))
     }
 
     fn find(&self, blob: Sha) -> Option<TargetFile> {

@@ -69,7 +69,7 @@ impl ApprovalSnapshot {
         let rules = version.rules.with_team_members(team_members);
         let known = targets.known.clone();
         let situation = facts::situation(recommendation, known, contributions, &rules);
-        let (_, level) = risk::rate(recommendation, &situation, &rules);
+        let level = risk::assess(recommendation, &situation, &rules).level;
         Ok(Self(Some((targets, level))))
     }
 }

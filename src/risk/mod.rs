@@ -27,5 +27,5 @@ pub use counterfactual::{Advice, MOST_REHEARSALS, Reduction, advise};
 pub use explain::Explanation;
 pub use proposed_action::ProposedAction;
 pub use risk_context::{KnownTarget, RiskContext};
-pub use score::{assess, assess_governance_change, rate};
+pub use score::{assess, assess_governance_change};
 pub use words::code_span;

@@ -57,12 +57,6 @@ impl<'a> Measured<'a> {
         ];
         contributions.into_iter().sum()
     }
-
-    /// The score, lifted to what the triggers make it at least, and the level that it means.
-    fn score(&self, least: Score, governance: &Governance) -> (Score, Level) {
-        let score = self.sum(governance).max(least);
-        (score, governance.level_of(score))
-    }
 }
 
 /// How risky a recommendation is: a pure function, the same for ever from the same three inputs.
@@ -82,10 +76,12 @@ pub fn assess(
         Some(lift) => lift.score,
         None => governance.trigger_score,
     });
-    let (score, level) = measured.score(least.max().unwrap_or_default(), governance);
+    let score = measured
+        .sum(governance)
+        .max(least.max().unwrap_or_default());
     Assessment {
         score,
-        level,
+        level: governance.level_of(score),
         factors: vec![
             measured.environment.factor(governance),
             measured.parameters.factor(governance),
@@ -94,18 +90,6 @@ pub fn assess(
         ],
         triggers,
     }
-}
-
-/// The score and the level that [`assess`] gives, without the words: for whoever asks about a whole trail.
-pub fn rate(
-    recommendation: &Recommendation,
-    situation: &RiskContext,
-    rules: &Rules,
-) -> (Score, Level) {
-    let subject = ScoringInput::new(recommendation, situation, rules);
-    let measured = Measured::of(&subject);
-    let least = triggers::least_score(&subject, &measured);
-    measured.score(least, &rules.governance)
 }
 
 /// How risky a change of the rules, targets, agents or people is: always HIGH, by one trigger.

@@ -22,15 +22,13 @@ const MANY_KEYS: usize = 16;
 /// A longer key is left to the strict reader.
 const MAX_KEY: usize = 150;
 
-/// The tree of a document whose characters have been checked; none if only the strict reader can tell. What
-/// stands below an unread key is passed over with the key.
-pub(super) fn parse<'a>(text: &'a str, unread: &[&str]) -> Option<Node<'a>> {
+/// The tree of a document whose characters have been checked; none if only the strict reader can tell.
+pub(super) fn parse(text: &str) -> Option<Node<'_>> {
     if memchr::memchr2(b'\t', b'\r', text.as_bytes()).is_some() {
         return None;
     }
     let mut reader = Reader {
         text,
-        unread,
         next: 0,
         number: 0,
         line: None,
@@ -85,9 +83,8 @@ impl<'a> Line<'a> {
     }
 }
 
-struct Reader<'a, 'u> {
+struct Reader<'a> {
     text: &'a str,
-    unread: &'u [&'u str],
     /// Where the next line begins.
     next: usize,
     /// The number of the line before it.
@@ -97,7 +94,7 @@ struct Reader<'a, 'u> {
     depth: usize,
 }
 
-impl<'a> Reader<'a, '_> {
+impl<'a> Reader<'a> {
     /// The next line as it stands, if there is one.
     fn raw_line(&mut self) -> Option<Line<'a>> {
         let rest = self.text.get(self.next..).filter(|rest| !rest.is_empty())?;
@@ -151,10 +148,6 @@ impl<'a> Reader<'a, '_> {
             }
             let key_len = key_len(line.text)?;
             let name = line.text.get(..key_len)?;
-            if self.unread.contains(&name) && line.text.len() == key_len + 1 {
-                self.pass_over(indent);
-                continue;
-            }
             let key = Key {
                 text: Cow::Borrowed(name),
                 mark: line.mark(),
@@ -177,16 +170,6 @@ impl<'a> Reader<'a, '_> {
             start: first.start,
             end,
         })
-    }
-
-    /// Goes on behind what stands below a key.
-    fn pass_over(&mut self, indent: usize) {
-        self.advance();
-        let is_below =
-            |line: &Line<'_>| line.indent > indent || line.indent == indent && line.is_item();
-        while self.line.as_ref().is_some_and(is_below) {
-            self.advance();
-        }
     }
 
     fn list(&mut self, indent: usize, is_flush: bool) -> Option<Node<'a>> {

@@ -2,15 +2,10 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
-
 use super::{Changed, Oversight, RiskAnswer};
-use crate::domain::documents::{
-    AccountRecord, Decision, DecisionSchema, Recommendation, Requirement, Status, TeamMember,
-};
+use crate::domain::documents::{Assessment, Decision, Recommendation};
 use crate::domain::forge_kind::ForgeKind;
-use crate::domain::ids::{CaseId, PullNumber, Sha};
-use crate::domain::level::{Level, Score};
+use crate::domain::ids::{CaseId, Sha};
 use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::domain::yaml;
@@ -46,39 +41,6 @@ pub enum Seen {
         case: CaseId,
         success: Option<bool>,
     },
-}
-
-/// The longest parts of a `decision.yaml`, of which a backtest needs nothing.
-const UNREAD: [&str; 3] = ["factors", "approvals", "ignored"];
-
-/// What a backtest needs of it. Whether the rest is right is for `verify` to say.
-#[derive(Deserialize)]
-struct RecordedDecision {
-    #[serde(rename = "schema")]
-    _schema: DecisionSchema,
-    status: Status,
-    pull: ThenPull,
-    risk: ThenRisk,
-    required: Requirement,
-    #[serde(default)]
-    team_members: Vec<TeamMember>,
-}
-
-#[derive(Deserialize)]
-struct ThenPull {
-    number: PullNumber,
-    #[serde(default)]
-    url: Option<String>,
-    author: AccountRecord,
-    #[serde(default)]
-    pushers: Vec<AccountRecord>,
-    head: Sha,
-}
-
-#[derive(Deserialize)]
-struct ThenRisk {
-    score: Score,
-    level: Level,
 }
 
 /// So many commits of the bot are remembered before they are all forgotten.
@@ -140,15 +102,14 @@ impl<'a> Replayer<'a> {
         };
         let record = Decision::path_of(case);
         let decision = objects.read_path(self.root, &record)?;
-        let Some(Ok(decision)) =
-            decision.map(|bytes| yaml::read_without::<RecordedDecision>(&record, &bytes, &UNREAD))
+        let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Decision>(&record, &bytes))
         else {
             return Ok(None);
         };
         let (Some(before), Some(base)) = (before, commit.first_parent()) else {
             return Ok(None);
         };
-        let Reading::Valid(targets) = self.book.known(objects, before, &about)? else {
+        let Reading::Valid(targets) = self.book.targets(objects, before, &about)? else {
             return Ok(None);
         };
         let commits = self.branch(base, decision.pull.head)?;
@@ -171,7 +132,7 @@ impl<'a> Replayer<'a> {
         let proposal = Proposal {
             path: &path,
             about: &about,
-            targets,
+            targets: targets.known,
             contributions: &contributions,
         };
         let (now, is_refused) = proposal.rate(&rules);
@@ -245,7 +206,7 @@ impl Proposal<'_> {
     fn rate(self, rules: &Rules) -> (RiskAnswer, bool) {
         let about = self.about;
         let situation = facts::situation(about, self.targets, self.contributions, rules);
-        let (score, level) = risk::rate(about, &situation, rules);
+        let Assessment { score, level, .. } = risk::assess(about, &situation, rules);
         let answer = RiskAnswer {
             score,
             level,

@@ -123,6 +123,9 @@ pub fn again(
     let Some(approved) = Approved::read(check.repo, about, &decision)? else {
         return Ok(None);
     };
-    let targets = verifier.book.known(check.repo.objects(), tree, about)?;
+    let targets = verifier
+        .book
+        .targets(check.repo.objects(), tree, about)?
+        .map(|targets| targets.known);
     Ok(Some(approved.again(targets, &version.rules)))
 }

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use super::parse;
 use crate::domain::value::Value;
-use crate::domain::yaml::{decode, tree};
+use crate::domain::yaml::tree;
 
 /// Fails if the quick reader accepts this and the strict one refuses it or reads something else.
 #[track_caller]
 fn reads_alike(text: &str) -> bool {
-    let Some(quick) = parse(text, &[]) else {
+    let Some(quick) = parse(text) else {
         return false;
     };
     match tree::parse(text) {
@@ -110,7 +110,7 @@ fn what_is_doubtful_is_left_to_the_strict_reader() {
         "a: |-\n  x",
         "a: |-\n   x\n  y\n",
     ] {
-        assert!(parse(text, &[]).is_none(), "{text:?} was accepted");
+        assert!(parse(text).is_none(), "{text:?} was accepted");
     }
 }
 
@@ -146,18 +146,6 @@ fn brackets_are_as_deep_as_lists_may_be() {
         let text = format!("a: {}{}\n", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(reads_alike(&text), depth < super::MAX_DEPTH, "{depth}");
     }
-}
-
-/// The list below an unread key may hold anything that is indented; what stands beside it is read as ever.
-#[test]
-fn an_unread_key_is_passed_over_with_what_stands_below_it() {
-    let text = "a: 1\nlong:\n- b: |\n    a: 2\n\n  c: 3\n  c: 4\n- - x\nd:\n  long:\n    e: 5\n  f: 6\n  long:\n  - g\n";
-    let read = parse(text, &["long"]).expect("it is in plain style");
-    let same = parse("a: 1\nd:\n  f: 6\n", &[]).expect("it is in plain style");
-    let value = |node| decode::decode::<Value>(node).ok();
-    assert!(value(&read).is_some());
-    assert_eq!(value(&read), value(&same));
-    assert!(parse("long: 1\nlong: 2\n", &["long"]).is_none());
 }
 
 proptest! {
