@@ -254,6 +254,8 @@ impl RepositoryFiles {
                     };
                     lock.lock()?;
                     if is_same_file(&lock, &path)? {
+                        // Others remove it if we are killed.
+                        self.share(&path)?;
                         return Ok(UnfinishedFolder { path, _lock: lock });
                     }
                 }
