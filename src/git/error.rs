@@ -2,6 +2,7 @@
 //! every message says what was being done.
 
 use std::fmt::Display;
+use std::path::Path;
 
 /// Why git could not do it: one lower-case sentence that names what was being done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -17,6 +18,8 @@ enum Cause {
     Missing,
     /// An object, or the history it is part of, is not what can be worked with: whoever made it is the reason.
     Content,
+    /// Another process has it locked.
+    Locked,
     /// Anything else: the disk, a permission, damage.
     Failed,
 }
@@ -39,6 +42,17 @@ impl GitError {
         }
     }
 
+    /// For a lock file that is another process's.
+    pub(super) fn locked(lock: &Path) -> Self {
+        Self {
+            message: format!(
+                "`{}` has been locked by another process for 10 s: try again, and if no git process runs, remove that file",
+                lock.display()
+            ),
+            cause: Cause::Locked,
+        }
+    }
+
     /// For an object that could be read, and is not what git would have written or more than was asked for.
     pub(super) fn content(message: impl Into<String>) -> Self {
         Self {
@@ -58,6 +72,11 @@ impl GitError {
     /// Whether the reason is that an object or file is not there (as against unreadable).
     pub fn is_missing(&self) -> bool {
         self.cause == Cause::Missing
+    }
+
+    /// Whether it may go if it is tried again.
+    pub(super) fn is_locked(&self) -> bool {
+        self.cause == Cause::Locked
     }
 
     /// Whether the reason is what an object says, which is the same for everybody who has it: the repository itself

@@ -1,23 +1,27 @@
 //! Git's own lock files (`<name>.lock`), so that we and every git program exclude each other, with
 //! waiting, and with an end to locks that a killed process left behind.
 //!
-//! All locks of one change are names of one file, its [`LockOwner`]: making a file costs a hundred times
-//! what a second name for one does, and the system's lock on that file ends with the process, however
-//! it ends. So one of our locks whose life is over is taken over at once. Of a lock of git's nobody
-//! can tell; it is taken over when it is far older than git ever keeps one.
+//! All lock files of ours are further names of one file. Whoever makes some has that file locked by the
+//! system, which ends with the process, however it ends. So whoever has it locked knows that every other
+//! lock file of ours was left behind, and takes it over at once. Of a lock of git's nobody can tell; it
+//! is taken over when it is far older than git ever keeps one.
+//!
+//! Nobody waits while holding a lock: whoever finds one taken gives back all, and tries again.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::error::{GitError, Result, ResultExt};
-use super::sharing::{NEW, RepositoryFiles, is_same_file};
+use super::refs::Durability;
+use super::sharing::{NEW, RepositoryFiles, UnfinishedFile, is_same_file};
+use super::step;
 
 /// How long to wait for other people's locks. Git holds one for milliseconds.
-const TIMEOUTS: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// A lock this old belongs to a process that is gone.
 const STALE: Duration = Duration::from_secs(60);
@@ -25,387 +29,292 @@ const STALE: Duration = Duration::from_secs(60);
 /// How often to make a folder that others keep removing.
 const MOST_FOLDERS: u32 = 1000;
 
-/// What the file behind our locks begins with.
+/// The file that our locks are names of, in the git directory, and what it holds.
+const OWNER: &str = "countersign-locks";
 const MARK: &[u8] = b"locked by countersign\n";
-
-/// How the names of lives begin, in the git directory.
-const LIFE: &str = "countersign-life-";
 
 /// What `packed-refs` is to become; whoever holds its lock may write it.
 pub(super) const NEW_PACKED_REFS: &str = "packed-refs.new";
 
-/// Where the lock of a folder points: to nothing, by a name that git takes for no ref, and that ends
-/// with the name of its life.
-const NOWHERE: &str = ".locked-by-";
+/// Versions before this one had such a file for each change, and locked a folder by a symbolic link in its place, whose
+/// target ended with the name of that file.
+const OLD_OWNER: &str = "countersign-life-";
+const OLD_FOLDER_LOCK: &str = ".locked-by-";
 
-/// An exclusive right to replace one file, or to make one folder; given up when dropped.
-pub(super) struct LockFile {
+/// The right to make lock files: one at a time among all our threads and processes.
+pub(super) struct LockOwner<'f> {
+    files: &'f RepositoryFiles,
+    path: PathBuf,
+    file: File,
+}
+
+/// An exclusive right to replace or remove one file; given up when dropped.
+pub(super) struct LockFile<'o> {
+    owner: &'o LockOwner<'o>,
     target: PathBuf,
-    lock: PathBuf,
-    /// The new content, ready to take the target's place.
-    prepared: Option<PathBuf>,
-    /// Whether it was taken to be written to.
-    is_own: bool,
+    path: PathBuf,
     /// Whether folders had to be made for it.
     pub(super) made_folders: bool,
-    files: RepositoryFiles,
-    life: Arc<LockOwner>,
 }
 
-/// The file behind the locks of one change: locked by the system for as long as its process lives.
-struct LockOwner {
-    path: PathBuf,
-    /// Never read: it is the system's lock on it that counts.
-    _file: File,
+/// Does something that takes all its locks before it changes anything: again, until none of them is taken.
+pub(super) fn with_locks<T>(
+    files: &RepositoryFiles,
+    mut attempt: impl FnMut(&LockOwner<'_>) -> Result<T>,
+) -> Result<T> {
+    let (mut waited, mut pause) = (Duration::ZERO, SHORTEST_PAUSE);
+    loop {
+        let tried = LockOwner::new(files).and_then(|owner| attempt(&owner));
+        match tried {
+            Err(error) if error.is_locked() && waited < TIMEOUT => {}
+            done => return done,
+        }
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }
 
-impl LockOwner {
-    fn begin(files: &RepositoryFiles) -> Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{LIFE}{}-{count}", std::process::id());
-        let path = files.git_dir().join(name);
-        let begin = || loop {
-            // One of this name is of a process that is gone, and had our number.
-            if let Err(error) = fs::remove_file(&path)
-                && error.kind() != ErrorKind::NotFound
-            {
-                return Err(error);
-            }
-            let mut file = files.create_new(&path)?;
-            file.lock()?;
-            // Unless somebody took it for a leftover before it was locked.
-            if is_same_file(&file, &path)? {
-                file.write_all(MARK)?;
-                return Ok(file);
-            }
+impl<'f> LockOwner<'f> {
+    fn new(files: &'f RepositoryFiles) -> Result<Self> {
+        let path = files.git_dir().join(OWNER);
+        let Some(mut file) = process_guard(files, OWNER)? else {
+            return Err(GitError::locked(&path));
         };
-        let file = begin().context(|| format!("make `{}`", path.display()))?;
-        Ok(Self { path, _file: file })
-    }
-
-    fn name(&self) -> String {
-        let name = self.path.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    }
-}
-
-impl Drop for LockOwner {
-    fn drop(&mut self) {
-        // What is left behind is a short file that means nothing any more.
-        fs::remove_file(&self.path).ok();
-    }
-}
-
-/// Takes the locks of one change, and waits no longer for all of them than it may for one.
-pub(super) struct LockSet {
-    files: RepositoryFiles,
-    timeouts: Duration,
-    waited: Duration,
-    life: Option<Arc<LockOwner>>,
-    folder: Option<PathBuf>,
-}
-
-impl LockSet {
-    pub(super) fn new(files: &RepositoryFiles) -> Self {
-        Self {
-            files: files.clone(),
-            timeouts: TIMEOUTS,
-            waited: Duration::ZERO,
-            life: None,
-            folder: None,
-        }
-    }
-
-    /// Waits for the lock of this file, whose new content will be written.
-    pub(super) fn for_writing(&mut self, target: &Path) -> Result<LockFile> {
-        let mut held = self.hold(target)?;
-        held.is_own = true;
-        Ok(held)
-    }
-
-    /// Waits for the lock of this file, only to keep others out or to remove it.
-    pub(super) fn hold(&mut self, target: &Path) -> Result<LockFile> {
-        let life = self.life()?;
-        let lock = lock_of(target);
-        let made_folders = self.acquire(&lock, |lock| fs::hard_link(&life.path, lock))?;
-        Ok(self.held(target, lock, made_folders, life))
-    }
-
-    /// The same without waiting: `None` if it is taken, or there is no folder for it.
-    pub(super) fn try_hold(&mut self, target: &Path) -> Result<Option<LockFile>> {
-        let life = self.life()?;
-        let lock = lock_of(target);
-        match fs::hard_link(&life.path, &lock) {
-            Ok(()) => Ok(Some(self.held(target, lock, false, life))),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::NotADirectory
-                ) =>
-            {
-                Ok(None)
+        let mut mark = || {
+            // Versions before this one left it empty.
+            if file.metadata()?.len() == 0 {
+                file.write_all(MARK)?;
             }
-            Err(error) => Err(error).context(|| format!("lock `{}`", target.display())),
+            is_same_file(&file, &path)
+        };
+        match mark().context(|| format!("lock `{}`", path.display()))? {
+            true => Ok(Self { files, path, file }),
+            // Somebody has removed it meanwhile.
+            false => Err(GitError::locked(&path)),
         }
     }
 
-    fn life(&mut self) -> Result<Arc<LockOwner>> {
-        if let Some(life) = &self.life {
-            return Ok(Arc::clone(life));
-        }
-        let life = Arc::new(LockOwner::begin(&self.files)?);
-        Ok(Arc::clone(self.life.insert(life)))
-    }
-
-    fn held(
-        &self,
-        target: &Path,
-        lock: PathBuf,
-        made_folders: bool,
-        life: Arc<LockOwner>,
-    ) -> LockFile {
-        LockFile {
-            target: target.to_owned(),
-            lock,
-            prepared: None,
-            is_own: false,
-            made_folders,
-            files: self.files.clone(),
-            life,
-        }
-    }
-
-    /// Keeps everybody from locking, and so from making, any ref in this folder; `None` if it exists.
-    ///
-    /// The lock is a symbolic link to nowhere in the folder's place. Who wants to lock a ref in there
-    /// has to make the folder first, which fails while the link is there; who looks for a ref in
-    /// there finds none; and who lists refs passes over it, git included. Unlike a folder with a lock
-    /// for each ref, it costs one more name for a file that is there already.
-    pub(super) fn folder(&mut self, folder: &Path) -> Result<Option<LockFile>> {
-        let life = self.life()?;
-        let first = self.folder.clone();
-        let nowhere = format!("{NOWHERE}{}", life.name());
-        let mut is_there = false;
-        self.acquire(folder, |lock| {
-            let linked = first.as_ref().map(|first| fs::hard_link(first, lock));
-            let made = match linked {
-                Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
-                    link_to_nowhere(&nowhere, lock)
-                }
-                Some(linked) => linked,
-                None => link_to_nowhere(&nowhere, lock),
-            };
-            match made {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists && !is_folder_lock(lock) => {
-                    // Also if it was a lock and has gone by now; the other way is only slower.
-                    is_there = true;
-                    Ok(())
-                }
-                // Not every system can: the other way is only slower.
-                Err(error)
-                    if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) =>
-                {
-                    is_there = true;
-                    Ok(())
-                }
-                other => other,
-            }
-        })?;
-        if is_there {
-            return Ok(None);
-        }
-        self.folder.get_or_insert_with(|| folder.to_owned());
-        Ok(Some(self.held(folder, folder.to_owned(), false, life)))
-    }
-
-    /// Makes the lock, and its folder if need be; waits while it is taken. Whether folders were made.
-    fn acquire(
-        &mut self,
-        lock: &Path,
-        mut make: impl FnMut(&Path) -> io::Result<()>,
-    ) -> Result<bool> {
-        let mut pause = Duration::from_millis(1);
+    /// Takes the lock of this file. If it is taken, the error is one that [`with_locks`] knows.
+    pub(super) fn lock(&self, target: &Path) -> Result<LockFile<'_>> {
+        let mut path = target.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
         let mut folders = 0;
         loop {
-            let taken = match make(lock) {
-                Ok(()) => return Ok(folders > 0),
-                Err(error) if error.kind() == ErrorKind::NotFound && folders < MOST_FOLDERS => {
+            match fs::hard_link(&self.path, &path) {
+                Ok(()) => break,
+                // The folder may vanish again before the next try, when its last ref is deleted.
+                Err(error) if is_no_file(&error) && folders < MOST_FOLDERS => {
                     folders += 1;
-                    // The folder may vanish again before the next try, when its last ref is deleted.
-                    match self.make_folder(lock)? {
-                        Some(folder_lock) => folder_lock,
-                        None => continue,
+                    self.make_folder(path.parent().unwrap_or(target))?;
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if !self.remove_if_left(&path)? {
+                        return Err(GitError::locked(&path));
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => lock.to_owned(),
-                Err(error) => return Err(error).context(|| format!("lock `{}`", lock.display())),
-            };
-            if remove_if_stale(&taken, &self.files)? {
-                continue;
-            }
-            if self.waited >= self.timeouts {
-                return Err(GitError::new(format!(
-                    "`{}` has been locked by another process for 10 s: try again, and if no git process runs, remove that file",
-                    taken.display()
-                )));
-            }
-            std::thread::sleep(pause);
-            self.waited += pause;
-            pause = (pause * 2).min(Duration::from_millis(40));
-        }
-    }
-
-    /// Makes the folder of a lock; the lock of that folder if that is why it cannot.
-    fn make_folder(&self, lock: &Path) -> Result<Option<PathBuf>> {
-        let git_dir = self.files.git_dir();
-        let folder = lock.parent().unwrap_or(git_dir);
-        let error = match self.files.create_folders(folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => error,
-            _ => return Ok(None),
-        };
-        let inside = folder
-            .ancestors()
-            .take_while(|above| above.starts_with(git_dir) && *above != git_dir);
-        for above in inside {
-            if is_folder_lock(above) {
-                return Ok(Some(above.to_owned()));
+                Err(error) => return Err(error).context(|| format!("lock `{}`", target.display())),
             }
         }
-        if error.kind() == ErrorKind::AlreadyExists && fs::symlink_metadata(folder).is_err() {
-            // It was such a lock, and is gone.
-            return Ok(None);
-        }
-        Err(error).context(|| {
-            format!(
-                "make the folder `{}` (is one of its parents a ref?)",
-                folder.display()
-            )
+        Ok(LockFile {
+            owner: self,
+            target: target.to_owned(),
+            path,
+            made_folders: folders > 0,
         })
     }
-}
 
-impl LockFile {
-    /// Whether something may be written with it.
-    pub(super) fn is_own(&self) -> bool {
-        self.is_own
+    fn make_folder(&self, folder: &Path) -> Result<()> {
+        let error = match self.files.create_folders(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => error,
+            _ => return Ok(()),
+        };
+        if let Some(lock) = folder.ancestors().find(|above| old_owner(above).is_some()) {
+            return match self.remove_if_left(lock)? {
+                true => Ok(()),
+                false => Err(GitError::locked(lock)),
+            };
+        }
+        if error.kind() == ErrorKind::AlreadyExists && fs::symlink_metadata(folder).is_err() {
+            // It was there, and others have removed it since.
+            return Ok(());
+        }
+        let shown = folder.display();
+        Err(error).context(|| format!("make the folder `{shown}` (is one of its parents a ref?)"))
     }
 
-    /// Prepares the new content, in a file of its own. It is closed again at once: a batch may hold
-    /// more locks than a process may have files.
-    pub(super) fn write(&mut self, content: &[u8], durable: bool) -> Result<()> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        // It is nobody's once its life is over.
-        let life = self.life.name().replacen(LIFE, NEW, 1);
-        let path = self.files.git_dir().join(format!("{life}-{count}"));
-        let write = || {
-            // One of this name is of a process that is gone, and had our number.
-            fs::remove_file(&path).ok();
-            let mut file = self.files.create_new(&path)?;
-            file.write_all(content)?;
-            if durable { file.sync_all() } else { Ok(()) }
-        };
-        write().context(|| format!("write `{}`", path.display()))?;
-        self.prepared = Some(path);
+    /// Removes a lock that a killed process left.
+    fn remove_if_left(&self, lock: &Path) -> Result<bool> {
+        if !self.is_left(lock) {
+            return Ok(false);
+        }
+        let git_dir = self.files.git_dir();
+        if lock == git_dir.join("packed-refs.lock") {
+            // Git writes no other while one is there.
+            fs::remove_file(git_dir.join(NEW_PACKED_REFS)).ok();
+        }
+        match fs::remove_file(lock) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            removed => removed.context(|| format!("remove the stale lock `{}`", lock.display()))?,
+        }
+        tracing::info!(lock = %lock.display(), "removed a lock that a killed process left");
+        Ok(true)
+    }
+
+    fn is_left(&self, lock: &Path) -> bool {
+        let owner = old_owner(lock).map(|name| self.files.git_dir().join(name));
+        match File::open(owner.as_deref().unwrap_or(lock)) {
+            Ok(file) if has_mark(&file) => self.is_name_of_ours(lock) || file.try_lock().is_ok(),
+            Err(error) if owner.is_some() && error.kind() == ErrorKind::NotFound => true,
+            _ => is_old(lock),
+        }
+    }
+
+    /// Nobody else makes any now.
+    fn is_name_of_ours(&self, lock: &Path) -> bool {
+        cfg!(unix) && is_same_file(&self.file, lock).unwrap_or(false)
+    }
+
+    /// Whether there are lock files of ours.
+    #[cfg(unix)]
+    fn has_names(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        self.file.metadata().is_ok_and(|file| file.nlink() > 1)
+    }
+
+    #[cfg(not(unix))]
+    fn has_names(&self) -> bool {
+        true
+    }
+
+    fn sweep(&self) -> Result<()> {
+        let git_dir = self.files.git_dir();
+        // Nobody else ever would, and nobody could delete a branch or change the configuration.
+        for lock in ["packed-refs.lock", "config.lock"] {
+            self.remove_if_left(&git_dir.join(lock))?;
+        }
+        let entries = fs::read_dir(git_dir).context(|| format!("list `{}`", git_dir.display()))?;
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let names: Vec<String> = names.flat_map(|name| name.into_string()).collect();
+        let old_owners = names.iter().filter(|name| name.starts_with(OLD_OWNER));
+        let paths = old_owners.map(|name| git_dir.join(name));
+        // Who died early has not even written its mark.
+        let left: Vec<PathBuf> = paths.filter(|path| is_free(path)).collect();
+        if self.has_names() || !left.is_empty() {
+            self.sweep_folder(&git_dir.join("refs"))?;
+        }
+        for path in left {
+            // Somebody else may have been faster.
+            fs::remove_file(path).ok();
+        }
+        for name in names {
+            // What was prepared under a lock was called after its owner.
+            let owner = name
+                .strip_prefix(NEW)
+                .and_then(|rest| rest.rsplit_once('-'));
+            if let Some((owner, _)) = owner
+                && !git_dir.join(format!("{OLD_OWNER}{owner}")).exists()
+            {
+                fs::remove_file(git_dir.join(name)).ok();
+            }
+        }
         Ok(())
     }
 
-    /// Gives the prepared content the permissions of what it replaces.
-    pub(super) fn keep_permissions(&self) -> Result<()> {
-        let Some(prepared) = &self.prepared else {
-            return Ok(());
+    fn sweep_folder(&self, folder: &Path) -> Result<()> {
+        // It may be gone by now.
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|end| end == "lock") || old_owner(&path).is_some() {
+                self.remove_if_left(&path)?;
+            } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.sweep_folder(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes what killed processes left in the git directory: the locks of refs that nobody asks for any more, and what
+/// versions before this one had beside them.
+pub(super) fn sweep(files: &RepositoryFiles) -> Result<()> {
+    with_locks(files, |owner| owner.sweep())
+}
+
+impl LockFile<'_> {
+    /// The new content, in a file of its own.
+    pub(super) fn prepare(&self, content: &[u8], durability: Durability) -> Result<UnfinishedFile> {
+        let files = self.owner.files;
+        let write = || -> io::Result<UnfinishedFile> {
+            let mut new = files.unfinished(files.git_dir(), NEW)?;
+            new.file.write_all(content)?;
+            match durability {
+                Durability::Durable => new.file.sync_all()?,
+                Durability::Fast => {}
+            }
+            Ok(new)
         };
-        let keep = || fs::set_permissions(prepared, fs::metadata(&self.target)?.permissions());
-        keep().context(|| format!("keep the permissions of `{}`", self.target.display()))
+        write().context(|| format!("write what `{}` becomes", self.target.display()))
     }
 
-    /// Puts the prepared content in place, at once for every reader.
-    pub(super) fn publish(&mut self) -> Result<()> {
-        let Some(prepared) = self.prepared.take() else {
-            return Err(GitError::new(format!(
-                "nothing was prepared for `{}`",
-                self.target.display()
-            )));
-        };
-        fs::rename(&prepared, &self.target)
+    /// Puts a content that was prepared in place, at once for every reader.
+    pub(super) fn publish(&self, new: UnfinishedFile) -> Result<()> {
+        step("new content prepared");
+        new.put_at(&self.target)
             .context(|| format!("replace `{}`", self.target.display()))
     }
-
-    /// Removes the file, if it is there.
-    pub(super) fn remove_target(&self) -> Result<()> {
-        match fs::remove_file(&self.target) {
-            Err(error)
-                if !matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
-                ) =>
-            {
-                Err(error).context(|| format!("remove `{}`", self.target.display()))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
-impl Drop for LockFile {
+impl Drop for LockFile<'_> {
     fn drop(&mut self) {
-        if let Some(prepared) = &self.prepared {
-            fs::remove_file(prepared).ok();
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(lock = %self.path.display(), %error, "a lock could not be removed");
         }
-        if let Err(error) = fs::remove_file(&self.lock) {
-            let life = self.life.path.display();
-            tracing::warn!(lock = %self.lock.display(), %life, %error, "a lock could not be removed");
-        }
-        remove_empty_parents(&self.target, self.files.git_dir());
+        remove_empty_parents(&self.target, self.owner.files.git_dir());
     }
 }
 
-fn lock_of(target: &Path) -> PathBuf {
-    let mut lock = target.as_os_str().to_owned();
-    lock.push(".lock");
-    PathBuf::from(lock)
+/// Removes the file of a ref, if it has one, and the folders that are empty then.
+pub(super) fn remove_ref_file(path: &Path, git_dir: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => step("ref removed"),
+        Err(error) if is_no_file(&error) => {}
+        Err(error) => return Err(error).context(|| format!("remove `{}`", path.display())),
+    }
+    remove_empty_parents(path, git_dir);
+    Ok(())
 }
 
-#[cfg(unix)]
-fn link_to_nowhere(nowhere: &str, lock: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(nowhere, lock)
+/// Whether the error says that there is no file of that name, or no folder for it.
+pub(super) fn is_no_file(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+    )
 }
 
-#[cfg(not(unix))]
-fn link_to_nowhere(_nowhere: &str, _lock: &Path) -> io::Result<()> {
-    Err(ErrorKind::Unsupported.into())
+/// The name of the file behind a lock on a folder.
+fn old_owner(folder: &Path) -> Option<String> {
+    let target = fs::read_link(folder).ok()?;
+    let name = target.to_str()?.strip_prefix(OLD_FOLDER_LOCK)?;
+    Some(name.to_owned())
 }
 
-fn is_folder_lock(path: &Path) -> bool {
-    find_life_of_folder_lock(path).is_some()
-}
-
-/// The name of the life behind the lock of a folder.
-fn find_life_of_folder_lock(path: &Path) -> Option<String> {
-    let target = fs::read_link(path).ok()?;
-    target.to_str()?.strip_prefix(NOWHERE).map(str::to_owned)
-}
-
-/// The name of the life that a prepared content belongs to.
-fn find_life_of_content(name: &str) -> Option<String> {
-    let (life, _) = name.strip_prefix(NEW)?.rsplit_once('-')?;
-    life.contains('-').then(|| format!("{LIFE}{life}"))
-}
-
-/// Whether the process behind one of our locks is gone; `None` if the lock is not ours.
-fn find_end(lock: &Path, git_dir: &Path) -> Option<bool> {
-    let file = match find_life_of_folder_lock(lock) {
-        Some(life) => match File::open(git_dir.join(life)) {
-            Err(error) => return Some(error.kind() == ErrorKind::NotFound),
-            Ok(file) => file,
-        },
-        None => File::open(lock).ok()?,
-    };
+fn has_mark(file: &File) -> bool {
     let mut mark = Vec::new();
-    let read = (&file).take(MARK.len() as u64).read_to_end(&mut mark);
-    // A life has its mark only once it is locked.
-    (read.is_ok() && mark == MARK).then(|| file.try_lock().is_ok())
+    let read = file.take(MARK.len() as u64).read_to_end(&mut mark);
+    read.is_ok() && mark == MARK
+}
+
+fn is_free(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+fn is_old(path: &Path) -> bool {
+    let modified = fs::symlink_metadata(path).and_then(|file| file.modified());
+    let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
+    age.is_ok_and(|age| age >= STALE)
 }
 
 /// Folders of deleted refs would make every listing slower. `refs/heads` and its like stay.
@@ -416,95 +325,6 @@ fn remove_empty_parents(path: &Path, git_dir: &Path) {
             return;
         }
     }
-}
-
-/// Removes a lock that a killed process left. Looking and removing happen under a guard that the
-/// system gives back by itself, so that two of us never remove the lock that the faster one then took.
-pub(super) fn remove_if_stale(lock: &Path, files: &RepositoryFiles) -> Result<bool> {
-    let git_dir = files.git_dir();
-    let is_over = |lock: &Path| {
-        find_end(lock, git_dir).unwrap_or_else(|| age(lock).is_some_and(|age| age >= STALE))
-    };
-    if !is_over(lock) {
-        return Ok(false);
-    }
-    let Some(_guard) = process_guard(files, "countersign-locks")? else {
-        return Ok(false);
-    };
-    if !is_over(lock) {
-        return Ok(false);
-    }
-    if lock == git_dir.join("packed-refs.lock") {
-        // Git writes no other while one is there.
-        fs::remove_file(git_dir.join(NEW_PACKED_REFS)).ok();
-    }
-    fs::remove_file(lock).context(|| format!("remove the stale lock `{}`", lock.display()))?;
-    tracing::info!(lock = %lock.display(), "removed a lock that a killed process left");
-    Ok(true)
-}
-
-/// Removes what killed processes left in the git directory: their lives, the locks of refs that nobody asks for any
-/// more, and contents that never took their place. A content is written and used within one change, so an old one is
-/// nobody's.
-pub(super) fn sweep(files: &RepositoryFiles) -> Result<()> {
-    let git_dir = files.git_dir();
-    let entries = fs::read_dir(git_dir).context(|| format!("list `{}`", git_dir.display()))?;
-    let names: Vec<String> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    let is_old = |path: &Path| age(path).is_some_and(|age| age >= STALE);
-    let mut has_swept_refs = false;
-    for name in names.iter().filter(|name| name.starts_with(LIFE)) {
-        let path = git_dir.join(name);
-        // Who died early has not even written its mark.
-        if take_ended(&path).is_none() {
-            continue;
-        }
-        if !std::mem::replace(&mut has_swept_refs, true) {
-            sweep_locks(&git_dir.join("refs"), files)?;
-        }
-        if let Some(_lock) = take_ended(&path) {
-            // Somebody else may have been faster.
-            fs::remove_file(&path).ok();
-        }
-    }
-    for name in names.iter().filter(|name| name.starts_with(NEW)) {
-        let path = git_dir.join(name);
-        let is_over = match find_life_of_content(name) {
-            Some(life) => !git_dir.join(life).exists(),
-            None => is_old(&path),
-        };
-        if is_over {
-            fs::remove_file(&path).ok();
-        }
-    }
-    Ok(())
-}
-
-/// The file of a life that is over, locked by us: who has just made it and comes to lock it next sees that it is gone.
-fn take_ended(life: &Path) -> Option<File> {
-    let file = File::open(life).ok()?;
-    file.try_lock().is_ok().then_some(file)
-}
-
-fn age(path: &Path) -> Option<Duration> {
-    let modified = fs::symlink_metadata(path).and_then(|m| m.modified()).ok()?;
-    SystemTime::now().duration_since(modified).ok()
-}
-
-fn sweep_locks(folder: &Path, files: &RepositoryFiles) -> Result<()> {
-    // It may be gone by now.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let is_lock = path.extension().is_some_and(|end| end == "lock") || is_folder_lock(&path);
-        if is_lock {
-            remove_if_stale(&path, files)?;
-        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            sweep_locks(&path, files)?;
-        }
-    }
-    Ok(())
 }
 
 /// A guard among our own processes; the system releases it when its holder ends. `None` if it is taken.
@@ -526,13 +346,12 @@ pub(super) fn process_guard(files: &RepositoryFiles, name: &str) -> Result<Optio
 /// and so it does where no such file can be made.
 pub(super) fn wait_for_turn(files: &RepositoryFiles, name: &str) -> Option<File> {
     let mut waited = Duration::ZERO;
-    let pause = Duration::from_millis(1);
-    while waited < TIMEOUTS {
+    while waited < TIMEOUT {
         match process_guard(files, name) {
             Ok(Some(turn)) => return Some(turn),
             Ok(None) => {
-                std::thread::sleep(pause);
-                waited += pause;
+                std::thread::sleep(SHORTEST_PAUSE);
+                waited += SHORTEST_PAUSE;
             }
             Err(error) => {
                 tracing::debug!("{error}");

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::error::Result;
 use super::joining::{self, Joinable, Joined, Need, count_packs};
 use super::kept_pack;
-use super::lock::{process_guard, remove_if_stale, sweep};
+use super::lock::{process_guard, sweep};
+use super::ref_update::PULLS;
 use super::repository::Repository;
 use super::sharing::{INCOMING, NEW, NEW_INDEX, NEW_PACK, sweep_unfinished};
 
@@ -21,12 +22,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 /// Who joins packs holds this.
 const GUARD: &str = "countersign-maintenance";
 
-/// From so many folders with loose refs on they are packed.
+/// From so many folders with loose refs of pull requests on those are packed. Branches are soon deleted, which would
+/// cost a rewrite of `packed-refs` each time.
 const MOST_LOOSE: usize = 2000;
-
-/// The refs that hardly ever change again. Those of open branches are soon deleted, which would cost a
-/// rewrite of `packed-refs` each time.
-const PACKED_BELOW: &str = "refs/pull";
 
 /// What [`consolidate`] did to the packs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +49,11 @@ pub enum Maintenance {
 /// path.
 pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
     sweep_left_overs(repo)?;
-    let pulls = repo.common_dir().join(PACKED_BELOW);
+    let pulls = repo.common_dir().join(PULLS);
     if fs::read_dir(&pulls).is_ok_and(|found| found.take(MOST_LOOSE + 1).count() > MOST_LOOSE)
         && let Some(_guard) = process_guard(&repo.files, GUARD)?
     {
-        let packed = repo.pack_loose(PACKED_BELOW)?;
+        let packed = repo.pack_pull_refs()?;
         tracing::info!("packed {packed} refs of pull requests");
     }
     if joining::are_loose_objects_many(repo.common_dir())
@@ -69,10 +67,6 @@ pub fn consolidate(repo: &Repository) -> Result<Maintenance> {
 /// Removes what killed processes of ours left.
 fn sweep_left_overs(repo: &Repository) -> Result<()> {
     let git_dir = repo.common_dir();
-    // Nobody else ever would, and nobody could delete a branch or change the configuration.
-    for lock in ["packed-refs.lock", "config.lock"] {
-        remove_if_stale(&git_dir.join(lock), &repo.files)?;
-    }
     sweep(&repo.files)?;
     let objects = git_dir.join("objects");
     let packs = objects.join("pack");

@@ -86,7 +86,7 @@ impl Repository {
                     Loose::Id(id) => Some(id),
                     // Git may be able to read what we are not.
                     Loose::Symbolic | Loose::Broken => None,
-                    Loose::Missing => match self.find_packed(&name)? {
+                    Loose::Missing => match self.packed_refs()?.find(&name)? {
                         Some(id) => Some(id),
                         None => continue,
                     },

@@ -1,303 +1,212 @@
-//! The file `packed-refs`: looked up by bisection where it lies, and rewritten as a whole under its
-//! lock. libgit2 reads all of it for every lookup, and before it takes that lock, so that a deletion
-//! through it can undo what another process packed in between.
+//! The file `packed-refs`: read as a whole, kept until it is replaced, and rewritten as a whole under its
+//! lock. libgit2 reads it before it takes that lock, so that a deletion through it can undo what another
+//! process packed in between.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File, Metadata};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::error::{GitError, Result, ResultExt};
 use super::lock::{NEW_PACKED_REFS, sync_dir};
 use super::refs::pass_over;
+use super::repository::Repository;
 use super::sharing::RepositoryFiles;
 use crate::domain::ids::Sha;
 
 /// What git writes when every tag below has its `^` line and the names are in order of their bytes.
 const HEADER: &[u8] = b"# pack-refs with: peeled fully-peeled sorted \n";
 
-/// So much is read at once: most files of most repositories, and the last step of a bisection.
-const BLOCK: u64 = 4096;
+/// How the first line of git's begins, before it says what holds for the others.
+const HEADER_START: &[u8] = b"# pack-refs with:";
 
-/// The content of `packed-refs` at one moment. Nobody changes the file in place (it is always replaced),
-/// so one that is open stays as it was; and opening it anew for each question is cheap and never stale.
+/// The content of `packed-refs` at one moment.
 pub(super) struct PackedRefs {
-    path: PathBuf,
-    content: Content,
-    len: u64,
+    content: Vec<u8>,
     /// Where the refs begin, after the header.
-    start: u64,
-    sorted: bool,
+    start: usize,
+    /// Where each ref is, with what it peels to; in order of the names, whatever the file is.
+    entries: Vec<Range<usize>>,
+    /// None where there is no file.
+    source: Option<Source>,
 }
 
-enum Content {
-    Memory(Vec<u8>),
-    File(File),
+/// The file, as long as it is open no other one can be taken for it; and how it was when it was read.
+struct Source {
+    _file: File,
+    read: Metadata,
+}
+
+impl Repository {
+    /// `packed-refs` as it is now.
+    pub(super) fn packed_refs(&self) -> Result<Arc<PackedRefs>> {
+        let path = self.common_dir().join("packed-refs");
+        let mut known = self.packed_refs.borrow_mut();
+        if let Some(known) = &*known
+            && known.is_current(&path)
+        {
+            return Ok(Arc::clone(known));
+        }
+        let read = PackedRefs::read(&path);
+        let read = Arc::new(read.context(|| format!("read `{}`", path.display()))?);
+        Ok(Arc::clone(known.insert(read)))
+    }
 }
 
 impl PackedRefs {
-    /// Opens the file below this git directory; empty if there is none.
-    pub(super) fn open(common_dir: &Path) -> Result<Self> {
-        let path = common_dir.join("packed-refs");
-        let context = || format!("read `{}`", path.display());
-        let (content, len) = match File::open(&path) {
-            Ok(file) => {
-                let len = file.metadata().context(context)?.len();
-                (Content::File(file), len)
+    fn read(path: &Path) -> std::io::Result<Self> {
+        let (mut content, mut source) = (Vec::new(), None);
+        match File::open(path) {
+            Ok(mut file) => {
+                let read = file.metadata()?;
+                file.read_to_end(&mut content)?;
+                source = Some(Source { _file: file, read });
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                (Content::Memory(HEADER.to_vec()), HEADER.len() as u64)
-            }
-            Err(error) => return Err(error).context(context),
-        };
-        let mut packed = Self {
-            path,
-            content,
-            len,
-            start: 0,
-            sorted: false,
-        };
-        if len <= BLOCK {
-            packed.load()?;
+            Err(error) if error.kind() == ErrorKind::NotFound => content.extend(HEADER),
+            Err(error) => return Err(error),
         }
-        packed.read_header()?;
+        let mut packed = Self {
+            content,
+            start: 0,
+            entries: Vec::new(),
+            source,
+        };
+        let mut at = 0;
+        for line in packed.content.split_inclusive(|byte| *byte == b'\n') {
+            let end = at + line.len();
+            match (name_of(line), packed.entries.last_mut()) {
+                (Some(_), _) => packed.entries.push(at..end),
+                // A line `^…` belongs to the ref above it.
+                (None, Some(above)) => above.end = end,
+                (None, None) => packed.start = end,
+            }
+            at = end;
+        }
+        let mut entries = std::mem::take(&mut packed.entries);
+        if !entries.is_sorted_by_key(|entry| packed.name(entry)) {
+            entries.sort_by_key(|entry| packed.name(entry));
+        }
+        packed.entries = entries;
         Ok(packed)
     }
 
-    /// How long a file is that may not be there.
-    pub(super) fn size(common_dir: &Path) -> u64 {
-        std::fs::metadata(common_dir.join("packed-refs")).map_or(0, |file| file.len())
-    }
-
-    /// Whether the header promises it.
-    pub(super) fn is_sorted(&self) -> bool {
-        self.sorted
-    }
-
-    /// Reads it into memory, for many questions.
-    pub(super) fn load(&mut self) -> Result<()> {
-        if let Content::File(_) = self.content {
-            let all = self.block(0, self.len)?.into_owned();
-            self.content = Content::Memory(all);
+    #[cfg(unix)]
+    fn is_current(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |file: &Metadata| {
+            let modified = (file.mtime(), file.mtime_nsec());
+            (file.dev(), file.ino(), file.len(), modified)
+        };
+        match (&self.source, fs::metadata(path)) {
+            (Some(source), Ok(now)) => identity(&source.read) == identity(&now),
+            _ => false,
         }
-        Ok(())
     }
 
-    fn read_header(&mut self) -> Result<()> {
-        let (mut start, mut sorted) = (0, false);
-        self.each_line(0, |line| {
-            if line.first() != Some(&b'#') {
-                return Ok(false);
-            }
-            start += line.len() as u64;
-            sorted |= line
-                .split(u8::is_ascii_whitespace)
-                .any(|word| word == b"sorted");
-            Ok(true)
-        })?;
-        (self.start, self.sorted) = (start, sorted);
-        Ok(())
+    #[cfg(not(unix))]
+    fn is_current(&self, _path: &Path) -> bool {
+        false
+    }
+
+    fn lines(&self, entry: &Range<usize>) -> &[u8] {
+        self.content.get(entry.clone()).unwrap_or_default()
+    }
+
+    fn name(&self, entry: &Range<usize>) -> &[u8] {
+        let mut lines = self.lines(entry).split(|byte| *byte == b'\n');
+        lines.next().and_then(name_of).unwrap_or_default()
+    }
+
+    /// Those whose names are not before this one.
+    fn entries_from(&self, name: &str) -> &[Range<usize>] {
+        let is_before = |entry: &Range<usize>| self.name(entry) < name.as_bytes();
+        let first = self.entries.partition_point(is_before);
+        self.entries.get(first..).unwrap_or_default()
     }
 
     /// What this very ref points to.
     pub(super) fn find(&self, name: &str) -> Result<Option<Sha>> {
-        let mut found = None;
-        self.each_line(self.first_not_before(name)?, |line| {
-            match name_of(line) {
-                Some(here) if here == name.as_bytes() => {
-                    found = parse_line(line)?.map(|(_, id)| id);
-                }
-                Some(_) => return Ok(!self.sorted),
-                None => {}
+        match self.entries_from(name).first() {
+            Some(entry) if self.name(entry) == name.as_bytes() => {
+                Ok(parse_entry(self.lines(entry))?.map(|(_, id)| id))
             }
-            Ok(found.is_none())
-        })?;
-        Ok(found)
+            _ => Ok(None),
+        }
     }
 
     /// The refs whose names begin with `prefix`; not those whose names are no text.
     pub(super) fn under(&self, prefix: &str) -> Result<Vec<(String, Sha)>> {
-        let mut found = Vec::new();
-        self.each_under(prefix, |line| {
-            found.extend(parse_line(line)?);
-            Ok(true)
-        })?;
-        Ok(found)
-    }
-
-    /// One of the refs whose names begin with `prefix`.
-    pub(super) fn any_under(&self, prefix: &str) -> Result<Option<String>> {
-        let mut found = None;
-        self.each_under(prefix, |line| {
-            found = parse_line(line)?.map(|(name, _)| name);
-            Ok(found.is_none())
-        })?;
-        Ok(found)
-    }
-
-    fn each_under(&self, prefix: &str, mut with: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
-        self.each_line(self.first_not_before(prefix)?, |line| match name_of(line) {
-            Some(name) if name.starts_with(prefix.as_bytes()) => with(line),
-            Some(_) => Ok(!self.sorted),
-            None => Ok(true),
-        })
+        let entries = self.entries_from(prefix).iter();
+        entries
+            .take_while(|entry| self.name(entry).starts_with(prefix.as_bytes()))
+            .filter_map(|entry| parse_entry(self.lines(entry)).transpose())
+            .collect()
     }
 
     /// The whole file with these refs set, or left out, each together with what it peels to. What is
-    /// set must not be a tag, which would need a `^` line, and needs a sorted file.
-    pub(super) fn with(&mut self, changes: &BTreeMap<&str, Option<Sha>>) -> Result<Vec<u8>> {
-        self.load()?;
-        let all = self.block(0, self.len)?;
-        let mut out = Vec::with_capacity(all.len() + changes.len() * 80);
-        let copy = |out: &mut Vec<u8>, from: u64, to: u64| {
-            out.extend_from_slice(all.get(offset(from)..offset(to)).unwrap_or_default());
-        };
-        if !self.sorted {
-            copy(&mut out, 0, self.start);
-            let mut dropped = false;
-            self.each_line(self.start, |line| {
-                if let Some(name) = name_of(line) {
-                    let name = std::str::from_utf8(name).unwrap_or_default();
-                    dropped = changes.contains_key(name);
-                }
-                if !dropped {
-                    out.extend_from_slice(line);
-                }
-                Ok(true)
-            })?;
-            return Ok(out);
+    /// set must not be a tag, which would need a `^` line.
+    fn with(&self, changes: &BTreeMap<&str, Option<Sha>>) -> Vec<u8> {
+        let mut content = Vec::with_capacity(self.content.len() + changes.len() * 80);
+        let header = self.lines(&(0..self.start));
+        content.extend(header);
+        if !header
+            .split(u8::is_ascii_whitespace)
+            .any(|word| word == b"sorted")
+        {
+            // An old git wrote it.
+            content.truncate(header.trim_ascii_end().len());
+            if !header.starts_with(HEADER_START) {
+                content = HEADER_START.to_vec();
+            }
+            content.extend(b" sorted \n");
         }
-        let mut copied = 0;
+        let copy = |content: &mut Vec<u8>, entry: &Range<usize>| {
+            content.extend(self.lines(entry));
+            if !content.ends_with(b"\n") {
+                content.push(b'\n');
+            }
+        };
+        let mut entries = self.entries.iter().peekable();
         for (name, new) in changes {
-            let at = self.first_not_before(name)?;
-            copy(&mut out, copied, at);
-            if !out.ends_with(b"\n") {
-                out.push(b'\n');
+            let name_bytes = name.as_bytes();
+            while let Some(before) = entries.next_if(|entry| self.name(entry) < name_bytes) {
+                copy(&mut content, before);
             }
+            while entries
+                .next_if(|entry| self.name(entry) == name_bytes)
+                .is_some()
+            {}
             if let Some(new) = new {
-                out.extend_from_slice(format!("{new} {name}\n").as_bytes());
-            }
-            copied = at;
-            let mut is_old = false;
-            self.each_line(at, |line| {
-                is_old = match name_of(line) {
-                    Some(here) => here == name.as_bytes(),
-                    None => is_old,
-                };
-                copied += if is_old { line.len() as u64 } else { 0 };
-                Ok(is_old)
-            })?;
-        }
-        copy(&mut out, copied, self.len);
-        Ok(out)
-    }
-
-    /// The start of the first line whose name is not before `name`; of all lines if they are not sorted.
-    fn first_not_before(&self, name: &str) -> Result<u64> {
-        // The line that is sought starts at `low` or behind it, and not behind the first line that
-        // starts at `high` or behind it.
-        let (mut low, mut high) = (self.start, self.len);
-        while self.sorted && high.saturating_sub(low) > BLOCK / 2 {
-            let middle = low + (high - low) / 2;
-            match self.first_ref_from(middle, high)? {
-                Some((end, here)) if here.as_slice() < name.as_bytes() => low = end,
-                _ => high = middle,
+                content.extend(format!("{new} {name}\n").as_bytes());
             }
         }
-        let mut at = low;
-        if self.sorted {
-            self.each_line(low, |line| {
-                let before = name_of(line).is_none_or(|here| here < name.as_bytes());
-                at += if before { line.len() as u64 } else { 0 };
-                Ok(before)
-            })?;
-        }
-        Ok(at)
-    }
-
-    /// End and name of the first line behind the one at `from` that is a ref and starts before `to`. A
-    /// line `^…` belongs to the ref above it.
-    fn first_ref_from(&self, from: u64, to: u64) -> Result<Option<(u64, Vec<u8>)>> {
-        let (mut at, mut is_first, mut found) = (from, true, None);
-        self.each_line(from, |line| {
-            let (start, end) = (at, at + line.len() as u64);
-            at = end;
-            // `from` may be in the middle of a line.
-            if !std::mem::take(&mut is_first)
-                && let Some(name) = name_of(line)
-                && start < to
-            {
-                found = Some((end, name.to_vec()));
-            }
-            Ok(found.is_none() && at < to)
-        })?;
-        Ok(found)
-    }
-
-    /// Goes through the lines, with their ends, until told to stop.
-    fn each_line(&self, from: u64, mut with: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
-        // What is sought is mostly near.
-        let (mut at, mut size) = (from, BLOCK / 2);
-        while at < self.len {
-            let block = self.block(at, size)?;
-            let is_last = at + block.len() as u64 >= self.len;
-            let whole = match block.iter().rposition(|byte| *byte == b'\n') {
-                _ if is_last => block.len(),
-                Some(newline) => newline + 1,
-                None => 0,
-            };
-            size = (size * 4)
-                .min(64 * BLOCK)
-                .max(if whole == 0 { size * 2 } else { 0 });
-            let lines = block.get(..whole).unwrap_or_default();
-            for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                if !with(line)? {
-                    return Ok(());
-                }
-            }
-            at += whole as u64;
-        }
-        Ok(())
-    }
-
-    fn block(&self, at: u64, size: u64) -> Result<Cow<'_, [u8]>> {
-        let end = at.saturating_add(size).min(self.len);
-        let mut file = match &self.content {
-            Content::Memory(all) => {
-                let block = all.get(offset(at)..offset(end)).unwrap_or_default();
-                return Ok(Cow::Borrowed(block));
-            }
-            Content::File(file) => file,
-        };
-        let mut block = vec![0; offset(end.saturating_sub(at))];
-        file.seek(SeekFrom::Start(at))
-            .and_then(|_| file.read_exact(&mut block))
-            .context(|| format!("read `{}`", self.path.display()))?;
-        Ok(Cow::Owned(block))
+        entries.for_each(|entry| copy(&mut content, entry));
+        content
     }
 }
 
-/// Puts new content in place, at once for every reader. Only for who holds the lock of `packed-refs`,
-/// and always synced: a power failure may not cost the refs that were in it before.
-pub(super) fn replace(files: &RepositoryFiles, content: &[u8]) -> Result<()> {
+/// Sets these refs, or leaves them out, at once for every reader. Only for who holds the lock of `packed-refs` and has
+/// read it since; and always synced: a power failure may not cost the refs that were in it before.
+pub(super) fn rewrite(
+    files: &RepositoryFiles,
+    packed: &PackedRefs,
+    changes: &BTreeMap<&str, Option<Sha>>,
+) -> Result<()> {
     let common_dir = files.git_dir();
     let path = common_dir.join("packed-refs");
     let new = common_dir.join(NEW_PACKED_REFS);
     let write = || {
         // Whoever left one had the lock before.
-        std::fs::remove_file(&new).ok();
+        fs::remove_file(&new).ok();
         let mut file = files.create_new(&new)?;
-        file.write_all(content)?;
+        file.write_all(&packed.with(changes))?;
         file.sync_all()?;
-        std::fs::rename(&new, &path)?;
+        fs::rename(&new, &path)?;
         sync_dir(common_dir)
     };
     write().context(|| format!("rewrite `{}`", path.display()))
-}
-
-fn offset(at: u64) -> usize {
-    usize::try_from(at).unwrap_or(usize::MAX)
 }
 
 fn name_of(line: &[u8]) -> Option<&[u8]> {
@@ -308,7 +217,11 @@ fn name_of(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// Name and id; none for a name that is no text, which nobody can ask for.
-fn parse_line(line: &[u8]) -> Result<Option<(String, Sha)>> {
+fn parse_entry(lines: &[u8]) -> Result<Option<(String, Sha)>> {
+    let line = lines
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let parse = || {
         let (id, rest) = line.split_at_checked(40)?;
         let id = std::str::from_utf8(id).ok()?.parse().ok()?;

@@ -1,410 +1,240 @@
-//! How several refs change together: locked, compared, then changed in order; see
-//! [`Repository::update_refs`].
+//! How several refs change together: locked, compared, then changed; see [`Repository::update_refs`].
 //!
-//! A ref's own file costs a file, a lock and often a folder. New refs in large numbers are therefore
-//! written straight into `packed-refs`, in one rewrite. Git does so only when it clones, and takes no
-//! other lock then, as nobody else is there yet. Here somebody may be, and nobody else may win:
-//! - Git, and we, lock a ref before reading it, and keep the lock until it has changed. So each ref in
-//!   the batch is locked as well: by its lock file, or by one lock on its folder if that is new
-//!   ([`LockSet::folder`]). Who had locked such a ref earlier has made its folder, and we wait for
-//!   that lock; who comes later finds the lock, or finds the ref.
-//! - All are read while locked, first the files, then `packed-refs`. A ref that is in neither cannot
-//!   come to be as long as its lock is held.
-//! - `packed-refs.lock` is held from before that reading until all has changed, so that nobody else
-//!   rewrites the file, packs what is about to be deleted, or deletes.
-//! - A ref that has a file is never changed in `packed-refs`, where it would not be seen.
-//! - Locks of refs are taken in the order of their names, then that of `packed-refs`, as git does.
+//! - Git writes branches and other refs as well. It, and we, lock the file of such a ref before reading it, and keep the
+//!   lock until it has changed.
+//! - Refs below `refs/pull/` are written by us alone, and the lock of all our updates keeps the others of us out
+//!   ([`with_locks`]). Git only moves them into `packed-refs`, under the lock of that file, and then removes their own,
+//!   under the lock of each, if they still say the same. So in large numbers they are written straight into
+//!   `packed-refs`, and deleted, under its lock only. A few have files as other refs have, which costs no rewrite.
+//! - `packed-refs.lock` is held until the files of what was written there, or deleted, are gone: who packs reads files
+//!   without locking them and could bring an old value back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::{GitError, Result, ResultExt};
-use super::lock::{LockFile, LockSet, sync_dir};
+use super::lock::{LockFile, LockOwner, remove_ref_file, sync_dir, with_locks};
 use super::packed_refs::{self, PackedRefs};
-use super::refs::{Expect, Loose, RefEdit, RefsUpdate, broken, is_valid};
+use super::refs::{Durability, Expect, Loose, RefEdit, RefsUpdate, broken, is_valid};
 use super::repository::Repository;
 use super::step;
 use crate::domain::ids::Sha;
 
-/// So many new refs in a row are worth a rewrite of `packed-refs`.
+/// The refs of pull requests, which only we write: a push to them is refused.
+pub(super) const PULLS: &str = "refs/pull/";
+
+/// So many new values of them are worth a rewrite of `packed-refs`.
 const MANY: usize = 64;
 
-/// How much of `packed-refs` one new ref may cost to be rewritten, in bytes.
-const REWRITTEN_FOR_ONE: u64 = 32 * 1024;
-
-/// The locks of one update, and what was found under them.
-pub(super) struct Transaction<'a> {
-    repo: &'a Repository,
-    edits: &'a [RefEdit],
-    durable: bool,
-    /// One for each ref; none for one in a locked folder.
-    locks: BTreeMap<&'a str, Option<LockFile>>,
-    _folders: Vec<LockFile>,
-    packed_lock: Option<LockFile>,
-    packed: PackedRefs,
-    loose: BTreeMap<&'a str, Loose>,
+/// The edits, each list by name.
+struct Edits<'a> {
+    /// Those of refs that have files, or may be written by git.
+    locked: Vec<&'a RefEdit>,
+    /// Those that are made in `packed-refs`.
+    packed: Vec<&'a RefEdit>,
 }
 
-impl<'a> Transaction<'a> {
-    pub(super) fn run(
-        repo: &'a Repository,
-        edits: &'a [RefEdit],
-        durable: bool,
-    ) -> Result<RefsUpdate> {
-        let sorted = sorted(edits)?;
-        if let Some(folders) = new_folders(repo, edits) {
-            let update = Self::lock(repo, edits, &sorted, Some(&folders))?;
-            if let Some(lost) = update.compare(&sorted)? {
-                return Ok(lost);
-            }
-            if let Some(run) = update.packable()? {
-                update.with(durable).apply(run)?;
-                return Ok(RefsUpdate::Done);
-            }
-        }
-        let update = Self::lock(repo, edits, &sorted, None)?;
-        if let Some(lost) = update.compare(&sorted)? {
-            return Ok(lost);
-        }
-        update.with(durable).apply(0..0)?;
-        Ok(RefsUpdate::Done)
-    }
+/// An edit, and what was found under its lock.
+struct Locked<'a, 'o> {
+    edit: &'a RefEdit,
+    /// None where it is made in `packed-refs`.
+    lock: Option<LockFile<'o>>,
+    loose: Loose,
+}
 
-    fn with(mut self, durable: bool) -> Self {
-        self.durable = durable;
-        self
-    }
+pub(super) fn update(
+    repo: &Repository,
+    edits: &[RefEdit],
+    durability: Durability,
+) -> Result<RefsUpdate> {
+    let edits = Edits::sort(repo, edits)?;
+    with_locks(&repo.files, |owner| {
+        try_to_update(repo, owner, &edits, durability)
+    })
+}
 
-    /// Locks all, with a lock on the folder for those in one of `folders`, and reads all.
-    fn lock(
-        repo: &'a Repository,
-        edits: &'a [RefEdit],
-        sorted: &BTreeMap<&'a str, &'a RefEdit>,
-        folders: Option<&BTreeSet<&str>>,
-    ) -> Result<Self> {
-        let git_dir = repo.common_dir();
-        let mut locker = LockSet::new(&repo.files);
-        let (mut locks, mut held_folders) = (BTreeMap::new(), Vec::new());
-        let (mut locked, mut refused) = ("", "");
-        // Everybody who locks several in one order cannot wait in a circle.
-        for (name, edit) in sorted {
-            let folder = folder_of(name);
-            let is_new = folders.is_some_and(|folders| folders.contains(folder));
-            if is_new && folder != locked && folder != refused {
-                match locker.folder(&git_dir.join(folder))? {
-                    Some(lock) => {
-                        held_folders.push(lock);
-                        locked = folder;
-                    }
-                    None => refused = folder,
-                }
+impl<'a> Edits<'a> {
+    fn sort(repo: &Repository, edits: &'a [RefEdit]) -> Result<Self> {
+        let mut sorted = BTreeMap::new();
+        for edit in edits {
+            let name = edit.name.as_str();
+            if !is_valid(name) {
+                return Err(GitError::new(format!(
+                    "`{}` is not a ref name: expected one such as `refs/heads/main`",
+                    name.escape_default()
+                )));
             }
-            let target = git_dir.join(name);
-            let lock = if is_new && folder == locked {
-                None
-            } else if edit.new.is_none() || is_new {
-                Some(locker.hold(&target)?)
-            } else {
-                Some(locker.for_writing(&target)?)
-            };
-            locks.insert(*name, lock);
+            if sorted.insert(name, edit).is_some() {
+                return Err(GitError::new(format!(
+                    "cannot update `{name}` twice at once"
+                )));
+            }
         }
-        let rewrites = folders.is_some() || edits.iter().any(|edit| edit.new.is_none());
-        let packed_lock = if rewrites {
-            Some(locker.hold(&git_dir.join("packed-refs"))?)
-        } else {
-            None
+        let set = sorted.values().filter(|edit| edit.new.is_some());
+        let set: BTreeSet<&str> = set.map(|edit| edit.name.as_str()).collect();
+        for name in &set {
+            let below = format!("{name}/");
+            let next = set.range(below.as_str()..).next();
+            if let Some(other) = next.filter(|other| other.starts_with(&below)) {
+                return Err(collides(name, other));
+            }
+        }
+        let are_many = set.iter().filter(|name| name.starts_with(PULLS)).count() >= MANY;
+        let (packed, locked) = sorted.into_values().partition(|edit| {
+            let is_packed = |new| are_many && repo.is_no_tag(new);
+            edit.name.starts_with(PULLS) && edit.new.is_none_or(is_packed)
+        });
+        Ok(Self { locked, packed })
+    }
+}
+
+fn try_to_update(
+    repo: &Repository,
+    owner: &LockOwner<'_>,
+    edits: &Edits<'_>,
+    durability: Durability,
+) -> Result<RefsUpdate> {
+    let git_dir = repo.common_dir();
+    let deletes = edits.locked.iter().any(|edit| edit.new.is_none());
+    let _packed_lock = match deletes || !edits.packed.is_empty() {
+        true => Some(owner.lock(&git_dir.join("packed-refs"))?),
+        false => None,
+    };
+    let mut all = Vec::new();
+    for edit in &edits.locked {
+        let lock = Some(owner.lock(&git_dir.join(&edit.name))?);
+        let loose = repo.read_loose(&edit.name)?;
+        all.push(Locked { edit, lock, loose });
+    }
+    for edit in &edits.packed {
+        let (lock, loose) = (None, repo.read_loose(&edit.name)?);
+        all.push(Locked { edit, lock, loose });
+    }
+    // After the files: a ref that is being packed is in one of them, or in both.
+    let packed = repo.packed_refs()?;
+    for locked in &all {
+        let found = locked.find(&packed)?;
+        let is_expected = match locked.edit.expected {
+            Expect::Any => true,
+            Expect::Absent => found.is_none(),
+            Expect::Is(id) => found == Some(id),
         };
-        let loose = read_files(repo, &locks)?;
-        let mut packed = PackedRefs::open(git_dir)?;
-        if folders.is_some() {
-            packed.load()?;
+        let name = &locked.edit.name;
+        if !is_expected {
+            let name = name.clone();
+            return Ok(RefsUpdate::Lost { name, found });
         }
-        Ok(Self {
-            repo,
-            edits,
-            durable: false,
-            locks,
-            _folders: held_folders,
-            packed_lock,
-            packed,
-            loose,
-        })
-    }
-
-    /// The first ref, by name, that is not as expected.
-    fn compare(&self, sorted: &BTreeMap<&str, &RefEdit>) -> Result<Option<RefsUpdate>> {
-        for (name, edit) in sorted {
-            let found = self.found(name, edit.expected)?;
-            let as_expected = match edit.expected {
-                Expect::Any => true,
-                Expect::Absent => found.is_none(),
-                Expect::Is(id) => found == Some(id),
-            };
-            if !as_expected {
-                let name = (*name).to_owned();
-                return Ok(Some(RefsUpdate::Lost { name, found }));
-            }
-            if edit.new.is_some() && found.is_none() {
-                self.check_room(name)?;
-            }
+        if locked.edit.new.is_some() && found.is_none() {
+            check_room(repo, &packed, name)?;
         }
-        Ok(None)
     }
-
-    fn loose(&self, name: &str) -> Loose {
-        self.loose.get(name).copied().unwrap_or(Loose::Missing)
+    step("refs locked");
+    let mut touched = BTreeSet::new();
+    for locked in &all {
+        locked.write_file(durability)?;
+        touched.extend(locked.touched_folders(git_dir));
     }
+    let mut rewritten = BTreeMap::new();
+    for Locked { edit, .. } in all.iter().filter(|locked| locked.loses_file()) {
+        if packed.find(&edit.name)? != edit.new {
+            rewritten.insert(edit.name.as_str(), edit.new);
+        }
+    }
+    if !rewritten.is_empty() {
+        packed_refs::rewrite(&repo.files, &packed, &rewritten)?;
+        step("packed refs replaced");
+    }
+    // Not before what is packed is so, or a reader would see an old value.
+    for Locked { edit, .. } in all.iter().filter(|locked| locked.loses_file()) {
+        remove_ref_file(&git_dir.join(&edit.name), git_dir)?;
+    }
+    drop(all);
+    if durability == Durability::Durable {
+        sync_all(&touched)?;
+    }
+    Ok(RefsUpdate::Done)
+}
 
-    fn found(&self, name: &str, expected: Expect) -> Result<Option<Sha>> {
-        match self.loose(name) {
+impl Locked<'_, '_> {
+    fn find(&self, packed: &PackedRefs) -> Result<Option<Sha>> {
+        let name = &self.edit.name;
+        match self.loose {
             // As a power failure may leave it: it may be replaced by anything.
-            Loose::Broken if expected == Expect::Any => Ok(None),
+            Loose::Broken if self.edit.expected == Expect::Any => Ok(None),
             Loose::Broken => Err(broken(name)),
             Loose::Id(id) => Ok(Some(id)),
-            Loose::Missing => self.packed.find(name),
+            Loose::Missing => packed.find(name),
             Loose::Symbolic => Err(GitError::new(format!(
                 "`{name}` is a symbolic ref: update the ref it names"
             ))),
         }
     }
 
-    /// A ref `a` and a ref `a/b` cannot exist together.
-    fn check_room(&self, name: &str) -> Result<()> {
-        let collides = |other: &str| {
-            GitError::new(format!(
-                "cannot create the ref `{name}`: `{other}` exists, delete it or choose another name"
-            ))
-        };
-        let below = format!("{name}/");
-        if let Some(other) = self.packed.any_under(&below)? {
-            return Err(collides(&other));
+    /// Whether it has no file after the change.
+    fn loses_file(&self) -> bool {
+        self.lock.is_none() || self.edit.new.is_none()
+    }
+
+    fn write_file(&self, durability: Durability) -> Result<()> {
+        match (&self.lock, self.edit.new) {
+            (Some(lock), Some(new)) if self.loose != Loose::Id(new) => {
+                lock.publish(lock.prepare(format!("{new}\n").as_bytes(), durability)?)
+            }
+            _ => Ok(()),
         }
-        let path = self.repo.common_dir().join(name);
+    }
+
+    /// The folder of the ref and, if some were made, all above it up to the git directory.
+    fn touched_folders(&self, git_dir: &Path) -> Vec<PathBuf> {
+        let path = git_dir.join(&self.edit.name);
+        let above = path.ancestors().skip(1);
+        let above = above.take_while(|folder| *folder != git_dir);
+        let count = match &self.lock {
+            Some(lock) if lock.made_folders => usize::MAX,
+            _ => 1,
+        };
+        above.take(count).map(Path::to_owned).collect()
+    }
+}
+
+fn collides(name: &str, other: &str) -> GitError {
+    GitError::new(format!(
+        "cannot create the ref `{name}`: `{other}` exists, delete it or choose another name"
+    ))
+}
+
+/// A ref `a` and a ref `a/b` cannot exist together.
+fn check_room(repo: &Repository, packed: &PackedRefs, name: &str) -> Result<()> {
+    let below = format!("{name}/");
+    if let Some((other, _)) = packed.under(&below)?.first() {
+        return Err(collides(name, other));
+    }
+    let path = repo.common_dir().join(name);
+    if path.is_dir() {
+        remove_empty_folders(&path);
         if path.is_dir() {
-            remove_empty_folders(&path);
-            if path.is_dir() {
-                return Err(collides(&below));
-            }
-        }
-        let mut above = folder_of(name);
-        while above.matches('/').count() >= 2 {
-            if self.packed.find(above)?.is_some() {
-                return Err(collides(above));
-            }
-            above = folder_of(above);
-        }
-        Ok(())
-    }
-
-    /// The longest row of edits that can be written into `packed-refs`; none if it is not worth it, or
-    /// another edit cannot be made while its folder is locked.
-    fn packable(&self) -> Result<Option<Range<usize>>> {
-        if !self.packed.is_sorted() {
-            return Ok(None);
-        }
-        let mut longest = 0..0;
-        let mut run = 0..0;
-        for (at, edit) in self.edits.iter().enumerate() {
-            let fits = match edit.new {
-                Some(new) => self.loose(&edit.name) == Loose::Missing && self.repo.is_no_tag(new),
-                None => false,
-            };
-            run = if fits {
-                run.start..at + 1
-            } else {
-                at + 1..at + 1
-            };
-            if run.len() > longest.len() {
-                longest = run.clone();
-            }
-        }
-        // What is locked without a file to write to must be in that row.
-        let needs_file = |(at, edit): (usize, &RefEdit)| {
-            edit.new.is_some() && !longest.contains(&at) && !self.has_file(&edit.name)
-        };
-        let all_fit = !self.edits.iter().enumerate().any(needs_file);
-        Ok((longest.len() >= MANY && all_fit).then_some(longest))
-    }
-
-    /// Whether the lock of this ref may become its new content.
-    fn has_file(&self, name: &str) -> bool {
-        let lock = self.locks.get(name).and_then(Option::as_ref);
-        lock.is_some_and(LockFile::is_own)
-    }
-
-    /// Makes the changes, those in `run` by a rewrite of `packed-refs`.
-    fn apply(mut self, run: Range<usize>) -> Result<()> {
-        let edits = self.edits;
-        let writes = edits.iter().enumerate().filter(|(at, _)| !run.contains(at));
-        for (_, edit) in writes {
-            let is_news = edit
-                .new
-                .is_some_and(|new| self.loose(&edit.name) != Loose::Id(new));
-            if let (Some(new), Some(Some(lock))) =
-                (edit.new, self.locks.get_mut(edit.name.as_str()))
-                && is_news
-            {
-                lock.write(format!("{new}\n").as_bytes(), self.durable)?;
-            }
-        }
-        step("refs locked");
-        let mut touched = BTreeSet::new();
-        let mut has_dropped = false;
-        for (at, edit) in edits.iter().enumerate() {
-            if run.contains(&at) {
-                if at == run.start {
-                    // Together with the deletions, if they are next.
-                    let next = edits.get(run.end).is_some_and(|next| next.new.is_none());
-                    has_dropped |= next;
-                    self.rewrite(edits.get(run.clone()).unwrap_or_default(), has_dropped)?;
-                }
-                continue;
-            }
-            if edit.new.is_none() && !std::mem::replace(&mut has_dropped, true) {
-                self.rewrite(&[], true)?;
-            }
-            self.change(edit, &mut touched)?;
-            step("ref changed");
-        }
-        sync_all(touched.iter().filter(|_| self.durable))
-    }
-
-    fn change(&mut self, edit: &RefEdit, touched: &mut BTreeSet<PathBuf>) -> Result<()> {
-        let git_dir = self.repo.common_dir();
-        let lock = self.locks.get_mut(edit.name.as_str());
-        let Some(mut lock) = lock.and_then(Option::take) else {
-            return Ok(());
-        };
-        let path = git_dir.join(&edit.name);
-        touched.extend(parents(&path, git_dir, lock.made_folders));
-        match edit.new {
-            Some(new) if self.loose(&edit.name) == Loose::Id(new) => Ok(()),
-            Some(_) => lock.publish(),
-            None => lock.remove_target(),
+            return Err(collides(name, &below));
         }
     }
-
-    /// Writes `packed-refs` with these changes, if they are any. Packed refs are left out before their
-    /// files go, so that no reader sees an old value. Its lock is kept until all of those are gone:
-    /// who packs reads files without locking them and could bring a deleted ref back.
-    fn rewrite(&mut self, new: &[RefEdit], drop_deleted: bool) -> Result<()> {
-        let git_dir = self.repo.common_dir();
-        let mut changes: BTreeMap<&str, Option<Sha>> = BTreeMap::new();
-        changes.extend(new.iter().map(|edit| (edit.name.as_str(), edit.new)));
-        let deleted = self.edits.iter().filter(|edit| edit.new.is_none());
-        for edit in deleted.filter(|_| drop_deleted) {
-            if self.packed.find(&edit.name)?.is_some() {
-                changes.insert(&edit.name, None);
-            }
-        }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        if self.packed_lock.is_none() {
-            return Err(GitError::new(
-                "cannot rewrite `packed-refs` without its lock",
-            ));
-        }
-        packed_refs::replace(&self.repo.files, &self.packed.with(&changes)?)?;
-        step("packed refs replaced");
-        self.packed = PackedRefs::open(git_dir)?;
-        Ok(())
-    }
-}
-
-/// What the files of locked refs say. In a locked folder there are none.
-fn read_files<'a>(
-    repo: &Repository,
-    locks: &BTreeMap<&'a str, Option<LockFile>>,
-) -> Result<BTreeMap<&'a str, Loose>> {
-    let mut loose = BTreeMap::new();
-    for (name, lock) in locks {
-        let found = match lock {
-            Some(_) => repo.read_loose(name)?,
-            None => Loose::Missing,
-        };
-        loose.insert(*name, found);
-    }
-    Ok(loose)
-}
-
-/// The edits by name, each valid and once.
-fn sorted(edits: &[RefEdit]) -> Result<BTreeMap<&str, &RefEdit>> {
-    let mut sorted = BTreeMap::new();
-    for edit in edits {
-        let name = edit.name.as_str();
-        if !is_valid(name) {
-            return Err(GitError::new(format!(
-                "`{}` is not a ref name: expected one such as `refs/heads/main`",
-                name.escape_default()
-            )));
-        }
-        if sorted.insert(name, edit).is_some() {
-            return Err(GitError::new(format!(
-                "cannot update `{name}` twice at once"
-            )));
-        }
-    }
-    Ok(sorted)
-}
-
-/// Folders that are not there yet, if so many refs are to be made in them that it is worth a rewrite of
-/// `packed-refs`. None of them is a ref in this update, or contains another folder.
-fn new_folders<'a>(repo: &Repository, edits: &'a [RefEdit]) -> Option<BTreeSet<&'a str>> {
-    let made = edits.iter().filter(|edit| edit.new.is_some());
-    let git_dir = repo.common_dir();
-    let count = made.clone().count();
-    if count < MANY || PackedRefs::size(git_dir) > count as u64 * REWRITTEN_FOR_ONE {
-        return None;
-    }
-    let names: BTreeSet<&str> = edits.iter().map(|edit| edit.name.as_str()).collect();
-    let folders: BTreeSet<&str> = names.iter().map(|name| folder_of(name)).collect();
-    let may_lock = |folder: &str| {
-        let below = format!("{folder}/");
-        let next = folders.range(below.as_str()..).next();
-        folder.matches('/').count() >= 2
-            && !names.contains(folder)
-            && next.is_none_or(|next| !next.starts_with(&below))
-            && !git_dir.join(folder).is_dir()
-    };
-    let new: BTreeSet<&str> = folders.iter().copied().filter(|f| may_lock(f)).collect();
-    let many = made
-        .filter(|edit| new.contains(folder_of(&edit.name)))
-        .count()
-        >= MANY;
-    many.then_some(new)
-}
-
-fn folder_of(name: &str) -> &str {
-    name.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-fn sync_all<'p>(folders: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
-    for folder in folders {
-        match sync_dir(folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).context(|| format!("sync `{}`", folder.display()));
-            }
-            _ => {}
+    let slashes = name.match_indices('/').skip(2);
+    for above in slashes.filter_map(|(slash, _)| name.get(..slash)) {
+        if packed.find(above)?.is_some() || repo.read_loose(above)? != Loose::Missing {
+            return Err(collides(name, above));
         }
     }
     Ok(())
 }
 
-/// The folder of a ref and, if some were made, all above it up to the git directory.
-fn parents(path: &Path, git_dir: &Path, all: bool) -> Vec<PathBuf> {
-    let above = path
-        .ancestors()
-        .skip(1)
-        .take_while(|folder| folder.starts_with(git_dir) && *folder != git_dir);
-    above
-        .take(if all { usize::MAX } else { 1 })
-        .map(Path::to_owned)
-        .collect()
+fn sync_all(folders: &BTreeSet<PathBuf>) -> Result<()> {
+    for folder in folders {
+        match sync_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            synced => synced.context(|| format!("sync `{}`", folder.display()))?,
+        }
+    }
+    Ok(())
 }
 
 fn remove_empty_folders(path: &Path) {

@@ -2,8 +2,7 @@
 //! under git's own locks that excludes our other threads and processes as well as `git push`.
 //!
 //! Written by hand because libgit2's transactions compare nothing, give up at once when a lock is
-//! held, can lose what another process packs while they delete, and it goes through all packed refs
-//! at each reading and writing.
+//! held, and can lose what another process packs while they delete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +10,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::error::{GitError, Result, ResultExt};
-use super::lock::wait_for_turn;
+use super::lock::{is_no_file, wait_for_turn};
 use super::once::warn_once;
-use super::packed_refs::PackedRefs;
-use super::ref_update::Transaction;
+use super::ref_update;
 use super::repository::{Repository, sha};
 use crate::domain::ids::Sha;
 
@@ -96,7 +94,7 @@ impl Repository {
         if is_plain(name) {
             match self.read_loose(name)? {
                 Loose::Id(id) => return Ok(Some(id)),
-                Loose::Missing => return PackedRefs::open(self.common_dir())?.find(name),
+                Loose::Missing => return self.packed_refs()?.find(name),
                 Loose::Broken => return Err(broken(name)),
                 Loose::Symbolic => {}
             }
@@ -136,7 +134,7 @@ impl Repository {
                 Loose::Broken => warn_once(&broken(&name).to_string()),
             }
         }
-        for (name, id) in PackedRefs::open(self.common_dir())?.under(prefix)? {
+        for (name, id) in self.packed_refs()?.under(prefix)? {
             refs.entry(name).or_insert(id);
         }
         Ok(refs.into_iter().collect())
@@ -144,13 +142,12 @@ impl Repository {
 
     /// Changes all of these refs, or none if any of them is not as expected.
     ///
-    /// All are locked and compared before the first is changed; then they change one after the other
-    /// in the given order, so a crash in between leaves the first few changed. Many new refs in a row
-    /// are made at one moment, and packed refs are deleted at the moment of the first deletion. Waits
-    /// up to 10 s for locks. Symbolic refs such as `HEAD` are refused. The objects must have been
-    /// stored already; no reflog is written.
+    /// All are locked and compared before the first is changed; then they change one after the other, so a crash in
+    /// between leaves some changed. Below `refs/pull/` only other updates of ours are kept out: nobody else writes
+    /// there. Waits up to 10 s for locks. Symbolic refs such as `HEAD` are refused. The objects must have been stored
+    /// already; no reflog is written.
     pub fn update_refs(&self, edits: &[RefEdit], durability: Durability) -> Result<RefsUpdate> {
-        Transaction::run(self, edits, durability == Durability::Durable)
+        ref_update::update(self, edits, durability)
     }
 
     /// Waits until none of our other processes and threads changes what goes by this name. Held until it is dropped.
@@ -167,15 +164,7 @@ impl Repository {
         let context = || format!("read the ref `{}`", name.escape_default());
         let content = match fs::read(self.common_dir().join(name)) {
             Ok(content) => content,
-            // A folder of that name, or a parent that is no folder: there is no such file.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(Loose::Missing);
-            }
+            Err(error) if is_no_file(&error) => return Ok(Loose::Missing),
             Err(error) => return Err(error).context(context),
         };
         if content.starts_with(b"ref:") {
@@ -186,11 +175,6 @@ impl Repository {
             Some(id) => Ok(Loose::Id(id)),
             None => Ok(Loose::Broken),
         }
-    }
-
-    /// What `packed-refs` says of this ref.
-    pub(super) fn find_packed(&self, name: &str) -> Result<Option<Sha>> {
-        PackedRefs::open(self.common_dir())?.find(name)
     }
 
     /// The names that begin with `prefix` among the files below a folder such as `refs/pull`.

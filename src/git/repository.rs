@@ -4,13 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use super::ancestry::Ancestry;
 use super::error::{GitError, Result, ResultExt};
-use super::lock::LockSet;
+use super::lock::with_locks;
+use super::packed_refs::PackedRefs;
 use super::packs::Packs;
 use super::read::PathCache;
+use super::refs::Durability;
 use super::sharing::{NEW, RepositoryFiles, SHARED_REPOSITORY};
 use super::{step, trusted};
 use crate::domain::ids::Sha;
@@ -25,6 +27,7 @@ pub struct Repository {
     pub(super) ancestry: RefCell<Ancestry>,
     pub(super) last_way: RefCell<PathCache>,
     pub(super) packs: RefCell<Packs>,
+    pub(super) packed_refs: RefCell<Option<Arc<PackedRefs>>>,
     /// Whether every object that is read is hashed again.
     pub(super) checks_ids: Cell<bool>,
 }
@@ -127,6 +130,7 @@ impl Repository {
             ancestry: RefCell::default(),
             last_way: RefCell::default(),
             packs: RefCell::new(packs),
+            packed_refs: RefCell::default(),
             checks_ids: Cell::new(false),
         })
     }
@@ -153,20 +157,24 @@ impl Repository {
     /// Gives a setting of the repository's own configuration these values, and no others.
     pub fn set_config(&self, name: &str, values: &[&str]) -> Result<()> {
         let path = self.common_dir().join("config");
-        let mut held = LockSet::new(&self.files).for_writing(&path)?;
-        let before = fs::read(&path).context(|| format!("read `{}`", path.display()))?;
-        let after = self.edit_config(&before, |config| {
-            match config.remove_multivar(name, ".*") {
-                Err(error) if error.code() != git2::ErrorCode::NotFound => return Err(error),
-                _ => {}
-            }
-            // A pattern that no value matches: one more is added.
-            let mut values = values.iter();
-            values.try_for_each(|value| config.set_multivar(name, "^$", value))
-        });
-        held.write(&after?, true)?;
-        held.keep_permissions()?;
-        held.publish()
+        with_locks(&self.files, |owner| {
+            let lock = owner.lock(&path)?;
+            let before = fs::read(&path).context(|| format!("read `{}`", path.display()))?;
+            let after = self.edit_config(&before, |config| {
+                match config.remove_multivar(name, ".*") {
+                    Err(error) if error.code() != git2::ErrorCode::NotFound => return Err(error),
+                    _ => {}
+                }
+                // A pattern that no value matches: one more is added.
+                let mut values = values.iter();
+                values.try_for_each(|value| config.set_multivar(name, "^$", value))
+            });
+            let new = lock.prepare(&after?, Durability::Durable)?;
+            let keep =
+                fs::metadata(&path).and_then(|old| new.file.set_permissions(old.permissions()));
+            keep.context(|| format!("keep the permissions of `{}`", path.display()))?;
+            lock.publish(new)
+        })
     }
 
     /// A configuration file's text after a change, which the library makes in a copy: it would put it in place before it

@@ -123,7 +123,7 @@ fn what_does_not_fit_into_packed_refs_gets_files() {
     repo.update_refs(&pulls(0..100, tag), Durability::Fast)
         .unwrap();
     assert_eq!(files_under(&repo.path().join("refs/pull")), 200);
-    // A folder that is there already is locked file by file.
+    // A folder that somebody left.
     std::fs::create_dir_all(repo.path().join("refs/pull/150")).unwrap();
     repo.update_refs(&pulls(100..200, ids[0]), Durability::Fast)
         .unwrap();
@@ -212,7 +212,7 @@ fn every_packed_ref_is_found_and_no_other() {
 
 #[cfg(unix)]
 #[test]
-fn git_passes_over_what_a_killed_process_left_of_its_locks() {
+fn what_a_killed_process_of_an_old_version_left_is_passed_over_and_taken_over() {
     let (_dir, repo) = repo();
     let ids = line(&repo, &mut ObjectBuffer::new(), None, 1);
     repo.update_refs(&pulls(0..100, ids[0]), Durability::Fast)
@@ -250,10 +250,10 @@ fn git_passes_over_what_a_killed_process_left_of_its_locks() {
     // Whoever left it is gone, so we take it over at once.
     update(&repo, "refs/pull/500/meta", Expect::Absent, Some(ids[0]));
     // One that is alive is waited for.
-    let life = repo.path().join("countersign-life-1-1");
-    let file = std::fs::File::create(&life).unwrap();
+    let owner = repo.path().join("countersign-life-1-1");
+    let file = std::fs::File::create(&owner).unwrap();
     file.lock().unwrap();
-    std::fs::write(&life, "locked by countersign\n").unwrap();
+    std::fs::write(&owner, "locked by countersign\n").unwrap();
     let left = repo.path().join("refs/pull/501");
     std::os::unix::fs::symlink(".locked-by-countersign-life-1-1", &left).unwrap();
     let theirs = left.clone();
@@ -267,16 +267,78 @@ fn git_passes_over_what_a_killed_process_left_of_its_locks() {
         let mine = repo.reopen().unwrap();
         assert_eq!(mine.find_ref("refs/pull/501/meta").unwrap(), None);
         told.send(()).unwrap();
-        mine.update_refs(&pulls(501..601, ids[0]), Durability::Fast)
-            .unwrap();
+        update(&mine, "refs/pull/501/meta", Expect::Absent, Some(ids[0]));
     });
     assert_eq!(repo.find_ref("refs/pull/501/meta").unwrap(), Some(ids[0]));
-    std::fs::remove_file(life).unwrap();
-    // A lock with our mark and without a life is as good as gone; one without a mark is git's.
+    // A lock with that mark whose process is gone.
     let main = repo.path().join("refs/heads/main.lock");
     std::fs::write(&main, "locked by countersign\n").unwrap();
     update(&repo, "refs/heads/main", Expect::Any, Some(ids[0]));
+    // What nobody asks for is swept.
+    let left = [
+        owner,
+        repo.path().join("refs/heads/gone.lock"),
+        repo.path().join("refs/pull/502"),
+        repo.path().join("countersign-new-1-1-0"),
+    ];
+    for path in [&left[1], &left[3]] {
+        std::fs::write(path, "locked by countersign\n").unwrap();
+        let old = SystemTime::now() - Duration::from_secs(61);
+        let file = std::fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    std::os::unix::fs::symlink(".locked-by-countersign-life-1-1", &left[2]).unwrap();
+    consolidate(&repo).unwrap();
+    for path in &left {
+        assert!(std::fs::symlink_metadata(path).is_err(), "{path:?}");
+    }
     assert_eq!(all(&repo), ours(&repo));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_process_left_of_its_locks_is_taken_over_and_swept() {
+    let (_dir, repo) = repo();
+    let ids = line(&repo, &mut ObjectBuffer::new(), None, 2);
+    update(&repo, "refs/heads/main", Expect::Absent, Some(ids[0]));
+    let owner = repo.path().join("countersign-locks");
+    let locks = [
+        "refs/heads/main.lock",
+        "refs/heads/gone/far.lock",
+        "packed-refs.lock",
+        "config.lock",
+    ]
+    .map(|lock| repo.path().join(lock));
+    std::fs::create_dir(repo.path().join("refs/heads/gone")).unwrap();
+    for lock in &locks {
+        std::fs::hard_link(&owner, lock).unwrap();
+    }
+    update(&repo, "refs/heads/main", Expect::Is(ids[0]), Some(ids[1]));
+    assert!(!locks[0].exists());
+    update(&repo, "refs/heads/main", Expect::Is(ids[1]), None);
+    assert!(!locks[2].exists());
+    assert!(locks[1].exists() && locks[3].exists());
+    consolidate(&repo).unwrap();
+    assert!(locks.iter().all(|lock| !lock.exists()));
+
+    // A copy of the repository has copies of them.
+    std::fs::copy(&owner, &locks[0]).unwrap();
+    update(&repo, "refs/heads/main", Expect::Absent, Some(ids[0]));
+
+    // One that is alive is waited for.
+    let file = std::fs::File::open(&owner).unwrap();
+    file.lock().unwrap();
+    std::fs::hard_link(&owner, &locks[0]).unwrap();
+    std::thread::scope(|scope| {
+        let mine = repo.reopen().unwrap();
+        let new = ids[1];
+        let waits = scope.spawn(move || update(&mine, "refs/heads/main", Expect::Any, Some(new)));
+        assert_eq!(repo.find_ref("refs/heads/main").unwrap(), Some(ids[0]));
+        std::fs::remove_file(&locks[0]).unwrap();
+        drop(file);
+        assert_eq!(waits.join().unwrap(), RefsUpdate::Done);
+    });
+    assert_eq!(repo.find_ref("refs/heads/main").unwrap(), Some(ids[1]));
 }
 
 #[test]
@@ -290,16 +352,13 @@ fn thousands_of_loose_pull_refs_are_packed_and_branches_are_not() {
         update(&repo, &pull(n, "meta"), Expect::Absent, Some(ids[0]));
     }
     update(&repo, "refs/pull/5/head", Expect::Absent, Some(tag));
-    let locked = repo.path().join("refs/pull/9/meta.lock");
-    std::fs::write(&locked, "").unwrap();
     let before = all(&repo);
     consolidate(&repo).unwrap();
-    std::fs::remove_file(&locked).unwrap();
     assert_eq!(all(&repo), before);
     assert_eq!(ours(&repo), before);
-    assert_eq!(files_under(&repo.path().join("refs")), 4);
+    assert_eq!(files_under(&repo.path().join("refs")), 3);
     assert!(!repo.path().join("refs/pull/0").exists());
     consolidate(&repo).unwrap();
-    assert_eq!(files_under(&repo.path().join("refs")), 4);
+    assert_eq!(files_under(&repo.path().join("refs")), 3);
     git(repo.path(), &["fsck", "--strict"]);
 }

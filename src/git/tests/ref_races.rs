@@ -24,8 +24,17 @@ fn succeeds(dir: &Path, args: &[&str]) -> bool {
 }
 
 fn batch(numbers: std::ops::Range<usize>, expected: Expect, id: Sha) -> Vec<RefEdit> {
+    batch_in("refs/pull", numbers, expected, id)
+}
+
+fn batch_in(
+    folder: &str,
+    numbers: std::ops::Range<usize>,
+    expected: Expect,
+    id: Sha,
+) -> Vec<RefEdit> {
     numbers
-        .flat_map(|n| ["head", "meta"].map(|what| format!("refs/pull/{n}/{what}")))
+        .flat_map(|n| ["head", "meta"].map(|what| format!("{folder}/{n}/{what}")))
         .map(|name| set(&name, expected, Some(id)))
         .collect()
 }
@@ -45,20 +54,20 @@ fn check(repo: &Repository) -> BTreeMap<String, Sha> {
 }
 
 #[test]
-fn of_two_bots_and_git_one_makes_each_ref() {
+fn of_two_bots_and_git_one_makes_each_branch() {
     let (_dir, repo) = repo();
     let ids = line(&repo, &mut ObjectBuffer::new(), None, 4);
     let zero = "0".repeat(40);
     for round in 0..12 {
         let first = round * 40;
-        let contested = format!("refs/pull/{}/meta", first + 17 + round);
+        let contested = format!("refs/heads/{}/meta", first + 17 + round);
         let theirs = ids[2].to_string();
         let mut wins = Vec::new();
         std::thread::scope(|scope| {
             let bots: Vec<_> = (0..2)
                 .map(|bot| {
                     let mine = repo.reopen().unwrap();
-                    let edits = batch(first..first + 40, Expect::Absent, ids[bot]);
+                    let edits = batch_in("refs/heads", first..first + 40, Expect::Absent, ids[bot]);
                     scope.spawn(move || {
                         mine.update_refs(&edits, Durability::Fast).unwrap() == RefsUpdate::Done
                     })
@@ -72,13 +81,45 @@ fn of_two_bots_and_git_one_makes_each_ref() {
         });
         let found = check(&repo);
         let made =
-            (first..first + 40).filter(|n| found.contains_key(&format!("refs/pull/{n}/meta")));
+            (first..first + 40).filter(|n| found.contains_key(&format!("refs/heads/{n}/meta")));
         // Git won and both bots saw that, or one bot won. Git may also give up on a lock.
         let winners = wins.iter().filter(|won| **won).count();
         assert!(winners == 1, "round {round}: {wins:?}");
         let winner = wins.iter().position(|won| *won).unwrap();
         assert_eq!(found[&contested], ids[[2, 0, 1][winner]]);
         assert_eq!(made.count(), if winner == 0 { 1 } else { 40 });
+    }
+    git(repo.path(), &["fsck", "--strict"]);
+}
+
+#[test]
+fn of_several_bots_one_makes_the_refs_of_pull_requests() {
+    let (_dir, repo) = repo();
+    let ids = line(&repo, &mut ObjectBuffer::new(), None, 4);
+    // Few have files, and many have none.
+    for (round, count) in [4, 40, 4, 40, 4, 40, 4, 40].into_iter().enumerate() {
+        let numbers = round * 40..round * 40 + count;
+        let wins: Vec<bool> = std::thread::scope(|scope| {
+            let bots = ids.iter().map(|id| {
+                let mine = repo.reopen().unwrap();
+                let edits = batch(numbers.clone(), Expect::Absent, *id);
+                scope.spawn(move || {
+                    mine.update_refs(&edits, Durability::Fast).unwrap() == RefsUpdate::Done
+                })
+            });
+            let bots: Vec<_> = bots.collect();
+            succeeds(repo.path(), &["pack-refs", "--all"]);
+            bots.into_iter().map(|bot| bot.join().unwrap()).collect()
+        });
+        assert_eq!(wins.iter().filter(|won| **won).count(), 1, "{wins:?}");
+        let winner = wins.iter().position(|won| *won).unwrap();
+        let found = check(&repo);
+        for n in numbers {
+            for what in ["head", "meta"] {
+                let name = format!("refs/pull/{n}/{what}");
+                assert_eq!(found[&name], ids[winner], "{name}");
+            }
+        }
     }
     git(repo.path(), &["fsck", "--strict"]);
 }
@@ -113,7 +154,7 @@ fn backlogs_beside_packing_pushing_and_collecting_lose_nothing() {
             let running = &running;
             move || {
                 for _ in (0..).take_while(running) {
-                    mine.pack_loose("refs/pull").unwrap();
+                    mine.pack_pull_refs().unwrap();
                 }
             }
         });
@@ -155,6 +196,16 @@ fn backlogs_beside_packing_pushing_and_collecting_lose_nothing() {
     git(repo.path(), &["fsck", "--strict"]);
 }
 
+fn branch(n: usize) -> String {
+    format!("refs/heads/recommend/{n}")
+}
+
+fn branches(numbers: std::ops::Range<usize>, expected: Expect, id: Sha) -> Vec<RefEdit> {
+    numbers
+        .map(|n| set(&branch(n), expected, Some(id)))
+        .collect()
+}
+
 const VICTIM: &str = "COUNTERSIGN_TEST_VICTIM";
 
 /// The process that the next test kills: without its variable it does nothing.
@@ -176,7 +227,9 @@ fn victim() {
                 Some(tip),
             ));
             edits.push(set(&format!("refs/pull/{n}/meta"), Expect::Is(base), None));
+            edits.push(set(&branch(n), Expect::Is(base), None));
         }
+        edits.extend(branches(first..first + 40, Expect::Absent, base));
         repo.update_refs(&edits, Durability::Fast).unwrap();
         println!("round {round}");
     }
@@ -209,9 +262,11 @@ fn a_killed_process_leaves_only_what_it_wrote() {
         for n in 0..done - 40 {
             assert_eq!(found[&format!("refs/pull/{n}/head")], ids[1], "{n}");
             assert!(!found.contains_key(&format!("refs/pull/{n}/meta")), "{n}");
+            assert!(!found.contains_key(&branch(n)), "{n}");
         }
         for (name, id) in &found {
-            let n: usize = name.split('/').nth(2).unwrap().parse().unwrap_or(0);
+            let mut numbers = name.split('/').filter_map(|part| part.parse().ok());
+            let n: usize = numbers.next().unwrap_or(0);
             assert!(
                 *id == ids[1] || (*id == ids[0] && n + 40 >= done),
                 "{name} {id}"
@@ -227,7 +282,8 @@ fn a_killed_process_leaves_only_what_it_wrote() {
 
 /// The locks that were left are no obstacle to us, at once.
 fn take_over(repo: &Repository, done: usize, id: Sha) {
-    let edits = batch(done - 40..done + 80, Expect::Any, id);
+    let mut edits = batch(done - 40..done + 80, Expect::Any, id);
+    edits.extend(branches(done - 40..done + 80, Expect::Any, id));
     repo.update_refs(&edits, Durability::Fast).unwrap();
     let found = check(repo);
     assert!(edits.iter().all(|edit| found[&edit.name] == id));
