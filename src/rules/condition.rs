@@ -1,5 +1,5 @@
-//! Conditions over the facts of a proposal, written in CEL; only this file and its parts
-//! `plain`, `types`, `depth` and `cost` name the CEL crate.
+//! Conditions over the facts of a proposal, written in CEL; only this file and its parts `types`, `depth` and `cost`
+//! name the CEL crate.
 //!
 //! An expression may use only the documented [`FACTS`] as what they are (`types`), is bounded in length and in
 //! nested loops (the interpreter has no budget of its own), and is compiled once per version of the rules.
@@ -7,7 +7,6 @@
 mod cost;
 mod depth;
 mod facts;
-mod plain;
 mod types;
 
 use std::collections::HashMap;
@@ -26,13 +25,10 @@ use crate::domain::value::Value;
 pub use cost::Sizes;
 use facts::CHANGE;
 pub use facts::{FACTS, Fact, FactInfo, FactType, Facts, described, find};
-use plain::Plain;
 
 #[derive(Debug)]
 pub struct Condition {
     program: Program,
-    /// The same condition where CEL is not needed to answer it.
-    plain: Option<Plain>,
     /// The facts that it uses.
     facts: Vec<&'static str>,
 }
@@ -62,12 +58,7 @@ impl Condition {
         }
         let program = parse(expression)?;
         let facts = types::check(program.expression())?.into_iter().collect();
-        let plain = Plain::of(program.expression());
-        Ok(Self {
-            program,
-            plain,
-            facts,
-        })
+        Ok(Self { program, facts })
     }
 
     /// The steps that answering it takes at most, over a proposal of this size.
@@ -125,10 +116,10 @@ pub fn evaluate<'c>(
     facts: &dyn Facts,
 ) -> Vec<Result<bool, String>> {
     let resolver = Resolver::of(facts);
-    let mut context = None;
+    let context = resolver.context();
     conditions
         .into_iter()
-        .map(|condition| answer(condition, &resolver, &mut context))
+        .map(|condition| answer(condition, &resolver, &context))
         .collect()
 }
 
@@ -138,36 +129,23 @@ pub fn any_fires<'c>(
     facts: &dyn Facts,
 ) -> bool {
     let resolver = Resolver::of(facts);
-    let mut context = None;
+    let context = resolver.context();
     conditions
         .into_iter()
-        .any(|condition| answer(condition, &resolver, &mut context) != Ok(false))
+        .any(|condition| answer(condition, &resolver, &context) != Ok(false))
 }
 
-/// The context is made when the first condition needs the interpreter: usually none does.
-fn answer<'r, 'f>(
+fn answer(
     condition: &Condition,
-    resolver: &'r Resolver<'f>,
-    context: &mut Option<Context<'r, 'r>>,
+    resolver: &Resolver<'_>,
+    context: &Context<'_, '_>,
 ) -> Result<bool, String> {
-    if let Some(answer) = condition
-        .plain
-        .as_ref()
-        .and_then(|plain| plain.holds(resolver.facts))
-    {
-        return Ok(answer);
-    }
     if condition.facts.contains(&"changes") && resolver.has_too_many_parts() {
         return Err(format!(
             "the lists and mappings among the changes hold more than {} values",
             Condition::MOST_PARTS
         ));
     }
-    let context = context.get_or_insert_with(|| {
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        context.set_variable_resolver(resolver);
-        context
-    });
     match condition.program.execute(context) {
         Ok(CelValue::Bool(answer)) => Ok(answer),
         Ok(_) => Err("the expression does not answer true or false".to_owned()),
@@ -187,6 +165,12 @@ impl<'f> Resolver<'f> {
             facts,
             changes: OnceLock::new(),
         }
+    }
+
+    fn context(&self) -> Context<'_, '_> {
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        context.set_variable_resolver(self);
+        context
     }
 
     fn has_too_many_parts(&self) -> bool {
