@@ -165,9 +165,9 @@ pub fn backtest(
     let is_in_time = |_: &_| extent.until.is_none_or(|until| Instant::now() < until);
     let root = repo.read_commit(tip)?.tree;
     let mut handles = workers::handles(repo, newest)?;
-    let book = TargetCache::default();
+    let target_cache = TargetCache::default();
     let start = |handle| -> Work<'_, Result<Link, GitError>, Result<Seen, GitError>> {
-        let mut replayer = Replayer::new(handle, root, rules, book.clone());
+        let mut replayer = Replayer::new(handle, root, rules, target_cache.clone());
         Box::new(move |link| {
             let (commit, before) = link?;
             replayer.see(&commit, before)

@@ -126,9 +126,9 @@ pub fn verify(
     let mut engines = EngineHistory::default();
     let mut adoptions = Adoptions::default();
     let mut handles = workers::handles(repo, chain.len())?;
-    let book = TargetCache::default();
+    let target_cache = TargetCache::default();
     let start = |handle| -> workers::Work<'_, usize, Examined> {
-        let mut verifier = CommitVerifier::new(handle, &chain, book.clone(), &graph);
+        let mut verifier = CommitVerifier::new(handle, &chain, target_cache.clone(), &graph);
         Box::new(move |place| verifier.examine(place))
     };
     let mut done = 0;

@@ -114,7 +114,7 @@ struct RepoReader {
 
 impl fmt::Debug for CaseStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Library").field(&self.shared.name).finish()
+        f.debug_tuple("CaseStore").field(&self.shared.name).finish()
     }
 }
 

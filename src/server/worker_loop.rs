@@ -114,7 +114,7 @@ impl WorkerLoop {
         now.is_none() || now != self.seen
     }
 
-    /// The bot, hired if there is none.
+    /// The bot, made if there is none.
     fn bot(&mut self) -> anyhow::Result<&mut Bot> {
         let bot = match self.bot.take() {
             Some(bot) => bot,

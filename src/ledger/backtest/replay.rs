@@ -52,19 +52,24 @@ pub struct Replayer<'a> {
     /// share the folders on the way to them.
     root: Sha,
     rules: &'a Rules,
-    book: TargetCache,
+    target_cache: TargetCache,
     /// Commits of the bot that branches began at: many begin at the same.
     stems: HashSet<Sha>,
 }
 
 impl<'a> Replayer<'a> {
     /// A replayer that has read nothing yet.
-    pub fn new(repo: &'a Repository, root: Sha, rules: &'a Rules, book: TargetCache) -> Self {
+    pub fn new(
+        repo: &'a Repository,
+        root: Sha,
+        rules: &'a Rules,
+        target_cache: TargetCache,
+    ) -> Self {
         Self {
             repo,
             root,
             rules,
-            book,
+            target_cache,
             stems: HashSet::new(),
         }
     }
@@ -109,7 +114,7 @@ impl<'a> Replayer<'a> {
         let (Some(before), Some(base)) = (before, commit.first_parent()) else {
             return Ok(None);
         };
-        let Reading::Valid(targets) = self.book.targets(objects, before, &about)? else {
+        let Reading::Valid(targets) = self.target_cache.targets(objects, before, &about)? else {
             return Ok(None);
         };
         let commits = self.branch(base, decision.pull.head)?;

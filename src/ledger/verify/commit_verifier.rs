@@ -160,7 +160,7 @@ pub struct CommitVerifier<'v> {
     pub repo: &'v Repository,
     pub chain: &'v FirstParentChain,
     pub rules_cache: RulesCache,
-    pub book: TargetCache,
+    pub target_cache: TargetCache,
     pub rule_changes: RuleChangeValidator,
     graph: &'v CommitGraph,
     recent: HashMap<CaseId, Arc<Recommendation>>,
@@ -173,14 +173,14 @@ impl<'v> CommitVerifier<'v> {
     pub fn new(
         repo: &'v Repository,
         chain: &'v FirstParentChain,
-        book: TargetCache,
+        target_cache: TargetCache,
         graph: &'v CommitGraph,
     ) -> Self {
         Self {
             repo,
             chain,
             rules_cache: RulesCache::default(),
-            book,
+            target_cache,
             rule_changes: RuleChangeValidator::default(),
             graph,
             recent: HashMap::new(),

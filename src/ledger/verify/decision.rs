@@ -177,7 +177,10 @@ fn recompute(
     let decision = &written.document;
     let (rules, by_team) = approvals::with_team_members(decision, &version.rules);
     let rules = rules.as_ref();
-    let targets = match verifier.book.targets(check.repo.objects(), tree, about)? {
+    let targets = match verifier
+        .target_cache
+        .targets(check.repo.objects(), tree, about)?
+    {
         Reading::Valid(targets) => targets,
         Reading::Invalid(problems) => {
             check.say(
@@ -249,7 +252,7 @@ fn find_outdated(
         let then = ApprovalSnapshot::read_by(
             check.repo.objects(),
             &mut verifier.rules_cache,
-            &verifier.book,
+            &verifier.target_cache,
             root,
             About {
                 recommendation: about,

@@ -43,7 +43,10 @@ pub fn check(
         take_what_cannot_be_computed(check, about);
         return Ok(());
     };
-    let targets = match verifier.book.targets(check.repo.objects(), tree, about)? {
+    let targets = match verifier
+        .target_cache
+        .targets(check.repo.objects(), tree, about)?
+    {
         Reading::Valid(targets) => targets,
         Reading::Invalid(problems) => {
             check.say(

@@ -124,7 +124,7 @@ pub fn again(
         return Ok(None);
     };
     let targets = verifier
-        .book
+        .target_cache
         .targets(check.repo.objects(), tree, about)?
         .map(|targets| targets.known);
     Ok(Some(approved.again(targets, &version.rules)))
