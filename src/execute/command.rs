@@ -109,6 +109,8 @@ async fn end(child: &mut Child, group: Option<&Cgroup>) -> io::Result<()> {
 
 /// How the names of the programs' folders begin.
 const FOLDER: &str = "countersign-";
+/// Their permissions.
+const PRIVATE: u32 = 0o700;
 
 /// An empty folder that was not there before and that nobody else may enter: others on this machine
 /// know the id, and could have one ready. Removed in the end with all that is in it.
@@ -128,7 +130,7 @@ impl Folder {
                 None => return Err(io::ErrorKind::AlreadyExists.into()),
             };
             let path = std::env::temp_dir().join(name);
-            match fs::DirBuilder::new().mode(0o700).create(&path) {
+            match fs::DirBuilder::new().mode(PRIVATE).create(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made?,
             }
@@ -172,10 +174,10 @@ pub fn remove_left_over_folders() {
     {
         let name = entry.file_name();
         let name = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
-        let id = name.map(|name| name.split('-').next().unwrap_or(name));
-        let is_ours = id.is_some_and(|id| id.parse::<CaseId>().is_ok())
+        let is_ours = name.is_some_and(is_name_of_folder)
             && entry.metadata().is_ok_and(|found| {
-                found.is_dir() && found.uid() == rustix::process::geteuid().as_raw()
+                let is_private = found.is_dir() && found.mode() & 0o777 == PRIVATE;
+                is_private && found.uid() == rustix::process::geteuid().as_raw()
             });
         let path = entry.path();
         // It may be gone by now.
@@ -186,6 +188,15 @@ pub fn remove_left_over_folders() {
             tracing::info!(folder = %path.display(), "removed what a killed process left");
         }
     }
+}
+
+/// The id of a case, and perhaps a number: what follows [`FOLDER`] where [`Folder::create`] made one.
+fn is_name_of_folder(name: &str) -> bool {
+    let (id, number) = match name.split_once('-') {
+        Some((id, number)) => (id, Some(number)),
+        None => (name, None),
+    };
+    id.parse::<CaseId>().is_ok() && number.is_none_or(|number| number.parse::<u32>().is_ok())
 }
 
 async fn talk(child: &mut Child, about: &Recommendation) -> io::Result<ExecutionResult> {
