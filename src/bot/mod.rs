@@ -240,6 +240,8 @@ impl Bot {
                 }
                 Some(worked) => {
                     let is_all = worked.left.len() + worked.handled.len() == undecided;
+                    let mut ended = worked.handled.iter().filter_map(|handled| handled.status);
+                    let may_execute = ended.any(Status::is_approval);
                     lost = 0;
                     waiting = waiting_by_now;
                     done.extend(worked.left);
@@ -247,12 +249,13 @@ impl Bot {
                     summary.handled.extend(worked.handled);
                     failure = failure.or(worked.failure);
                     progress(done.len(), total.max(done.len()));
-                    if is_all {
+                    if is_all && !may_execute {
                         break;
                     }
                 }
             }
-            // Read anew for every batch, so that a review or push in the meantime is heard.
+            // Read anew for every batch, and before anything is executed: a review, a push or a `/freeze` in the meantime
+            // is heard.
             open = self.open_pulls()?;
             self.take_freeze_commands(&open)?;
         }
