@@ -183,7 +183,7 @@ impl FreezeCommand {
     /// which was lifted since.
     pub(super) fn answer(&self, freeze: &Freeze) -> Option<AfterEnd> {
         let is_this = freeze.said_in.as_ref() == Some(&self.said_in);
-        if !self.is_after_end || !is_this && self.at + CLOCK_TOLERANCE < freeze.at {
+        if !is_this && self.at + CLOCK_TOLERANCE < freeze.at {
             return None;
         }
         let SaidIn { pull, kind, id } = &self.said_in;

@@ -298,11 +298,14 @@ impl Bot {
             return Ok(());
         }
         self.append(pulls, |evaluator| evaluator.take_freeze_commands(&talks))?;
-        self.answer_freeze_commands(&talks)
+        self.answer_freeze_commands(&Talk::of_all(&[], &afterwords))
     }
 
     /// On an open pull request the report says that everything is frozen; on one that has ended, this does.
     fn answer_freeze_commands(&mut self, talks: &[Talk<'_>]) -> Result<(), BotError> {
+        if !talks.iter().any(Talk::may_freeze) {
+            return Ok(());
+        }
         let root = self.repo.read_commit(self.main()?)?.tree;
         let version = self.rules_cache.read(self.repo.objects(), root)?;
         let bytes = self.repo.read_path(root, Freeze::PATH)?;

@@ -109,7 +109,6 @@ async fn end(child: &mut Child, group: Option<&Cgroup>) -> io::Result<()> {
 
 /// How the names of the programs' folders begin.
 const FOLDER: &str = "countersign-";
-/// Their permissions.
 const PRIVATE: u32 = 0o700;
 
 /// An empty folder that was not there before and that nobody else may enter: others on this machine

@@ -129,6 +129,22 @@ const AHEAD: [(TimeDelta, &str); 3] = [
     (TimeDelta::minutes(30), LOW),
 ];
 
+/// A victim proposes this, and the pull request `parked`, which was there before, proposes `body` under its id. Gives the
+/// victim's number.
+fn parked_takes_the_id_of(fixture: &mut GithubFixture, path: &str, text: &str, body: &str) -> u64 {
+    let victim = fixture
+        .github
+        .agent("strategy-optimizer")
+        .opens_pull("mine", &[(path, text)]);
+    let (_, stolen) = fixture.example.recommendation("risk-manager", body);
+    fixture
+        .github
+        .agent("risk-manager")
+        .pushes_branch("parked", &[(path, &with_id_of(&stolen, text))]);
+    fixture.hears();
+    victim
+}
+
 #[test]
 fn a_pull_request_that_was_there_before_cannot_take_anothers_id() {
     for (ahead, body) in AHEAD {
@@ -143,17 +159,7 @@ fn a_pull_request_that_was_there_before_cannot_take_anothers_id() {
             fixture.wait(ahead);
             fixture.example.wait(ahead);
             let (path, text) = fixture.example.recommendation("strategy-optimizer", MEDIUM);
-            let victim = fixture
-                .github
-                .agent("strategy-optimizer")
-                .opens_pull("mine", &[(&path, &text)]);
-            let (_, stolen) = fixture.example.recommendation("risk-manager", body);
-            let stolen = with_id_of(&stolen, &text);
-            fixture
-                .github
-                .agent("risk-manager")
-                .pushes_branch("parked", &[(&path, &stolen)]);
-            fixture.hears();
+            let victim = parked_takes_the_id_of(&mut fixture, &path, &text, body);
             has(
                 &fixture.check(parked),
                 &format!("#{victim} of `strategy-optimizer` was the first with this id"),
@@ -241,17 +247,7 @@ fn a_pull_request_that_was_opened_with_another_id_comes_after_the_one_that_was_o
             .agent("risk-manager")
             .opens_pull("parked", &[(&other, &parked)]);
         fixture.hears();
-        let victim = fixture
-            .github
-            .agent("strategy-optimizer")
-            .opens_pull("mine", &[(&path, &text)]);
-        let (_, stolen) = fixture.example.recommendation("risk-manager", LOW);
-        let stolen = with_id_of(&stolen, &text);
-        fixture
-            .github
-            .agent("risk-manager")
-            .pushes_branch("parked", &[(&path, &stolen)]);
-        fixture.hears();
+        let victim = parked_takes_the_id_of(&mut fixture, &path, &text, LOW);
         assert_keeps_its_id(&mut fixture, victim, thief);
     }
 }
