@@ -40,7 +40,7 @@ use crate::domain::documents::{Freeze, Rescored, Status};
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::yaml;
-use crate::forge::{Conclusion, Forge, Publication, Published, Report};
+use crate::forge::{Conclusion, Forge, Publication, Published, Report, Told};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{
     Draft, ForeignCheck, LedgerError, MAIN, RulesCache, TeamMembers, Teams, newest_engine,
@@ -291,47 +291,56 @@ impl Bot {
 
     /// Stops everything before anything is merged or executed, if somebody asks for that on any of
     /// these pull requests, or on one that has ended.
-    fn take_freeze_commands(&mut self, pulls: &[Pull]) -> Result<(), BotError> {
+    /// What could not be answered has to be heard again.
+    fn take_freeze_commands(&mut self, pulls: &[Pull]) -> Result<BTreeSet<PullNumber>, BotError> {
         let afterwords = self.forge.afterwords();
         let talks = Talk::of_all(pulls, &afterwords);
         if !talks.iter().any(Talk::may_freeze) {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         self.append(pulls, |evaluator| evaluator.take_freeze_commands(&talks))?;
         self.answer_freeze_commands(&Talk::of_all(&[], &afterwords))
     }
 
-    /// On an open pull request the report says that everything is frozen; on one that has ended, this does.
-    fn answer_freeze_commands(&mut self, talks: &[Talk<'_>]) -> Result<(), BotError> {
+    /// On an open pull request the report says that everything is frozen; on one that has ended, this does. Returns
+    /// where that failed.
+    fn answer_freeze_commands(
+        &mut self,
+        talks: &[Talk<'_>],
+    ) -> Result<BTreeSet<PullNumber>, BotError> {
+        let mut unanswered = BTreeSet::new();
         if !talks.iter().any(Talk::may_freeze) {
-            return Ok(());
+            return Ok(unanswered);
         }
         let root = self.repo.read_commit(self.main()?)?.tree;
         let version = self.rules_cache.read(self.repo.objects(), root)?;
         let bytes = self.repo.read_path(root, Freeze::PATH)?;
         let (Some(version), Some(bytes)) = (version.valid(), bytes) else {
-            return Ok(());
+            return Ok(unanswered);
         };
         let Ok(freeze) = yaml::read::<Freeze>(Freeze::PATH, &bytes) else {
-            return Ok(());
+            return Ok(unanswered);
         };
         for command in commands::freeze_commands(talks, &version.rules) {
-            if let Some(answer) = command.answer(&freeze) {
-                self.forge.say_after_end(&answer);
+            if let Some(answer) = command.answer(&freeze)
+                && self.forge.say_after_end(&answer) == Told::Later
+            {
+                unanswered.insert(answer.number);
             }
         }
-        Ok(())
+        Ok(unanswered)
     }
 
     /// Hears what was said on pull requests after they had ended: feedback is recorded, and a freeze stops everything.
     fn record_afterwords(&mut self) -> Result<(), BotError> {
-        let said = self.forge.afterwords();
+        let mut said = self.forge.afterwords();
         if said.is_empty() {
             return Ok(());
         }
-        self.take_freeze_commands(&[])?;
+        let unanswered = self.take_freeze_commands(&[])?;
         let read = self.append(&[], |evaluator| evaluator.record_afterwords(&said))?;
         if read != CommandReading::Nothing {
+            said.retain(|said| !unanswered.contains(&said.number));
             self.forge.forget_afterwords(&said);
         }
         Ok(())

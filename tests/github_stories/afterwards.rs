@@ -10,6 +10,7 @@ use crate::world::{GithubFixture, Running, however_it_runs};
 use crate::{LOW, MEDIUM};
 
 const CHECK: &str = "/repos/{owner}/{repo}/check-runs/{check_run_id}";
+const COMMENTS: &str = "/repos/{owner}/{repo}/issues/{issue_number}/comments";
 
 /// The feedback on `main`: who, and what.
 fn feedback(github: &GithubStage) -> Vec<String> {
@@ -244,6 +245,27 @@ fn a_freeze_on_what_has_ended_stops_everything_once() {
             fixture
         });
     }
+}
+
+#[test]
+fn a_freeze_on_what_has_ended_is_answered_as_soon_as_github_takes_the_answer() {
+    let (mut fixture, [merged, ..]) = ended(Running::OneProcess);
+    fixture
+        .github
+        .user("alice")
+        .comments(merged, "/freeze it is mad");
+    let fault = Fault::answers(502, "Server Error").on("POST", COMMENTS);
+    fixture.github.fault(fault);
+    fixture.takes_events();
+    assert!(fixture.tries_to_run().is_err());
+    assert_eq!(stops(&fixture.github), ["freeze: alice stops everything"]);
+    assert_eq!(said_after_end(&fixture, merged), [""; 0]);
+    for _ in 0..2 {
+        fixture.runs();
+        assert_eq!(said_after_end(&fixture, merged).len(), 1);
+    }
+    assert_eq!(stops(&fixture.github), ["freeze: alice stops everything"]);
+    fixture.github.read_all();
 }
 
 #[test]
