@@ -10,6 +10,8 @@
 //! | [`risk`] | *pure*: factors, triggers, score, explanation, and what would make it less risky |
 //! | [`gate`] | *pure*: who may approve, what counts, the verdict, the permit without which nothing merges |
 //! | [`insight`] | *pure*: every case in memory, and what can be computed from all of them |
+//! | [`cache`] | keeps what was read last, bounded by bytes |
+//! | [`files`] | whether an open file is still the one that its path names |
 //! | [`http`] | the only module that names ureq and rustls: a request, and whether it may have arrived |
 //! | [`git`] | the only module that names git2: read, write in packs, publish by compare-and-swap |
 //! | [`ledger`] | the trail: append, replay, derive facts, verify |
@@ -48,9 +50,11 @@
 )]
 
 pub mod bot;
+pub mod cache;
 pub mod cli;
 pub mod domain;
 pub mod execute;
+pub mod files;
 pub mod forge;
 pub mod gate;
 pub mod git;

@@ -14,7 +14,7 @@ use crate::forge::github::InstallationScanner;
 use crate::git::limit_object_cache;
 use crate::server::{
     self, AppState, Finding, ListenConfig, PollIntervals, PublicUrl, Search, Setup, TrustedProxy,
-    WorkerConfig, signalled,
+    WorkerConfig, limit_document_cache, signalled,
 };
 
 /// Serve governance repositories: dashboard, API, webhooks, timers
@@ -76,7 +76,7 @@ pub struct Serve {
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     look: u64,
     /// Megabytes that everything read from repositories may take in memory, to be read faster the next time
-    #[arg(long, value_name = "MB", env = "COUNTERSIGN_CACHE_MEMORY", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65_536), hide_env_values = true)]
+    #[arg(long, value_name = "MB", env = "COUNTERSIGN_CACHE_MEMORY", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=65_536), hide_env_values = true)]
     cache_memory: u32,
 }
 
@@ -85,6 +85,9 @@ const BLOCKING_THREADS: usize = 16;
 
 const MEGABYTE: usize = 1024 * 1024;
 
+/// Documents that were read into types get this part of what may be kept, objects of git the rest.
+const DOCUMENTS_OF_CACHE: usize = 5;
+
 /// The exit status of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
 
@@ -92,7 +95,10 @@ impl Serve {
     /// Serves until it is told to stop.
     pub fn run(&self, options: &Options) -> Result {
         options.read_signing_key()?;
-        limit_object_cache(usize::try_from(self.cache_memory)?.saturating_mul(MEGABYTE));
+        let cache_memory = usize::try_from(self.cache_memory)?.saturating_mul(MEGABYTE);
+        let documents = cache_memory / DOCUMENTS_OF_CACHE;
+        limit_document_cache(documents);
+        limit_object_cache(cache_memory - documents);
         self.refuse_to_be_exposed_by_accident()?;
         let identity = &options.identity;
         let served = Served::of(options)?;

@@ -21,6 +21,7 @@ use super::output::{MOST_OUTPUT, printable};
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::CaseId;
 use crate::domain::value::Value;
+use crate::files::is_same_file;
 use crate::rules::executor::CommandLine;
 
 /// How many names are tried for the program's folder.
@@ -157,10 +158,7 @@ pub(super) fn hold_folder(path: &Path) -> io::Result<Option<File>> {
         opened => opened?,
     };
     lock.lock_shared()?;
-    let held = lock.metadata()?;
-    let is_same = fs::symlink_metadata(path)
-        .is_ok_and(|named| (held.dev(), held.ino()) == (named.dev(), named.ino()));
-    Ok(is_same.then_some(lock))
+    Ok(is_same_file(&lock, path)?.then_some(lock))
 }
 
 /// Removes the folders of programs that no bot waits for any more, and that have ended.

@@ -8,8 +8,9 @@ use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::error::{Result, ResultExt};
-use super::sharing::{RepositoryFiles, is_same_file};
+use super::sharing::RepositoryFiles;
 use super::step;
+use crate::files::is_same_file;
 
 /// What our files hold; git's own say `receive-pack` or `fetch-pack`, and people's anything.
 const MARK: &[u8] = b"countersign: kept until a ref needs it\n";

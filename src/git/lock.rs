@@ -15,8 +15,9 @@ use std::time::{Duration, SystemTime};
 
 use super::error::{GitError, Result, ResultExt};
 use super::refs::Durability;
-use super::sharing::{NEW, RepositoryFiles, UnfinishedFile, is_same_file};
+use super::sharing::{NEW, RepositoryFiles, UnfinishedFile};
 use super::step;
+use crate::files::is_same_file;
 
 /// How long to wait for other people's locks. Git holds one for milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,10 +1,11 @@
 //! What was read last of objects, for all handles of the process: within one bound, however many threads read and
-//! however many repositories there are.
+//! however many repositories there are. Walking a trail asks for the same folders again and again, as the tree of one
+//! commit and as that of the parent of the next, and for what the deltas of its neighbours are made from.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::generational_cache::GenerationalCache;
 use super::objects::Kind;
+use crate::cache::GenerationalCache;
 use crate::domain::ids::Sha;
 
 /// How many bytes are kept unless somebody says otherwise.

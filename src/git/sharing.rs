@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{GitError, Result, ResultExt};
+use crate::files::is_same_file;
 
 pub(super) const SHARED_REPOSITORY: &str = "core.sharedRepository";
 const GROUP: Sharing = Sharing::AtLeast(0o660);
@@ -438,23 +439,6 @@ fn is_number_of_ours(rest: &str) -> bool {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
-}
-
-/// Whether the path still names that file: whoever had it before may have removed it.
-#[cfg(unix)]
-pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let held = file.metadata()?;
-    match fs::symlink_metadata(path) {
-        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-pub fn is_same_file(_file: &File, path: &Path) -> io::Result<bool> {
-    fs::exists(path)
 }
 
 #[cfg(all(test, unix))]

@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::case::Case;
 use crate::domain::documents::{Decision, Feedback, Outcome, Recommendation};
 use crate::domain::ids::{CaseId, ParameterName};
 use crate::domain::value::Value;
 
 /// The documents of one case.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct CaseDocuments {
     /// What was proposed; none for a governance change.
     pub recommendation: Option<Recommendation>,

@@ -171,7 +171,7 @@ impl CaseStore {
                 place: RwLock::default(),
                 readers: Mutex::default(),
                 turns: Arc::new(Semaphore::new(MOST_READERS)),
-                document_cache: DocumentCache::default(),
+                document_cache: DocumentCache::of_process(),
             }),
         };
         let (tell, told) = mpsc::channel();

@@ -42,6 +42,7 @@ pub use case_store::{CaseStore, CaseStoreError, Reader, Snapshot};
 pub use client_address::{TrustedProxies, TrustedProxy};
 pub use credentials::{AppCredentials, CredentialsError, make_private_folder};
 pub use dashboard::{Harmless, ListenConfig, PublicUrl};
+pub use document_cache::limit_document_cache;
 pub use mcp::serve_on_stdio;
 pub use metrics::Metrics;
 pub use search::{Finding, Search};

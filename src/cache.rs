@@ -1,5 +1,4 @@
-//! What was read last: walking a trail asks for the same folders again and again, as the tree of one commit and
-//! as that of the parent of the next, and for what the deltas of its neighbours are made from.
+//! A cache in two generations, bounded by bytes.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,10 +8,9 @@ use foldhash::fast::RandomState;
 /// What an entry takes beside its content.
 const ENTRY: usize = 128;
 
-/// Objects by what names them, in two generations: what was not asked for during a whole generation is
-/// forgotten. Takes at most so many bytes, and keeps at least the last half of that.
+/// What was not asked for during a whole generation is forgotten. Takes at most so many bytes, and keeps at least the last half of that.
 #[derive(Debug)]
-pub(super) struct GenerationalCache<K, V> {
+pub struct GenerationalCache<K, V> {
     young: HashMap<K, (V, usize), RandomState>,
     old: HashMap<K, (V, usize), RandomState>,
     young_bytes: usize,
@@ -20,7 +18,7 @@ pub(super) struct GenerationalCache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> GenerationalCache<K, V> {
-    pub(super) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self {
             young: HashMap::default(),
             old: HashMap::default(),
@@ -30,11 +28,11 @@ impl<K: Eq + Hash, V: Clone> GenerationalCache<K, V> {
     }
 
     /// From now on so many bytes.
-    pub(super) fn limit(&mut self, most: usize) {
+    pub fn limit(&mut self, most: usize) {
         *self = Self::new(most);
     }
 
-    pub(super) fn find(&mut self, name: K) -> Option<V> {
+    pub fn find(&mut self, name: K) -> Option<V> {
         if let Some((known, _)) = self.young.get(&name) {
             return Some(known.clone());
         }
@@ -44,7 +42,7 @@ impl<K: Eq + Hash, V: Clone> GenerationalCache<K, V> {
     }
 
     /// Keeps what takes so many bytes, unless that is too much for one.
-    pub(super) fn keep(&mut self, name: K, value: V, bytes: usize) {
+    pub fn keep(&mut self, name: K, value: V, bytes: usize) {
         let (whole, half) = (bytes.saturating_add(ENTRY), self.most / 2);
         if whole > half {
             return;
