@@ -266,6 +266,12 @@ impl Case {
         (!names.is_empty()).then(|| names.join(", "))
     }
 
+    /// How sure its approvers were, with commas between.
+    pub fn confidence_in_words(&self) -> String {
+        let words: Vec<&str> = self.confidence.iter().map(|word| word.as_str()).collect();
+        words.join(", ")
+    }
+
     /// What a factor added.
     pub fn contribution(&self, factor: &str) -> Option<Score> {
         let mut shares = self.factors.iter();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{CaseFolder, LedgerError, MAIN};
-use crate::domain::ids::{CaseId, Sha};
-use crate::git::{Objects, Repository};
+use crate::domain::ids::CaseId;
+use crate::git::Repository;
 use crate::insight::case_documents::{CaseDocuments, Documents};
 
 /// Reads the documents of these cases, and says which could not be read and why.
@@ -16,7 +16,8 @@ pub fn read(
     let root = repo.read_commit(tip)?.tree;
     let (mut documents, mut unread) = (Documents::new(), Vec::new());
     for id in wanted {
-        match read_one(repo.objects(), root, *id) {
+        let folder = CaseFolder::open(repo.objects(), root, *id);
+        match folder.and_then(|folder| read_folder(&folder)) {
             Ok(found) => {
                 documents.insert(*id, Arc::new(found));
             }
@@ -26,8 +27,8 @@ pub fn read(
     Ok((documents, unread))
 }
 
-fn read_one(objects: Objects<'_>, root: Sha, id: CaseId) -> Result<CaseDocuments, LedgerError> {
-    let folder = CaseFolder::open(objects, root, id)?;
+/// Reads the documents of a decided case.
+pub fn read_folder(folder: &CaseFolder<'_>) -> Result<CaseDocuments, LedgerError> {
     Ok(CaseDocuments {
         recommendation: Some(folder.recommendation()?),
         decision: Some(folder.decision()?),

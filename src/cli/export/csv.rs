@@ -16,7 +16,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct Csv(csv::Writer<File>);
 
 impl Csv {
-    pub fn create(mut file: File, table: Table) -> Result<Self> {
+    pub fn create<R>(mut file: File, table: &Table<R>) -> Result<Self> {
         file.write_all(BYTE_ORDER_MARK)?;
         let mut writer = csv::WriterBuilder::new()
             .buffer_capacity(1 << 20)

@@ -15,14 +15,14 @@ use crate::domain::level::Score;
 /// A file that is being filled.
 pub struct Jsonl {
     file: BufWriter<File>,
-    table: Table,
+    columns: Vec<&'static str>,
 }
 
 impl Jsonl {
-    pub fn create(file: File, table: Table) -> Self {
+    pub fn create<R>(file: File, table: &Table<R>) -> Self {
         Self {
             file: BufWriter::with_capacity(1 << 20, file),
-            table,
+            columns: table.columns.iter().map(|column| column.name).collect(),
         }
     }
 }
@@ -31,8 +31,7 @@ impl Sink for Jsonl {
     fn row(&mut self, row: &[Cell]) -> Result<()> {
         let mut serializer = serde_json::Serializer::new(&mut self.file);
         let mut map = serializer.serialize_map(Some(row.len()))?;
-        for (column, cell) in self.table.columns.iter().zip(row) {
-            let name = column.name;
+        for (name, cell) in self.columns.iter().zip(row) {
             match cell {
                 Cell::Null => map.serialize_entry(name, &())?,
                 Cell::Whole(number) => map.serialize_entry(name, number)?,

@@ -1,19 +1,20 @@
 //! `countersign export`: the whole trail as a table, for tools that know nothing of git.
 
+mod case_table;
 mod csv;
-mod events;
+mod event_table;
 mod file;
 mod jsonl;
 mod parquet;
-mod record;
 mod sqlite;
 mod table;
 
 use std::path::PathBuf;
 
+use self::case_table::{CASES, CaseRow};
+use self::event_table::EVENTS;
 use self::file::Beside;
-use self::record::{Rated, Record};
-use self::table::{CASES, Cell, Parts, Row, Table};
+use self::table::{Cell, Table};
 use super::cases;
 use super::options::Options;
 use super::output::{self, Format};
@@ -22,8 +23,9 @@ use crate::bot::Pending;
 use crate::domain::documents::Role;
 use crate::domain::ids::CaseId;
 use crate::git::Repository;
+use crate::insight::case_documents::CaseDocuments;
 use crate::insight::{Case, Index};
-use crate::ledger::{CaseFolder, LedgerError, case_folders};
+use crate::ledger::{CaseFolder, LedgerError, case_documents, case_folders};
 
 /// Write all recommendations, decided and pending, into a file: --format sqlite, csv, jsonl or parquet
 ///
@@ -56,7 +58,7 @@ impl Export {
         let (index, waiting) = cases::read_with_pending(options, &repo)?;
         let beside = Beside::of(&self.output)?;
         let mut exported = Exported {
-            sink: sink(options.format, &beside, CASES)?,
+            sink: sink(options.format, &beside, &CASES)?,
             rows: 0,
             left_out: 0,
         };
@@ -67,7 +69,7 @@ impl Export {
         let events_path = self.output_of_events(options.format);
         let events_beside = events_path.as_deref().map(Beside::of).transpose()?;
         let place_of_events = events_beside.as_ref().unwrap_or(&beside);
-        exported.sink = sink(options.format, place_of_events, events::EVENTS)?;
+        exported.sink = sink(options.format, place_of_events, &EVENTS)?;
         let rows = std::mem::take(&mut exported.rows);
         exported.put_events(&repo, &index)?;
         exported.sink.finish()?;
@@ -115,7 +117,7 @@ impl Export {
     }
 }
 
-fn sink(format: Format, beside: &Beside, table: Table) -> Result<Box<dyn Sink>> {
+fn sink<R>(format: Format, beside: &Beside, table: &Table<R>) -> Result<Box<dyn Sink>> {
     Ok(match format {
         Format::Sqlite => Box::new(sqlite::Sqlite::create(beside.path(), table)?),
         Format::Csv => Box::new(csv::Csv::create(beside.open()?, table)?),
@@ -157,7 +159,7 @@ impl Exported {
                     return;
                 }
                 match row {
-                    Ok(row) => failed = self.put(&row[..]).err(),
+                    Ok(cells) => failed = self.put(&cells).err(),
                     Err(warning) => {
                         self.left_out += 1;
                         output::warning(&warning);
@@ -188,17 +190,15 @@ impl Exported {
                 continue;
             };
             let gate_result = pending.evaluation.gate_result.as_ref();
-            let risk = pending.evaluation.assessment.as_ref().map(Rated::from);
-            let parts = Parts {
+            self.put(&CASES.cells(&CaseRow {
                 number,
-                case: &case,
-                about,
-                risk: risk.as_ref(),
-                requires_approval: gate_result
-                    .is_none_or(|gate_result| gate_result.required.role != Role::None),
-                record: None,
-            };
-            self.put(&parts.row())?;
+                recommendation: about.clone(),
+                assessment: pending.evaluation.assessment.clone(),
+                requires_approval:
+                    gate_result.is_none_or(|gate_result| gate_result.required.role != Role::None),
+                documents: CaseDocuments::default(),
+                case,
+            }))?;
             number = number.saturating_add(1);
         }
         Ok(())
@@ -207,9 +207,9 @@ impl Exported {
     fn put_events(&mut self, repo: &Repository, index: &Index) -> Result<()> {
         let tip = index.tip().ok_or(LedgerError::NoMain)?;
         let root = repo.read_commit(tip)?.tree;
-        for event in events::read(repo, root, index)? {
+        for event in event_table::read(repo, root, index)? {
             match event {
-                Ok(row) => self.put(&row)?,
+                Ok(row) => self.put(&EVENTS.cells(&row))?,
                 Err(warning) => {
                     self.left_out += 1;
                     output::warning(&warning);
@@ -219,8 +219,8 @@ impl Exported {
         Ok(())
     }
 
-    fn put(&mut self, row: &[Cell]) -> Result<()> {
-        self.sink.row(row)?;
+    fn put(&mut self, cells: &[Cell]) -> Result<()> {
+        self.sink.row(cells)?;
         self.rows += 1;
         Ok(())
     }
@@ -231,19 +231,24 @@ fn decided_row(
     number: i64,
     case: &Case,
     folder: std::result::Result<CaseFolder<'_>, LedgerError>,
-) -> std::result::Result<Box<Row>, String> {
-    let record = folder.and_then(|folder| Record::read(&folder));
-    let record = record.map_err(|error| {
+) -> std::result::Result<Vec<Cell>, String> {
+    let left_out = |reason: &dyn std::fmt::Display| {
         let id = case.id.map(|id| id.to_string()).unwrap_or_default();
-        format!("`{id}` is left out: {error}")
-    })?;
-    let parts = Parts {
-        number,
-        case,
-        about: &record.about,
-        risk: Some(&record.decision.risk),
-        requires_approval: record.decision.required.role != Role::None,
-        record: Some(&record),
+        format!("`{id}` is left out: {reason}")
     };
-    Ok(Box::new(parts.row()))
+    let documents = folder.and_then(|folder| case_documents::read_folder(&folder));
+    let mut documents = documents.map_err(|error| left_out(&error))?;
+    let (Some(recommendation), Some(decision)) =
+        (documents.recommendation.take(), &documents.decision)
+    else {
+        return Err(left_out(&"it has no recommendation or no decision"));
+    };
+    Ok(CASES.cells(&CaseRow {
+        number,
+        case: case.clone(),
+        recommendation,
+        assessment: None,
+        requires_approval: decision.required.role != Role::None,
+        documents,
+    }))
 }

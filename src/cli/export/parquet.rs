@@ -19,13 +19,13 @@ const GROUP: usize = 20_000;
 /// A file that is being filled.
 pub struct Parquet {
     writer: SerializedFileWriter<File>,
-    table: Table,
+    kinds: Vec<Kind>,
     rows: Vec<Box<[Cell]>>,
 }
 
 impl Parquet {
     /// Writes what stands before the rows.
-    pub fn create(file: File, table: Table) -> Result<Self> {
+    pub fn create<R>(file: File, table: &Table<R>) -> Result<Self> {
         let fields = table
             .columns
             .iter()
@@ -39,7 +39,7 @@ impl Parquet {
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
         Ok(Self {
             writer,
-            table,
+            kinds: table.columns.iter().map(|column| column.kind).collect(),
             rows: Vec::new(),
         })
     }
@@ -54,7 +54,7 @@ impl Parquet {
         while let Some(mut column) = group.next_column()? {
             let cells = || rows.iter().filter_map(|row| row.get(place));
             let levels: Vec<i16> = cells().map(|cell| i16::from(*cell != Cell::Null)).collect();
-            match self.table.columns.get(place).map(|column| column.kind) {
+            match self.kinds.get(place) {
                 Some(Kind::Whole | Kind::Time) => {
                     let values: Vec<i64> = cells().filter_map(whole).collect();
                     column
@@ -104,7 +104,7 @@ impl Sink for Parquet {
     }
 }
 
-fn field(column: &Column) -> Result<Type> {
+fn field<R>(column: &Column<R>) -> Result<Type> {
     let (physical, logical) = match column.kind {
         Kind::Whole => (Physical::INT64, None),
         Kind::Score => (Physical::DOUBLE, None),

@@ -14,18 +14,22 @@ use crate::domain::documents::time;
 pub struct Sqlite {
     connection: Connection,
     insert: String,
-    table: Table,
+    create_indexes: String,
 }
 
 impl Sqlite {
     /// Makes the table, in a new file or in one that holds another table.
-    pub fn create(path: &Path, table: Table) -> Result<Self> {
+    pub fn create<R>(path: &Path, table: &Table<R>) -> Result<Self> {
         let connection = Connection::open(path)?;
         // The file is nobody's until it is whole, so it needs neither a journal nor waiting for the disk.
         connection.execute_batch(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8192; BEGIN;",
         )?;
-        let Table { name, columns, .. } = table;
+        let Table {
+            name,
+            columns,
+            indexes,
+        } = table;
         let places = vec!["?"; columns.len()].join(", ");
         let columns = columns
             .iter()
@@ -35,7 +39,10 @@ impl Sqlite {
         Ok(Self {
             connection,
             insert: format!("INSERT INTO {name} VALUES ({places})"),
-            table,
+            create_indexes: indexes
+                .iter()
+                .map(|(index, column)| format!("CREATE INDEX {index} ON {name} ({column});"))
+                .collect(),
         })
     }
 }
@@ -51,11 +58,7 @@ impl Sink for Sqlite {
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        let Table { name, indexes, .. } = self.table;
-        for (index, column) in indexes {
-            let create = format!("CREATE INDEX {index} ON {name} ({column});");
-            self.connection.execute_batch(&create)?;
-        }
+        self.connection.execute_batch(&self.create_indexes)?;
         self.connection.execute_batch("COMMIT;")?;
         self.connection.close().map_err(|(_, error)| error)?;
         Ok(())
