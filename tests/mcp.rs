@@ -35,12 +35,12 @@ fn an_agents_whole_life_on_stdio() {
         .collect();
     let expected = [
         "check_recommendation",
-        "propose_recommendation",
-        "wait_for_decision",
         "list_recommendations",
-        "show_recommendation",
+        "propose_recommendation",
         "read_lessons",
         "report_outcome",
+        "show_recommendation",
+        "wait_for_decision",
     ];
     assert_eq!(names, expected);
     for tool in tools.as_array().unwrap() {

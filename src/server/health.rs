@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -10,7 +10,9 @@ use axum::routing::get;
 use chrono::{TimeDelta, Utc};
 use serde::Serialize;
 
-use super::api::{self, Problem};
+use super::api::Problem;
+use super::metrics::Metrics;
+use super::service::AuthContext;
 use super::state::AppState;
 use super::worker::RepositoryWorker;
 
@@ -46,20 +48,24 @@ struct Kept {
     last_success: Option<String>,
 }
 
-/// Whether somebody may know which repositories there are: with a token, or where everybody may read them.
-async fn may_know(parts: &Parts, app_state: &AppState) -> Result<(), Problem> {
-    if app_state
-        .front()
-        .listen_config()
-        .may_all_read(&parts.headers)
-    {
-        return Ok(());
+/// Somebody may know which repositories there are: with a token, or where everybody may read them.
+struct MayKnow;
+
+impl FromRequestParts<AppState> for MayKnow {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app_state: &AppState) -> Result<Self, Problem> {
+        let listen_config = app_state.front().listen_config();
+        if !listen_config.may_all_read(&parts.headers) {
+            AuthContext::from_request_parts(parts, app_state).await?;
+        }
+        Ok(Self)
     }
-    api::auth(parts, app_state).await.map(drop)
 }
 
-async fn readiness(State(app_state): State<AppState>, parts: Parts) -> Response {
-    let may_know = may_know(&parts, &app_state).await.is_ok();
+async fn readiness(
+    State(app_state): State<AppState>,
+    may_know: Result<MayKnow, Problem>,
+) -> Response {
     let reconcile = TimeDelta::from_std(app_state.intervals().reconcile).unwrap_or(TimeDelta::MAX);
     let oldest = reconcile
         .checked_mul(MOST_MISSED)
@@ -69,7 +75,7 @@ async fn readiness(State(app_state): State<AppState>, parts: Parts) -> Response 
         .workers()
         .iter()
         .map(|worker| Kept {
-            name: may_know.then(|| worker.name().to_owned()),
+            name: may_know.is_ok().then(|| worker.name().to_owned()),
             ..kept(worker, oldest)
         })
         .collect();
@@ -105,12 +111,9 @@ fn kept(worker: &RepositoryWorker, oldest: TimeDelta) -> Kept {
     }
 }
 
-async fn metrics(State(app_state): State<AppState>, parts: Parts) -> Response {
-    if let Err(problem) = may_know(&parts, &app_state).await {
-        return problem.into_response();
-    }
+async fn metrics(_: MayKnow, State(metrics): State<Metrics>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match app_state.metrics().text() {
+    match metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, kind)], text).into_response(),
         Err(error) => {
             tracing::error!("what was counted cannot be written: {error}");

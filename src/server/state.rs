@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
+use axum::extract::FromRef;
 use secrecy::SecretString;
 use tokio::sync::watch;
 
@@ -45,6 +46,12 @@ struct Shared {
 struct Searching {
     wake: mpsc::Sender<()>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl FromRef<AppState> for Metrics {
+    fn from_ref(app_state: &AppState) -> Self {
+        app_state.shared.metrics.clone()
+    }
 }
 
 impl AppState {

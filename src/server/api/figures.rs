@@ -4,14 +4,17 @@ use axum::Json;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::IntoParams;
 
-use super::Problem;
-use super::cases::{period, read};
-use super::request::{self, Asked, Authenticated, Named};
+use super::problem::{Problem, Problems};
+use super::request::{Path, Query};
+use super::schema::Figures;
 use crate::domain::documents::{Role, time};
 use crate::insight::lessons::Lessons;
 use crate::insight::reports::{Name, Scope};
-use crate::server::authentication::Caller;
+use crate::server::authentication::{Authentication, Caller};
+use crate::server::service::operations::LESSONS;
+use crate::server::service::{AuthContext, period, read};
 
 /// Whose token this is.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -31,14 +34,9 @@ pub struct Identity {
 /// Say whose token this is, and for which repository
 #[utoipa::path(
     get, path = "/identity", tag = "identity", security(("token" = [])),
-    responses(
-        (status = 200, description = "Whose token this is", body = ref("#/components/schemas/Identity")),
-        (status = "4XX", description = "Refused", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-        (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "Whose token this is", body = Identity), Problems),
 )]
-pub async fn identity(caller: Authenticated) -> Json<Identity> {
-    let authentication = caller.authentication;
+pub async fn identity(authentication: Authentication) -> Json<Identity> {
     let (kind, role) = match &authentication.caller {
         Caller::Person { role, .. } => ("person", Some(*role)),
         Caller::Agent(_) => ("agent", None),
@@ -53,90 +51,79 @@ pub async fn identity(caller: Authenticated) -> Json<Identity> {
 }
 
 /// What part of the trail is asked about.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
+    /// Only of this agent; known from an agent's token
     agent: Option<String>,
+    /// Decided from then on: a day, a moment (RFC 3339), or 7d or 12h ago
     since: Option<String>,
+    /// Decided before then; a day belongs to it
     until: Option<String>,
 }
 
 /// The same, for figures about everybody.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Stretch {
+    /// From then on: a day, a moment (RFC 3339), or 7d or 12h ago
     since: Option<String>,
+    /// Before then; a day belongs to it
     until: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ReportPath {
+    /// rejections, successes, calibration, agents, factors, weekly or monthly
+    name: String,
 }
 
 /// Figures of all recommendations: how many, how risky, how they were decided and what came of them; people only
 #[utoipa::path(
-    get, path = "/metrics", tag = "figures", security(("token" = [])),
-    params(
-        ("since" = Option<String>, Query, description = "From then on: a day, a moment (RFC 3339), or 7d or 12h ago"),
-        ("until" = Option<String>, Query, description = "Before then; a day belongs to it"),
-    ),
-    responses(
-        (status = 200, description = "The figures", body = ref("#/components/schemas/Figures")),
-        (status = "4XX", description = "Refused", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-        (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-    ),
+    get, path = "/metrics", tag = "figures", security(("token" = [])), params(Stretch),
+    responses((status = 200, description = "The figures", body = Figures), Problems),
 )]
-pub async fn metrics(caller: Authenticated, asked: Asked<Stretch>) -> Result<Json<Value>, Problem> {
-    let asked = request::asked(asked)?;
+pub async fn metrics(
+    auth: AuthContext,
+    Query(asked): Query<Stretch>,
+) -> Result<Json<Value>, Problem> {
     let period = period(asked.since.as_ref(), asked.until.as_ref())?;
-    Ok(Json(caller.auth.metrics(period).await?))
+    Ok(Json(auth.metrics(period).await?))
 }
 
-/// What an agent can learn from its own decided cases; an agent asks for its own
 #[utoipa::path(
-    get, path = "/lessons", tag = "figures", security(("token" = [])),
-    params(
-        ("agent" = Option<String>, Query, description = "Whose; known from an agent's token"),
-        ("since" = Option<String>, Query, description = "From cases decided from then on"),
-        ("until" = Option<String>, Query, description = "From cases decided before then"),
-    ),
-    responses(
-        (status = 200, description = "The facts, the most useful first", body = ref("#/components/schemas/Figures")),
-        (status = "4XX", description = "Refused", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-        (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-    ),
+    get, path = "/lessons", tag = "figures", security(("token" = [])), params(Part),
+    summary = LESSONS.summary, description = LESSONS.details,
+    responses((status = 200, description = "The facts, the most useful first", body = Figures), Problems),
 )]
-pub async fn lessons(caller: Authenticated, asked: Asked<Part>) -> Result<Json<Lessons>, Problem> {
-    let asked = request::asked(asked)?;
+pub async fn lessons(
+    auth: AuthContext,
+    Query(asked): Query<Part>,
+) -> Result<Json<Lessons>, Problem> {
     let period = period(asked.since.as_ref(), asked.until.as_ref())?;
     let agent = read("agent", asked.agent.as_ref())?;
-    Ok(Json(caller.auth.lessons(agent, period).await?))
+    Ok(Json(auth.lessons(agent, period).await?))
 }
 
 /// A report: rejections, successes, calibration, agents, factors, weekly or monthly; people only
 #[utoipa::path(
-    get, path = "/reports/{name}", tag = "figures", security(("token" = [])),
-    params(
-        ("name" = String, Path, description = "rejections, successes, calibration, agents, factors, weekly or monthly"),
-        ("agent" = Option<String>, Query, description = "Only of this agent"),
-        ("since" = Option<String>, Query, description = "From then on: a day, a moment (RFC 3339), or 7d or 12h ago"),
-        ("until" = Option<String>, Query, description = "Before then; a day belongs to it"),
-    ),
-    responses(
-        (status = 200, description = "What it is about, and its figures", body = ref("#/components/schemas/Figures")),
-        (status = "4XX", description = "Refused", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-        (status = "5XX", description = "Not at the moment, or an error of the server", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
-    ),
+    get, path = "/reports/{name}", tag = "figures", security(("token" = [])), params(ReportPath, Part),
+    responses((status = 200, description = "What it is about, and its figures", body = Figures), Problems),
 )]
 pub async fn report(
-    caller: Authenticated,
-    name: Named<String>,
-    asked: Asked<Part>,
+    auth: AuthContext,
+    Path(path): Path<ReportPath>,
+    Query(asked): Query<Part>,
 ) -> Result<Json<Value>, Problem> {
-    let name: Option<Name> = read("name", Some(&request::named(name)?))?;
-    let asked = request::asked(asked)?;
+    let Some(name) = read::<Name>("name", Some(&path.name))? else {
+        return Err(super::nothing_here());
+    };
     let scope = Scope {
         period: period(asked.since.as_ref(), asked.until.as_ref())?,
         agent: asked.agent,
     };
-    let Some(name) = name else {
-        return Err(super::nothing_here());
-    };
-    Ok(Json(caller.auth.figures(name, scope).await?))
+    Ok(Json(auth.figures(name, scope).await?))
 }

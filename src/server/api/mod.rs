@@ -23,14 +23,13 @@ use super::service::{Kind, ServiceError};
 use super::state::AppState;
 
 pub(super) use problem::Problem;
-pub(super) use request::auth;
 
 /// Where it all is.
 const PREFIX: &str = "/api/v1";
 
 /// The routes of the API.
 pub fn router() -> Router<AppState> {
-    let (router, described) = OpenApiRouter::with_openapi(schema::frame())
+    let (router, described) = OpenApiRouter::new()
         .routes(routes!(figures::identity))
         .routes(routes!(cases::check))
         .routes(routes!(cases::list, cases::propose))
@@ -42,9 +41,10 @@ pub fn router() -> Router<AppState> {
         .routes(routes!(figures::lessons))
         .routes(routes!(figures::report))
         .split_for_parts();
+    let described = schema::frame().nest(PREFIX, described);
     let text = OnceLock::new();
     let description = move || {
-        let text = text.get_or_init(|| schema::whole(&described, PREFIX));
+        let text = text.get_or_init(|| schema::whole(&described));
         let answer = ([(header::CONTENT_TYPE, "application/json")], text.clone());
         std::future::ready(answer.into_response())
     };

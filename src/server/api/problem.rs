@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::IntoResponses;
 
 use crate::bot::check::Checked;
 use crate::server::service::{Kind, ServiceError};
@@ -26,6 +27,18 @@ pub struct Problem {
     checked: Option<Box<Checked>>,
     #[serde(skip)]
     retry_after: Option<u64>,
+}
+
+/// The problems that every operation may answer with.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its description is used")]
+pub enum Problems {
+    /// Refused
+    #[response(status = "4XX", content_type = "application/problem+json")]
+    Refused(Problem),
+    /// Not at the moment, or an error of the server
+    #[response(status = "5XX", content_type = "application/problem+json")]
+    Failed(Problem),
 }
 
 /// The status, the word and the title of each kind.

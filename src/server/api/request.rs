@@ -1,8 +1,7 @@
-//! What a request says: who asks, and with which body.
+//! What a request says: who asks, for what, and with which body. What cannot be understood is a [`Problem`].
 
 use axum::body::Bytes;
-use axum::extract::FromRequestParts;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use secrecy::SecretString;
@@ -16,50 +15,32 @@ use crate::server::service::{
 };
 use crate::server::state::AppState;
 
-/// Somebody who was let in, with the token that said so.
-pub struct Authenticated {
-    pub auth: AuthContext,
-    pub authentication: Authentication,
-}
-
-impl FromRequestParts<AppState> for Authenticated {
+impl FromRequestParts<AppState> for Authentication {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app_state: &AppState) -> Result<Self, Problem> {
-        let authentication = authenticate(parts, app_state).await?;
-        Ok(Self {
-            auth: AuthContext::new(authentication.worker.clone(), authentication.caller.clone()),
-            authentication,
-        })
+        let Some(ClientAddress(address)) = parts.extensions.get() else {
+            return Err(
+                ServiceError::internal(&"the server does not know its callers' addresses").into(),
+            );
+        };
+        let secret = find_bearer(&parts.headers).ok_or_else(|| {
+            ServiceError::new(
+                Kind::Unauthorized,
+                "the request carries no token",
+                format!("send it as `Authorization: Bearer TOKEN`; {NEW_TOKEN}"),
+            )
+        })?;
+        let authentication = app_state.authenticate(secret, *address).await;
+        Ok(authentication.map_err(ServiceError::from)?)
     }
 }
 
-/// Who asks.
-///
-/// # Errors
-/// When that is not clear, or they are not let in.
-pub async fn auth(parts: &Parts, app_state: &AppState) -> Result<AuthContext, Problem> {
-    let authentication = authenticate(parts, app_state).await?;
-    Ok(AuthContext::new(
-        authentication.worker,
-        authentication.caller,
-    ))
-}
-
-async fn authenticate(parts: &Parts, app_state: &AppState) -> Result<Authentication, Problem> {
-    let Some(ClientAddress(address)) = parts.extensions.get() else {
-        return Err(
-            ServiceError::internal(&"the server does not know its callers' addresses").into(),
-        );
-    };
-    let secret = find_bearer(&parts.headers).ok_or_else(|| {
-        ServiceError::new(
-            Kind::Unauthorized,
-            "the request carries no token",
-            format!("send it as `Authorization: Bearer TOKEN`; {NEW_TOKEN}"),
-        )
-    })?;
-    let authentication = app_state.authenticate(secret, *address).await;
-    Ok(authentication.map_err(ServiceError::from)?)
+impl FromRequestParts<AppState> for AuthContext {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app_state: &AppState) -> Result<Self, Problem> {
+        let authentication = Authentication::from_request_parts(parts, app_state).await?;
+        Ok(Self::new(authentication.worker, authentication.caller))
+    }
 }
 
 fn find_bearer(headers: &HeaderMap) -> Option<SecretString> {
@@ -70,36 +51,44 @@ fn find_bearer(headers: &HeaderMap) -> Option<SecretString> {
         .then(|| SecretString::from(token.to_owned()))
 }
 
-/// The body of a request.
-pub type Body = Result<Bytes, BytesRejection>;
 /// What follows the question mark.
-pub type Asked<T> = Result<axum::extract::Query<T>, QueryRejection>;
+pub struct Query<T>(pub T);
 /// What stands in the path.
-pub type Named<T> = Result<axum::extract::Path<T>, PathRejection>;
+pub struct Path<T>(pub T);
+/// A body that is a JSON object.
+pub struct JsonBody<T>(pub T);
+/// A body that is a recommendation, as JSON or as the text of its file.
+pub struct Recommendation(pub Sent);
 
 fn malformed(detail: impl Into<String>, next: &str) -> Problem {
     ServiceError::new(Kind::Malformed, detail, next).into()
 }
 
-/// What follows the question mark.
-pub fn asked<T>(asked: Asked<T>) -> Result<T, Problem> {
-    let asked = asked.map_err(|error| {
-        malformed(
-            error.body_text(),
-            "/api/v1/openapi.json lists the parameters of every address",
-        )
-    })?;
-    Ok(asked.0)
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
+        match axum::extract::Query::try_from_uri(&parts.uri) {
+            Ok(axum::extract::Query(asked)) => Ok(Self(asked)),
+            Err(error) => Err(malformed(
+                error.body_text(),
+                "/api/v1/openapi.json lists the parameters of every address",
+            )),
+        }
+    }
 }
 
-/// What stands in the path.
-pub fn named<T>(named: Named<T>) -> Result<T, Problem> {
-    Ok(named
-        .map_err(|error| malformed(error.body_text(), "mend the address"))?
-        .0)
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Path<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app_state: &AppState) -> Result<Self, Problem> {
+        match axum::extract::Path::from_request_parts(parts, app_state).await {
+            Ok(axum::extract::Path(named)) => Ok(Self(named)),
+            Err(error) => Err(malformed(error.body_text(), "mend the address")),
+        }
+    }
 }
 
-fn body(body: Body) -> Result<Bytes, Problem> {
+async fn body(request: Request, app_state: &AppState) -> Result<Bytes, Problem> {
+    let body = Bytes::from_request(request, app_state).await;
     body.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => malformed(
             "the body is too large",
@@ -109,34 +98,39 @@ fn body(body: Body) -> Result<Bytes, Problem> {
     })
 }
 
-/// A body of JSON.
-pub fn json<T: DeserializeOwned>(sent: Body) -> Result<T, Problem> {
-    let bytes = body(sent)?;
-    read_object(&bytes).map_err(|error| {
-        malformed(
-            format!("the body is not what is expected here: {error}"),
-            "/api/v1/openapi.json says what is expected",
-        )
-    })
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, app_state: &AppState) -> Result<Self, Problem> {
+        let read = read_object(&body(request, app_state).await?);
+        read.map(Self).map_err(|error| {
+            malformed(
+                format!("the body is not what is expected here: {error}"),
+                "/api/v1/openapi.json says what is expected",
+            )
+        })
+    }
 }
 
-/// A recommendation, as JSON or as the text of its file.
-pub fn recommendation(headers: &HeaderMap, sent: Body) -> Result<Sent, Problem> {
-    let bytes = body(sent)?;
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let kind = kind
-        .and_then(|kind| kind.split(';').next())
-        .unwrap_or("application/json");
-    match kind.trim().to_ascii_lowercase().as_str() {
-        "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => {
-            Ok(Sent::Yaml(bytes.to_vec()))
+impl FromRequest<AppState> for Recommendation {
+    type Rejection = Problem;
+    async fn from_request(request: Request, app_state: &AppState) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|value| value.to_str().ok());
+        let kind = kind
+            .and_then(|kind| kind.split(';').next())
+            .unwrap_or("application/json")
+            .trim()
+            .to_ascii_lowercase();
+        let bytes = body(request, app_state).await?;
+        match kind.as_str() {
+            "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => {
+                Ok(Self(Sent::Yaml(bytes.to_vec())))
+            }
+            "application/json" => Ok(Self(read_json(&bytes)?)),
+            _ => Err(malformed(
+                "the body is neither JSON nor YAML, as its type says",
+                "send `Content-Type: application/json` or `application/yaml`",
+            )),
         }
-        "application/json" => Ok(read_json(&bytes)?),
-        _ => Err(malformed(
-            "the body is neither JSON nor YAML, as its type says",
-            "send `Content-Type: application/json` or `application/yaml`",
-        )),
     }
 }

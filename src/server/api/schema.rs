@@ -1,11 +1,14 @@
 //! The description of the API. Addresses and answers come from the handlers (utoipa), the shapes of bodies from
 //! the very types that are written and read (schemars), so that there is one truth for documents and API.
 
+use std::borrow::Cow;
+
 use schemars::generate::{SchemaGenerator, SchemaSettings};
-use schemars::{JsonSchema, Schema, json_schema};
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::figures::Identity;
 use super::problem::Problem;
@@ -38,44 +41,58 @@ pub fn frame() -> OpenApi {
         .build()
 }
 
-/// The whole description as JSON, of routes that are nested below a prefix.
-pub fn whole(described: &OpenApi, prefix: &str) -> String {
+/// The whole description as JSON.
+pub fn whole(described: &OpenApi) -> String {
     let mut whole = serde_json::to_value(described).unwrap_or_default();
-    if let Some(paths) = whole.get_mut("paths").and_then(Value::as_object_mut) {
-        let nested = std::mem::take(paths).into_iter();
-        *paths = nested
-            .map(|(path, item)| (format!("{prefix}{path}"), item))
-            .collect();
-    }
     if let Some(components) = whole.get_mut("components").and_then(Value::as_object_mut) {
         components.insert("schemas".to_owned(), Value::Object(shapes()));
     }
     whole.to_string()
 }
 
-/// The shapes of all bodies, by the names that handlers use.
-fn shapes() -> Map<String, Value> {
-    let mut settings = SchemaSettings::draft2020_12();
-    settings.definitions_path = "/components/schemas".into();
-    settings.meta_schema = None;
-    let mut generator = settings.into_generator();
-    name::<Document>(&mut generator, "Document");
-    name::<Checked>(&mut generator, "Checked");
-    name::<Proposed>(&mut generator, "Proposed");
-    name::<CaseView>(&mut generator, "Shown");
-    name::<Report>(&mut generator, "Report");
-    name::<FeedbackRequest>(&mut generator, "Said");
-    name::<NewOpinion>(&mut generator, "NewOpinion");
-    name::<Reviewed>(&mut generator, "Reviewed");
-    name::<Recorded>(&mut generator, "Recorded");
-    name::<Problem>(&mut generator, "Problem");
-    name::<Identity>(&mut generator, "Identity");
-    name::<Vec<Row>>(&mut generator, "Cases");
-    let figures = json_schema!({"type": "object", "description": "As `countersign report` and `lessons` print with `--format json`"});
-    generator
-        .definitions_mut()
-        .insert("Figures".to_owned(), figures.to_value());
-    generator.take_definitions(true)
+/// The types that are read and written, by the names that the description has for them: utoipa refers to these, and
+/// schemars says what they look like.
+macro_rules! shapes {
+    ($($name:literal: $type:ty,)*) => {
+        $(
+            impl PartialSchema for $type {
+                fn schema() -> RefOr<utoipa::openapi::Schema> {
+                    Ref::from_schema_name($name).into()
+                }
+            }
+
+            impl ToSchema for $type {
+                fn name() -> Cow<'static, str> {
+                    $name.into()
+                }
+            }
+        )*
+
+        fn shapes() -> Map<String, Value> {
+            let mut settings = SchemaSettings::draft2020_12();
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+            let mut generator = settings.into_generator();
+            $(name::<$type>(&mut generator, $name);)*
+            generator.take_definitions(true)
+        }
+    };
+}
+
+shapes! {
+    "Document": Document,
+    "Checked": Checked,
+    "Proposed": Proposed,
+    "Shown": CaseView,
+    "Report": Report,
+    "Said": FeedbackRequest,
+    "NewOpinion": NewOpinion,
+    "Reviewed": Reviewed,
+    "Recorded": Recorded,
+    "Problem": Problem,
+    "Identity": Identity,
+    "Cases": Cases,
+    "Figures": Figures,
 }
 
 /// Puts a shape among the others under this name.
@@ -88,6 +105,15 @@ fn name<T: JsonSchema>(generator: &mut SchemaGenerator, name: &str) {
             .insert(name.to_owned(), schema.to_value());
     }
 }
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+pub struct Cases(Vec<Row>);
+
+/// As `countersign report` and `lessons` print with `--format json`
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+pub struct Figures(Map<String, Value>);
 
 /// A case in a list: what its own serializer writes, which is by hand because a hundred thousand of them stay in
 /// memory. Tests hold answers against this.

@@ -9,21 +9,19 @@ mod tools;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use rmcp::handler::server::tool::{IntoCallToolResult as _, ToolCallContext};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, Implementation, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
-use serde_json::{Value, json};
+use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _, tool_handler};
 
-use super::api;
 use super::service::{AuthContext, Kind, ServiceError};
 use super::state::AppState;
 use super::tokens::Bearer;
@@ -79,15 +77,9 @@ pub fn router(app_state: &AppState) -> Router<AppState> {
 }
 
 /// Nobody reaches the protocol without a token.
-async fn let_in(State(app_state): State<AppState>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    match api::auth(&parts, &app_state).await {
-        Ok(auth) => {
-            parts.extensions.insert(auth);
-            next.run(Request::from_parts(parts, body)).await
-        }
-        Err(problem) => problem.into_response(),
-    }
+async fn let_in(auth: AuthContext, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(auth);
+    next.run(request).await
 }
 
 /// Serves one agent on standard input and output, until its client hangs up.
@@ -119,18 +111,9 @@ impl McpService {
             )
         })
     }
-
-    async fn answer(
-        &self,
-        request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<Value, ServiceError> {
-        let auth = self.auth(context).await?;
-        let arguments = Value::Object(request.arguments.unwrap_or_default());
-        tools::call(&auth, &request.name, arguments).await
-    }
 }
 
+#[tool_handler(router = tools::ROUTER)]
 impl ServerHandler for McpService {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
@@ -141,36 +124,22 @@ impl ServerHandler for McpService {
             .with_instructions(INSTRUCTIONS)
     }
 
-    async fn list_tools(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::all()))
-    }
-
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::all().into_iter().find(|tool| tool.name == name)
-    }
-
     /// A refusal is a tool's error, which the model reads; a protocol's error would only stop it.
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let result = match self.answer(request, &context).await {
-            Ok(value) => CallToolResult::structured(value),
-            Err(refusal) => CallToolResult::structured_error(said(&refusal)),
+        match self.auth(&context).await {
+            Ok(auth) => context.extensions.insert(auth),
+            Err(refusal) => return refusal.into_call_tool_result(),
         };
-        Ok(result.into())
+        let context = ToolCallContext::new(self, request, context);
+        match tools::ROUTER.call(context).await? {
+            CallToolResponse::Complete(result) if tools::is_misfit(&result) => {
+                tools::misfit(&result).into_call_tool_result()
+            }
+            answer => Ok(answer),
+        }
     }
-}
-
-fn said(refusal: &ServiceError) -> Value {
-    let mut said = json!({"error": refusal.detail, "next": refusal.next});
-    if let (Some(checked), Some(said)) = (&refusal.checked, said.as_object_mut()) {
-        said.insert("check".to_owned(), json!(checked));
-    }
-    said
 }

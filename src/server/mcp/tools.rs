@@ -1,27 +1,30 @@
-//! The tools: what each does in words that a model chooses by, what it takes, and the part of the counter
-//! that answers it.
+//! The tools: what each takes, and the part of the service that answers it.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::{Extension, IntoCallToolResult};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::{CallToolResponse, CallToolResult};
+use rmcp::{ErrorData, tool, tool_router};
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::domain::level::Level;
-use crate::domain::unexpected::Unexpected;
-use crate::insight::{CaseStatus, Period, Query};
+use super::McpService;
+use crate::insight::Period;
+use crate::server::service::operations::{CHECK, LESSONS, LIST, PROPOSE, REPORT, SHOW, WAIT};
 use crate::server::service::{
-    AuthContext, CaseName, Document, Kind, Report, Sent, ServiceError, Wait,
+    AuthContext, Document, Filters, Kind, Report, Sent, ServiceError, Wait,
 };
 
 /// Clients give up after a minute, so a wait ends before.
 const MOST_WAIT: u64 = 50;
-const WAIT: u64 = 30;
+const WAIT_SECONDS: u64 = 30;
 const ROWS: usize = 20;
+
+pub static ROUTER: LazyLock<ToolRouter<McpService>> = LazyLock::new(McpService::tools);
 
 /// Nothing is needed.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -90,160 +93,127 @@ struct Outcome {
     error: Option<String>,
 }
 
-/// Every tool.
-pub fn all() -> Vec<Tool> {
-    vec![
-        tool::<Document>(
-            "check_recommendation",
-            "Validate and score a recommendation before you propose it; changes nothing. Answers whether it is valid, the \
-             risk (score, level, every factor and trigger with its reason), which approval it would need, and in `reduce` \
-             the smallest edits that would bring it to a lower level. Check again after every edit.",
-            ToolAnnotations::new().read_only(true),
-        ),
-        tool::<Document>(
-            "propose_recommendation",
-            "Propose an action for approval: opens a pull request in your name. Answers its id and number. LOW risk is \
-             approved and carried out at once, MEDIUM waits for a reviewer, HIGH for an admin. Give an `id` of your own to \
-             be able to repeat the call without harm. Do not take the action before it is approved.",
-            ToolAnnotations::new().read_only(false).destructive(false),
-        ),
-        tool::<Waited>(
-            "wait_for_decision",
-            "Wait for news of a case, and answer all of it: until it is decided, somebody requests changes or asks \
-             something, or it stands otherwise; `news` says what. If changes are requested, propose what they ask for. \
-             To wait on, give the `state` of the last answer as `seen`. While `status` is `pending` when the time is up, \
-             `report` says whom it waits for. When it is `approved` or `auto_approved`, `outcome` says what came of it; \
-             when it is `rejected`, `decision.rejection` says why.",
-            ToolAnnotations::new().read_only(true),
-        ),
-        tool::<Wanted>(
-            "list_recommendations",
-            "List your own cases, pending ones first, then the newest decided ones: number, status, score, level, who \
-             decided, what came of it.",
-            ToolAnnotations::new().read_only(true),
-        ),
-        tool::<Which>(
-            "show_recommendation",
-            "Show one of your cases in full: what you proposed, why it got its score, who decided and why, what came of it, \
-             and what people said about it.",
-            ToolAnnotations::new().read_only(true),
-        ),
-        tool::<Nothing>(
-            "read_lessons",
-            "Read what your own decided cases teach, the most useful facts first: what was rejected and why, which values \
-             came to which level, what failed, what people said. Read it before you propose.",
-            ToolAnnotations::new().read_only(true),
-        ),
-        tool::<Outcome>(
-            "report_outcome",
-            "Report what came of an approved case that you or another system carried out (executor `external`). Cases with \
-             another executor are carried out and recorded by the bot itself.",
-            ToolAnnotations::new().read_only(false).destructive(false),
-        ),
-    ]
-}
+type Answer = Result<CallToolResult, ServiceError>;
 
-fn tool<T: JsonSchema>(
-    name: &'static str,
-    description: &'static str,
-    hints: ToolAnnotations,
-) -> Tool {
-    let mut schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<T>();
-    // The type's own documentation is about the type, not about the tool.
-    schema.remove("description");
-    let schema: JsonObject = match schema.to_value() {
-        Value::Object(schema) => schema,
-        _ => JsonObject::new(),
-    };
-    Tool::new(name, description, Arc::new(schema)).with_annotations(hints.open_world(false))
-}
+#[tool_router(router = tools)]
+impl McpService {
+    #[tool(description = CHECK.text(), annotations(read_only_hint = true, open_world_hint = false))]
+    async fn check_recommendation(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(document): Parameters<Document>,
+    ) -> Answer {
+        answer(&auth.check(Sent::Json(Box::new(document))).await?)
+    }
 
-/// Answers a call.
-///
-/// # Errors
-/// When there is no such tool, its arguments do not fit, or the service refuses.
-pub async fn call(auth: &AuthContext, name: &str, arguments: Value) -> Result<Value, ServiceError> {
-    match name {
-        "check_recommendation" => {
-            let document = Box::new(read::<Document>(arguments)?);
-            value(&auth.check(Sent::Json(document)).await?)
-        }
-        "propose_recommendation" => {
-            let document = Box::new(read::<Document>(arguments)?);
-            value(&auth.propose(Sent::Json(document)).await?)
-        }
-        "wait_for_decision" => {
-            let waited: Waited = read(arguments)?;
-            let seconds = waited.seconds.unwrap_or(WAIT).min(MOST_WAIT);
-            let wait = Wait {
-                longest: Duration::from_secs(seconds),
-                seen: waited.seen,
-            };
-            value(&auth.wait(waited.case.parse()?, wait).await?)
-        }
-        "list_recommendations" => list(auth, read(arguments)?).await,
-        "show_recommendation" => {
-            let case: CaseName = read::<Which>(arguments)?.case.parse()?;
-            value(&auth.show(case).await?)
-        }
-        "read_lessons" => {
-            let Nothing {} = read(arguments)?;
-            value(&auth.lessons(None, Period::ALL).await?)
-        }
-        "report_outcome" => {
-            let outcome: Outcome = read(arguments)?;
-            let case = outcome.case.parse()?;
-            let report = Report {
-                success: outcome.success,
-                details: outcome.details,
-                error: outcome.error,
-            };
-            value(&auth.report(case, report).await?)
-        }
-        _ => Err(ServiceError::new(
-            Kind::NotFound,
-            format!("there is no tool {}", crate::domain::ids::quoted(name)),
-            "list the tools to see which there are",
-        )),
+    #[tool(
+        description = PROPOSE.text(),
+        annotations(read_only_hint = false, destructive_hint = false, open_world_hint = false)
+    )]
+    async fn propose_recommendation(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(document): Parameters<Document>,
+    ) -> Answer {
+        answer(&auth.propose(Sent::Json(Box::new(document))).await?)
+    }
+
+    #[tool(description = WAIT.text(), annotations(read_only_hint = true, open_world_hint = false))]
+    async fn wait_for_decision(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(waited): Parameters<Waited>,
+    ) -> Answer {
+        let seconds = waited.seconds.unwrap_or(WAIT_SECONDS).min(MOST_WAIT);
+        let wait = Wait {
+            longest: Duration::from_secs(seconds),
+            seen: waited.seen,
+        };
+        answer(&auth.wait(waited.case.parse()?, wait).await?)
+    }
+
+    #[tool(description = LIST.text(), annotations(read_only_hint = true, open_world_hint = false))]
+    async fn list_recommendations(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(wanted): Parameters<Wanted>,
+    ) -> Answer {
+        let filters = Filters {
+            status: wanted.status,
+            level: wanted.level,
+            target: wanted.target,
+            search: wanted.search,
+            ..Filters::default()
+        };
+        let limit = wanted.limit.unwrap_or(ROWS);
+        let listed = auth
+            .list(filters.query()?, limit, wanted.cursor.as_deref())
+            .await?;
+        answer(&json!({"recommendations": listed.rows, "next": listed.next}))
+    }
+
+    #[tool(description = SHOW.text(), annotations(read_only_hint = true, open_world_hint = false))]
+    async fn show_recommendation(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(which): Parameters<Which>,
+    ) -> Answer {
+        answer(&auth.show(which.case.parse()?).await?)
+    }
+
+    #[tool(description = LESSONS.text(), annotations(read_only_hint = true, open_world_hint = false))]
+    async fn read_lessons(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(Nothing {}): Parameters<Nothing>,
+    ) -> Answer {
+        answer(&auth.lessons(None, Period::ALL).await?)
+    }
+
+    #[tool(
+        description = REPORT.text(),
+        annotations(read_only_hint = false, destructive_hint = false, open_world_hint = false)
+    )]
+    async fn report_outcome(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(outcome): Parameters<Outcome>,
+    ) -> Answer {
+        let report = Report {
+            success: outcome.success,
+            details: outcome.details,
+            error: outcome.error,
+        };
+        answer(&auth.report(outcome.case.parse()?, report).await?)
     }
 }
 
-async fn list(auth: &AuthContext, wanted: Wanted) -> Result<Value, ServiceError> {
-    let wrong = |name: &str, why: &Unexpected| {
-        ServiceError::new(
-            Kind::Malformed,
-            format!("`{name}` cannot be understood: {why}"),
-            "mend it, or leave it out",
-        )
-    };
-    let status = wanted.status.map(|text| text.parse::<CaseStatus>());
-    let level = wanted.level.map(|text| text.parse::<Level>());
-    let query = Query {
-        standing: status
-            .transpose()
-            .map_err(|error| wrong("status", &error))?,
-        level: level.transpose().map_err(|error| wrong("level", &error))?,
-        target: wanted.target,
-        text: wanted.search,
-        ..Query::default()
-    };
-    let limit = wanted.limit.unwrap_or(ROWS);
-    let listed = auth.list(query, limit, wanted.cursor.as_deref()).await?;
-    Ok(json!({"recommendations": listed.rows, "next": listed.next}))
+/// Not rmcp's `Json`: with it every model would read the schema of every answer before it calls anything.
+fn answer(value: &impl Serialize) -> Answer {
+    let value = serde_json::to_value(value).map_err(|error| ServiceError::internal(&error))?;
+    Ok(CallToolResult::structured(value))
 }
 
-fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, ServiceError> {
-    serde_json::from_value(arguments).map_err(|error| {
-        ServiceError::new(
-            Kind::Malformed,
-            format!("the arguments do not fit: {error}"),
-            "mend what is named and call again; the tool's schema says what it takes",
-        )
-    })
+impl IntoCallToolResult for ServiceError {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        let mut said = json!({"error": self.detail, "next": self.next});
+        if let (Some(checked), Some(said)) = (&self.checked, said.as_object_mut()) {
+            said.insert("check".to_owned(), json!(checked));
+        }
+        Ok(CallToolResult::structured_error(said).into())
+    }
 }
 
-fn value<T: Serialize>(answer: &T) -> Result<Value, ServiceError> {
-    serde_json::to_value(answer).map_err(|error| ServiceError::internal(&error))
+/// Whether rmcp itself refused the arguments: then nothing says what to do next.
+pub fn is_misfit(result: &CallToolResult) -> bool {
+    result.is_error == Some(true) && result.structured_content.is_none()
+}
+
+pub fn misfit(result: &CallToolResult) -> ServiceError {
+    let text = result.content.first().and_then(|content| content.as_text());
+    ServiceError::new(
+        Kind::Malformed,
+        text.map_or("the arguments do not fit", |text| &text.text),
+        "mend what is named and call again; the tool's schema says what it takes",
+    )
 }

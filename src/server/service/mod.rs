@@ -6,6 +6,8 @@
 mod answers;
 mod error;
 mod figures;
+mod filters;
+pub mod operations;
 mod proposal;
 mod reporting;
 
@@ -19,6 +21,7 @@ use crate::rules::people::PersonName;
 
 pub use answers::{MOST_ROWS, MOST_SECONDS, Wait};
 pub use error::{Kind, NEW_TOKEN, ServiceError};
+pub use filters::{Filters, period, read, wrong};
 pub use proposal::{
     Document, ProposalText, Proposed, Sent, propose_together, read_json, read_object,
 };
