@@ -11,6 +11,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
 
 use super::webhooks;
 
@@ -27,36 +29,29 @@ const SMALL_BODY: usize = 64 << 10;
 /// How long a large body waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
 
-/// What every answer says unless the handler says otherwise.
-const HEADERS: [(HeaderName, &str); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::CACHE_CONTROL, "no-store"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    ),
-];
-
 /// The same routes, guarded.
 pub fn guarded(router: Router) -> Router {
-    router
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(middleware::from_fn_with_state(
-            Arc::new(Semaphore::new(MOST_BYTES_AT_ONCE / SMALL_BODY)),
-            in_turn,
-        ))
-        .layer(middleware::from_fn(within_time))
-        .layer(middleware::from_fn(with_host))
-        .layer(middleware::from_fn(with_headers))
+    let large = Arc::new(Semaphore::new(MOST_BYTES_AT_ONCE / SMALL_BODY));
+    // The first is the outermost.
+    router.layer((
+        unless_said(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        unless_said(header::X_FRAME_OPTIONS, "DENY"),
+        unless_said(header::REFERRER_POLICY, "no-referrer"),
+        unless_said(header::CACHE_CONTROL, "no-store"),
+        unless_said(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
+        middleware::from_fn(with_host),
+        TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST),
+        middleware::from_fn_with_state(large, in_turn),
+        DefaultBodyLimit::max(MOST_BYTES),
+    ))
 }
 
-async fn within_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(LONGEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this took too long\n").into_response(),
-    }
+/// A header of every answer that does not say otherwise.
+pub fn unless_said(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 /// Large bodies are let in as far as together they fit into what may be taken in at a time. One that does not say
@@ -91,15 +86,4 @@ async fn with_host(request: Request, next: Next) -> Response {
     }
     let why = "the request has to name the server once, in the header `Host`\n";
     (StatusCode::BAD_REQUEST, why).into_response()
-}
-
-async fn with_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    for (name, value) in HEADERS {
-        let headers = response.headers_mut();
-        headers
-            .entry(name)
-            .or_insert_with(|| HeaderValue::from_static(value));
-    }
-    response
 }

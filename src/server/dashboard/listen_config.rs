@@ -10,17 +10,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::super::state::AppState;
 
 use crate::domain::unexpected::Unexpected;
-
-/// Our own styles, scripts, pictures and forms, and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// What programs between us and a browser add.
 const FORWARDED: [&str; 5] = [
@@ -157,7 +153,7 @@ fn is_own(headers: &HeaderMap) -> bool {
     !host.is_empty() && authority.eq_ignore_ascii_case(host)
 }
 
-/// Stops what must not come in, and tells the browser what it may do with the rest.
+/// Stops what must not come in.
 pub async fn keep(State(app_state): State<AppState>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let host =
@@ -170,31 +166,13 @@ pub async fn keep(State(app_state): State<AppState>, request: Request, next: Nex
         let why = "this form was not sent by a page of this server\n";
         return (StatusCode::FORBIDDEN, why).into_response();
     }
-    let mut response = next.run(request).await;
-    let ours: [(HeaderName, &str); 4] = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        // `no-referrer` would make browsers hide from us where a form was sent.
-        (header::REFERRER_POLICY, "same-origin"),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
-    ];
-    for (name, value) in ours {
-        response
-            .headers_mut()
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
-    }
-    response
+    next.run(request).await
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     #[test]

@@ -33,14 +33,20 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 
 use axum::Router;
+use axum::http::{HeaderName, header};
 use axum::middleware;
 use axum::routing::{get, post};
 
+use super::guard::unless_said;
 use super::state::AppState;
 use session::Sessions;
 
 pub use listen_config::{ListenConfig, PublicUrl};
 pub use text::Harmless;
+
+/// Our own styles, scripts, pictures and forms, and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// What the dashboard remembers beside the repositories.
 #[derive(Debug, Default)]
@@ -94,8 +100,18 @@ pub fn router(app_state: &AppState) -> Router<AppState> {
         .route("/notices/{id}", post(notices::dismiss))
         .route("/assets/{name}", get(assets::serve))
         // Only these routes: a layer would stand before every address that nobody answers to.
-        .route_layer(middleware::from_fn_with_state(
-            app_state.clone(),
-            listen_config::keep,
+        .route_layer((
+            middleware::from_fn_with_state(app_state.clone(), listen_config::keep),
+            unless_said(header::CONTENT_SECURITY_POLICY, POLICY),
+            // `no-referrer` would make browsers hide from us where a form was sent.
+            unless_said(header::REFERRER_POLICY, "same-origin"),
+            unless_said(
+                HeaderName::from_static("cross-origin-opener-policy"),
+                "same-origin",
+            ),
+            unless_said(
+                HeaderName::from_static("cross-origin-resource-policy"),
+                "same-origin",
+            ),
         ))
 }
