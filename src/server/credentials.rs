@@ -2,12 +2,14 @@
 //!
 //! They are kept in one file of the state folder that nobody but its owner can read, and nowhere else.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+
+use super::private_files::{make_private_folder, write_draft};
 
 /// A registered GitHub App.
 #[derive(Debug, Clone)]
@@ -98,32 +100,10 @@ impl AppCredentials {
             webhook_secret: self.webhook_secret.expose_secret().to_owned(),
         };
         let draft = state.join(format!("app.json.{}", std::process::id()));
-        let _ = fs::remove_file(&draft);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let mut file = options.open(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(&stored)?)?;
-        file.sync_all()?;
+        write_draft(&draft, &stored)?;
         // A link fails where a rename would replace what another process has written meanwhile.
         let linked = fs::hard_link(&draft, path);
         fs::remove_file(&draft)?;
         linked
     }
-}
-
-/// Makes a folder that only its owner can enter; one that is there stays as it is.
-pub fn make_private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(path)
 }

@@ -11,8 +11,7 @@ pub fn random_bytes<const BYTES: usize>() -> std::io::Result<[u8; BYTES]> {
 
 /// So many random bytes, as hexadecimal digits.
 pub fn random<const BYTES: usize>() -> std::io::Result<String> {
-    let bytes = random_bytes::<BYTES>()?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    random_bytes::<BYTES>().map(hex::encode)
 }
 
 /// Whether two texts are the same, in a time that does not tell where they differ.

@@ -4,8 +4,8 @@
 //! in the state folder: never in the repository, whose history everybody may read for ever. Every look-up
 //! reads that file, so a token that is revoked on this machine is refused by every server on it at once.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::credentials::make_private_folder;
+use super::private_files::{lock_file, make_private_folder, write_draft};
 use super::secrets::{is_equal, random, random_bytes};
 use crate::domain::documents::time;
 use crate::domain::ids::{AgentName, Login};
@@ -139,13 +139,8 @@ impl Tokens {
     }
 
     fn named(state: &Path, repository: String) -> Self {
-        let key = digest::digest(&digest::SHA256, repository.as_bytes());
-        let key: String = key
-            .as_ref()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut key = hex::encode(digest::digest(&digest::SHA256, repository.as_bytes()));
+        key.truncate(32);
         Self {
             repository,
             path: state.join("tokens").join(format!("{key}.json")),
@@ -277,9 +272,7 @@ impl Tokens {
         let failed = |error: io::Error| self.failed("write", error.to_string());
         let folder = self.path.parent().unwrap_or(&self.path);
         make_private_folder(folder).map_err(failed)?;
-        let lock = private_file(&self.path.with_extension("lock"), false).map_err(failed)?;
-        // Held until the file is closed, also when this process dies.
-        lock.lock().map_err(failed)?;
+        let _until_written = lock_file(&self.path.with_extension("lock")).map_err(failed)?;
         let mut stored = self.read()?;
         let changed = change(&mut stored)?;
         stored.repository.clone_from(&self.repository);
@@ -289,10 +282,7 @@ impl Tokens {
 
     fn write(&self, stored: &Stored) -> io::Result<()> {
         let draft = self.path.with_extension("new");
-        let _ = fs::remove_file(&draft);
-        let mut file = private_file(&draft, true)?;
-        file.write_all(&serde_json::to_vec_pretty(stored)?)?;
-        file.sync_all()?;
+        write_draft(&draft, stored)?;
         fs::rename(&draft, &self.path)
     }
 
@@ -307,21 +297,6 @@ impl Tokens {
 
 fn hash(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, secret.as_bytes()))
-}
-
-/// A file that nobody but its owner can read.
-fn private_file(path: &Path, is_new: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(is_new).create(!is_new);
-    if !is_new {
-        options.truncate(false);
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 #[cfg(test)]

@@ -181,17 +181,8 @@ fn tell(app_state: &AppState, event: &WebhookEvent) -> bool {
 }
 
 fn find_signature(header: &str) -> Option<[u8; 32]> {
-    let hex = header.strip_prefix("sha256=")?;
-    let digits = hex.as_bytes().chunks_exact(2);
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
     let mut signature = [0; 32];
-    for (byte, pair) in signature.iter_mut().zip(digits) {
-        let pair = std::str::from_utf8(pair).ok()?;
-        let is_hex = pair.bytes().all(|digit| digit.is_ascii_hexdigit());
-        *byte = u8::from_str_radix(pair, 16).ok().filter(|_| is_hex)?;
-    }
+    hex::decode_to_slice(header.strip_prefix("sha256=")?, &mut signature).ok()?;
     Some(signature)
 }
 

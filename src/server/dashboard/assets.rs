@@ -38,13 +38,8 @@ static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
 });
 
 fn asset(stem: &str, ending: &str, kind: &'static str, text: &'static str) -> Asset {
-    let hash = digest(&SHA256, text.as_bytes());
-    let hash: String = hash
-        .as_ref()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hash = hex::encode(digest(&SHA256, text.as_bytes()));
+    hash.truncate(16);
     let name = format!("{stem}-{hash}.{ending}");
     Asset { name, kind, text }
 }
