@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 
 use super::attempts::Attempts;
-use super::dashboard::DashboardState;
+use super::dashboard::{DashboardState, Sessions};
 use super::metrics::Metrics;
 use super::search::{Search, search};
 use super::setup::Setup;
@@ -51,6 +51,12 @@ struct Searching {
 impl FromRef<AppState> for Metrics {
     fn from_ref(app_state: &AppState) -> Self {
         app_state.shared.metrics.clone()
+    }
+}
+
+impl FromRef<AppState> for Sessions {
+    fn from_ref(app_state: &AppState) -> Self {
+        app_state.front().sessions().clone()
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,10 @@ const PREFIX: &str = "countersign_";
 const BYTES: usize = 32;
 /// So much of it is kept to tell one from another.
 const LAST: usize = 4;
-/// In so many browsers does somebody stay signed in by one token; the oldest gives way.
-const MOST_KEPT: usize = 20;
+/// In so many browsers is somebody signed in by one token; the oldest gives way.
+const MOST_SESSIONS: usize = 20;
+/// However much it is used, so long does a session last that nobody wanted to be kept.
+const LONGEST_SESSION: TimeDelta = TimeDelta::hours(12);
 
 /// Whose a token is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,9 +66,9 @@ pub struct Token {
     pub revoked_at: Option<String>,
     /// The last characters of it.
     pub last_four: String,
-    /// The hashes of the cookies by which its bearer stays signed in, the oldest first.
+    /// In which browsers its bearer is signed in, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    kept_sessions: Vec<String>,
+    sessions: Vec<Session>,
     /// Its SHA-256, in URL-safe base64.
     hash: String,
 }
@@ -80,6 +82,43 @@ impl Token {
             None => None,
         }
     }
+}
+
+/// How long a session is to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lasts {
+    /// Until it is not used for a while, or the browser or the server ends.
+    WhileUsed,
+    AsItsToken,
+}
+
+/// A browser in which somebody is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Session {
+    /// The hash of its cookie.
+    key: String,
+    lasts: Lasts,
+    #[serde(with = "time")]
+    ends_at: DateTime<Utc>,
+}
+
+/// Who is signed in by a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    pub bearer: Bearer,
+    pub lasts: Lasts,
+}
+
+/// A session that begins.
+#[derive(Debug, Clone)]
+pub struct BeginSession {
+    /// The hash of its cookie.
+    pub key: String,
+    /// The hash of the cookie that the browser had before.
+    pub earlier: Option<String>,
+    pub lasts: Lasts,
+    pub now: DateTime<Utc>,
 }
 
 /// What came of looking a token up.
@@ -165,7 +204,7 @@ impl Tokens {
             expires_at,
             revoked_at: None,
             last_four: secret.chars().skip(skipped).collect(),
-            kept_sessions: Vec::new(),
+            sessions: Vec::new(),
             hash: hash(&secret),
         };
         self.change(|stored| {
@@ -206,47 +245,71 @@ impl Tokens {
         }))
     }
 
-    /// Whether the token of this id is still good: for a session that began with it.
-    pub fn find_good(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Token>> {
-        let mut tokens = self.read()?.tokens.into_iter();
-        Ok(tokens.find(|token| token.id == id && token.refusal(now).is_none()))
-    }
-
-    /// From now on its bearer stays signed in by this session: the hash of its cookie.
-    ///
-    /// # Errors
-    /// When there is no such token, or it cannot be written.
-    pub fn keep_session(&self, id: &str, session: &str) -> Result<()> {
+    /// The bearer of a token is signed in by this session from now on, in place of an earlier one of the same browser.
+    pub fn begin_session(&self, id: &str, begin: &BeginSession) -> Result<()> {
+        let (key, now) = (begin.key.clone(), begin.now);
         self.change(|stored| {
+            for token in &mut stored.tokens {
+                token.sessions.retain(|session| {
+                    session.ends_at > now && Some(&session.key) != begin.earlier.as_ref()
+                });
+            }
             let token = stored.tokens.iter_mut().find(|token| token.id == id);
             let token = token.ok_or_else(|| TokensError::NoSuchToken(id.to_owned()))?;
-            let kept = &mut token.kept_sessions;
-            if kept.len() == MOST_KEPT {
-                kept.remove(0);
+            let ends_at = match begin.lasts {
+                Lasts::WhileUsed => token.expires_at.min(now + LONGEST_SESSION),
+                Lasts::AsItsToken => token.expires_at,
+            };
+            if token.sessions.len() >= MOST_SESSIONS {
+                token.sessions.remove(0);
             }
-            kept.push(session.to_owned());
+            token.sessions.push(Session {
+                key,
+                lasts: begin.lasts,
+                ends_at,
+            });
             Ok(())
         })
     }
 
-    /// The token by which somebody stays signed in with this session, while it is good.
-    pub fn find_kept(&self, session: &str, now: DateTime<Utc>) -> Result<Option<Token>> {
-        let mut tokens = self.read()?.tokens.into_iter();
-        Ok(tokens.find(|token| {
-            let mut kept = token.kept_sessions.iter();
-            kept.any(|one| is_equal(one, session)) && token.refusal(now).is_none()
+    /// Who is signed in by a session, while its token is good.
+    pub fn find_session(&self, key: &str, now: DateTime<Utc>) -> Result<Option<SignedIn>> {
+        let tokens = self.read()?.tokens;
+        let good = tokens.iter().filter(|token| token.refusal(now).is_none());
+        let mut sessions =
+            good.flat_map(|token| token.sessions.iter().map(move |session| (token, session)));
+        let found =
+            sessions.find(|(_, session)| session.ends_at > now && is_equal(&session.key, key));
+        Ok(found.map(|(token, session)| SignedIn {
+            bearer: token.bearer.clone(),
+            lasts: session.lasts,
         }))
     }
 
-    /// Nobody stays signed in by this session any more.
-    pub fn forget_session(&self, session: &str) -> Result<()> {
-        let holds = |token: &Token| token.kept_sessions.iter().any(|one| one == session);
+    /// A browser has another cookie from now on.
+    pub fn rename_session(&self, key: &str, new: &str) -> Result<()> {
+        self.change_sessions(key, |sessions| {
+            for session in sessions.iter_mut().filter(|session| session.key == key) {
+                new.clone_into(&mut session.key);
+            }
+        })
+    }
+
+    /// Nobody is signed in by this session any more.
+    pub fn end_session(&self, key: &str) -> Result<()> {
+        self.change_sessions(key, |sessions| {
+            sessions.retain(|session| session.key != key);
+        })
+    }
+
+    fn change_sessions(&self, key: &str, change: impl Fn(&mut Vec<Session>)) -> Result<()> {
+        let holds = |token: &Token| token.sessions.iter().any(|session| session.key == key);
         if !self.read()?.tokens.iter().any(holds) {
             return Ok(());
         }
         self.change(|stored| {
             for token in &mut stored.tokens {
-                token.kept_sessions.retain(|one| one != session);
+                change(&mut token.sessions);
             }
             Ok(())
         })
@@ -302,7 +365,6 @@ fn hash(secret: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeDelta;
 
     fn tokens(folder: &Path) -> Tokens {
         Tokens::on_github(folder, "https://api.github.com", "acme/governance")
@@ -327,7 +389,6 @@ mod tests {
             other.find(&secret, end).unwrap(),
             Some(Found::Bad("expired"))
         );
-        assert!(other.find_good(&token.id, now).unwrap().is_some());
         let unknown = SecretString::from(format!("{PREFIX}x"));
         assert_eq!(other.find(&unknown, now).unwrap(), None);
         tokens.revoke(&token.id, now).unwrap();
@@ -335,7 +396,94 @@ mod tests {
             other.find(&secret, now).unwrap(),
             Some(Found::Bad("revoked"))
         );
-        assert!(other.find_good(&token.id, now).unwrap().is_none());
+    }
+
+    /// Of a token that is good for sixty days.
+    fn signed_in(tokens: &Tokens, now: DateTime<Utc>) -> Token {
+        let (_, token) = tokens
+            .create(alice(), now, now + TimeDelta::days(60))
+            .unwrap();
+        token
+    }
+
+    fn begin(tokens: &Tokens, token: &Token, begin: BeginSession) {
+        tokens.begin_session(&token.id, &begin).unwrap();
+    }
+
+    fn session(key: &str, lasts: Lasts, now: DateTime<Utc>) -> BeginSession {
+        BeginSession {
+            key: key.to_owned(),
+            earlier: None,
+            lasts,
+            now,
+        }
+    }
+
+    #[test]
+    fn a_session_ends_by_age_with_its_token_and_by_signing_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, other) = (tokens(folder.path()), tokens(folder.path()));
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let token = signed_in(&tokens, now);
+        begin(&tokens, &token, session("brief", Lasts::WhileUsed, now));
+        begin(&tokens, &token, session("kept", Lasts::AsItsToken, now));
+        let lasts = |key: &str, at| {
+            let found = other.find_session(key, at).unwrap();
+            found.map(|found| {
+                assert_eq!(found.bearer, alice());
+                found.lasts
+            })
+        };
+        let (soon, end) = (
+            now + LONGEST_SESSION - TimeDelta::seconds(1),
+            token.expires_at,
+        );
+        assert_eq!(lasts("brief", soon), Some(Lasts::WhileUsed));
+        assert_eq!(lasts("brief", now + LONGEST_SESSION), None);
+        assert_eq!(
+            lasts("kept", end - TimeDelta::seconds(1)),
+            Some(Lasts::AsItsToken)
+        );
+        assert_eq!(lasts("kept", end), None);
+        assert_eq!(lasts("planted", now), None);
+        tokens.end_session("kept").unwrap();
+        assert_eq!(lasts("kept", now), None);
+        assert_eq!(lasts("brief", now), Some(Lasts::WhileUsed));
+        tokens.revoke(&token.id, now).unwrap();
+        assert_eq!(lasts("brief", now), None);
+    }
+
+    #[test]
+    fn signing_in_again_ends_the_session_before_and_keeps_what_was_held_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, now) = (tokens(folder.path()), Utc::now());
+        let there = Tokens::on_github(folder.path(), "https://api.github.com", "acme/other");
+        let (token, elsewhere) = (signed_in(&here, now), signed_in(&there, now));
+        begin(&here, &token, session("first", Lasts::WhileUsed, now));
+        begin(&there, &elsewhere, session("first", Lasts::AsItsToken, now));
+        let again = BeginSession {
+            earlier: Some("first".to_owned()),
+            ..session("second", Lasts::WhileUsed, now)
+        };
+        begin(&here, &token, again);
+        there.rename_session("first", "second").unwrap();
+        for tokens in [&here, &there] {
+            assert_eq!(tokens.find_session("first", now).unwrap(), None);
+            assert!(tokens.find_session("second", now).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn a_token_has_only_so_many_sessions() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, now) = (tokens(folder.path()), Utc::now());
+        let token = signed_in(&tokens, now);
+        for number in 0..=MOST_SESSIONS {
+            let key = number.to_string();
+            begin(&tokens, &token, session(&key, Lasts::AsItsToken, now));
+        }
+        assert_eq!(tokens.find_session("0", now).unwrap(), None);
+        assert!(tokens.find_session("1", now).unwrap().is_some());
     }
 
     #[test]

@@ -39,9 +39,8 @@ use axum::routing::{get, post};
 
 use super::guard::unless_said;
 use super::state::AppState;
-use session::Sessions;
-
 pub use listen_config::{ListenConfig, PublicUrl};
+pub use session::Sessions;
 pub use text::Harmless;
 
 /// Our own styles, scripts, pictures and forms, and nothing else.
@@ -70,7 +69,7 @@ impl DashboardState {
         }
     }
 
-    const fn sessions(&self) -> &Sessions {
+    pub(super) const fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 }

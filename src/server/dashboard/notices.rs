@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::super::secrets::is_equal;
 use super::super::state::AppState;
-use super::page_context::find_session;
+use super::page_context::find_cookie;
 use super::pages::{PageError, refused};
+use super::session::{Sessions, csrf_of, key_of};
 use super::sign_in::own;
 
 #[derive(Debug, Default, Deserialize)]
@@ -22,16 +23,17 @@ pub struct Read {
 /// Takes it off every page.
 pub async fn dismiss(
     State(app_state): State<AppState>,
+    State(sessions): State<Sessions>,
     headers: HeaderMap,
     Path(id): Path<u64>,
     Form(read): Form<Read>,
 ) -> Response {
-    if let Some(session) = find_session(&headers, &app_state) {
-        if !is_equal(&session.csrf, &read.csrf) {
+    if let Some(cookie) = find_cookie(&headers, &app_state) {
+        if !is_equal(&csrf_of(&cookie), &read.csrf) {
             let why = "The form does not belong to your session. Open the page again.";
             return refused(StatusCode::FORBIDDEN, PageError::new("Not dismissed", why));
         }
-        app_state.front().sessions().dismiss(&session.key, id);
+        sessions.dismiss(&key_of(&cookie), id);
     }
     Redirect::to(own(&read.next)).into_response()
 }

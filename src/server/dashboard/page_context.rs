@@ -8,18 +8,19 @@ use std::time::Instant;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use axum_extra::extract::CookieJar;
 use chrono::Utc;
 
 use super::super::authentication::{Caller, NotAuthenticated};
 use super::super::case_store::{CaseStoreError, Reader};
 use super::super::state::AppState;
-use super::super::tokens::{Bearer, Token};
+use super::super::tokens::Bearer;
 use super::super::worker::RepositoryWorker;
 use super::assets::{Addresses, addresses};
 use super::pages::{Choice, Chooser, PageError, page, refused};
-use super::session::{Found, Grant, Key, Notice, digits, key_of};
+use super::session::{Notice, csrf_of, key_of};
 use super::sign_in;
 use super::text::Moment;
 use crate::domain::documents::{Freeze, Role};
@@ -41,7 +42,8 @@ pub struct Viewer {
     pub login: Login,
     pub role: Role,
     pub csrf: String,
-    pub key: Key,
+    /// By which their session is found.
+    pub key: String,
 }
 
 pub struct PageContext {
@@ -226,17 +228,11 @@ pub fn short_name(worker: &RepositoryWorker) -> String {
         .to_owned()
 }
 
-/// The cookie's value, if the browser sent one.
-pub fn find_cookie<'h>(headers: &'h HeaderMap, app_state: &AppState) -> Option<&'h str> {
-    let name = cookie_name(app_state);
-    let all = headers.get_all(header::COOKIE).iter();
-    let mut pairs = all
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'));
-    pairs.find_map(|pair| {
-        let (held, value) = pair.trim().split_once('=')?;
-        (held == name).then_some(value)
-    })
+/// The value of the session's cookie, if the browser sent one.
+pub fn find_cookie(headers: &HeaderMap, app_state: &AppState) -> Option<String> {
+    let jar = CookieJar::from_headers(headers);
+    let cookie = jar.get(cookie_name(app_state))?;
+    Some(cookie.value().to_owned())
 }
 
 pub fn cookie_name(app_state: &AppState) -> &'static str {
@@ -247,16 +243,6 @@ pub fn cookie_name(app_state: &AppState) -> &'static str {
     }
 }
 
-/// The session of a request.
-pub fn find_session(headers: &HeaderMap, app_state: &AppState) -> Option<Found> {
-    let cookie = find_cookie(headers, app_state)?;
-    let is_use = !headers.contains_key(LIVE_HEADER);
-    app_state
-        .front()
-        .sessions()
-        .find(cookie, is_use, Instant::now())
-}
-
 /// Who asks, if their session has been let into this repository, by a token that is still good, and the
 /// rules on `main` still know them.
 async fn find_viewer(
@@ -264,75 +250,36 @@ async fn find_viewer(
     app_state: &AppState,
     worker: &RepositoryWorker,
 ) -> Option<Viewer> {
-    let tokens = worker.tokens()?.clone();
-    let known = find_session(headers, app_state);
-    let known = known.filter(|session| session.grants.contains_key(worker.name()));
-    let session = match known {
-        Some(session) => session,
-        None => find_kept(headers, app_state, worker).await?,
-    };
-    let grant = session.grants.get(worker.name())?.clone();
-    let id = grant.token.clone();
-    let looked = tokio::task::spawn_blocking(move || tokens.find_good(&id, Utc::now())).await;
-    match looked {
-        Ok(Ok(Some(token))) if token.bearer == grant.bearer => {}
-        Ok(Ok(_)) => {
-            app_state
-                .front()
-                .sessions()
-                .drop_grant(&session.key, worker.name());
-            return None;
-        }
-        Ok(Err(error)) => {
+    let cookie = find_cookie(headers, app_state)?;
+    let key = key_of(&cookie);
+    let (tokens, asked) = (worker.tokens()?.clone(), key.clone());
+    let looked = tokio::task::spawn_blocking(move || tokens.find_session(&asked, Utc::now()));
+    let signed_in = match looked.await.ok()? {
+        Ok(found) => found?,
+        Err(error) => {
             tracing::error!("{error}");
             return None;
         }
-        Err(_) => return None,
+    };
+    let (sessions, now) = (app_state.front().sessions(), Instant::now());
+    if !sessions.goes_on(&key, signed_in.lasts, now) {
+        return None;
     }
-    match recognise(worker, &grant.bearer).await {
+    if !headers.contains_key(LIVE_HEADER) {
+        sessions.use_now(&key, now);
+    }
+    match recognise(worker, &signed_in.bearer).await {
         Ok((login, role)) => Some(Viewer {
             login,
             role,
-            csrf: session.csrf,
-            key: session.key,
+            csrf: csrf_of(&cookie),
+            key,
         }),
         Err(error) => {
             tracing::warn!("a session is not taken: {error}");
             None
         }
     }
-}
-
-/// The session by which somebody stays signed in, if they asked for that, since before this process was started.
-async fn find_kept(
-    headers: &HeaderMap,
-    app_state: &AppState,
-    worker: &RepositoryWorker,
-) -> Option<Found> {
-    let cookie = find_cookie(headers, app_state)?.to_owned();
-    let (tokens, kept) = (worker.tokens()?.clone(), digits(&key_of(&cookie)));
-    let looked = tokio::task::spawn_blocking(move || tokens.find_kept(&kept, Utc::now()));
-    let token = match looked.await.ok()? {
-        Ok(token) => token?,
-        Err(error) => {
-            tracing::error!("{error}");
-            return None;
-        }
-    };
-    let grant = Grant {
-        token: token.id.clone(),
-        bearer: token.bearer.clone(),
-    };
-    let (now, until) = (Instant::now(), ends(&token));
-    let sessions = app_state.front().sessions();
-    sessions.resume(&cookie, worker.name(), grant, until, now)
-}
-
-/// When a token expires.
-pub fn ends(token: &Token) -> Instant {
-    let left = (token.expires_at - Utc::now()).to_std().unwrap_or_default();
-    let now = Instant::now();
-    now.checked_add(left).unwrap_or(now)
 }
 
 /// The person behind a token. Agents have the API.

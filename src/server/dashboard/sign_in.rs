@@ -6,22 +6,23 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use chrono::Utc;
 use serde::Deserialize;
 
-use super::super::authentication::{Caller, NotAuthenticated};
+use super::super::authentication::{Authentication, Caller, NotAuthenticated};
+use super::super::case_store::CaseStoreError;
 use super::super::client_address::ClientAddress;
-use super::super::secrets::is_equal;
+use super::super::secrets::{is_equal, random};
 use super::super::state::AppState;
-use super::super::tokens::{Tokens, TokensError};
-use super::super::worker::RepositoryWorker;
+use super::super::tokens::{BeginSession, Lasts, Tokens, TokensError};
 use super::assets::{Addresses, addresses};
 use super::cases::encoded;
-use super::page_context::{LIVE_HEADER, cookie_name, ends, find_cookie, find_session, slugs};
+use super::page_context::{LIVE_HEADER, cookie_name, find_cookie, slugs};
 use super::pages::{PageError, page, refused};
-use super::session::{Grant, Lasts, digits, key_of};
+use super::session::{csrf_of, key_of};
 
 /// The longest token that is looked at.
 const LONGEST: usize = 512;
@@ -128,81 +129,83 @@ pub async fn enter(
         );
         return ask_again(StatusCode::FORBIDDEN, &entering.next, problem);
     }
-    let grant = Grant {
-        token: authentication.token.id.clone(),
-        bearer: authentication.token.bearer.clone(),
-    };
-    let name = authentication.worker.name();
-    let earlier = find_cookie(&headers, &app_state);
-    let is_kept = !entering.keep.is_empty();
-    let lasts = if is_kept {
-        Lasts::Until(ends(&authentication.token))
-    } else {
-        Lasts::AWhile
-    };
-    let sessions = app_state.front().sessions();
-    let Ok(cookie) = sessions.begin(earlier, name, grant, lasts, Instant::now()) else {
+    let Ok(value) = random::<32>() else {
         return ask_again(
             StatusCode::SERVICE_UNAVAILABLE,
             &entering.next,
             "The machine has no randomness.",
         );
     };
+    let begin = BeginSession {
+        key: key_of(&value),
+        earlier: find_cookie(&headers, &app_state).map(|cookie| key_of(&cookie)),
+        lasts: if entering.keep.is_empty() {
+            Lasts::WhileUsed
+        } else {
+            Lasts::AsItsToken
+        },
+        now: Utc::now(),
+    };
+    let (name, token) = (authentication.worker.name(), &authentication.token);
+    if let Err(error) = begin_session(&app_state, &authentication, begin.clone()).await {
+        return turned_away(&error, &entering.next);
+    }
     tracing::info!(
         "{} has signed in to `{name}` with token {}",
         authentication.caller.name(),
-        authentication.token.id
+        token.id
     );
     let next = match own(&entering.next) {
         "/" => home(&app_state, name),
         next => next.to_owned(),
     };
-    if let Some(earlier) = earlier {
-        let before = digits(&key_of(earlier));
-        about_tokens(&app_state.workers(), move |tokens| {
-            tokens.forget_session(&before)
-        })
-        .await;
+    let mut cookie = Cookie::build(session_cookie(&app_state, value));
+    if begin.lasts == Lasts::AsItsToken {
+        let left = (token.expires_at - begin.now).to_std().unwrap_or_default();
+        cookie = cookie.max_age(left.try_into().unwrap_or_default());
     }
-    let mut lasts = String::new();
-    if is_kept {
-        let kept = digits(&key_of(&cookie));
-        let (worker, id) = (
-            authentication.worker.clone(),
-            authentication.token.id.clone(),
-        );
-        about_tokens(&[worker], move |tokens| tokens.keep_session(&id, &kept)).await;
-        let left = (authentication.token.expires_at - Utc::now()).num_seconds();
-        lasts = format!("; Max-Age={}", left.max(0));
-    }
-    with_cookie(
-        Redirect::to(&next).into_response(),
-        &app_state,
-        &cookie,
-        &lasts,
-    )
+    (CookieJar::new().add(cookie), Redirect::to(&next)).into_response()
 }
 
-/// Changes what is kept beside the tokens of some repositories. Where that fails a session ends with the process, or
-/// with its cookie.
-async fn about_tokens(
-    workers: &[RepositoryWorker],
-    change: impl Fn(&Tokens) -> Result<(), TokensError> + Send + 'static,
-) {
-    let all: Vec<Tokens> = workers
-        .iter()
-        .filter_map(|worker| worker.tokens().cloned())
-        .collect();
-    let changed = tokio::task::spawn_blocking(move || {
-        for tokens in all {
-            if let Err(error) = change(&tokens) {
-                tracing::warn!("{error}");
-            }
+/// Begins a session with a token. What the browser was let into elsewhere before goes over to it.
+async fn begin_session(
+    app_state: &AppState,
+    authentication: &Authentication,
+    begin: BeginSession,
+) -> Result<(), NotAuthenticated> {
+    let (name, id) = (
+        authentication.worker.name().to_owned(),
+        authentication.token.id.clone(),
+    );
+    let (key, earlier) = (begin.key.clone(), begin.earlier.clone());
+    about_tokens(app_state, move |worker, tokens| {
+        if worker == name {
+            tokens.begin_session(&id, &begin)
+        } else if let Some(earlier) = &begin.earlier {
+            tokens.rename_session(earlier, &begin.key)
+        } else {
+            Ok(())
         }
+    })
+    .await?;
+    let sessions = app_state.front().sessions();
+    sessions.begin(&key, earlier.as_deref(), Instant::now());
+    Ok(())
+}
+
+/// Changes the sessions that are kept beside the tokens of each repository, which is told by its name.
+async fn about_tokens(
+    app_state: &AppState,
+    change: impl Fn(&str, &Tokens) -> Result<(), TokensError> + Send + 'static,
+) -> Result<(), NotAuthenticated> {
+    let workers = app_state.workers();
+    let changed = tokio::task::spawn_blocking(move || {
+        workers.iter().try_for_each(|worker| match worker.tokens() {
+            Some(tokens) => change(worker.name(), tokens),
+            None => Ok(()),
+        })
     });
-    if changed.await.is_err() {
-        tracing::error!("what is kept beside the tokens was not changed");
-    }
+    Ok(changed.await.map_err(|_| CaseStoreError::Panicked)??)
 }
 
 /// The overview of the repository that somebody was let into.
@@ -261,45 +264,38 @@ pub async fn leave(
     headers: HeaderMap,
     Form(leaving): Form<Leaving>,
 ) -> Response {
-    if let Some(session) = find_session(&headers, &app_state) {
-        if !is_equal(&session.csrf, &leaving.csrf) {
+    if let Some(cookie) = find_cookie(&headers, &app_state) {
+        if !is_equal(&csrf_of(&cookie), &leaving.csrf) {
             let why = "The form does not belong to your session. Open the page again.";
             return refused(
                 StatusCode::FORBIDDEN,
                 PageError::new("Still signed in", why),
             );
         }
-        app_state.front().sessions().end(&session.key);
-        let kept = digits(&session.key);
-        about_tokens(&app_state.workers(), move |tokens| {
-            tokens.forget_session(&kept)
-        })
-        .await;
+        let key = key_of(&cookie);
+        app_state.front().sessions().end(&key);
+        let ended = about_tokens(&app_state, move |_, tokens| tokens.end_session(&key)).await;
+        if let Err(error) = ended {
+            tracing::error!("{error}");
+            let why = "The server could not end your session. Its log says why.";
+            return refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                PageError::new("Still signed in", why),
+            );
+        }
     }
-    with_cookie(
-        Redirect::to("/").into_response(),
-        &app_state,
-        "",
-        "; Max-Age=0",
-    )
+    let jar = CookieJar::from_headers(&headers).remove(session_cookie(&app_state, String::new()));
+    (jar, Redirect::to("/")).into_response()
 }
 
-fn with_cookie(mut response: Response, app_state: &AppState, value: &str, end: &str) -> Response {
-    let secure = if app_state.front().listen_config().is_https() {
-        "; Secure"
-    } else {
-        ""
-    };
-    // A link from elsewhere comes with the cookie; a form from elsewhere does not, and `listen_config` refuses it
-    // besides.
-    let cookie = format!(
-        "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{end}",
-        cookie_name(app_state)
-    );
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    response
+/// A link from elsewhere comes with the cookie; a form from elsewhere does not, and `listen_config` refuses it besides.
+fn session_cookie(app_state: &AppState, value: String) -> Cookie<'static> {
+    Cookie::build((cookie_name(app_state), value))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(app_state.front().listen_config().is_https())
+        .build()
 }
 
 #[cfg(test)]
