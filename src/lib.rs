@@ -12,7 +12,7 @@
 //! | [`insight`] | *pure*: every case in memory, and what can be computed from all of them |
 //! | [`cache`] | keeps what was read last, bounded by bytes |
 //! | [`files`] | whether an open file is still the one that its path names |
-//! | [`http`] | the only module that names ureq and rustls: a request, and whether it may have arrived |
+//! | [`http`] | a request of our own over HTTP, and whether it may have arrived |
 //! | [`git`] | the only module that names git2: read, write in packs, publish by compare-and-swap |
 //! | [`ledger`] | the trail: append, replay, derive facts, verify |
 //! | [`forge`] | where pull requests live: one port, several implementations, one contract |

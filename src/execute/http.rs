@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::output::{MOST_OUTPUT, printable};
 use super::{ExecutionRequest, ExecutionResult};
 use crate::domain::value::Value;
-use crate::http::{Answer, Client, NoAnswer, Timeouts};
+use crate::http::{self, Answer, Message, NoAnswer, Timeouts};
 use crate::rules::executor::Hook;
 
 /// The header with the signature of the raw body: `sha256=` and the HMAC in hexadecimal digits.
@@ -56,10 +55,17 @@ pub fn send(hook: &Hook, secret: &SecretString, request: &ExecutionRequest<'_>) 
         (SIGNATURE_HEADER, signature.as_str()),
         (IDEMPOTENCY_HEADER, key.as_str()),
     ];
-    let name = concat!("countersign/", env!("CARGO_PKG_VERSION"));
-    // A client of its own, so that what it says of having spoken is about this very request.
-    let client = Client::new(&hook.url, name, timeouts(hook.time_limit));
-    match client.post(&hook.url, &headers, &body) {
+    let message = Message {
+        url: &hook.url,
+        user_agent: concat!("countersign/", env!("CARGO_PKG_VERSION")),
+        headers: &headers,
+        body: Some(&body),
+    };
+    let timeouts = Timeouts {
+        connection: hook.time_limit,
+        whole: hook.time_limit,
+    };
+    match http::send(message, timeouts) {
         Ok(answer) => finished(answer),
         Err(NoAnswer {
             reason,
@@ -68,15 +74,6 @@ pub fn send(hook: &Hook, secret: &SecretString, request: &ExecutionRequest<'_>) 
         Err(NoAnswer { reason, .. }) => ExecutionResult::unknown(format!(
             "it was sent and not answered ({reason}): look what happened, then report it with `countersign outcome`"
         )),
-    }
-}
-
-const fn timeouts(limit: Duration) -> Timeouts {
-    Timeouts {
-        connection: limit,
-        answer: limit,
-        body: limit,
-        whole: Some(limit),
     }
 }
 

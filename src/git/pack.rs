@@ -1,8 +1,10 @@
 //! The pack and index formats, written by hand: libgit2's pack builder finds deltas by search and
 //! reaches a tenth of the speed, while we know what each new tree was made from.
 
-use flate2::{Compress, Compression, FlushCompress, Status};
-use libdeflater::{DecompressionError, Decompressor};
+use std::io::Read as _;
+
+use flate2::read::ZlibDecoder;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use sha1::{Digest, Sha1};
 
 use super::objects::Kind;
@@ -339,19 +341,12 @@ pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     })
 }
 
-/// Inflates objects one after the other: its tables cost more to make than a small object to inflate. Those of the
-/// fixed code are made once, if nothing else is inflated between by the same decompressor.
-pub(super) struct Inflate {
-    fixed: Decompressor,
-    other: Decompressor,
-}
+/// Inflates objects one after the other: its tables cost more to make than a small object to inflate.
+pub(super) struct Inflate(Decompress);
 
 impl Inflate {
     pub(super) fn new() -> Self {
-        Self {
-            fixed: Decompressor::new(),
-            other: Decompressor::new(),
-        }
+        Self(Decompress::new(true))
     }
 
     /// Appends the content that follows a [`Head`], from a stream that holds at least all of it; none if it is not
@@ -361,34 +356,24 @@ impl Inflate {
             return None;
         }
         let start = to.len();
-        to.resize(start + size, 0);
-        // Behind two bytes of zlib's own: one bit that says whether the block is the last, two for the kind of code.
-        let tables = match (stream.get(2)? >> 1) & 0b11 {
-            0b01 => &mut self.fixed,
-            _ => &mut self.other,
-        };
-        let written = tables.zlib_decompress(stream, to.get_mut(start..)?);
-        (written == Ok(size)).then_some(())
+        // One more, so that the end of the stream is read even where there is nothing to write.
+        to.resize(start + size + 1, 0);
+        self.0.reset(true);
+        let room = to.get_mut(start..)?;
+        let status = self.0.decompress(stream, room, FlushDecompress::Finish);
+        to.truncate(start + size);
+        let has_ended = matches!(status, Ok(Status::StreamEnd));
+        (has_ended && self.0.total_out() == size as u64).then_some(())
     }
 }
 
-/// A whole stream whose length is not known before; none if it is cut short, damaged or larger than
-/// [`MAX_OBJECT_LEN`].
+/// A whole stream whose length is not known before; none if it is cut short, damaged or inflates to more than 256 MB.
 pub(super) fn inflate_all(stream: &[u8]) -> Option<Vec<u8>> {
-    let mut inflater = Decompressor::new();
-    let mut content = vec![0; stream.len().saturating_mul(4).max(1024)];
-    loop {
-        match inflater.zlib_decompress(stream, &mut content) {
-            Ok(len) => {
-                content.truncate(len);
-                return Some(content);
-            }
-            Err(DecompressionError::InsufficientSpace) if content.len() <= MAX_OBJECT_LEN => {
-                content.resize(content.len().saturating_mul(4), 0);
-            }
-            Err(_) => return None,
-        }
-    }
+    let mut content = Vec::new();
+    let inflated = ZlibDecoder::new(stream)
+        .take(4 * MAX_OBJECT_LEN as u64)
+        .read_to_end(&mut content);
+    (inflated.is_ok() && content.len() < 4 * MAX_OBJECT_LEN).then_some(content)
 }
 
 /// One line of an index.

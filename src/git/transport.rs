@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::http::{self, Client, NoAnswer, Timeouts};
+use crate::http::{self, Message, NoAnswer, Timeouts};
 
 /// The longest payload of one line.
 const LONGEST_LINE: usize = 65_516;
@@ -21,9 +21,7 @@ const LONGEST_LINE: usize = 65_516;
 const MOST_WORDS: usize = 200;
 const TIMEOUTS: Timeouts = Timeouts {
     connection: Duration::from_secs(20),
-    answer: Duration::from_secs(120),
-    body: Duration::from_secs(600),
-    whole: None,
+    whole: Duration::from_secs(720),
 };
 
 /// Gives the password for git over HTTPS, anew for each request: tokens of an App end within the hour.
@@ -87,7 +85,6 @@ pub enum RemoteError {
 /// The server end of a repository.
 #[derive(Clone)]
 pub(super) struct Endpoint {
-    client: Client,
     pub(super) url: String,
     credentials: Arc<dyn Credentials>,
 }
@@ -101,9 +98,7 @@ impl fmt::Debug for Endpoint {
 impl Endpoint {
     /// `url` must not hold a password.
     pub(super) fn new(url: &str, credentials: Arc<dyn Credentials>) -> Self {
-        let name = concat!("git/countersign-", env!("CARGO_PKG_VERSION"));
         Self {
-            client: Client::new(url, name, TIMEOUTS),
             url: url.trim_end_matches('/').to_owned(),
             credentials,
         }
@@ -115,7 +110,7 @@ impl Endpoint {
         self.with_password(|password| {
             let mut headers = vec![("Git-Protocol", "version=2"), ("Cache-Control", "no-cache")];
             headers.extend(password.map(|password| ("Authorization", password)));
-            self.client.fetch(&url, &headers)
+            send(&url, &headers, None)
         })
     }
 
@@ -137,7 +132,7 @@ impl Endpoint {
                 headers.push(("Git-Protocol", "version=2"));
             }
             headers.extend(password.map(|password| ("Authorization", password)));
-            self.client.post(&url, &headers, body)
+            send(&url, &headers, Some(body))
         })
     }
 
@@ -189,6 +184,20 @@ impl Endpoint {
             reason: error.to_string(),
         }
     }
+}
+
+fn send(
+    url: &str,
+    headers: &[http::Header<'_>],
+    body: Option<&[u8]>,
+) -> Result<http::Answer, NoAnswer> {
+    let message = Message {
+        url,
+        user_agent: concat!("git/countersign-", env!("CARGO_PKG_VERSION")),
+        headers,
+        body,
+    };
+    http::send(message, TIMEOUTS)
 }
 
 fn basic(password: &SecretString) -> String {

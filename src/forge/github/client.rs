@@ -14,12 +14,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::connection::{Connection, lock, words};
+use super::connection::{Connection, lock};
 use super::error::ApiError;
 use super::pace::Effect;
 use super::pull_cache::We;
 use super::wire::WireApp;
 use crate::git::{Credentials, NoPassword};
+use crate::http::describe;
 
 /// The longest time that a run waits because GitHub says so; beyond it the run ends and says until when.
 const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(60);
@@ -549,7 +550,7 @@ async fn send(crab: &Octocrab, request: &Request<'_>, now: DateTime<Utc>) -> Sen
     };
     let response = match sent {
         Ok(response) => response,
-        Err(error) => return Sent::Lost(words(&error)),
+        Err(error) => return Sent::Lost(describe(&error)),
     };
     let status = response.status().as_u16();
     let header = |name: &str| {
@@ -565,7 +566,7 @@ async fn send(crab: &Octocrab, request: &Request<'_>, now: DateTime<Utc>) -> Sen
     let location = header("location");
     let body = match crab.body_to_string(response).await {
         Ok(body) => body,
-        Err(error) => return Sent::Lost(words(&error)),
+        Err(error) => return Sent::Lost(describe(&error)),
     };
     if (200..300).contains(&status) {
         return Sent::Answered(GithubResponse { body, next });

@@ -20,6 +20,7 @@ use super::error::ApiError;
 use super::pace::{Effect, Limits, SystemTimer, Timer};
 use super::pull_cache::We;
 use super::wire::WireApp;
+use crate::http::describe;
 
 /// Where the API of github.com is. A GitHub Enterprise Server has it at `https://HOST/api/v3`.
 pub const GITHUB_API: &str = "https://api.github.com";
@@ -133,7 +134,7 @@ impl Connection {
     }
 
     fn sign_in(base: &str, auth: Auth) -> Result<(Octocrab, Who)> {
-        let failed = |error: octocrab::Error| ApiError::SignIn(words(&error));
+        let failed = |error: octocrab::Error| ApiError::SignIn(describe(&error));
         let builder = Octocrab::builder()
             .base_uri(format!("{base}/"))
             .map_err(failed)?
@@ -186,7 +187,7 @@ impl Connection {
     /// A client that asks in GraphQL with this token.
     pub(super) fn graphql(&self, secret: &SecretString) -> Result<Octocrab> {
         let signed = self.graphql.user_access_token(secret.clone());
-        signed.map_err(|error| ApiError::SignIn(words(&error)))
+        signed.map_err(|error| ApiError::SignIn(describe(&error)))
     }
 
     /// Whether check runs can be written at all.
@@ -266,7 +267,7 @@ impl Connection {
 
     async fn mint(&self, installation: u64) -> Result<Token> {
         let path = format!("/app/installations/{installation}/access_tokens");
-        let failed = |error: octocrab::Error| ApiError::SignIn(words(&error));
+        let failed = |error: octocrab::Error| ApiError::SignIn(describe(&error));
         let response = self
             .plain
             ._post(path, Some(&serde_json::json!({})))
@@ -319,7 +320,7 @@ impl Connection {
 
 /// A client that signs with nothing.
 fn unsigned(base: &str) -> Result<Octocrab> {
-    let failed = |error: octocrab::Error| ApiError::SignIn(words(&error));
+    let failed = |error: octocrab::Error| ApiError::SignIn(describe(&error));
     Octocrab::builder()
         .base_uri(format!("{base}/"))
         .map_err(failed)?
@@ -327,21 +328,6 @@ fn unsigned(base: &str) -> Result<Octocrab> {
         .set_read_timeout(Some(std::time::Duration::from_secs(60)))
         .build()
         .map_err(failed)
-}
-
-/// What octocrab says, with its causes: its own text names only the kind of error.
-pub(super) fn words(error: &octocrab::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        let more = next.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = next.source();
-    }
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
 /// A lock that a panic elsewhere cannot poison: what it guards is replaced whole.

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::connection::words;
 use super::error::ApiError;
 use super::web_base;
+use crate::http::describe;
 
 /// An App to be registered.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ pub fn register(api_url: &str, code: &str) -> Result<Registered, ApiError> {
 }
 
 async fn exchange(api_url: &str, code: &str) -> Result<Registered, ApiError> {
-    let failed = |error: octocrab::Error| ApiError::SignIn(words(&error));
+    let failed = |error: octocrab::Error| ApiError::SignIn(describe(&error));
     let crab = Octocrab::builder()
         .base_uri(format!("{}/", api_url.trim_end_matches('/')))
         .map_err(failed)?
