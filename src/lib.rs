@@ -1,7 +1,7 @@
 //! Countersign: agents sign their proposals, people countersign, and `git log` is the audit trail.
 //!
 //! This page is the map of the crate. Imports run one way: a module names only modules that stand above it in this
-//! list, and a test walks the sources and fails on one that does not (`tests/architecture.rs`).
+//! list, and a test walks the sources and fails on one that does not (`tests/it/architecture.rs`).
 //!
 //! | module | what is in it |
 //! | --- | --- |

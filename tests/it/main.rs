@@ -1,0 +1,42 @@
+//! All tests that need nothing but Rust, a C compiler and git, in one binary: each binary is linked with the whole crate.
+
+// A test may stop where the product may not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod architecture;
+mod attacks_approval;
+mod attacks_claims;
+mod attacks_documents;
+mod attacks_execution;
+mod attacks_history;
+mod attacks_records;
+mod attacks_stop;
+mod attacks_words;
+mod backtest;
+mod cli;
+mod crashes;
+mod dashboard;
+mod executors;
+mod faults;
+mod forge_contract;
+mod insight;
+mod mcp;
+mod races;
+mod restore;
+mod server;
+mod shared_repository;
+mod shipped_rules;
+mod stories;
+mod verify;
+mod worker;
+mod workflows;
