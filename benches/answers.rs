@@ -1,135 +1,119 @@
-//! How long every page of the dashboard and every answer of the API takes, asked over HTTP of a `countersign
-//! serve` that keeps a big trail.
-//!
-//! `cargo bench --bench answers [-- CASES ROUNDS]` (100,000 and 100). The trail is of every kind of case and
-//! ending (`benches/trail`), with some pull requests that wait. The index is warm, one request follows the
-//! other on one connection, and what is said is the median and the ninth of ten of all rounds, as a client
-//! sees it. The bar: each in at most 20 ms.
+//! How long every page of the dashboard and every answer of the API takes, asked over HTTP of a `countersign serve` that
+//! keeps a big trail, with some pull requests that wait. The index is warm, one request follows the other on one
+//! connection, and what is said is the median and the ninth of ten of all rounds, as a client sees it.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // A bench that cannot go on stops.
-
-mod stage;
-mod trail;
-
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stage::{COUNTERSIGN, Folder, argument, run};
 
-const AGENTS: [&str; 4] = [
-    "strategy-optimizer",
-    "risk-manager",
-    "fx-tuner",
-    "rebalancer",
-];
+use crate::measure::{self, COUNTERSIGN, Folder};
+use crate::server::{Client, Request, Server};
+use crate::trail;
+
 const EACH: usize = 4;
 
-fn main() {
-    let (count, rounds) = (argument(0, 100_000), argument(1, 100));
+/// What is asked: its name, the path, and the body of a POST.
+struct Question {
+    name: &'static str,
+    path: String,
+    headers: Vec<String>,
+    body: Option<fn(usize) -> Value>,
+}
+
+pub fn run(count: usize, rounds: usize) {
     let folder = Folder::new("pages");
     let repo = folder.join("governance.git");
-    stage::copy_linked(&trail::trail(count), &repo);
-    let state = folder.join("state");
-    for agent in AGENTS {
+    measure::copy_linked(&trail::trail(count), &repo);
+    for agent in &trail::AGENTS[..4] {
         (0..EACH).for_each(|number| propose(&repo, agent, number));
     }
-    let person = token(&repo, &state, ["--as", "alice"]);
-    let program = token(&repo, &state, ["--agent", AGENTS[0]]);
-    let id = newest(&repo);
-    let (mut server, url) = serve(&repo, &state);
-    let client: ureq::Agent = ureq::Agent::config_builder()
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(120)))
-        .build()
-        .into();
-    let asker = Asker { client, url };
+    let newest = "--format=%(trailers:key=Recommendation,valueonly)";
+    let newest = [
+        "log",
+        "-1",
+        "--first-parent",
+        "--grep=^Event: decision$",
+        newest,
+        "main",
+    ];
+    let id = measure::git(&repo, &newest).trim().to_owned();
+    let server = Server::start(&folder, &repo);
+    let person = server.token(["--as", "alice"]);
+    let program = server.token(["--agent", trail::AGENTS[0]]);
+    let mut client = Client::connect(&server.address);
     // The first question waits until the trail is read.
-    asker.ask("/", As::Nobody);
-    let cookie = asker.sign_in(&person);
-    println!("{count} cases in {}, {rounds} rounds\n", repo.display());
-    let pages = pages(&id, &cookie);
-    let slowest_page = asker.table("page", &pages, rounds);
+    client.get("/", &[]).text("/");
+    let cookie = sign_in(&mut client, &person);
+    let slowest_page = table(&mut client, "page", &pages(&id, &cookie), rounds);
     let answers = answers(&id, &person, &program);
-    let slowest_answer = asker.table("answer of the API", &answers, rounds);
+    let slowest_answer = table(&mut client, "answer of the API", &answers, rounds);
     println!(
         "{:>7.1} ms for the slowest page, {:.1} ms for the slowest answer of the API (at most 20)",
         millis(slowest_page),
         millis(slowest_answer)
     );
-    server.kill().ok();
-    server.wait().ok();
+    server.stop();
 }
 
-/// Who asks.
-#[derive(Clone, Copy)]
-enum As<'a> {
-    Nobody,
-    Cookie(&'a str),
-    Token(&'a str),
-}
-
-/// What is asked: what it is called, the path, who asks, and the body of a POST.
-type Question<'a> = (&'static str, String, As<'a>, Option<fn(usize) -> Value>);
-
-fn pages<'a>(id: &str, cookie: &'a str) -> Vec<Question<'a>> {
-    let signed_in = As::Cookie(cookie);
+fn pages(id: &str, cookie: &str) -> Vec<Question> {
     let case = format!("/cases/{id}");
-    let page = |name, path: &str, by| (name, path.to_owned(), by, None);
+    let page = |name, path: &str, signed_in: bool| Question {
+        name,
+        path: path.to_owned(),
+        headers: signed_in
+            .then(|| format!("cookie: {cookie}"))
+            .into_iter()
+            .collect(),
+        body: None,
+    };
+    let from_day_to_day = "/?since=2024-02-01&until=2024-02-20";
+    let high_of_one = "/cases?agent=fx-tuner&level=HIGH&outcome=failure";
     vec![
-        page("overview, all of time", "/", As::Nobody),
-        page("overview, 90 days", "/?period=90d", As::Nobody),
-        page(
-            "overview, from day to day",
-            "/?since=2024-02-01&until=2024-02-20",
-            As::Nobody,
-        ),
-        page("pending, reading", "/pending", As::Nobody),
-        page("pending, with forms", "/pending", signed_in),
-        page("cases, all", "/cases", As::Nobody),
-        page("cases, the last page", "/cases?page=100000", As::Nobody),
-        page(
-            "cases, HIGH of one agent that failed",
-            "/cases?agent=fx-tuner&level=HIGH&outcome=failure",
-            As::Nobody,
-        ),
+        page("overview, all of time", "/", false),
+        page("overview, 90 days", "/?period=90d", false),
+        page("overview, from day to day", from_day_to_day, false),
+        page("pending, reading", "/pending", false),
+        page("pending, with forms", "/pending", true),
+        page("cases, all", "/cases", false),
+        page("cases, the last page", "/cases?page=100000", false),
+        page("cases, HIGH of one agent that failed", high_of_one, false),
         page(
             "cases, searched for two words",
             "/cases?q=carol+eurusd",
-            As::Nobody,
+            false,
         ),
-        page(
-            "cases, searched in vain",
-            "/cases?q=nobody-has-this",
-            As::Nobody,
-        ),
-        page("case", &case, As::Nobody),
-        page("case, with a form", &case, signed_in),
+        page("cases, searched in vain", "/cases?q=nobody-has-this", false),
+        page("case", &case, false),
+        page("case, with a form", &case, true),
         page(
             "agent, with its lessons",
             "/agents/strategy-optimizer",
-            As::Nobody,
+            false,
         ),
     ]
 }
 
-fn answers<'a>(id: &str, person: &'a str, program: &'a str) -> Vec<Question<'a>> {
-    let (person, program) = (As::Token(person), As::Token(program));
-    let cases = "/api/v1/recommendations";
-    let get = |name, path: &str, by| (name, format!("/api/v1{path}"), by, None);
-    let list = |name, asked: &str, by| (name, format!("{cases}{asked}"), by, None);
+fn answers(id: &str, person: &str, program: &str) -> Vec<Question> {
+    let question = |name, path: String, token: &str, body| Question {
+        name,
+        path: format!("/api/v1{path}"),
+        headers: vec![
+            format!("authorization: Bearer {token}"),
+            "content-type: application/json".to_owned(),
+        ],
+        body,
+    };
+    let get = |name, path: &str, token| question(name, path.to_owned(), token, None);
+    let list = |name, query: &str, token| get(name, &format!("/recommendations{query}"), token);
+    let feedback: fn(usize) -> Value = |number| json!({"message": format!("seen, {number} times")});
+    let high_of_one = "?agent=fx-tuner&level=HIGH&outcome=failure";
     vec![
         get("identity", "/identity", program),
         list("list, all", "", person),
         list("list, 200 of an agent's own", "?limit=200", program),
-        list(
-            "list, HIGH of one agent that failed",
-            "?agent=fx-tuner&level=HIGH&outcome=failure",
-            person,
-        ),
+        list("list, HIGH of one agent that failed", high_of_one, person),
         list(
             "list, searched for two words",
             "?search=carol+eurusd",
@@ -147,14 +131,19 @@ fn answers<'a>(id: &str, person: &'a str, program: &'a str) -> Vec<Question<'a>>
         get("report, factors", "/reports/factors", person),
         get("report, weekly", "/reports/weekly", person),
         get("report, monthly", "/reports/monthly", person),
-        ("check", "/api/v1/check".to_owned(), program, Some(proposal)),
-        (
+        question("check", "/check".to_owned(), program, Some(proposal)),
+        question(
             "feedback",
-            format!("{cases}/{id}/feedback"),
+            format!("/recommendations/{id}/feedback"),
             person,
-            Some(|number| json!({"message": format!("seen, {number} times")})),
+            Some(feedback),
         ),
-        ("propose", cases.to_owned(), program, Some(proposal)),
+        question(
+            "propose",
+            "/recommendations".to_owned(),
+            program,
+            Some(proposal),
+        ),
     ]
 }
 
@@ -162,107 +151,66 @@ fn answers<'a>(id: &str, person: &'a str, program: &'a str) -> Vec<Question<'a>>
 fn proposal(round: usize) -> Value {
     json!({
         "action": "modify_parameters",
-        "targets": [trail_target(round)],
+        "targets": [trail::live_target(round)],
         "changes": {"stop_loss_pct": 8},
         "rationale": format!("Round {round}: backtests over 2024-2026 show a smaller drawdown."),
     })
 }
 
-struct Asker {
-    client: ureq::Agent,
-    url: String,
-}
-
-impl Asker {
-    /// Asks every question so many times; the median of the slowest.
-    fn table(&self, title: &str, questions: &[Question<'_>], rounds: usize) -> Duration {
-        println!("{title:<44}{:>10}{:>10}{:>10}", "median", "p90", "bytes");
-        let mut slowest = Duration::ZERO;
-        for (name, path, by, body) in questions {
-            let put = |round: usize| match body {
-                None => self.ask(path, *by),
-                Some(body) => self.tell(path, *by, &body(round)),
-            };
-            let bytes = put(0).len();
-            let mut took: Vec<Duration> = (1..=rounds)
-                .map(|round| {
-                    let begun = Instant::now();
-                    put(round);
-                    begun.elapsed()
-                })
-                .collect();
-            took.sort();
-            let (median, p90) = (took[took.len() / 2], took[took.len() * 9 / 10]);
-            slowest = slowest.max(median);
-            println!(
-                "{name:<44}{:>7.1} ms{:>7.1} ms{bytes:>10}",
-                millis(median),
-                millis(p90)
-            );
-        }
-        println!();
-        slowest
-    }
-
-    fn ask(&self, path: &str, by: As<'_>) -> String {
-        let request = self.client.get(format!("{}{path}", self.url));
-        let request = match by.header() {
-            None => request,
-            Some((name, value)) => request.header(name, value),
+/// Asks every question so many times; the median of the slowest.
+fn table(client: &mut Client, title: &str, questions: &[Question], rounds: usize) -> Duration {
+    println!("{title:<44}{:>10}{:>10}{:>10}", "median", "p90", "bytes");
+    let mut slowest = Duration::ZERO;
+    for Question {
+        name,
+        path,
+        headers,
+        body,
+    } in questions
+    {
+        let mut ask = |round: usize| {
+            let body = body.map(|body| body(round).to_string());
+            let method = if body.is_some() { "POST" } else { "GET" };
+            let body = body.as_deref().unwrap_or_default();
+            let answer = client.ask(&Request {
+                method,
+                path,
+                headers,
+                body,
+            });
+            answer.text(path).len()
         };
-        body(path, request.call().expect("no answer"))
+        let bytes = ask(0);
+        let timed = (1..=rounds).map(|round| {
+            let begun = Instant::now();
+            ask(round);
+            begun.elapsed()
+        });
+        let mut took: Vec<Duration> = timed.collect();
+        took.sort();
+        let (median, p90) = (took[took.len() / 2], took[took.len() * 9 / 10]);
+        slowest = slowest.max(median);
+        println!(
+            "{name:<44}{:>7.1} ms{:>7.1} ms{bytes:>10}",
+            millis(median),
+            millis(p90)
+        );
     }
-
-    fn tell(&self, path: &str, by: As<'_>, what: &Value) -> String {
-        let request = self.client.post(format!("{}{path}", self.url));
-        let request = request.header("content-type", "application/json");
-        let request = match by.header() {
-            None => request,
-            Some((name, value)) => request.header(name, value),
-        };
-        body(path, request.send(what.to_string()).expect("no answer"))
-    }
-
-    fn sign_in(&self, token: &str) -> String {
-        let answer = self
-            .client
-            .post(format!("{}/sign-in", self.url))
-            .send_form([("token", token)])
-            .expect("no answer");
-        let cookie = answer
-            .headers()
-            .get("set-cookie")
-            .expect("not let in")
-            .to_str()
-            .expect("a cookie");
-        cookie.split(';').next().unwrap_or_default().to_owned()
-    }
+    println!();
+    slowest
 }
 
-impl As<'_> {
-    fn header(self) -> Option<(&'static str, String)> {
-        match self {
-            Self::Nobody => None,
-            Self::Cookie(cookie) => Some(("cookie", cookie.to_owned())),
-            Self::Token(token) => Some(("authorization", format!("Bearer {token}"))),
-        }
-    }
-}
-
-fn body(path: &str, mut answer: ureq::http::Response<ureq::Body>) -> String {
-    let body = answer.body_mut().read_to_string().expect("no body");
-    assert!(answer.status().is_success(), "{path}: {body}");
-    body
-}
-
-fn token(repo: &Path, state: &Path, whose: [&str; 2]) -> String {
-    let made = run(Command::new(COUNTERSIGN)
-        .args(["token", "create"])
-        .args(whose)
-        .arg("--repo")
-        .arg(repo)
-        .env("COUNTERSIGN_STATE", state));
-    made.trim().to_owned()
+fn sign_in(client: &mut Client, token: &str) -> String {
+    let answer = client.ask(&Request {
+        method: "POST",
+        path: "/sign-in",
+        headers: &["content-type: application/x-www-form-urlencoded".to_owned()],
+        body: &format!("token={token}"),
+    });
+    let mut headers = answer.headers.iter();
+    let cookie = headers.find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = cookie.expect("not let in").split(';').next();
+    cookie.unwrap_or_default().to_owned()
 }
 
 fn millis(took: Duration) -> f64 {
@@ -271,76 +219,18 @@ fn millis(took: Duration) -> f64 {
 
 /// A change that waits for people.
 fn propose(repo: &Path, agent: &str, number: usize) {
-    let target = trail_target(number);
     let mut propose = Command::new(COUNTERSIGN);
+    propose.args(["propose", "--agent", agent, "--action", "modify_parameters"]);
     propose.args([
-        "propose",
-        "--agent",
-        agent,
-        "--action",
-        "modify_parameters",
         "--target",
-        &target,
+        trail::live_target(number),
         "--set",
         "stop_loss_pct=8",
     ]);
-    propose
-        .args([
-            "--rationale",
-            "Backtests over 2024-2026 show a smaller drawdown.",
-            "--repo",
-        ])
-        .arg(repo);
-    run(&mut propose);
-}
-
-/// A target of the trail that is live.
-fn trail_target(number: usize) -> String {
-    [
-        "rsi-eurusd-000",
-        "mean-reversion-eurusd-004",
-        "rsi-usdjpy-010",
-        "trend-eurusd-002",
-    ][number % 4]
-        .to_owned()
-}
-
-fn newest(repo: &Path) -> String {
-    let id = stage::git(
-        repo,
-        &[
-            "log",
-            "-1",
-            "--first-parent",
-            "--grep=^Event: decision$",
-            "--format=%(trailers:key=Recommendation,valueonly)",
-            "main",
-        ],
-    );
-    id.trim().to_owned()
-}
-
-fn serve(repo: &Path, state: &Path) -> (Child, String) {
-    let mut command = Command::new(COUNTERSIGN);
-    command
-        .args(["serve", "--listen", "127.0.0.1:0", "--repo"])
-        .arg(repo)
-        .env("COUNTERSIGN_STATE", state);
-    let mut server = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("cannot serve");
-    let lines = BufReader::new(server.stderr.take().expect("piped")).lines();
-    let mut said = String::new();
-    let mut lines = lines.map_while(Result::ok);
-    let url = lines.find_map(|line| {
-        said.push_str(&line);
-        let rest = line.split("listening on ").nth(1)?;
-        Some(rest.split(';').next()?.to_owned())
-    });
-    let url = url.unwrap_or_else(|| panic!("it does not listen: {said}"));
-    // Whatever else it says must not fill the pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    (server, url)
+    propose.args([
+        "--rationale",
+        "Backtests show a smaller drawdown.",
+        "--repo",
+    ]);
+    measure::run(propose.arg(repo));
 }

@@ -1,9 +1,7 @@
 //! How many proposals a second are scored, gated and explained on one core, with the shipped rules.
 //!
-//! The mix is what a team of agents sends: LOW, MEDIUM and HIGH, one target and many, plain edits
-//! and ones that fire triggers. `cargo bench --bench score` prints figures per second.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+//! The mix is what a team of agents sends: LOW, MEDIUM and HIGH, one target and many, plain edits and ones that fire
+//! triggers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +23,7 @@ type Case = (Recommendation, RiskContext);
 /// A condition that needs the interpreter, as somebody may write one.
 const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'aggressive')\", reason: bold}\n";
 
-fn main() {
+pub fn run() {
     let rules = rules_with("");
     let cases = cases(&rules);
     let level = |wanted| {

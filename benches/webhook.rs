@@ -1,14 +1,7 @@
-//! How long it takes to answer a webhook, beside an axum handler that does nothing.
-//!
-//! `cargo bench --bench webhook [-- COUNT ROUNDS]`. Both servers run in this process and are asked in
-//! turns over kept connections: `POST` with a signed `pull_request` of 20 kB. What is answered with 202 was
-//! verified, deduplicated, parsed, taken in by the forge, and has woken the worker.
+//! How long it takes to answer a webhook, a signed `pull_request` of 20 kB, beside an axum handler that does nothing.
+//! Both servers run in this process and are asked in turns over kept connections. What is answered with 202 was verified,
+//! deduplicated, parsed, taken in by the forge, and has woken the worker.
 
-// A bench that cannot go on stops.
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,17 +11,13 @@ use axum::routing::post;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge};
 use countersign::server::{AppState, PollIntervals, WorkerConfig, router};
 
+use crate::server::Client;
+
 const SECRET: &str = "the secret of the webhook";
 const REPO: &str = "acme/governance";
 const BYTES: usize = 20_000;
 
-fn main() {
-    let numbers: Vec<usize> = std::env::args()
-        .skip(1)
-        .filter_map(|word| word.parse().ok())
-        .collect();
-    let count = numbers.first().copied().unwrap_or(1_000);
-    let rounds = numbers.get(1).copied().unwrap_or(5);
+pub fn run(count: usize, rounds: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -38,7 +27,7 @@ fn main() {
     let empty = serve(&runtime, empty);
     let app_state = app_state();
     let ours = serve(&runtime, router(app_state.clone()));
-    let (mut empty, mut ours) = (connect(empty), connect(ours));
+    let (mut empty, mut ours) = (Client::connect(&empty), Client::connect(&ours));
     let (mut took_empty, mut took_ours) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         for number in 0..count {
@@ -62,7 +51,7 @@ fn main() {
     app_state.close();
 }
 
-/// An office with one repository whose bot never comes: only the answering is measured.
+/// One repository whose bot never comes: only the answering is measured.
 fn app_state() -> AppState {
     let hour = Duration::from_secs(3600);
     let intervals = PollIntervals {
@@ -82,7 +71,7 @@ fn app_state() -> AppState {
     app_state
         .keep(WorkerConfig {
             name: REPO.to_owned(),
-            bot_factory: Box::new(|| Err(anyhow::anyhow!("nobody is hired here"))),
+            bot_factory: Box::new(|| Err(anyhow::anyhow!("there is no bot here"))),
             github: Some(forge),
             tokens: None,
             decides: true,
@@ -91,19 +80,13 @@ fn app_state() -> AppState {
     app_state
 }
 
-fn serve(runtime: &tokio::runtime::Runtime, router: Router) -> SocketAddr {
+fn serve(runtime: &tokio::runtime::Runtime, router: Router) -> String {
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .expect("no port");
     let address = listener.local_addr().expect("no address");
     runtime.spawn(async move { axum::serve(listener, router).await });
-    address
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("cannot connect");
-    stream.set_nodelay(true).expect("cannot be set");
-    stream
+    address.to_string()
 }
 
 /// A whole request, with an id of its own.
@@ -150,26 +133,17 @@ fn request(number: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-fn ask(stream: &mut TcpStream, request: &[u8], status: u16) -> Duration {
+fn ask(client: &mut Client, request: &[u8], status: u16) -> Duration {
     let begun = Instant::now();
-    stream.write_all(request).expect("cannot ask");
-    let mut answer = [0; 4096];
-    let mut length = 0;
-    loop {
-        length += stream.read(&mut answer[length..]).expect("no answer");
-        // Both answers are short, and end so.
-        let text = String::from_utf8_lossy(&answer[..length]);
-        if let Some((head, body)) = text.split_once("\r\n\r\n")
-            && body.ends_with('\n')
-        {
-            let took = begun.elapsed();
-            assert!(
-                head.starts_with(&format!("HTTP/1.1 {status}")),
-                "answered {text}"
-            );
-            return took;
-        }
-    }
+    let answer = client.send(request);
+    let took = begun.elapsed();
+    assert_eq!(
+        answer.status,
+        status,
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    took
 }
 
 fn median(mut all: Vec<Duration>) -> Duration {

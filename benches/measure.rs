@@ -1,15 +1,4 @@
-//! What the benches share: repositories with pushed branches, baselines, and tables of medians.
-//!
-//! Nothing is timed alone: whoever is compared is timed in turns, in the same run, in the same folder,
-//! and what is said is the median of the rounds and the ratio of the medians.
-
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs
-)]
+//! What is measured with, and what on: times and their tables, and repositories with pushed branches.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -24,16 +13,6 @@ use countersign::domain::ids::CaseId;
 
 /// The binary that is measured.
 pub const COUNTERSIGN: &str = env!("CARGO_BIN_EXE_countersign");
-
-/// The number that was given on the command line for this place, or a default.
-pub fn argument(place: usize, default: usize) -> usize {
-    // Cargo adds flags of its own.
-    let numbers: Vec<usize> = std::env::args()
-        .skip(1)
-        .filter_map(|word| word.parse().ok())
-        .collect();
-    numbers.get(place).copied().unwrap_or(default)
-}
 
 /// A folder of this process that is removed at the end; `TMPDIR` says on which disk.
 pub struct Folder(PathBuf);
@@ -96,6 +75,10 @@ pub fn push(repo: &Path, numbers: std::ops::Range<usize>, at: impl Fn(usize) -> 
             text.len()
         );
     }
+    fast_import(repo, &stream);
+}
+
+pub fn fast_import(repo: &Path, stream: &str) {
     let mut import = Command::new("git")
         .arg("-C")
         .arg(repo)
@@ -213,25 +196,40 @@ pub fn timed(command: &mut Command) -> Took {
     took
 }
 
-/// The most memory that a command had, in bytes; none where the system does not tell. It is looked at
-/// while it runs, so this run is not timed.
-pub fn peak_memory(command: &mut Command) -> Option<f64> {
+/// The most memory that a command had, in bytes. It is looked at while it runs, so this run is not timed.
+pub fn peak_memory(command: &mut Command) -> f64 {
     let mut child = command.stdout(Stdio::null()).spawn().expect("cannot start");
-    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let mut peak = None;
+    let mut peak = 0.0;
     loop {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let kilobytes = text
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
-        peak = kilobytes.map(|kilobytes| kilobytes * 1024.0).or(peak);
+        peak = memory(child.id(), "VmHWM:").unwrap_or(peak);
         if let Some(status) = child.try_wait().expect("cannot wait") {
             assert!(status.success(), "{command:?} failed");
             return peak;
         }
         std::thread::sleep(Duration::from_micros(500));
     }
+}
+
+/// What Linux says of a process's memory, in bytes.
+pub fn memory(process: u32, key: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+/// A repository that takes long to make: made now or by an earlier run. Whoever writes to it works on a copy.
+pub fn kept(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let repo = folder.join(format!("{name}.git"));
+    if !repo.exists() {
+        let unfinished = folder.join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(folder).expect("cannot make the folder");
+        make(&unfinished);
+        git(&unfinished, &["gc", "--quiet", "--prune=now"]);
+        fs::rename(&unfinished, &repo).expect("cannot keep the repository");
+    }
+    repo
 }
 
 /// What `benches/porcelain.sh` took for so many records, durable, as it says itself: without its set-up.
