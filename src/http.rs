@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, USER_AGENT};
-use hyper::{Request, Uri};
+use hyper::{Method, Request, Uri};
 use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -36,13 +36,13 @@ pub struct Timeouts {
 /// A header's name and value.
 pub type Header<'a> = (&'a str, &'a str);
 
-/// What is sent: a POST if there is a body, otherwise a GET.
+/// What is sent, by POST.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     pub url: &'a str,
     pub user_agent: &'a str,
     pub headers: &'a [Header<'a>],
-    pub body: Option<&'a [u8]>,
+    pub body: &'a [u8],
 }
 
 /// What a server answered. Reading it blocks, and fails once the time for the whole exchange is over.
@@ -133,11 +133,7 @@ fn request(message: Message<'_>, url: &Uri) -> Result<Request<Full<Bytes>>, AnyE
     };
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let request = Request::builder()
-        .method(if message.body.is_some() {
-            "POST"
-        } else {
-            "GET"
-        })
+        .method(Method::POST)
         .uri(path)
         .header(HOST, host)
         .header(USER_AGENT, message.user_agent);
@@ -147,8 +143,7 @@ fn request(message: Message<'_>, url: &Uri) -> Result<Request<Full<Bytes>>, AnyE
         .fold(request, |request, (name, value)| {
             request.header(*name, *value)
         });
-    let body = message.body.unwrap_or_default().to_vec();
-    Ok(request.body(Full::from(body))?)
+    Ok(request.body(Full::from(message.body.to_vec()))?)
 }
 
 async fn connect(url: Uri) -> Result<Stream, AnyError> {

@@ -59,7 +59,7 @@ pub fn send(hook: &Hook, secret: &SecretString, request: &ExecutionRequest<'_>) 
         url: &hook.url,
         user_agent: concat!("countersign/", env!("CARGO_PKG_VERSION")),
         headers: &headers,
-        body: Some(&body),
+        body: &body,
     };
     let timeouts = Timeouts {
         connection: hook.time_limit,

@@ -188,17 +188,6 @@ impl ObjectBuffer {
         Some((head.made, content))
     }
 
-    /// Everything as one pack, as a server takes it.
-    pub fn to_pack(&self) -> Vec<u8> {
-        let count = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
-        let objects = self.pack.get(pack::HEADER_LEN..).unwrap_or_default();
-        let mut whole = pack::header(count).to_vec();
-        whole.extend(objects);
-        let hash: [u8; 20] = Sha1::digest(&whole).into();
-        whole.extend(hash);
-        whole
-    }
-
     /// Stores everything as one pack, durably, and empties the buffer. Waits while there are too many packs. If it
     /// fails, nothing of it can be seen in the repository and the buffer is as it was, so it may be tried again.
     pub fn flush(&mut self, repo: &Repository) -> Result<KeptPack> {

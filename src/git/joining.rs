@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use super::error::{GitError, Result, ResultExt};
 use super::kept_pack::{self, KeptPack};
 use super::packs::object_ids;
-use super::sharing::{INCOMING, RepositoryFiles};
+use super::program;
+use super::sharing::{INCOMING, RepositoryFiles, UnfinishedFolder};
 use super::step;
 use crate::domain::ids::Sha;
 
@@ -184,7 +185,9 @@ pub(super) fn pack_loose_objects(files: &RepositoryFiles) -> Result<Joined> {
         return Ok(Joined::NoGitProgram);
     };
     step("objects packed");
-    let output = git(git_dir).args(["prune-packed", "-q"]).output();
+    let output = program::command(git_dir)
+        .args(["prune-packed", "-q"])
+        .output();
     output.context(|| "run `git prune-packed`".to_owned())?;
     Ok(Joined::Done)
 }
@@ -203,10 +206,9 @@ struct MadePack {
     _kept: KeptPack,
 }
 
-/// Stores a pack of these objects; none if there is no program `git`. It is made in a folder of its own, so that what is
-/// left of it when we are killed is known for ours.
-fn pack_objects(files: &RepositoryFiles, ids: &[Sha]) -> Result<Option<MadePack>> {
-    let list: String = ids.iter().map(|id| format!("{id}\n")).collect();
+/// A folder for new objects that git finds the repository's own objects from. What is left of it when we are killed is
+/// known for ours.
+pub(super) fn borrowing_folder(files: &RepositoryFiles) -> Result<UnfinishedFolder> {
     let objects = files.git_dir().join("objects");
     let folder = files.unfinished_folder(&objects, INCOMING);
     let folder = folder.context(|| format!("make a folder in `{}`", objects.display()))?;
@@ -218,6 +220,13 @@ fn pack_objects(files: &RepositoryFiles, ids: &[Sha]) -> Result<Option<MadePack>
         alternates.write_all(b"\n")
     };
     borrow().context(|| format!("write into `{}`", folder.path().display()))?;
+    Ok(folder)
+}
+
+/// Stores a pack of these objects; none if there is no program `git`.
+fn pack_objects(files: &RepositoryFiles, ids: &[Sha]) -> Result<Option<MadePack>> {
+    let list: String = ids.iter().map(|id| format!("{id}\n")).collect();
+    let folder = borrowing_folder(files)?;
     let output = match run_pack_objects(files.git_dir(), folder.path(), &list) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         output => output.context(|| "run `git pack-objects`".to_owned())?,
@@ -241,7 +250,7 @@ fn pack_objects(files: &RepositoryFiles, ids: &[Sha]) -> Result<Option<MadePack>
             ids.len()
         )));
     }
-    let packs = objects.join("pack");
+    let packs = files.git_dir().join("objects/pack");
     let kept = kept_pack::put_in_place(files, &name, folder.path(), &packs);
     Ok(Some(MadePack {
         path: packs.join(name),
@@ -249,22 +258,10 @@ fn pack_objects(files: &RepositoryFiles, ids: &[Sha]) -> Result<Option<MadePack>
     }))
 }
 
-fn git(git_dir: &Path) -> Command {
-    let mut git = Command::new("git");
-    // Settings of the caller's shell or of a hook must not lead it to another repository.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("GIT_") {
-            git.env_remove(name);
-        }
-    }
-    git.arg("--git-dir").arg(git_dir).stdin(Stdio::null());
-    git
-}
-
 fn run_pack_objects(git_dir: &Path, folder: &Path, list: &str) -> io::Result<Output> {
     // What we write has deltas already, except for the first tree of a batch: two neighbours are enough to find it a
     // base.
-    let mut child = git(git_dir)
+    let mut child = program::command(git_dir)
         .args(["pack-objects", "-q", "--delta-base-offset"])
         .args(["--threads=1", "--window=2"])
         .arg(folder.join("pack"))

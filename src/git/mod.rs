@@ -5,7 +5,7 @@
 //! - [`Repository::update_refs`] is the only way a branch moves.
 //! - [`ObjectBuffer`] makes objects in memory and stores them as one pack; [`TreeEditor`] makes the trees.
 //! - [`Objects`] reads both what is stored and what is still in a buffer.
-//! - [`Remote`] brings commits from a server and moves a branch there.
+//! - [`Remote`] brings commits from a server and moves a branch there, by git's own program.
 //! - [`consolidate`] keeps the number of packs and of loose refs small.
 //!
 //! The order that survives a crash, and a `git repack` at any moment: put objects, [`ObjectBuffer::flush`], then
@@ -33,6 +33,7 @@ mod pack;
 mod packed_refs;
 mod packing;
 mod packs;
+mod program;
 mod read;
 mod ref_update;
 mod refs;
@@ -42,7 +43,6 @@ mod sharing;
 mod signing;
 #[cfg(test)]
 mod tests;
-mod transport;
 mod tree;
 mod tree_node;
 mod trusted;
@@ -59,13 +59,13 @@ pub use object_cache::limit_object_cache;
 pub use objects::{Entry, Found, Kind, Mode, blob_id};
 pub use once::warn_once;
 pub use overlays::Overlay;
+pub use program::ProgramError;
 pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate, Turn};
-pub use remote::{Push, Pushed, Remote};
+pub use remote::{Credentials, Fetched, NoPassword, Push, Pushed, Remote, RemoteError};
 pub use repository::{Repository, configured_identity};
 pub use sharing::RepositoryFiles;
 pub use signing::{CommitSignature, Signed, SigningKey};
-pub use transport::{Anonymous, Credentials, NoPassword, RemoteError};
 pub use tree::{InsertError, TreeEditor};
 
 /// Marks a point at which the process may die without harm; the crash tests kill it at each of them.

@@ -19,7 +19,7 @@ const MODULES: &[(&str, Option<&[&str]>)] = &[
     ("cache",   Some(&[])),
     ("files",   Some(&[])),
     ("http",    Some(&[])),
-    ("git",     Some(&["domain", "cache", "files", "http"])),
+    ("git",     Some(&["domain", "cache", "files"])),
     ("ledger",  Some(&["domain", "rules", "risk", "gate", "insight", "git"])),
     ("forge",   Some(&["domain", "http", "git", "ledger"])),
     ("execute", Some(&["domain", "rules", "files", "http", "ledger"])),

@@ -305,6 +305,30 @@ fn tls_is_trusted_as_the_system_says_and_no_further() {
 }
 
 #[test]
+fn the_proxy_that_the_environment_names_is_used() {
+    let receiver = Receiver::answering_over_tls(answer("200 OK", "hello"));
+    let (proxy, asked) = receiver::proxy();
+    let mut stage = stage_with("http", &hook(&receiver.url("/x"), 30));
+    let id = stage.propose(AGENT, "a", LOW);
+    let mut command = stage.command(&["run"]);
+    for name in ["https_proxy", "NO_PROXY", "no_proxy"] {
+        command.env_remove(name);
+    }
+    command
+        .env("COUNTERSIGN_SECRET_DEPLOY", SECRET)
+        .env("SSL_CERT_FILE", TRUSTED)
+        .env("HTTPS_PROXY", proxy);
+    assert!(command.output().unwrap().status.success());
+    stage.read_all();
+    assert_eq!(outcome(&stage, &id)["details"]["answer"], "hello");
+    let target = receiver.url("").replace("https://", "");
+    assert_eq!(
+        *asked.lock().unwrap(),
+        [format!("CONNECT {target} HTTP/1.1")]
+    );
+}
+
+#[test]
 fn sending_may_die_at_every_step() {
     let receiver = Receiver::answering(answer("200 OK", ""));
     let mut stage = stage_of(&receiver);

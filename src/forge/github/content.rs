@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::{ForgeError, Published};
 use crate::git::{
-    Durability, Expect, Push, Pushed, RefEdit, RefsUpdate, Remote, RemoteError, Repository,
+    Durability, Expect, Fetched, Push, Pushed, RefEdit, RefsUpdate, Remote, RemoteError, Repository,
 };
 use crate::ledger::MAIN;
 
@@ -36,9 +36,7 @@ impl Content {
     ) -> Result<(Option<Sha>, BTreeMap<PullNumber, Sha>)> {
         let mut names = vec![MAIN.to_owned()];
         names.extend(pulls.iter().map(|number| head_ref(*number)));
-        let found: BTreeMap<String, Sha> = self.remote.find_refs(&names)?.into_iter().collect();
-        let wanted: Vec<Sha> = found.values().copied().collect();
-        self.remote.fetch(repo, &wanted)?;
+        let Fetched { refs: found, kept } = self.remote.fetch(repo, &names)?;
         let main = found.get(MAIN).copied();
         if let Some(main) = main {
             self.move_main(repo, main)?;
@@ -64,12 +62,13 @@ impl Content {
         if !edits.is_empty() {
             repo.update_refs(&edits, Durability::Fast)?;
         }
+        drop(kept);
         Ok((main, heads))
     }
 
-    fn find_main(&self) -> Result<Option<Sha>> {
-        let found = self.remote.find_refs(&[MAIN.to_owned()])?;
-        Ok(found.into_iter().map(|(_, main)| main).next())
+    fn find_main(&self, repo: &Repository) -> Result<Option<Sha>> {
+        let fetched = self.remote.fetch(repo, &[MAIN.to_owned()])?;
+        Ok(fetched.refs.get(MAIN).copied())
     }
 
     /// Our `main` follows the server's, and only ever forward: it remembers what was there.
@@ -83,7 +82,7 @@ impl Content {
                 let common = repo.merge_base(to, was)?;
                 // Behind ours: another of our processes has published since the server was asked, or
                 // somebody has cut the end off. A second look tells which.
-                if common == Some(to) && self.find_main()? != Some(to) {
+                if common == Some(to) && self.find_main(repo)? != Some(to) {
                     return Ok(());
                 }
                 if common != Some(was) {
@@ -107,21 +106,19 @@ impl Content {
         Err(ForgeError::Busy(MOST_TRIES))
     }
 
-    /// Moves `main` on the server from `base` to `tip`, if it is still there. The objects are in the
-    /// clone already, and in `pack`.
+    /// Moves `main` on the server from `base` to `tip`, if it is still there. The objects are in the clone already.
     pub(super) fn publish(
         &self,
         repo: &Repository,
         base: Option<Sha>,
         tip: Sha,
-        pack: &[u8],
     ) -> Result<Published> {
         let push = Push {
             name: MAIN,
             old: base,
             new: tip,
         };
-        let published = match self.remote.push(&push, pack) {
+        let published = match self.remote.push(repo, &push) {
             Ok(Pushed::Done) => Published::Done,
             Ok(Pushed::Refused(reason)) => match self.look(repo, base, tip)? {
                 Some(published) => published,
@@ -166,6 +163,6 @@ impl Content {
 const fn is_uncertain(error: &RemoteError) -> bool {
     matches!(
         error,
-        RemoteError::Unreachable { .. } | RemoteError::Protocol { .. }
+        RemoteError::Unreachable { .. } | RemoteError::Failed { .. }
     ) || matches!(error, RemoteError::Status { status, .. } if *status >= 500)
 }

@@ -437,10 +437,9 @@ impl Forge for GithubForge {
         } = publication;
         let known = self.tracked(&conclusions);
         if Some(tip) != base {
-            let pack = buffer.to_pack();
             // Ours first: what is on the server and not here could not be decided upon.
             let _kept = buffer.flush(repo)?;
-            let published = self.shared.content.publish(repo, base, tip, &pack)?;
+            let published = self.shared.content.publish(repo, base, tip)?;
             if published == Published::Lost {
                 return Ok(Published::Lost);
             }

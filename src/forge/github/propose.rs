@@ -49,9 +49,8 @@ impl GithubForge {
             old: None,
             new: new.head,
         };
-        let pack = buffer.to_pack();
         let _kept = buffer.flush(repo)?;
-        if let Pushed::Refused(reason) = self.shared.content.remote.push(&push, &pack)? {
+        if let Pushed::Refused(reason) = self.shared.content.remote.push(repo, &push)? {
             return Err(ForgeError::Github(ApiError::SignIn(format!(
                 "`{}` refused the branch `{}`: {reason}; a token that may write contents can push it, once",
                 self.repository(),

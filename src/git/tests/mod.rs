@@ -21,6 +21,7 @@ mod packed;
 mod packs;
 mod ref_races;
 mod refs;
+mod remote;
 mod storing;
 mod trees;
 

@@ -1,8 +1,15 @@
 //! Every command on `OWNER/NAME`: what works there, and what is said where it does not.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::world::{command, stage};
-use crate::double::{APP_ID, REPO};
-use crate::support::{Ran, has};
+use crate::double::{APP_ID, GithubStage, REPO};
+use crate::support::{Ran, has, has_not};
 
 #[test]
 fn every_command_works_on_github() {
@@ -45,7 +52,7 @@ fn every_command_works_on_github() {
         REPO,
     ];
     let key = github.folder().join("app.pem");
-    std::fs::write(&key, github.private_key_pem()).unwrap();
+    fs::write(&key, github.private_key_pem()).unwrap();
     let mut as_app = command(&github, &itself);
     as_app.env("COUNTERSIGN_APP_ID", APP_ID.to_string());
     as_app.env("COUNTERSIGN_APP_KEY_FILE", key);
@@ -91,7 +98,7 @@ fn every_command_works_on_github() {
         report.env("COUNTERSIGN_TOKEN", &bot);
         // The command's home.
         let told = format!("[user]\n\tname = Somebody\n\temail = {email}\n");
-        std::fs::write(github.folder().join(".gitconfig"), told).unwrap();
+        fs::write(github.folder().join(".gitconfig"), told).unwrap();
         let said = Ran::of(&report.output().unwrap()).succeeds().stdout;
         has(&said, &format!("reported by {by}, in commit"));
     }
@@ -119,5 +126,99 @@ fn what_cannot_be_reached_is_named() {
     list.env("COUNTERSIGN_TOKEN", "no-such-token");
     let ran = Ran::of(&list.output().unwrap()).exits(1);
     has(&ran.stderr, "check that the token or App may read");
-    crate::support::has_not(&ran.stderr, "no-such-token");
+    has_not(&ran.stderr, "no-such-token");
+}
+
+const PROPOSE: [&str; 11] = [
+    "propose",
+    "--agent",
+    "strategy-optimizer",
+    "--action",
+    "analyze",
+    "--target",
+    "rsi-eurusd",
+    "--session",
+    "s-1",
+    "--repo",
+    REPO,
+];
+
+/// A new folder with a program of this name.
+fn folder_with(github: &GithubStage, folder: &str, name: &str, script: &str) -> PathBuf {
+    let folder = github.folder().join(folder);
+    fs::create_dir(&folder).unwrap();
+    let program = folder.join(name);
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn without_a_git_that_is_new_enough_it_says_what_to_install() {
+    let (github, _example) = stage(|_| {});
+    let none = github.folder().join("none");
+    fs::create_dir(&none).unwrap();
+    let old = folder_with(&github, "old", "git", "echo git version 2.30.2");
+    for (path, says) in [
+        (
+            none,
+            "the program `git` was not found: install git 2.31 or newer, in a folder of `PATH`",
+        ),
+        (
+            old,
+            "the program `git` says that it is `git version 2.30.2`: install git 2.31 or newer",
+        ),
+    ] {
+        let mut list = command(&github, &["list", "--repo", REPO]);
+        list.env("COUNTERSIGN_TOKEN", github.personal_token("carol"))
+            .env("PATH", path);
+        let ran = Ran::of(&list.output().unwrap()).exits(1);
+        has(&ran.stderr, says);
+    }
+}
+
+#[test]
+fn no_setting_of_the_user_takes_part_in_what_git_does_with_a_server() {
+    let (github, _example) = stage(|_| {});
+    let settings = format!(
+        "[url \"http://127.0.0.1:9/\"]\n\tinsteadOf = {}\n[core]\n\thooksPath = {}\n[credential]\n\thelper = \"!echo password=wrong\"\n[http]\n\tproxy = http://127.0.0.1:9\n",
+        github.url(),
+        folder_with(&github, "hooks", "pre-push", "exit 1").display(),
+    );
+    let file = github.folder().join(".gitconfig");
+    fs::write(&file, settings).unwrap();
+    let mut propose = command(&github, &PROPOSE);
+    propose
+        .env("COUNTERSIGN_TOKEN", github.token_of("strategy-optimizer"))
+        .env("GIT_CONFIG_GLOBAL", file);
+    Ran::of(&propose.output().unwrap()).succeeds();
+    assert!(github.pull(1).open);
+}
+
+#[test]
+fn no_argument_and_no_error_of_git_shows_the_token() {
+    let (github, _example) = stage(|_| {});
+    let token = github.personal_token("carol");
+    let coded = BASE64_STANDARD.encode(format!("x-access-token:{token}"));
+    let arguments = github.folder().join("arguments");
+    let real = std::env::var("PATH").unwrap();
+    let note = format!("echo \"$@\" >> '{}'", arguments.display());
+    let honest = format!("{note}\nPATH='{real}' exec git \"$@\"");
+    let loud = format!(
+        "{note}\n[ \"$1\" = --version ] && echo git version 2.40.0 && exit\nenv >&2\nexit 128"
+    );
+    for (name, script, status) in [("honest", honest, 0), ("loud", loud, 1)] {
+        let path = folder_with(&github, name, "git", &script);
+        let mut list = command(&github, &["list", "--repo", REPO]);
+        list.env("COUNTERSIGN_TOKEN", &token)
+            .env("PATH", format!("{}:{real}", path.display()))
+            .env("RUST_LOG", "trace");
+        let ran = Ran::of(&list.output().unwrap()).exits(status);
+        let seen = fs::read_to_string(&arguments).unwrap();
+        has(&seen, "fetch ");
+        for secret in [&token, &coded] {
+            has_not(&ran.text(), secret);
+            has_not(&seen, secret);
+        }
+    }
 }

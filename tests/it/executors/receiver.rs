@@ -121,6 +121,35 @@ impl Receiver {
     }
 }
 
+/// The address of a proxy, and what it was asked for.
+pub fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let book = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for near in listener.incoming() {
+            let mut near = near.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                near.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let mut far = TcpStream::connect(head.split(' ').nth(1).unwrap()).unwrap();
+            book.lock()
+                .unwrap()
+                .push(head.lines().next().unwrap().to_owned());
+            near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let (mut said, mut heard) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut said, &mut heard));
+            std::thread::spawn(move || std::io::copy(&mut far, &mut near));
+        }
+    });
+    (url, asked)
+}
+
 trait Talk: Read + Write + Send {}
 impl Talk for TcpStream {}
 impl Talk for StreamOwned<ServerConnection, TcpStream> {}
