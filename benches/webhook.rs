@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use axum::Router;
 use axum::routing::post;
 use countersign::forge::github::{Auth, Connection, GithubConfig, GithubForge};
-use countersign::server::{AppState, PollIntervals, WorkerConfig, router};
+use countersign::server::{AppState, ListenConfig, PollIntervals, WorkerConfig, router};
 
 use crate::server::Client;
 
@@ -58,7 +58,7 @@ fn app_state() -> AppState {
         look: hour,
         reconcile: hour,
     };
-    let app_state = AppState::new(intervals, None);
+    let app_state = AppState::new(intervals, ListenConfig::default(), None);
     app_state.use_webhook_secret(SECRET.to_owned().into());
     let connection = Connection::new("http://127.0.0.1:9", Auth::Token("none".to_owned().into()))
         .expect("no connection");

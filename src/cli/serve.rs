@@ -102,22 +102,7 @@ impl Serve {
         self.refuse_to_be_exposed_by_accident()?;
         let identity = &options.identity;
         let served = Served::of(options)?;
-        let app_state = AppState::new(
-            PollIntervals {
-                look: Duration::from_millis(self.look),
-                reconcile: Duration::from_secs(self.reconcile),
-            },
-            served.setup(identity)?,
-        );
-        match identity.webhook_secret()? {
-            Some(secret) => app_state.use_webhook_secret(secret),
-            None if served.is_on_github() && app_state.setup().is_none() => {
-                output::warning(
-                    "webhooks are refused, and only the timer looks: COUNTERSIGN_WEBHOOK_SECRET is not set",
-                );
-            }
-            None => {}
-        }
+        let setup = served.setup(identity)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .max_blocking_threads(BLOCKING_THREADS)
             .enable_all()
@@ -135,17 +120,27 @@ impl Serve {
                 )
             })?;
         let address = listener.local_addr()?;
-        app_state.front().open(ListenConfig {
+        let intervals = PollIntervals {
+            look: Duration::from_millis(self.look),
+            reconcile: Duration::from_secs(self.reconcile),
+        };
+        let listen_config = ListenConfig {
             address,
             public_url: self.public_url.clone(),
+            names: self.hosts.clone(),
             // Whoever is reached under a name is not alone on this machine.
             is_private: self.private || !self.hosts.is_empty(),
-        });
-        let hosts = self.hosts.iter().cloned();
-        let public = self.public_url.as_ref().map(PublicUrl::host);
-        // Whoever listens on one address of the machine is reached under it.
-        let own = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
-        app_state.answer_to(hosts.chain(public).chain(own));
+        };
+        let app_state = AppState::new(intervals, listen_config, setup);
+        match identity.webhook_secret()? {
+            Some(secret) => app_state.use_webhook_secret(secret),
+            None if served.is_on_github() && app_state.setup().is_none() => {
+                output::warning(
+                    "webhooks are refused, and only the timer looks: COUNTERSIGN_WEBHOOK_SECRET is not set",
+                );
+            }
+            None => {}
+        }
         served.begin(options, &app_state)?;
         output::note(&format!("listening on http://{address}; Ctrl-C stops"));
         if let Some(path) = app_state.setup().and_then(Setup::find_address) {
@@ -174,12 +169,12 @@ impl Serve {
     }
 
     fn say_who_reads(&self, app_state: &AppState) {
-        if app_state.front().listen_config().may_all_read_folders() {
+        if app_state.listen_config().may_all_read_folders() {
             output::note(
                 "everybody on this machine may read what is in folders; `--private` has them sign in (`countersign token create`)",
             );
         }
-        let is_https = app_state.front().listen_config().is_https();
+        let is_https = app_state.listen_config().is_https();
         if self.remote && !is_https {
             output::warning(
                 "tokens and cookies travel to other machines without TLS: put something in front that speaks it, and name it with --public-url https://…",

@@ -54,7 +54,7 @@ struct MayKnow;
 impl FromRequestParts<AppState> for MayKnow {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app_state: &AppState) -> Result<Self, Problem> {
-        let listen_config = app_state.front().listen_config();
+        let listen_config = app_state.listen_config();
         if !listen_config.may_all_read(&parts.headers) {
             AuthContext::from_request_parts(parts, app_state).await?;
         }

@@ -202,7 +202,7 @@ async fn ask(
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let named = app_state.front().listen_config().public_url.as_ref();
+    let named = app_state.listen_config().public_url.as_ref();
     let public_url = named
         .map(ToString::to_string)
         .or_else(|| host.map(|host| format!("http://{host}")));

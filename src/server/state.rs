@@ -7,18 +7,16 @@ use std::thread::JoinHandle;
 
 use axum::extract::FromRef;
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::attempts::Attempts;
-use super::dashboard::{DashboardState, Sessions};
+use super::dashboard::{MOST_FOLLOWERS, Sessions};
+use super::listen_config::ListenConfig;
 use super::metrics::Metrics;
 use super::search::{Search, search};
 use super::setup::Setup;
 use super::webhooks::Deliveries;
 use super::worker::{PollIntervals, RepositoryWorker, WorkerConfig, lock};
-
-/// The names of the machine itself.
-const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Everything that a handler may ask. A clone of it is the same server state.
 #[derive(Clone)]
@@ -31,9 +29,10 @@ struct Shared {
     workers: RwLock<BTreeMap<String, RepositoryWorker>>,
     intervals: PollIntervals,
     metrics: Metrics,
-    front: DashboardState,
+    listen_config: Arc<ListenConfig>,
+    sessions: Sessions,
+    followers: Arc<Semaphore>,
     attempts: Attempts,
-    hosts: RwLock<Vec<String>>,
     closing: watch::Sender<bool>,
     webhook_secret: RwLock<Option<SecretString>>,
     deliveries: Mutex<Deliveries>,
@@ -56,21 +55,32 @@ impl FromRef<AppState> for Metrics {
 
 impl FromRef<AppState> for Sessions {
     fn from_ref(app_state: &AppState) -> Self {
-        app_state.front().sessions().clone()
+        app_state.sessions().clone()
+    }
+}
+
+impl FromRef<AppState> for Arc<ListenConfig> {
+    fn from_ref(app_state: &AppState) -> Self {
+        Self::clone(&app_state.shared.listen_config)
     }
 }
 
 impl AppState {
     /// A server state that keeps nothing yet. With `setup` an App can be registered.
-    pub fn new(intervals: PollIntervals, setup: Option<Setup>) -> Self {
+    pub fn new(
+        intervals: PollIntervals,
+        listen_config: ListenConfig,
+        setup: Option<Setup>,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 workers: RwLock::default(),
                 intervals,
                 metrics: Metrics::default(),
-                front: DashboardState::default(),
+                listen_config: Arc::new(listen_config),
+                sessions: Sessions::default(),
+                followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
                 attempts: Attempts::default(),
-                hosts: RwLock::new(LOOPBACK.map(str::to_owned).to_vec()),
                 closing: watch::Sender::new(false),
                 webhook_secret: RwLock::default(),
                 deliveries: Mutex::default(),
@@ -182,26 +192,23 @@ impl AppState {
         &self.shared.metrics
     }
 
-    /// Names under which this server may be asked, beside those of its own machine. Said before it serves.
-    pub fn answer_to(&self, names: impl IntoIterator<Item = String>) {
-        let hosts = self.shared.hosts.write();
-        hosts.unwrap_or_else(PoisonError::into_inner).extend(names);
-    }
-
-    /// Every name under which this server may be asked.
-    pub fn hosts(&self) -> Vec<String> {
-        let hosts = self.shared.hosts.read();
-        hosts.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Who has failed to be let in.
     pub(super) fn attempts(&self) -> &Attempts {
         &self.shared.attempts
     }
 
-    /// What the dashboard remembers, and how it is reached.
-    pub fn front(&self) -> &DashboardState {
-        &self.shared.front
+    /// How the server is reached.
+    pub fn listen_config(&self) -> &ListenConfig {
+        &self.shared.listen_config
+    }
+
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.shared.sessions
+    }
+
+    /// One for each page that may follow the trail at this moment.
+    pub(super) fn followers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.shared.followers)
     }
 
     /// How often workers look by themselves.

@@ -10,7 +10,8 @@ use countersign::bot::{Bot, NewFeedback};
 use countersign::forge::local::LocalForge;
 use countersign::git::Repository;
 use countersign::server::{
-    AppState, PollIntervals, RepositoryWorker, WorkerConfig, WorkerError, WorkerStatus,
+    AppState, ListenConfig, PollIntervals, RepositoryWorker, WorkerConfig, WorkerError,
+    WorkerStatus,
 };
 use tokio::runtime::Runtime;
 
@@ -33,7 +34,7 @@ fn keep(
         look,
         reconcile: HOUR,
     };
-    let app_state = AppState::new(intervals, None);
+    let app_state = AppState::new(intervals, ListenConfig::default(), None);
     let hired = Arc::new(AtomicUsize::new(0));
     let (count, path, now) = (Arc::clone(&hired), stage.repo.clone(), stage.now());
     let config = WorkerConfig {

@@ -109,7 +109,6 @@ pub async fn decide(
     };
     if !context
         .app_state
-        .front()
         .sessions()
         .is_first(&viewer.key, &sent.once)
     {

@@ -55,7 +55,6 @@ pub async fn give(
     }
     if !context
         .app_state
-        .front()
         .sessions()
         .is_first(&viewer.key, &sent.once)
     {

@@ -3,20 +3,18 @@
 //! Only the number of the edition is sent: a page fetches itself anew, as whoever looks at it.
 
 use std::convert::Infallible;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::super::state::AppState;
 use super::page_context::PageContext;
 
 /// More pages than these do not follow at once.
-const MOST: usize = 512;
+pub const MOST_FOLLOWERS: usize = 512;
 /// A stream ends after this time, and the browser asks for the next one: as whoever they are then.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// How often something is sent, so that nothing in between takes the silence for an end.
@@ -26,26 +24,15 @@ const AGAIN: Duration = Duration::from_millis(1_500);
 
 /// One page that follows.
 struct Follower {
-    app_state: AppState,
     edition: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
     until: tokio::time::Instant,
     is_first: bool,
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.app_state
-            .front()
-            .followers
-            .fetch_sub(1, Ordering::Relaxed);
-    }
+    _permit: OwnedSemaphorePermit,
 }
 
 pub async fn follow(context: PageContext) -> Response {
-    let app_state = context.app_state.clone();
-    if app_state.front().followers.fetch_add(1, Ordering::Relaxed) >= MOST {
-        app_state.front().followers.fetch_sub(1, Ordering::Relaxed);
+    let Ok(permit) = context.app_state.followers().try_acquire_owned() else {
         let why = "too many pages follow already; reload by hand\n";
         return (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -53,13 +40,13 @@ pub async fn follow(context: PageContext) -> Response {
             why,
         )
             .into_response();
-    }
+    };
     let follower = Follower {
-        closing: app_state.closing(),
-        app_state,
+        closing: context.app_state.closing(),
         edition: context.worker.case_store().watch(),
         until: tokio::time::Instant::now() + LONGEST,
         is_first: true,
+        _permit: permit,
     };
     let events = stream::unfold(follower, |mut follower| async move {
         let edition = follower.next().await?;

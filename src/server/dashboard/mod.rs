@@ -2,7 +2,7 @@
 //!
 //! Every page is made on the server from the case store of its repository, and can be read and used without
 //! a script; the one script only shows what is new ([`live`]). People sign in with a personal token
-//! ([`sign_in`], [`session`]); [`listen_config`] says who may read without. Forms go to the local forge alone: on
+//! ([`sign_in`], [`session`]); [`ListenConfig`](super::ListenConfig) says who may read without. Forms go to the local forge alone: on
 //! GitHub, where it is certain who somebody is, people review there.
 
 mod agents;
@@ -14,7 +14,6 @@ mod decide;
 mod feedback;
 mod form;
 mod history;
-mod listen_config;
 mod live;
 mod notices;
 mod overview;
@@ -29,50 +28,21 @@ mod session;
 mod sign_in;
 mod text;
 
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
-
 use axum::Router;
 use axum::http::{HeaderName, header};
 use axum::middleware;
 use axum::routing::{get, post};
 
 use super::guard::unless_said;
+use super::listen_config;
 use super::state::AppState;
-pub use listen_config::{ListenConfig, PublicUrl};
+pub use live::MOST_FOLLOWERS;
 pub use session::Sessions;
 pub use text::Harmless;
 
 /// Our own styles, scripts, pictures and forms, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-/// What the dashboard remembers beside the repositories.
-#[derive(Debug, Default)]
-pub struct DashboardState {
-    listen_config: OnceLock<ListenConfig>,
-    sessions: Sessions,
-    /// How many pages follow the trail at this moment.
-    followers: AtomicUsize,
-}
-
-impl DashboardState {
-    /// How the server is reached.
-    pub fn listen_config(&self) -> &ListenConfig {
-        self.listen_config.get_or_init(ListenConfig::default)
-    }
-
-    /// Says how the server is reached: once, before anybody asks.
-    pub fn open(&self, listen_config: ListenConfig) {
-        if self.listen_config.set(listen_config).is_err() {
-            tracing::error!("the server was reached before it was said how");
-        }
-    }
-
-    pub(super) const fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
-}
 
 /// The routes of this folder.
 pub fn router(app_state: &AppState) -> Router<AppState> {

@@ -15,6 +15,7 @@ use chrono::Utc;
 
 use super::super::authentication::{Caller, NotAuthenticated};
 use super::super::case_store::{CaseStoreError, Reader};
+use super::super::listen_config::ListenConfig;
 use super::super::state::AppState;
 use super::super::tokens::Bearer;
 use super::super::worker::RepositoryWorker;
@@ -229,14 +230,14 @@ pub fn short_name(worker: &RepositoryWorker) -> String {
 }
 
 /// The value of the session's cookie, if the browser sent one.
-pub fn find_cookie(headers: &HeaderMap, app_state: &AppState) -> Option<String> {
+pub fn find_cookie(headers: &HeaderMap, listen_config: &ListenConfig) -> Option<String> {
     let jar = CookieJar::from_headers(headers);
-    let cookie = jar.get(cookie_name(app_state))?;
+    let cookie = jar.get(cookie_name(listen_config))?;
     Some(cookie.value().to_owned())
 }
 
-pub fn cookie_name(app_state: &AppState) -> &'static str {
-    if app_state.front().listen_config().is_https() {
+pub fn cookie_name(listen_config: &ListenConfig) -> &'static str {
+    if listen_config.is_https() {
         SECURE_COOKIE
     } else {
         COOKIE
@@ -250,7 +251,7 @@ async fn find_viewer(
     app_state: &AppState,
     worker: &RepositoryWorker,
 ) -> Option<Viewer> {
-    let cookie = find_cookie(headers, app_state)?;
+    let cookie = find_cookie(headers, app_state.listen_config())?;
     let key = key_of(&cookie);
     let (tokens, asked) = (worker.tokens()?.clone(), key.clone());
     let looked = tokio::task::spawn_blocking(move || tokens.find_session(&asked, Utc::now()));
@@ -261,7 +262,7 @@ async fn find_viewer(
             return None;
         }
     };
-    let (sessions, now) = (app_state.front().sessions(), Instant::now());
+    let (sessions, now) = (app_state.sessions(), Instant::now());
     if !sessions.goes_on(&key, signed_in.lasts, now) {
         return None;
     }
@@ -345,7 +346,7 @@ impl PageContext {
     }
 
     fn frame(&self, here: &'static str) -> Frame {
-        let front = self.app_state.front();
+        let sessions = self.app_state.sessions();
         let viewer = self.viewer.as_ref();
         let standing = self.worker.standing();
         Frame {
@@ -375,14 +376,14 @@ impl PageContext {
                 .take(MOST_FOREIGN)
                 .map(foreign)
                 .collect(),
-            notices: viewer.map_or_else(Vec::new, |viewer| front.sessions().notices(&viewer.key)),
+            notices: viewer.map_or_else(Vec::new, |viewer| sessions.notices(&viewer.key)),
         }
     }
 
     /// Says something to whoever has signed in, on every page until they dismiss it.
     pub fn tell(&self, class: &'static str, text: impl Into<String>) {
         if let Some(viewer) = &self.viewer {
-            let sessions = self.app_state.front().sessions();
+            let sessions = self.app_state.sessions();
             sessions.tell(&viewer.key, class, text.into());
         }
     }
@@ -418,7 +419,7 @@ fn find_freeze(reader: &Reader<'_>) -> anyhow::Result<Option<Frozen>> {
 
 /// Whether somebody may read a repository without saying who they are.
 fn is_open(worker: &RepositoryWorker, app_state: &AppState, headers: &HeaderMap) -> bool {
-    worker.github().is_none() && app_state.front().listen_config().may_all_read(headers)
+    worker.github().is_none() && app_state.listen_config().may_all_read(headers)
 }
 
 /// The page of a server that keeps several repositories, or none yet: those that whoever asks may read.

@@ -138,7 +138,7 @@ pub async fn enter(
     };
     let begin = BeginSession {
         key: key_of(&value),
-        earlier: find_cookie(&headers, &app_state).map(|cookie| key_of(&cookie)),
+        earlier: find_cookie(&headers, app_state.listen_config()).map(|cookie| key_of(&cookie)),
         lasts: if entering.keep.is_empty() {
             Lasts::WhileUsed
         } else {
@@ -188,7 +188,7 @@ async fn begin_session(
         }
     })
     .await?;
-    let sessions = app_state.front().sessions();
+    let sessions = app_state.sessions();
     sessions.begin(&key, earlier.as_deref(), Instant::now());
     Ok(())
 }
@@ -264,7 +264,7 @@ pub async fn leave(
     headers: HeaderMap,
     Form(leaving): Form<Leaving>,
 ) -> Response {
-    if let Some(cookie) = find_cookie(&headers, &app_state) {
+    if let Some(cookie) = find_cookie(&headers, app_state.listen_config()) {
         if !is_equal(&csrf_of(&cookie), &leaving.csrf) {
             let why = "The form does not belong to your session. Open the page again.";
             return refused(
@@ -273,7 +273,7 @@ pub async fn leave(
             );
         }
         let key = key_of(&cookie);
-        app_state.front().sessions().end(&key);
+        app_state.sessions().end(&key);
         let ended = about_tokens(&app_state, move |_, tokens| tokens.end_session(&key)).await;
         if let Err(error) = ended {
             tracing::error!("{error}");
@@ -290,11 +290,11 @@ pub async fn leave(
 
 /// A link from elsewhere comes with the cookie; a form from elsewhere does not, and `listen_config` refuses it besides.
 fn session_cookie(app_state: &AppState, value: String) -> Cookie<'static> {
-    Cookie::build((cookie_name(app_state), value))
+    Cookie::build((cookie_name(app_state.listen_config()), value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(app_state.front().listen_config().is_https())
+        .secure(app_state.listen_config().is_https())
         .build()
 }
 

@@ -47,7 +47,7 @@ struct McpService {
 /// The route of streamable HTTP. Hosts are checked, so that no page in a browser reaches a server on its own
 /// machine under another name, and a request that says it comes from another page is refused.
 pub fn router(app_state: &AppState) -> Router<AppState> {
-    let hosts = app_state.hosts();
+    let hosts = app_state.listen_config().hosts();
     let origins: Vec<String> = hosts
         .iter()
         .map(|host| {

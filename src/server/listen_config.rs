@@ -1,20 +1,19 @@
-//! What has to hold before a page is shown or a form is taken, whoever asks.
+//! How the server is reached, and what follows from it, whoever asks.
 //!
 //! - The name in the address must be one of ours: a page of somebody else's whose name was made to point
 //!   here (DNS rebinding) reads nothing.
 //! - A form must come from one of our own pages, by what the browser says of it.
-//! - Whether reading needs somebody to sign in follows from where the server listens ([`ListenConfig`]).
+//! - Reading is open where nobody but people of this machine can ask.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-
-use super::super::state::AppState;
 
 use crate::domain::unexpected::Unexpected;
 
@@ -27,12 +26,16 @@ const FORWARDED: [&str; 5] = [
     "via",
 ];
 
-/// How the server is reached.
+/// The names of the machine itself.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
 #[derive(Debug, Clone)]
 pub struct ListenConfig {
     pub address: SocketAddr,
     /// How browsers name it, where something stands in front of it.
     pub public_url: Option<PublicUrl>,
+    /// Further names under which it is reached.
+    pub names: Vec<String>,
     /// Whether reading needs somebody to sign in, also on this machine.
     pub is_private: bool,
 }
@@ -43,6 +46,7 @@ impl Default for ListenConfig {
         Self {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             public_url: None,
+            names: Vec::new(),
             is_private: true,
         }
     }
@@ -92,13 +96,29 @@ impl fmt::Display for PublicUrl {
 }
 
 impl PublicUrl {
-    /// The name in it.
-    pub fn host(&self) -> String {
-        name_of(&self.authority).to_owned()
+    fn host(&self) -> &str {
+        name_of(&self.authority)
     }
 }
 
 impl ListenConfig {
+    /// Every name under which the server may be asked.
+    pub fn hosts(&self) -> Vec<String> {
+        let public = self.public_url.as_ref().map(PublicUrl::host);
+        // Whoever listens on one address of the machine is reached under it.
+        let own = self.address.ip();
+        let own = (!own.is_unspecified()).then(|| own.to_string());
+        let names = LOOPBACK.into_iter().chain(public).map(str::to_owned);
+        names.chain(self.names.iter().cloned()).chain(own).collect()
+    }
+
+    /// Whether this is a name of ours. An address in figures always is: nobody can make it point elsewhere.
+    fn admits_host(&self, host: &str) -> bool {
+        let name = name_of(host);
+        let is = |one: &String| name_of(one).eq_ignore_ascii_case(name);
+        !name.is_empty() && (name.parse::<IpAddr>().is_ok() || self.hosts().iter().any(is))
+    }
+
     /// Whether cookies must never travel without TLS.
     pub fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.is_https)
@@ -124,15 +144,6 @@ fn name_of(authority: &str) -> &str {
     }
 }
 
-/// Whether this is a name of ours. An address in figures always is: nobody can make it point elsewhere.
-fn admits_host(host: &str, ours: &[String]) -> bool {
-    let name = name_of(host);
-    name.parse::<IpAddr>().is_ok()
-        || ours
-            .iter()
-            .any(|one| name_of(one).eq_ignore_ascii_case(name))
-}
-
 fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).map(|value| value.to_str().unwrap_or(""))
 }
@@ -154,11 +165,15 @@ fn is_own(headers: &HeaderMap) -> bool {
 }
 
 /// Stops what must not come in.
-pub async fn keep(State(app_state): State<AppState>, request: Request, next: Next) -> Response {
+pub async fn keep(
+    State(listen_config): State<Arc<ListenConfig>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
     let host =
         text(headers, header::HOST).or_else(|| request.uri().authority().map(|host| host.as_str()));
-    if !host.is_some_and(|host| admits_host(host, &app_state.hosts())) {
+    if !host.is_some_and(|host| listen_config.admits_host(host)) {
         let why = "this server is not known by that name: it is reached by its address in figures, as localhost, or as --public-url and --host say\n";
         return (StatusCode::MISDIRECTED_REQUEST, why).into_response();
     }
@@ -175,10 +190,20 @@ mod tests {
 
     use super::*;
 
+    /// On this machine, and open to everybody there.
+    fn open() -> ListenConfig {
+        ListenConfig {
+            is_private: false,
+            ..ListenConfig::default()
+        }
+    }
+
     #[test]
     fn names_that_anybody_can_point_here_are_not_ours() {
-        let url: PublicUrl = "https://Gov.example.org/".parse().unwrap();
-        let ours = ["localhost".to_owned(), url.host()];
+        let ours = ListenConfig {
+            public_url: "https://Gov.example.org/".parse().ok(),
+            ..open()
+        };
         for host in [
             "127.0.0.1:8080",
             "localhost:9",
@@ -188,7 +213,7 @@ mod tests {
             "gov.example.org",
             "GOV.example.org:443",
         ] {
-            assert!(admits_host(host, &ours), "{host}");
+            assert!(ours.admits_host(host), "{host}");
         }
         for host in [
             "evil.example",
@@ -196,19 +221,17 @@ mod tests {
             "localhost.evil.example",
             "127.0.0.1.evil.example",
             "",
+            ":8080",
             "gov.example.org.evil.example",
         ] {
-            assert!(!admits_host(host, &ours), "{host}");
+            assert!(!ours.admits_host(host), "{host}");
         }
     }
 
     #[test]
     fn reading_is_open_on_this_machine_only() {
         let none = HeaderMap::new();
-        let open = ListenConfig {
-            is_private: false,
-            ..ListenConfig::default()
-        };
+        let open = open();
         assert!(open.may_all_read(&none));
         let everywhere = ListenConfig {
             address: ([0, 0, 0, 0], 80).into(),
