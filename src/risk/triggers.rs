@@ -240,7 +240,7 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
                 Err(error) => format!(
                     "{} (counts as fired, because its expression fails: {})",
                     filled(&trigger.reason, &facts),
-                    crate::risk::words::shown(&error)
+                    crate::risk::words::shown(&error.to_string())
                 ),
             };
             Some(FiredTrigger {

@@ -25,6 +25,54 @@ use crate::domain::value::Value;
 pub use cost::Sizes;
 use facts::CHANGE;
 pub use facts::{FACTS, Fact, FactInfo, FactType, Facts, described, find};
+pub use types::TypeError;
+
+/// Why an expression is no condition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConditionError {
+    #[error(
+        "the expression is too long: at most {} characters",
+        Condition::LONGEST
+    )]
+    TooLong,
+    #[error(
+        "the expression has too many brackets: at most {}",
+        Condition::MOST_BRACKETS
+    )]
+    TooManyBrackets,
+    #[error("not a CEL expression: {0}")]
+    Syntax(String),
+    #[error(
+        "too many loops: at most {} of all, exists, exists_one, map, filter",
+        Condition::MOST_LOOPS
+    )]
+    TooManyLoops,
+    #[error(
+        "the expression nests too deep: at most {} levels; split it into several triggers",
+        depth::MOST
+    )]
+    TooDeep,
+    /// There is no thread to parse it on.
+    #[error("the expression cannot be read now: {0}")]
+    NotNow(String),
+    #[error(transparent)]
+    Type(#[from] TypeError),
+}
+
+/// Why a condition answers neither true nor false.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    #[error(
+        "the lists and mappings among the changes hold more than {} values",
+        Condition::MOST_PARTS
+    )]
+    TooManyParts,
+    #[error("the expression does not answer true or false")]
+    NotBoolean,
+    /// As the interpreter says it.
+    #[error("{0}")]
+    Failed(String),
+}
 
 #[derive(Debug)]
 pub struct Condition {
@@ -43,18 +91,12 @@ impl Condition {
     /// The most brackets: the parser's time grows with their nesting.
     const MOST_BRACKETS: usize = 100;
 
-    pub fn compile(expression: &str) -> Result<Self, String> {
+    pub fn compile(expression: &str) -> Result<Self, ConditionError> {
         if expression.len() > Self::LONGEST {
-            return Err(format!(
-                "the expression is too long: at most {} characters",
-                Self::LONGEST
-            ));
+            return Err(ConditionError::TooLong);
         }
         if expression.matches(['(', '[', '{']).count() > Self::MOST_BRACKETS {
-            return Err(format!(
-                "the expression has too many brackets: at most {}",
-                Self::MOST_BRACKETS
-            ));
+            return Err(ConditionError::TooManyBrackets);
         }
         let program = parse(expression)?;
         let facts = types::check(program.expression())?.into_iter().collect();
@@ -73,26 +115,18 @@ impl Condition {
 }
 
 /// Parses on a stack of its own, so that no expression overflows the caller's.
-fn parse(expression: &str) -> Result<Program, String> {
+fn parse(expression: &str) -> Result<Program, ConditionError> {
     let parse = || {
         let program = Program::compile(expression).map_err(|error| {
             let text = error.to_string();
-            format!(
-                "not a CEL expression: {}",
-                text.lines().next().unwrap_or("it cannot be read").trim()
-            )
+            let first = text.lines().next().unwrap_or("it cannot be read");
+            ConditionError::Syntax(first.trim().to_owned())
         })?;
         if depth::loops(program.expression()) > Condition::MOST_LOOPS {
-            return Err(format!(
-                "too many loops: at most {} of all, exists, exists_one, map, filter",
-                Condition::MOST_LOOPS
-            ));
+            return Err(ConditionError::TooManyLoops);
         }
         if depth::of(program.expression()) > depth::MOST {
-            return Err(format!(
-                "the expression nests too deep: at most {} levels; split it into several triggers",
-                depth::MOST
-            ));
+            return Err(ConditionError::TooDeep);
         }
         Ok(program)
     };
@@ -100,11 +134,10 @@ fn parse(expression: &str) -> Result<Program, String> {
         let thread = std::thread::Builder::new()
             .stack_size(depth::PARSER_STACK_BYTES)
             .spawn_scoped(scope, parse);
-        let thread =
-            thread.map_err(|error| format!("the expression cannot be read now: {error}"))?;
+        let thread = thread.map_err(|error| ConditionError::NotNow(error.to_string()))?;
         thread
             .join()
-            .unwrap_or_else(|_| Err("not a CEL expression: the parser gave up".to_owned()))
+            .unwrap_or_else(|_| Err(ConditionError::Syntax("the parser gave up".to_owned())))
     })
 }
 
@@ -114,7 +147,7 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()
 pub fn evaluate<'c>(
     conditions: impl IntoIterator<Item = &'c Condition>,
     facts: &dyn Facts,
-) -> Vec<Result<bool, String>> {
+) -> Vec<Result<bool, AnswerError>> {
     let resolver = Resolver::of(facts);
     let context = resolver.context();
     conditions
@@ -139,17 +172,14 @@ fn answer(
     condition: &Condition,
     resolver: &Resolver<'_>,
     context: &Context<'_, '_>,
-) -> Result<bool, String> {
+) -> Result<bool, AnswerError> {
     if condition.facts.contains(&"changes") && resolver.has_too_many_parts() {
-        return Err(format!(
-            "the lists and mappings among the changes hold more than {} values",
-            Condition::MOST_PARTS
-        ));
+        return Err(AnswerError::TooManyParts);
     }
     match condition.program.execute(context) {
         Ok(CelValue::Bool(answer)) => Ok(answer),
-        Ok(_) => Err("the expression does not answer true or false".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Ok(_) => Err(AnswerError::NotBoolean),
+        Err(error) => Err(AnswerError::Failed(error.to_string())),
     }
 }
 

@@ -128,7 +128,7 @@ pub fn read(files: &RuleFiles) -> Result<Vec<Trigger>, Problems> {
                 then: raw.then,
                 reason: raw.reason,
             }),
-            Err(message) => say("when", message),
+            Err(error) => say("when", error.to_string()),
         }
     }
     if problems.is_empty() {

@@ -94,7 +94,7 @@ pub struct RepositoryWorker {
 }
 
 /// Work for the bot; or why there is no bot.
-type Job = Box<dyn FnOnce(Result<&mut Bot, String>) + Send>;
+type Job = Box<dyn FnOnce(Result<&mut Bot, WorkerError>) + Send>;
 
 pub(super) struct Shared {
     pub(super) name: String,
@@ -251,11 +251,7 @@ impl RepositoryWorker {
         }
         self.shared.bell.notify_one();
         match told.await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(reason)) => Err(WorkerError::Unreachable {
-                name: self.shared.name.clone(),
-                reason,
-            }),
+            Ok(done) => done,
             Err(_) => Err(WorkerError::Panicked(self.shared.name.clone())),
         }
     }

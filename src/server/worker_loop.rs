@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 
 use super::case_store::News;
-use super::worker::{BotFactory, NextTask, PollIntervals, Shared, guarded};
+use super::worker::{BotFactory, NextTask, PollIntervals, Shared, WorkerError, guarded};
 use crate::bot::{Bot, BotError, Summary};
 use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::local::LocalForge;
@@ -73,7 +73,11 @@ impl WorkerLoop {
         loop {
             match self.shared.next(self.rests_until, self.until()) {
                 NextTask::Job(job) => {
-                    let bot = self.bot().map_err(|error| error.to_string());
+                    let name = self.shared.name.clone();
+                    let bot = self.bot().map_err(|error| WorkerError::Unreachable {
+                        name,
+                        reason: error.to_string(),
+                    });
                     if let Err(panic) = guarded(|| job(bot)) {
                         tracing::error!("work on `{}` {panic}", self.shared.name);
                         self.bot = None;

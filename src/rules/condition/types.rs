@@ -125,14 +125,23 @@ impl Type {
     }
 }
 
-type Result<T = Type> = std::result::Result<T, String>;
+type Result<T = Type> = std::result::Result<T, TypeError>;
+
+/// Why an expression can never be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TypeError(String);
+
+fn wrong<T>(reason: impl Into<String>) -> Result<T> {
+    Err(TypeError(reason.into()))
+}
 
 /// The facts that an expression uses, if it can be right.
 pub(super) fn check(expression: &IdedExpr) -> Result<BTreeSet<&'static str>> {
     let mut checker = Checker::default();
     match checker.expression(expression)? {
         Type::Bool | Type::Any => Ok(checker.facts),
-        other => Err(format!(
+        other => wrong(format!(
             "the expression gives {other}: expected one that is true or false, such as a comparison"
         )),
     }
@@ -169,19 +178,19 @@ impl Checker {
                 let mut value = Type::Nothing;
                 for entry in &map.entries {
                     let EntryExpr::MapEntry(entry) = &entry.expr else {
-                        return Err(unavailable("messages"));
+                        return wrong(unavailable("messages"));
                     };
                     let key = self.expression(&entry.key)?;
                     if entry.optional || !(key.is_open() || key.is_text() || is_key(&key)) {
-                        return Err(format!("{key} cannot be the key of a map: expected text"));
+                        return wrong(format!("{key} cannot be the key of a map: expected text"));
                     }
                     value = value.or(self.expression(&entry.value)?);
                 }
                 Ok(Type::Map(Box::new(value)))
             }
-            Expr::List(_) => Err(unavailable("optional values")),
-            Expr::Struct(_) => Err(unavailable("messages")),
-            Expr::Unspecified => Err("a part of the expression is empty".to_owned()),
+            Expr::List(_) => wrong(unavailable("optional values")),
+            Expr::Struct(_) => wrong(unavailable("messages")),
+            Expr::Unspecified => wrong("a part of the expression is empty"),
         }
     }
 
@@ -191,7 +200,7 @@ impl Checker {
         }
         let Some(fact) = find(name) else {
             let known: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
-            return Err(format!(
+            return wrong(format!(
                 "{} is not a fact{}",
                 quoted(name),
                 expected_one_of(name, &known)
@@ -241,7 +250,7 @@ impl Checker {
             (operators::INDEX, None, [list, index]) => index_of(list, index, call.args.get(1)),
             (operators::NEGATE, None, [number]) => match number {
                 Type::Int | Type::Double | Type::Any => Ok(number.clone()),
-                other => Err(format!("`-` takes a number, not {other}")),
+                other => wrong(format!("`-` takes a number, not {other}")),
             },
             (
                 operators::ADD
@@ -262,7 +271,7 @@ impl Checker {
                         } else {
                             ""
                         };
-                        return Err(format!("`{name}` takes text, not {text}{hint}"));
+                        return wrong(format!("`{name}` takes text, not {text}{hint}"));
                     }
                 }
                 Ok(Type::Bool)
@@ -273,11 +282,11 @@ impl Checker {
             ("double", None, [of]) if of.is_open() || of.is_text() || of.is_number() => {
                 Ok(Type::Double)
             }
-            (known, ..) if FUNCTIONS.contains(&known) => Err(format!(
+            (known, ..) if FUNCTIONS.contains(&known) => wrong(format!(
                 "`{known}` is not called like this: {}",
                 usage_of(known)
             )),
-            (unknown, ..) => Err(format!(
+            (unknown, ..) => wrong(format!(
                 "{} is not a function of conditions{}",
                 quoted(unknown),
                 expected_one_of(unknown, &FUNCTIONS)
@@ -293,13 +302,13 @@ impl Checker {
             Type::Map(_) | Type::Change => Type::Text,
             open if open.is_open() => Type::Any,
             other => {
-                return Err(format!(
+                return wrong(format!(
                     "a loop goes over a list, not over {other}: expected such as `changes.exists(c, c.tier == 'aggressive')`"
                 ));
             }
         };
         if looped.iter_var2.is_some() {
-            return Err("a loop has one variable".to_owned());
+            return wrong("a loop has one variable");
         }
         let start = self.expression(&looped.accu_init)?;
         let around = self.scope.len();
@@ -355,7 +364,7 @@ fn field(operand: Type, name: &str) -> Result {
             let known = CHANGE.iter().find(|key| key.name == name);
             let Some(key) = known else {
                 let names = CHANGE.map(|key| key.name);
-                return Err(format!(
+                return wrong(format!(
                     "a change has no {}{}",
                     quoted(name),
                     expected_one_of(name, &names)
@@ -365,14 +374,14 @@ fn field(operand: Type, name: &str) -> Result {
         }
         Type::Map(value) => Ok(*value),
         open if open.is_open() => Ok(Type::Any),
-        other => Err(format!("{other} has no keys, so no {}", quoted(name))),
+        other => wrong(format!("{other} has no keys, so no {}", quoted(name))),
     }
 }
 
 fn truth(of_type: &Type) -> Result {
     match of_type {
         Type::Bool | Type::Any => Ok(Type::Bool),
-        other => Err(format!(
+        other => wrong(format!(
             "`&&`, `||`, `!`, `? :` and loops take true or false, not {other}"
         )),
     }
@@ -393,7 +402,7 @@ fn can_be_equal(left: &Type, right: &Type) -> Result<()> {
     if alike {
         Ok(())
     } else {
-        Err(format!("{left} is never equal to {right}"))
+        wrong(format!("{left} is never equal to {right}"))
     }
 }
 
@@ -408,18 +417,18 @@ fn words_meet(
         (Source::Fact, Source::Written) => (one, other),
         (Source::Written, Source::Fact) => (other, one),
         _ if one.is_disjoint(other) => {
-            return Err("these two texts are never equal".to_owned());
+            return wrong("these two texts are never equal");
         }
         _ => return Ok(()),
     };
-    let Some(wrong) = written.iter().find(|word| !fact.contains(*word)) else {
+    let Some(unknown) = written.iter().find(|word| !fact.contains(*word)) else {
         return Ok(());
     };
     let words: Vec<&str> = fact.iter().map(String::as_str).collect();
-    Err(format!(
+    wrong(format!(
         "what it is compared with is never {}{}",
-        quoted(wrong),
-        expected_one_of(wrong, &words)
+        quoted(unknown),
+        expected_one_of(unknown, &words)
     ))
 }
 
@@ -427,7 +436,7 @@ fn can_be_ordered(left: &Type, right: &Type) -> Result {
     let ordered = |of_type: &Type| of_type.is_open() || of_type.is_number() || of_type.is_text();
     for side in [left, right] {
         if !ordered(side) {
-            return Err(format!(
+            return wrong(format!(
                 "`<` and its like take numbers or texts, not {side}"
             ));
         }
@@ -435,7 +444,7 @@ fn can_be_ordered(left: &Type, right: &Type) -> Result {
     if left.is_open() || right.is_open() || left.is_number() == right.is_number() {
         Ok(Type::Bool)
     } else {
-        Err(format!("{left} is never more or less than {right}"))
+        wrong(format!("{left} is never more or less than {right}"))
     }
 }
 
@@ -452,14 +461,14 @@ fn is_in(item: &Type, list: &Type) -> Result {
         }
         Type::Map(_) => Ok(Type::Bool),
         open if open.is_open() => Ok(Type::Bool),
-        other => Err(format!("`in` looks into a list or map, not into {other}")),
+        other => wrong(format!("`in` looks into a list or map, not into {other}")),
     }
 }
 
 fn index_of(list: &Type, index: &Type, written: Option<&IdedExpr>) -> Result {
     match (list, index) {
         (Type::List(item), Type::Int | Type::Uint | Type::Any) => Ok((**item).clone()),
-        (Type::List(_), other) => Err(format!(
+        (Type::List(_), other) => wrong(format!(
             "a list is indexed by a whole number from 0, not by {other}"
         )),
         (Type::Change, _) => match written.map(|written| &written.expr) {
@@ -468,7 +477,7 @@ fn index_of(list: &Type, index: &Type, written: Option<&IdedExpr>) -> Result {
         },
         (Type::Map(value), _) => Ok((**value).clone()),
         (open, _) if open.is_open() => Ok(Type::Any),
-        (other, _) => Err(format!("{other} cannot be indexed")),
+        (other, _) => wrong(format!("{other} cannot be indexed")),
     }
 }
 
@@ -478,17 +487,17 @@ fn arithmetic(operator: &str, left: &Type, right: &Type) -> Result {
     match (left, right) {
         (one, other) if one.is_open() || other.is_open() => Ok(Type::Any),
         (Type::Double, Type::Double) if operator == operators::MODULO => {
-            Err("`%` takes whole numbers".to_owned())
+            wrong("`%` takes whole numbers")
         }
         (one, other) if one.is_number() && one == other => Ok(one.clone()),
-        (one, other) if one.is_number() && other.is_number() => Err(format!(
+        (one, other) if one.is_number() && other.is_number() => wrong(format!(
             "`{sign}` takes two numbers of one kind, not {left} and {right}: write `double(…)` around the whole one"
         )),
         (one, other) if adds && one.is_text() && other.is_text() => Ok(Type::Text),
         (Type::List(one), Type::List(other)) if adds => {
             Ok(Type::List(Box::new((**one).clone().or((**other).clone()))))
         }
-        _ => Err(format!("`{sign}` does not take {left} and {right}")),
+        _ => wrong(format!("`{sign}` does not take {left} and {right}")),
     }
 }
 
@@ -496,7 +505,7 @@ fn size(of: &Type) -> Result {
     match of {
         Type::List(_) | Type::Map(_) | Type::Change => Ok(Type::Int),
         of if of.is_open() || of.is_text() => Ok(Type::Int),
-        other => Err(format!("`size` takes a list, a map or text, not {other}")),
+        other => wrong(format!("`size` takes a list, a map or text, not {other}")),
     }
 }
 
