@@ -254,7 +254,10 @@ fn a_freeze_on_what_has_ended_is_answered_as_soon_as_github_takes_the_answer() {
         .github
         .user("alice")
         .comments(merged, "/freeze it is mad");
-    let fault = Fault::answers(502, "Server Error").on("POST", COMMENTS);
+    // It is tried before anything is merged, and once more when what was said after the end is recorded.
+    let fault = Fault::answers(502, "Server Error")
+        .on("POST", COMMENTS)
+        .times(2);
     fixture.github.fault(fault);
     fixture.takes_events();
     assert!(fixture.tries_to_run().is_err());
