@@ -6,16 +6,9 @@ use std::process::{Command, Stdio};
 
 use crate::double::world::CheckRun;
 use crate::double::{Delivery, GithubStage, REPO};
+use crate::support::proposals::{HIGH, LOW, MEDIUM, WHY};
 use crate::support::{Ran, TestRepo, has};
 use chrono::TimeDelta;
-
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const HIGH: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
-const WHY: &str = "Thirty clean days on paper, and the desk has agreed to watch it.";
 
 /// The name and the text of the job that `countersign init` writes.
 fn job_of_workflow() -> (String, serde_yaml::Value) {

@@ -12,8 +12,7 @@ use crate::double::world::Pull;
 use crate::double::{APP_ID, GithubStage, REPO};
 use crate::support::TestRepo;
 use crate::support::forge_contract::World;
-
-const AGENT: &str = "strategy-optimizer";
+use crate::support::proposals::AGENT;
 
 passes_the_contract!(OnGithub::new(););
 

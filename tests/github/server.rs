@@ -11,15 +11,8 @@ mod setup;
 mod world;
 
 use crate::support::has;
+use crate::support::proposals::{HIGH, LOW, MEDIUM, WHY};
 use world::Host;
-
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const HIGH: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
-const WHY: &str = "Thirty clean days on paper, and the desk has agreed to watch it.";
 
 #[test]
 fn low_risk_is_merged_with_two_calls() {

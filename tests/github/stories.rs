@@ -12,17 +12,10 @@ mod siblings;
 mod ways;
 mod world;
 
+use crate::support::proposals::{HIGH, LOW, MEDIUM, WHY};
 use crate::support::{has, has_not};
 use chrono::TimeDelta;
 use world::{GithubFixture, Running, however_it_runs};
-
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const HIGH: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
-const WHY: &str = "Thirty clean days on paper, and the desk has agreed to watch it.";
 
 #[test]
 fn low_risk_is_merged_with_two_calls() {

@@ -1,14 +1,10 @@
 //! Attacks on the approval: by somebody who had a part in it, under another name, for another commit, on
 //! other facts. What does not count is said, with the reason, and nothing is merged.
 
+use crate::support::proposals::{AGENT, HIGH, MEDIUM};
 use crate::support::{TestRepo, has, has_not};
 use chrono::TimeDelta;
 
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const HIGH: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
-const AGENT: &str = "strategy-optimizer";
 const AGENTS_EMAIL: &str = "strategy-optimizer@agents.example.org";
 
 /// Proposes with a commit by these, on a branch.

@@ -3,10 +3,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use crate::support::proposals::AGENT;
 use crate::support::{TestRepo, has, has_not};
 use serde_json::Value as Json;
 
-const AGENT: &str = "strategy-optimizer";
 const BODY: &str = "action: optimize\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
 
 /// Makes `optimize` run this program, by a governance change that carol approves.

@@ -1,14 +1,10 @@
 //! Attacks by the shape of history: force-pushes, orphans, floods of commits and files, branches of other
 //! branches, and pushes to where only the bot writes.
 
+use crate::support::proposals::{AGENT, LOW, MEDIUM};
 use crate::support::{TestRepo, git_with, has};
 
-const AGENT: &str = "strategy-optimizer";
 const EMAIL: &str = "strategy-optimizer@agents.example.org";
-const DRAFT: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 
 #[test]
 fn nobody_pushes_to_where_only_the_bot_writes() {
@@ -67,7 +63,7 @@ fn nobody_pushes_to_where_only_the_bot_writes() {
 fn a_branch_that_is_not_of_this_repository_is_refused() {
     let mut stage = TestRepo::example();
     let before = stage.main();
-    let (path, text) = stage.recommendation(AGENT, DRAFT);
+    let (path, text) = stage.recommendation(AGENT, LOW);
     let clone = stage.clone_of(AGENT).start();
     clone.git(&["checkout", "-q", "--orphan", "orphan"]);
     clone.git(&["rm", "-q", "-r", "-f", "."]);
@@ -101,7 +97,7 @@ fn a_branch_that_is_not_of_this_repository_is_refused() {
 #[test]
 fn too_much_is_refused_and_stops_nobody_else() {
     let mut stage = TestRepo::example();
-    let (path, text) = stage.recommendation(AGENT, DRAFT);
+    let (path, text) = stage.recommendation(AGENT, LOW);
     let clone = stage.clone_of(AGENT).start();
     clone.write(&path, &text).commit("Propose");
     let tree = clone.git(&["rev-parse", "HEAD^{tree}"]);
@@ -143,7 +139,7 @@ fn too_much_is_refused_and_stops_nobody_else() {
         .write("docs/large", &"x".repeat(2 << 20))
         .commit("Large")
         .push("govern/d");
-    stage.propose("risk-manager", "z", DRAFT);
+    stage.propose("risk-manager", "z", LOW);
     stage.run();
     has(&stage.report(1), "has more than 250 commits that");
     has(&stage.report(2), "success: LOW 0.00: merged by the bot");
@@ -183,7 +179,7 @@ fn a_branch_that_proposes_nothing_is_told_so() {
 #[test]
 fn one_commit_is_decided_and_carried_out_once() {
     let mut stage = TestRepo::example();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage
         .clone_of(AGENT)
         .push("recommend/b")
@@ -246,10 +242,10 @@ fn a_rejected_commit_is_not_proposed_again() {
 #[test]
 fn merges_of_main_and_of_merged_work_add_nothing_of_their_own() {
     let mut stage = TestRepo::example();
-    let (path, text) = stage.recommendation("risk-manager", DRAFT);
+    let (path, text) = stage.recommendation("risk-manager", LOW);
     let ours = stage.clone_of("risk-manager").start();
     ours.write(&path, &text).commit("Propose");
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage.run();
     stage.read_all();
     ours.git(&["fetch", "-q", "origin"]);
@@ -285,7 +281,7 @@ fn what_a_branch_hides_in_its_history_does_not_come_with_its_end() {
     let rules = stage.file("rules/governance.yaml");
     let loose = rules.replace("mode: two_tier", "mode: auto_approve");
     // The first commit opens everything, the last one takes it back: only the proposal is left.
-    let (path, text) = stage.recommendation(AGENT, DRAFT);
+    let (path, text) = stage.recommendation(AGENT, LOW);
     let clone = stage.clone_of(AGENT).start();
     clone.write("rules/governance.yaml", &loose).commit("Open");
     let open = clone.head();
@@ -354,7 +350,7 @@ fn a_branch_is_force_pushed_and_renamed_without_an_effect_on_main() {
 fn strange_commits_do_not_stop_the_bot() {
     let mut stage = TestRepo::example();
     // A time that git takes and that no calendar holds.
-    let (path, text) = stage.recommendation(AGENT, DRAFT);
+    let (path, text) = stage.recommendation(AGENT, LOW);
     let clone = stage.clone_of(AGENT).start();
     let tree = clone
         .write(&path, &text)
@@ -392,7 +388,7 @@ fn strange_commits_do_not_stop_the_bot() {
     has(&said, "is malformed");
     stage.main_is_still(&main);
     // What no push brings, but a broken disk or a hand in the folder may.
-    stage.propose("risk-manager", "z", DRAFT);
+    stage.propose("risk-manager", "z", LOW);
     for (branch, raw) in [
         ("b", raw("0 -1200", "Early")),
         ("c", raw("1 +0000", "Hidden\0\n\nDecision: approved")),
@@ -420,7 +416,7 @@ fn strange_commits_do_not_stop_the_bot() {
 #[test]
 fn several_bots_and_people_at_once_lose_nothing_and_do_nothing_twice() {
     let mut stage = TestRepo::example();
-    let first = stage.propose(AGENT, "a", DRAFT);
+    let first = stage.propose(AGENT, "a", LOW);
     stage.run();
     stage.read_all();
     let clone = stage.clone_of(AGENT).start();

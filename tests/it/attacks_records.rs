@@ -1,13 +1,8 @@
 //! Attacks on the record and on the rules: past records edited, removed or forged, rules and people changed
 //! in passing, a change judged by itself.
 
+use crate::support::proposals::{AGENT, LOW, MEDIUM};
 use crate::support::{TestRepo, has, has_not};
-
-const DRAFT: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const AGENT: &str = "strategy-optimizer";
 
 /// The path of the one file of this name on `main`.
 fn record(stage: &TestRepo, name: &str) -> String {
@@ -355,7 +350,7 @@ fn everything_that_is_not_a_record_may_be_changed_by_people_and_is_high() {
 fn a_governance_change_does_not_undo_what_happened_on_main_since() {
     let mut stage = TestRepo::example();
     let stale = stage.clone_of("dana").start();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage.run();
     stage.read_all();
     let before = stage.main();
@@ -378,7 +373,7 @@ fn a_governance_change_does_not_undo_what_happened_on_main_since() {
 #[test]
 fn a_record_is_never_edited_renamed_or_removed() {
     let mut stage = TestRepo::example();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage.run();
     stage.read_all();
     let before = stage.main();
@@ -484,7 +479,7 @@ fn only_the_bot_writes_decisions_outcomes_and_freezes() {
     }
     // Two proposals at once are none.
     let clone = stage.clone_of(AGENT).start();
-    for body in [DRAFT, MEDIUM] {
+    for body in [LOW, MEDIUM] {
         let (path, text) = stage.recommendation(AGENT, body);
         clone.write(&path, &text);
     }

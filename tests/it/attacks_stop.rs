@@ -1,19 +1,14 @@
 //! When in doubt, stop: rules that cannot be read, a freeze, a flood of proposals, targets that make no
 //! sense. Nothing is merged or executed, the message says why, and it goes on when that is mended.
 
+use crate::support::proposals::{AGENT, LOW, MEDIUM};
 use crate::support::{TestRepo, has, has_not};
 use chrono::TimeDelta;
-
-const AGENT: &str = "strategy-optimizer";
-const DRAFT: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 
 #[test]
 fn rules_that_cannot_be_read_stop_everything_and_the_message_names_file_and_line() {
     let mut stage = TestRepo::example();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage.propose(AGENT, "b", MEDIUM);
     stage.govern("dana", "c", &[("docs/x.md", "x")]);
     stage.edit_on_main("rules/governance.yaml", "mode: two_tier", "mode: yolo");
@@ -76,7 +71,7 @@ fn rules_that_cannot_be_read_stop_everything_and_the_message_names_file_and_line
 #[test]
 fn without_rules_nothing_is_decided() {
     let mut stage = TestRepo::example();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     let rules = stage.git(&["rev-parse", "main"]);
     stage.commit_to_main(&[("rules", None)]);
     let before = stage.main();
@@ -104,7 +99,7 @@ fn without_rules_nothing_is_decided() {
 #[test]
 fn a_target_that_cannot_be_read_decides_nothing() {
     let mut stage = TestRepo::example();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage.propose(AGENT, "b", MEDIUM);
     stage.edit_on_main(
         "targets/rsi-eurusd-draft.yaml",
@@ -132,7 +127,7 @@ fn a_trigger_that_fails_counts_as_fired() {
         "when: to_production",
         "when: parameters[7] == 'x'",
     );
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     let before = stage.main();
     stage.run();
     let said = stage.report(1);
@@ -144,7 +139,7 @@ fn a_trigger_that_fails_counts_as_fired() {
 #[test]
 fn while_it_is_frozen_nothing_is_merged_whoever_approves() {
     let mut stage = TestRepo::example();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage.propose(AGENT, "b", MEDIUM);
     stage.govern("dana", "c", &[("docs/x.md", "x")]);
     for who in ["dana", "mallory", AGENT] {
@@ -197,7 +192,7 @@ fn a_freeze_in_a_review_is_heard_before_anything_else() {
     // Somebody who may not stops nothing.
     let no = ["--request-changes", "--message", "/freeze I say so"];
     stage.review(1, "dana", &no).succeeds();
-    stage.propose("risk-manager", "c", DRAFT);
+    stage.propose("risk-manager", "c", LOW);
     stage.run();
     stage.read_all();
     assert_eq!(stage.log().len(), 3);
@@ -207,12 +202,12 @@ fn a_freeze_in_a_review_is_heard_before_anything_else() {
         "--message",
         "Something is wrong.\n/freeze exchange outage",
     ];
-    stage.propose(AGENT, "d", DRAFT);
+    stage.propose(AGENT, "d", LOW);
     stage.propose(AGENT, "e", MEDIUM);
     stage.run();
     stage.read_all();
     stage.review(4, "alice", &stop).succeeds();
-    stage.propose(AGENT, "a", DRAFT);
+    stage.propose(AGENT, "a", LOW);
     stage.run();
     let log = stage.log();
     assert_eq!(
@@ -339,7 +334,7 @@ fn one_agent_does_not_flood_its_reviewers() {
         stage.propose(AGENT, &format!("a{n}"), MEDIUM);
     }
     stage.propose("risk-manager", "b", MEDIUM);
-    stage.propose(AGENT, "c", DRAFT);
+    stage.propose(AGENT, "c", LOW);
     let before = stage.log().len();
     stage.run();
     for number in [1, 2, 5] {

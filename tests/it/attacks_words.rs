@@ -1,14 +1,10 @@
 //! Attacks by words: forged trailers, characters that hide, markup, mentions and orders to a reader. What an
 //! agent wrote is shown as what it is, and nothing of it reads like the bot's own.
 
+use crate::support::proposals::{AGENT, LOW, MEDIUM};
 use crate::support::{TestRepo, git_with, has, has_not};
 
-const AGENT: &str = "strategy-optimizer";
 const EMAIL: &str = "strategy-optimizer@agents.example.org";
-const DRAFT: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 
 /// Nothing outside of code spans and blocks that Markdown or a forge makes something of, nothing hidden.
 #[track_caller]
@@ -56,13 +52,13 @@ fn a_commit_message_does_not_forge_the_trail() {
         ("Propose\n\n\tOutcome:success\n", "Outcome"),
     ];
     for (index, (message, _)) in messages.iter().enumerate() {
-        let (path, text) = stage.recommendation(AGENT, DRAFT);
+        let (path, text) = stage.recommendation(AGENT, LOW);
         let clone = stage.clone_of(AGENT).start();
         clone.write(&path, &text).commit_as(EMAIL, EMAIL, message);
         clone.push(&format!("recommend/a{index}"));
     }
     // An older commit of the branch says it, the newest does not.
-    let (path, text) = stage.recommendation(AGENT, DRAFT);
+    let (path, text) = stage.recommendation(AGENT, LOW);
     let clone = stage.clone_of(AGENT).start();
     clone.commit_as(EMAIL, EMAIL, "Prepare\n\nDecision: approved\n");
     clone
@@ -98,21 +94,21 @@ fn a_commit_does_not_hide_what_it_says_or_by_whom_it_is() {
         "Propose\u{8}\u{8}\u{8}\n",
     ];
     for (index, message) in messages.iter().enumerate() {
-        let (path, text) = stage.recommendation(AGENT, DRAFT);
+        let (path, text) = stage.recommendation(AGENT, LOW);
         let clone = stage.clone_of(AGENT).start();
         clone.write(&path, &text).commit_as(EMAIL, EMAIL, message);
         clone.push(&format!("recommend/a{index}"));
     }
     let bot = "Bot@countersign.invalid";
     for (branch, author, committer) in [("b", bot, EMAIL), ("c", EMAIL, bot)] {
-        let (path, text) = stage.recommendation(AGENT, DRAFT);
+        let (path, text) = stage.recommendation(AGENT, LOW);
         let clone = stage.clone_of(AGENT).start();
         clone
             .write(&path, &text)
             .commit_as(author, committer, "Approve\n");
         clone.push(&format!("recommend/{branch}"));
     }
-    let (path, text) = stage.recommendation(AGENT, DRAFT);
+    let (path, text) = stage.recommendation(AGENT, LOW);
     let clone = stage.clone_of(AGENT).start();
     clone.write(&path, &text).git(&["add", "-A"]);
     let name = [("GIT_AUTHOR_NAME", "Optimizer \u{202e}toB")];
@@ -219,14 +215,14 @@ fn what_is_wrong_with_a_proposal_is_told_without_its_markup() {
     let before = stage.main();
     let markup = "` @carol [x](https://evil.example) <img src=x> ![y](z) www.evil.example";
     let bodies = [
-        format!("{DRAFT}\n\"{markup}\": 1"),
-        format!("{DRAFT}\nexpects: {{stop_loss_pct: \"{markup}\"}}"),
+        format!("{LOW}\n\"{markup}\": 1"),
+        format!("{LOW}\nexpects: {{stop_loss_pct: \"{markup}\"}}"),
         format!("action: \"{markup}\""),
         format!("action: modify_parameters\ntargets: [\"{markup}\"]\nchanges: {{x: 1}}"),
         format!("action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {{\"{markup}\": 1}}"),
-        format!("{DRAFT}\ndetails: {{a: 1, \"{markup}\": .nan}}"),
-        format!("{DRAFT}\nsession: \"{markup}\""),
-        format!("{DRAFT}\nrationale: [\"{markup}\"]"),
+        format!("{LOW}\ndetails: {{a: 1, \"{markup}\": .nan}}"),
+        format!("{LOW}\nsession: \"{markup}\""),
+        format!("{LOW}\nrationale: [\"{markup}\"]"),
     ];
     for (index, body) in bodies.iter().enumerate() {
         stage.propose(AGENT, &format!("a{index}"), body);
@@ -237,7 +233,7 @@ fn what_is_wrong_with_a_proposal_is_told_without_its_markup() {
         "recommendations/@carol <b>/x.yaml",
         "docs/# heading [l](m)",
     ];
-    let (own, text) = stage.recommendation(AGENT, DRAFT);
+    let (own, text) = stage.recommendation(AGENT, LOW);
     for (index, path) in paths.iter().enumerate() {
         let clone = stage.clone_of(AGENT).start();
         clone.write(path, "x").write(&own, &text).commit("Propose");

@@ -6,17 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::support::TestRepo;
+use crate::support::proposals::{ANALYZE, HIGH, LOW, MEDIUM, NOTIFY, REASON};
 use crate::support::trail::{self, count, decisions, events};
-
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const HIGH: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
-const ANALYZE: &str = "action: analyze\ntargets: [rsi-eurusd]";
-const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2.5}";
-const REASON: &str = "Looked at it closely, and it is as it should be.";
 
 /// Runs a command that dies at a step; whether it did.
 #[track_caller]

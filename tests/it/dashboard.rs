@@ -4,12 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::support::browser::{Browser, cookie, hidden};
+use crate::support::proposals::LOW;
 use crate::support::serving::{Serving, about_tokens, persons_token, serve, token};
 use crate::support::{TestRepo, has, has_not};
 use chrono::TimeDelta;
 
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
 const MEDIUM: &str = "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}\nrationale: Backtests show a smaller drawdown.";
 const HIGH: &str =
     "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_enabled: false}";

@@ -5,6 +5,7 @@ mod receiver;
 
 use std::time::{Duration, Instant};
 
+use crate::support::proposals::AGENT;
 use crate::support::{Ran, TestRepo, has, has_not, trail};
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
@@ -12,7 +13,6 @@ use countersign::domain::documents::Recommendation;
 use receiver::{Receiver, Request, answer};
 use serde_json::Value as Json;
 
-const AGENT: &str = "strategy-optimizer";
 const LOW: &str = "action: optimize\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
 const MEDIUM: &str = "action: optimize\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 1.5}";
 const SECRET: &str = "correct horse battery staple";

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::proposals::{ANALYZE, LOW};
 use crate::support::trail::{self, decisions, events};
 use crate::support::{Ran, TestRepo, has};
 use chrono::{DateTime, Utc};
@@ -21,9 +22,6 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Basis, Forge, ForgeError, Publication, Published, Report};
 use countersign::git::Repository;
 
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const ANALYZE: &str = "action: analyze\ntargets: [rsi-eurusd]";
 /// The branches, in the order of their numbers.
 const BRANCHES: [&str; 3] = ["a", "b", "c"];
 const MIDDLE: &str = "b";

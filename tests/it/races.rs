@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::proposals::{ANALYZE, LOW, MEDIUM, NOTIFY, REASON};
 use crate::support::trail::{self, count, decisions, events};
 use crate::support::{Ran, TestRepo};
 use chrono::{DateTime, Utc};
@@ -22,13 +23,6 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Forge, ForgeError, Publication, Published, Report};
 use countersign::git::Repository;
 
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const ANALYZE: &str = "action: analyze\ntargets: [rsi-eurusd]";
-const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2.5}";
-const REASON: &str = "Looked at it closely, and it is as it should be.";
 /// No story takes as long as this; one that does hangs.
 const TIMEOUTS: Duration = Duration::from_secs(60);
 

@@ -4,14 +4,9 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use crate::support::proposals::{AGENT, LOW, MEDIUM};
 use crate::support::trail::{self, decisions, events};
 use crate::support::{Ran, TestRepo, clean, has, has_not};
-
-const AGENT: &str = "strategy-optimizer";
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 
 /// A stage whose repository was lost and restored as the README says.
 fn restored(stage: &TestRepo) {

@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
+use crate::support::proposals::{LOW, MEDIUM};
 use crate::support::serving::{SERVE, Serving, nobody, persons_token, serve, serve_nothing};
 use crate::support::{COUNTERSIGN, TestRepo, clean, has, has_not, trail};
 
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
 #[test]
 fn what_is_pushed_and_reviewed_is_worked_off() {
     let mut stage = TestRepo::example();

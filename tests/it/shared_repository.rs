@@ -10,15 +10,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::proposals::{ANALYZE, LOW, MEDIUM, NOTIFY};
 use crate::support::serving::{Serving, serve};
 use crate::support::{Ran, TestRepo, git, trail};
 
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const ANALYZE: &str = "action: analyze\ntargets: [rsi-eurusd]";
-const NOTIFY: &str = "action: notify\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 2.5}";
 /// More than are needed for refs to be written straight into `packed-refs`.
 const MANY: usize = 70;
 

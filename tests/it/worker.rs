@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::TestRepo;
+use crate::support::proposals::LOW;
 use countersign::bot::{Bot, NewFeedback};
 use countersign::forge::local::LocalForge;
 use countersign::git::Repository;
@@ -15,8 +16,6 @@ use countersign::server::{
 };
 use tokio::runtime::Runtime;
 
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
 const HOUR: Duration = Duration::from_secs(3600);
 const TIMEOUTS: Duration = Duration::from_secs(60);
 

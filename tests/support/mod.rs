@@ -12,7 +12,9 @@ pub mod browser;
 #[macro_use]
 pub mod forge_contract;
 pub mod mcp;
+pub mod proposals;
 pub mod serving;
+mod text;
 pub mod trail;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value as Json;
+
+#[allow(unused_imports)]
+pub use text::{has, has_not, redact};
 
 /// The binary under test.
 pub const COUNTERSIGN: &str = env!("CARGO_BIN_EXE_countersign");
@@ -742,18 +747,6 @@ pub fn git_with(
         ran.stdout, ran.stderr
     );
     ran.stdout
-}
-
-/// Fails the test unless the text holds this part.
-#[track_caller]
-pub fn has(text: &str, part: &str) {
-    assert!(text.contains(part), "expected `{part}` in:\n{text}");
-}
-
-/// Fails the test if the text holds this part.
-#[track_caller]
-pub fn has_not(text: &str, part: &str) {
-    assert!(!text.contains(part), "did not expect `{part}` in:\n{text}");
 }
 
 /// Takes the user's own git settings out of the picture.

@@ -7,13 +7,8 @@ use countersign::domain::review::Opinion;
 use countersign::git::{Durability, Expect, RefEdit};
 
 use super::world::{World, shipped_rules};
+pub use crate::support::proposals::{HIGH, LOW, MEDIUM};
 
-pub const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-pub const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-pub const HIGH: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
 pub const JUSTIFICATION: &str =
     "Thirty clean days on paper, limits unchanged.\n\n/confidence confident";
 
