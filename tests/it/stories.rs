@@ -1,26 +1,35 @@
 //! The life of a recommendation, told as its people see it: every story ends on the text that somebody reads.
 
-use crate::support::{TestRepo, has_not};
+use crate::support::proposals::{HIGH, LOW, MEDIUM};
+use crate::support::{TestRepo, has, has_not, redact};
 use chrono::TimeDelta;
-
-const LOW: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.5}";
-const MEDIUM: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
-const HIGH: &str =
-    "action: modify_parameters\ntargets: [rsi-eurusd-paper]\nchanges: {trading_mode: live}";
-
-#[track_caller]
-fn has(text: &str, part: &str) {
-    assert!(text.contains(part), "expected `{part}` in:\n{text}");
-}
 
 #[test]
 fn low_risk_is_merged_and_applied_by_the_bot_alone() {
     let mut stage = TestRepo::example();
     let id = stage.propose("strategy-optimizer", "a", LOW);
     stage.run();
-    has(&stage.report(1), "success: LOW 0.00: merged by the bot");
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    success: LOW 0.00: merged by the bot
+
+    **modify_parameters** on `rsi-eurusd-draft`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd-draft (inactive)
+      stop_loss_pct: 3.0 → 1.5
+    ```
+
+    **LOW RISK (score 0.00)**
+
+    This is LOW risk because:
+
+    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive`
+    - `+0.00 parameters: stop_loss_pct: 1.5 (rules/parameters.yaml): stop_loss_pct 1.5 is conservative`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    It needs no approval.
+    ");
     assert_eq!(
         &stage.log()[1..],
         [
@@ -28,10 +37,17 @@ fn low_risk_is_merged_and_applied_by_the_bot_alone() {
             "outcome: success of modify_parameters on rsi-eurusd-draft"
         ]
     );
-    has(
-        &stage.file("targets/rsi-eurusd-draft.yaml"),
-        "stop_loss_pct: 1.5",
-    );
+    insta::assert_snapshot!(stage.file("targets/rsi-eurusd-draft.yaml"), @"
+    # A draft that runs nowhere: conservative changes of it are LOW and need nobody.
+    schema: countersign/target/v1
+    description: RSI strategy on EUR/USD, a draft.
+    environment: inactive
+
+    parameters:
+      stop_loss_pct: 1.5
+      stop_loss_enabled: true
+      trading_mode: inactive
+    ");
     let shown = stage
         .countersign(&["show", &id, "--format", "json"])
         .succeeds()
@@ -50,13 +66,33 @@ fn medium_risk_waits_for_a_reviewer() {
     let mut stage = TestRepo::example();
     stage.propose("strategy-optimizer", "a", MEDIUM);
     stage.run();
-    let asked = stage.report(1);
-    has(
-        &asked,
-        "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
-    );
-    has(&asked, "\n  stop_loss_pct: 3.0 → 4\n");
-    has(&asked, "Who may give it: alice, bob, carol.");
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    waiting: MEDIUM 55.00: needs 1 approval by a reviewer
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.
+    ");
     assert_eq!(stage.log().len(), 1, "nothing is merged while it waits");
     stage
         .countersign(&[
@@ -70,14 +106,71 @@ fn medium_risk_waits_for_a_reviewer() {
         ])
         .succeeds();
     stage.run();
-    let merged = stage.report(1);
-    has(&merged, "success: MEDIUM 55.00: approved and merged");
-    has(&merged, "- approved by alice (reviewer)");
-    has(
-        &stage.git(&["log", "-1", "--merges", "--format=%B", "main"]),
-        "Approved-by: alice",
-    );
-    has(&stage.file("targets/rsi-eurusd.yaml"), "stop_loss_pct: 4");
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    success: MEDIUM 55.00: approved and merged
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    - approved by alice (reviewer)
+    ");
+    let message = stage.git(&["log", "-1", "--merges", "--format=%B", "main"]);
+    insta::assert_snapshot!(redact(&message), @"
+    decision: approve modify_parameters on rsi-eurusd (MEDIUM 55.00)
+
+    Event: decision
+    Recommendation: [id]
+    Agent: strategy-optimizer
+    Session: story-1
+    Action: modify_parameters
+    Target: rsi-eurusd
+    Risk: MEDIUM 55.00
+    Decision: approved
+    Approved-by: alice
+    Rules: [commit]
+    Pull-request: #1
+    Executor: apply
+    Factors: environment=40.00 parameters=15.00 scope=0.00 reversibility=0.00
+    Confidence: confident
+    Opened: [time]
+    ");
+    insta::assert_snapshot!(stage.file("targets/rsi-eurusd.yaml"), @"
+    # A strategy that trades real money. What an agent proposes for it is scored against this file, as it
+    # stands on `main`: nobody's claim about it counts. The bot writes approved changes into it and keeps
+    # the comments.
+    schema: countersign/target/v1
+    description: RSI strategy on EUR/USD, live account.
+
+    # Where it runs; the points of each environment are in rules/governance.yaml.
+    environment: live
+
+    # Where a change can be tried first: the explanation of a risky proposal points there.
+    rehearsal: rsi-eurusd-paper
+
+    parameters:
+      stop_loss_pct: 4        # close a position at this loss, in percent
+      stop_loss_enabled: true   # a safety control: switching it off is HIGH
+      trading_mode: live        # says the same as `environment`
+    ");
 }
 
 #[test]
@@ -85,10 +178,34 @@ fn high_risk_needs_an_admin_and_a_justification() {
     let mut stage = TestRepo::example();
     stage.propose("risk-manager", "a", HIGH);
     stage.run();
-    has(
-        &stage.report(1),
-        "waiting: HIGH 75.00: needs 1 approval by an admin, with a justification",
-    );
+    insta::assert_snapshot!(redact(&stage.report(1)), @r#"
+    waiting: HIGH 75.00: needs 1 approval by an admin, with a justification
+
+    **modify_parameters** on `rsi-eurusd-paper`, proposed by `risk-manager` as `[id]`
+
+    ```text
+    target rsi-eurusd-paper (paper)
+      trading_mode: "paper" → "live"
+    ```
+
+    **HIGH RISK (score 75.00)**
+
+    This is HIGH risk because:
+
+    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+    - `HIGH in any case, to_production: switches from test to production (live)`
+
+    To make it less risky:
+
+    - `trading_mode: inactive reaches LOW 20.00`
+
+    It needs the approval of an admin, with a justification.
+
+    Still needed: 1 approval by an admin, with a justification. Who may give it: carol.
+    "#);
     stage
         .countersign(&[
             "review",
@@ -112,15 +229,37 @@ fn high_risk_needs_an_admin_and_a_justification() {
         ])
         .succeeds();
     stage.run();
-    let unmoved = stage.report(1);
-    has(
-        &unmoved,
-        "not counted: the review of `alice`: `alice` is a reviewer: this needs an admin",
-    );
-    has(
-        &unmoved,
-        "not counted: the review of `carol`: it has no justification: the review's text needs at least 20 characters",
-    );
+    insta::assert_snapshot!(redact(&stage.report(1)), @r#"
+    waiting: HIGH 75.00: needs 1 approval by an admin, with a justification
+
+    **modify_parameters** on `rsi-eurusd-paper`, proposed by `risk-manager` as `[id]`
+
+    ```text
+    target rsi-eurusd-paper (paper)
+      trading_mode: "paper" → "live"
+    ```
+
+    **HIGH RISK (score 75.00)**
+
+    This is HIGH risk because:
+
+    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+    - `HIGH in any case, to_production: switches from test to production (live)`
+
+    To make it less risky:
+
+    - `trading_mode: inactive reaches LOW 20.00`
+
+    It needs the approval of an admin, with a justification.
+
+    - not counted: the review of `alice`: `alice` is a reviewer: this needs an admin
+    - not counted: the review of `carol`: it has no justification: the review's text needs at least 20 characters
+
+    Still needed: 1 approval by an admin, with a justification. Who may give it: carol.
+    "#);
     stage
         .countersign(&[
             "review",
@@ -133,10 +272,46 @@ fn high_risk_needs_an_admin_and_a_justification() {
         ])
         .succeeds();
     stage.run();
-    has(&stage.report(1), "success: HIGH 75.00: approved and merged");
-    let target = stage.file("targets/rsi-eurusd-paper.yaml");
-    has(&target, "environment: live");
-    has(&target, "trading_mode: live");
+    insta::assert_snapshot!(redact(&stage.report(1)), @r#"
+    success: HIGH 75.00: approved and merged
+
+    **modify_parameters** on `rsi-eurusd-paper`, proposed by `risk-manager` as `[id]`
+
+    ```text
+    target rsi-eurusd-paper (paper)
+      trading_mode: "paper" → "live"
+    ```
+
+    **HIGH RISK (score 75.00)**
+
+    This is HIGH risk because:
+
+    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+    - `HIGH in any case, to_production: switches from test to production (live)`
+
+    To make it less risky:
+
+    - `trading_mode: inactive reaches LOW 20.00`
+
+    It needs the approval of an admin, with a justification.
+
+    - approved by carol (admin)
+    - not counted: the review of `alice`: `alice` is a reviewer: this needs an admin
+    "#);
+    insta::assert_snapshot!(stage.file("targets/rsi-eurusd-paper.yaml"), @"
+    # The same strategy on simulated money: the place to try a change before it goes live.
+    schema: countersign/target/v1
+    description: RSI strategy on EUR/USD, paper account.
+    environment: live
+
+    parameters:
+      stop_loss_pct: 3.0
+      stop_loss_enabled: true
+      trading_mode: live
+    ");
 }
 
 #[test]
@@ -158,9 +333,37 @@ fn a_rejection_is_recorded_with_its_category_and_reason() {
         ])
         .succeeds();
     stage.run();
-    let told = stage.report(1);
-    has(&told, "failure: MEDIUM 55.00: rejected by bob (bad_timing)");
-    has(&told, "Not in the news hour.");
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    failure: MEDIUM 55.00: rejected by bob (bad_timing)
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    Rejected by bob (bad_timing):
+
+    ```text
+    Not in the news hour.
+    ```
+    ");
     assert_eq!(
         stage.log()[1],
         "decision: reject modify_parameters on rsi-eurusd (MEDIUM 55.00)"
@@ -202,10 +405,34 @@ fn a_request_for_changes_blocks_until_that_person_approves() {
         .countersign(&["review", "1", "--as", "alice", "--approve"])
         .succeeds();
     stage.run();
-    has(
-        &stage.report(1),
-        "bob requested changes: it waits until they approve",
-    );
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    waiting: MEDIUM 55.00: changes requested
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    - approved by alice (reviewer)
+    - bob requested changes: it waits until they approve
+    ");
     stage
         .countersign(&["review", "1", "--as", "bob", "--approve"])
         .succeeds();
@@ -223,10 +450,31 @@ fn a_deleted_branch_is_withdrawn() {
         .clone_of("strategy-optimizer")
         .git(&["push", "-q", "origin", ":recommend/a"]);
     stage.run();
-    has(
-        &stage.report(1),
-        "failure: MEDIUM 55.00: withdrawn by its author",
-    );
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    failure: MEDIUM 55.00: withdrawn by its author
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+    ");
     assert_eq!(
         stage.log()[1],
         "decision: withdraw modify_parameters on rsi-eurusd (MEDIUM 55.00)"
@@ -242,19 +490,61 @@ fn what_nobody_decides_is_escalated_and_then_expires() {
     stage.wait(TimeDelta::hours(25));
     stage.run();
     let late = stage.report(1);
-    let said = "It has waited too long for its reviewers, so the admins are asked too.";
-    let still = "Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.";
-    has(&late, &format!("{said} {still}"));
-    has(
-        &stage.countersign(&["show", "1"]).succeeds().stdout,
-        &format!("{said} {still}"),
-    );
+    insta::assert_snapshot!(redact(&late), @"
+    waiting: MEDIUM 55.00: needs 1 approval by a reviewer
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    It has waited too long for its reviewers, so the admins are asked too. Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.
+    ");
+    has(&stage.countersign(&["show", "1"]).succeeds().stdout, &late);
     stage.wait(TimeDelta::days(7));
     stage.run();
-    has(
-        &stage.report(1),
-        "failure: MEDIUM 55.00: expired, nobody decided in time",
-    );
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    failure: MEDIUM 55.00: expired, nobody decided in time
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+    ");
     assert_eq!(
         stage.log()[1],
         "decision: expire modify_parameters on rsi-eurusd (MEDIUM 55.00)"
@@ -361,15 +651,15 @@ fn what_is_too_long_to_be_shown_whole_is_invalid() {
     stage.propose("strategy-optimizer", "b", &about(45_000));
     stage.run();
     has(&stage.report(1), "merged by the bot");
-    let said = stage.report(2);
-    has(
-        &said,
-        "details: what whoever decides is shown would take 48365 bytes",
-    );
-    has(
-        &said,
-        "at most 40000 (`max_shown_bytes` in `rules/governance.yaml`)",
-    );
+    insta::assert_snapshot!(redact(&stage.report(2)), @"
+    failure: invalid: recommendations/[date]/[id]/recommendation.yaml:9:1: details: what whoever decides is shown would take 48365 bytes, and nothing of it may be cut off: at most 40000 (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out
+
+    Mend this and push again; nothing is merged until then:
+
+    ```text
+    recommendations/[date]/[id]/recommendation.yaml:9:1: details: what whoever decides is shown would take 48365 bytes, and nothing of it may be cut off: at most 40000 (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out
+    ```
+    ");
     stage.read_all();
     stage.verifies();
 }
@@ -546,10 +836,29 @@ fn while_it_is_frozen_nothing_is_merged() {
         .succeeds();
     stage.propose("strategy-optimizer", "a", LOW);
     stage.run();
-    has(
-        &stage.report(1),
-        "Everything is frozen: nothing is merged until an admin lifts it.",
-    );
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    waiting: LOW 0.00: everything is frozen
+
+    **modify_parameters** on `rsi-eurusd-draft`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd-draft (inactive)
+      stop_loss_pct: 3.0 → 1.5
+    ```
+
+    **LOW RISK (score 0.00)**
+
+    This is LOW risk because:
+
+    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive`
+    - `+0.00 parameters: stop_loss_pct: 1.5 (rules/parameters.yaml): stop_loss_pct 1.5 is conservative`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    It needs no approval.
+
+    Everything is frozen: nothing is merged until an admin lifts it.
+    ");
     stage.countersign(&["unfreeze", "--as", "alice"]).exits(1);
     stage.countersign(&["unfreeze", "--as", "carol"]).succeeds();
     stage.run();
@@ -582,12 +891,35 @@ fn a_push_after_the_approval_needs_a_new_approval() {
         .commit("A little more")
         .push("recommend/a");
     stage.run();
-    let told = stage.report(1);
-    has(
-        &told,
-        "not counted: the review of `alice`: it is for commit",
-    );
-    has(&told, "stop_loss_pct: 3.0 → 5");
+    insta::assert_snapshot!(redact(&stage.report(1)), @"
+    waiting: MEDIUM 55.00: needs 1 approval by a reviewer
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 5
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+15.00 parameters: stop_loss_pct: 5 (rules/parameters.yaml): stop_loss_pct 5 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    - not counted: the review of `alice`: it is for commit [commit]: the head is now [commit]
+
+    Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.
+    ");
     assert_eq!(stage.log().len(), 1);
 }
 
@@ -609,10 +941,35 @@ fn an_approval_survives_a_moved_main_only_if_its_facts_are_the_same() {
     }
     stage.run();
     has(&stage.report(1), "approved and merged");
-    has(
-        &stage.report(2),
-        "since it was given, a target has changed on `main`: approve again",
-    );
+    insta::assert_snapshot!(redact(&stage.report(2)), @"
+    waiting: MEDIUM 40.00: needs 1 approval by a reviewer
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      take_profit_pct: unset → 6
+    ```
+
+    **MEDIUM RISK (score 40.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+0.00 parameters: take_profit_pct: 6 (rules/parameters.yaml): take_profit_pct 6 is conservative`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    - not counted: the review of `alice`: since it was given, a target has changed on `main`: approve again
+
+    Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.
+    ");
     stage
         .countersign(&["review", "2", "--as", "alice", "--approve"])
         .succeeds();
@@ -631,7 +988,32 @@ fn in_auto_approve_everything_is_scored_logged_and_merged() {
     let mut stage = TestRepo::in_mode("auto_approve");
     stage.propose("risk-manager", "a", HIGH);
     stage.run();
-    has(&stage.report(1), "success: HIGH 75.00: merged by the bot");
+    insta::assert_snapshot!(redact(&stage.report(1)), @r#"
+    success: HIGH 75.00: merged by the bot
+
+    **modify_parameters** on `rsi-eurusd-paper`, proposed by `risk-manager` as `[id]`
+
+    ```text
+    target rsi-eurusd-paper (paper)
+      trading_mode: "paper" → "live"
+    ```
+
+    **HIGH RISK (score 75.00)**
+
+    This is HIGH risk because:
+
+    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+    - `HIGH in any case, to_production: switches from test to production (live)`
+
+    To make it less risky:
+
+    - `trading_mode: inactive reaches LOW 20.00`
+
+    It needs no approval.
+    "#);
 }
 
 #[test]
