@@ -289,9 +289,8 @@ impl Bot {
         Ok(Some(LedgerError::Unadopted(tip).into()))
     }
 
-    /// Stops everything before anything is merged or executed, if somebody asks for that on any of
-    /// these pull requests, or on one that has ended.
-    /// What could not be answered has to be heard again.
+    /// Stops everything before anything is merged or executed, if somebody asks for that on any of these pull requests,
+    /// or on one that has ended. Returns where the answer to that could not be given: it has to be heard again.
     fn take_freeze_commands(&mut self, pulls: &[Pull]) -> Result<BTreeSet<PullNumber>, BotError> {
         let afterwords = self.forge.afterwords();
         let talks = Talk::of_all(pulls, &afterwords);

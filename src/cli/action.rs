@@ -52,7 +52,7 @@ impl Action {
         if let (Place::Github(forge), Some(event)) = (&place, event) {
             forge.on_event(event);
         }
-        let mut bot = options.hiring().bot(&place)?;
+        let mut bot = options.bot_options().bot(&place)?;
         let passed = pass(&mut bot);
         if let Some(path) = named("GITHUB_OUTPUT") {
             // The next job finds it in the cache, if it is worth an entry there.

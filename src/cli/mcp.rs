@@ -49,10 +49,10 @@ impl Mcp {
             }
             Place::Github(forge) => Some(forge.clone()),
         };
-        let hiring = options.hiring();
+        let bot_options = options.bot_options();
         let config = WorkerConfig {
             name: place.name(),
-            bot_factory: Box::new(move || hiring.bot(&place)),
+            bot_factory: Box::new(move || bot_options.bot(&place)),
             github,
             tokens: None,
             decides: false,

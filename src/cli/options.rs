@@ -91,8 +91,8 @@ impl Options {
     }
 
     /// What makes bots when these options are out of reach: on a server's threads.
-    pub fn hiring(&self) -> Hiring {
-        Hiring {
+    pub fn bot_options(&self) -> BotOptions {
+        BotOptions {
             now: self.now,
             signing_key: self.signing_key.clone(),
         }
@@ -120,7 +120,7 @@ impl Options {
 
     /// The bot on the forge of the repository.
     pub fn bot(&self) -> Result<Bot> {
-        self.hiring().bot(self.place()?)
+        self.bot_options().bot(self.place()?)
     }
 
     /// The key that signs the bot's commits, where one is configured.
@@ -128,7 +128,7 @@ impl Options {
     /// # Errors
     /// When it cannot be read: an unsigned commit must not slip in for want of a key.
     pub fn read_signing_key(&self) -> Result<Option<SigningKey>> {
-        self.hiring().read_signing_key()
+        self.bot_options().read_signing_key()
     }
 
     /// Whether results are for programs.
@@ -163,12 +163,12 @@ impl Options {
 
 /// What makes bots: the time and the key that all of them use.
 #[derive(Debug, Clone)]
-pub struct Hiring {
+pub struct BotOptions {
     now: Option<DateTime<Utc>>,
     signing_key: Option<PathBuf>,
 }
 
-impl Hiring {
+impl BotOptions {
     /// A bot at work at a place.
     pub fn bot(&self, place: &Place) -> Result<Bot> {
         let fixed = self.now;

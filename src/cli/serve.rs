@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::identity::Identity;
-use super::options::{Hiring, Options};
+use super::options::{BotOptions, Options};
 use super::place::{Place, find_github_name};
 use super::{CommandOutcome, Result, failure, output};
 use crate::forge::github::InstallationScanner;
@@ -240,15 +240,15 @@ impl Served {
             let place = Place::Local(folder.clone());
             // A folder must be there from the start; GitHub may be out of reach for a while.
             place.open_forge()?;
-            app_state.keep(config(&options.identity, options.hiring(), place))?;
+            app_state.keep(config(&options.identity, options.bot_options(), place))?;
         }
         if self.is_on_github() {
-            app_state.search(self.search(options.identity.clone(), options.hiring()))?;
+            app_state.search(self.search(options.identity.clone(), options.bot_options()))?;
         }
         Ok(())
     }
 
-    fn search(self, identity: Identity, hiring: Hiring) -> Search {
+    fn search(self, identity: Identity, bot_options: BotOptions) -> Search {
         let mut scanner = None;
         Box::new(move |kept| {
             let Some(connection) = identity.connection()? else {
@@ -267,7 +267,7 @@ impl Served {
             for name in &all {
                 if !kept.contains(&name.to_ascii_lowercase()) {
                     let forge = identity.forge_on(Arc::clone(&connection), name)?;
-                    new.push(config(&identity, hiring.clone(), Place::Github(forge)));
+                    new.push(config(&identity, bot_options.clone(), Place::Github(forge)));
                 }
             }
             Ok(Finding { all, new })
@@ -276,7 +276,7 @@ impl Served {
 }
 
 /// What a worker needs for a place.
-fn config(identity: &Identity, hiring: Hiring, place: Place) -> WorkerConfig {
+fn config(identity: &Identity, bot_options: BotOptions, place: Place) -> WorkerConfig {
     let github = match &place {
         Place::Local(_) => None,
         Place::Github(forge) => Some(forge.clone()),
@@ -285,7 +285,7 @@ fn config(identity: &Identity, hiring: Hiring, place: Place) -> WorkerConfig {
         name: place.name(),
         // Without any folder for state nobody can have made a token.
         tokens: place.tokens(identity).ok(),
-        bot_factory: Box::new(move || hiring.bot(&place)),
+        bot_factory: Box::new(move || bot_options.bot(&place)),
         github,
         decides: true,
     }

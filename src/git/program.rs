@@ -15,6 +15,8 @@ const OLDEST: Version = Version {
     major: 2,
     minor: 31,
 };
+/// For saying its version.
+const VERSION_LIMIT: Duration = Duration::from_secs(30);
 /// How much of each stream is kept, in bytes.
 const MOST_OUTPUT: usize = 64 * 1024;
 
@@ -75,22 +77,27 @@ pub(super) fn command(git_dir: &Path) -> Command {
             git.env_remove(name);
         }
     }
+    git.env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // Where curl would look for passwords of its own, and git 2.31 for settings.
+        .env("HOME", "/dev/null")
+        .env("XDG_CONFIG_HOME", "/dev/null")
+        .env("LC_ALL", "C");
     // Named so, it is not asked whose it is (`safe.directory`): that was checked when it was opened.
     git.arg("--git-dir").arg(git_dir).stdin(Stdio::null());
     git
 }
 
-/// Fails if there is no git, or one that is too old. Asked until it was good once.
+/// Fails if there is no git, or one that is too old. Asked until it was good once; as [`run`], not on a thread that runs
+/// async code.
 pub(super) fn check() -> Result<(), ProgramError> {
     static GOOD: OnceLock<()> = OnceLock::new();
     if GOOD.get().is_some() {
         return Ok(());
     }
-    let output = Command::new("git")
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output()?;
-    let said = shown(&String::from_utf8_lossy(&output.stdout));
+    let mut git = Command::new("git");
+    git.arg("--version");
+    let said = shown(&run(git, "", VERSION_LIMIT)?.stdout);
     if parse_version(&said).is_none_or(|version| version < OLDEST) {
         return Err(ProgramError::TooOld { version: said });
     }

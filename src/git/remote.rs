@@ -27,7 +27,7 @@ use crate::domain::ids::Sha;
 const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// Nobody's helper, hook or housekeeping takes part, and what holds a password is sent nowhere else.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("core.hooksPath", "/dev/null"),
     ("credential.helper", ""),
     ("fetch.unpackLimit", "1"),
@@ -39,6 +39,8 @@ const SETTINGS: [(&str, &str); 10] = [
     ("http.lowSpeedTime", "120"),
     ("maintenance.auto", "false"),
     ("push.followTags", "false"),
+    // In older versions it comes before `fetch.unpackLimit`.
+    ("transfer.unpackLimit", "1"),
 ];
 
 /// Gives the password for git over HTTPS, anew for each child: tokens of an App end within the hour.
@@ -231,16 +233,13 @@ impl Remote {
         let key = format!("http.{}.extraHeader", self.url);
         let header = password.map(|password| format!("Authorization: Basic {}", basic(password)));
         let mut settings = SETTINGS.to_vec();
+        // Headers add up; with nothing, those of the repository's own settings are forgotten.
+        settings.push((key.as_str(), ""));
         settings.extend(header.as_deref().map(|header| (key.as_str(), header)));
         program::configure(git, &settings);
-        git.env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            // Where curl would look for passwords of its own.
-            .env("HOME", "/dev/null")
-            .env("GIT_ASKPASS", "")
+        git.env("GIT_ASKPASS", "")
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_ALLOW_PROTOCOL", "http:https")
-            .env("LC_ALL", "C");
+            .env("GIT_ALLOW_PROTOCOL", "http:https");
         for (ours, gits) in [
             ("SSL_CERT_FILE", "GIT_SSL_CAINFO"),
             ("SSL_CERT_DIR", "GIT_SSL_CAPATH"),
@@ -383,7 +382,11 @@ fn http_status(said: &str) -> Option<u16> {
             return status.get(..3)?.parse().ok();
         }
         // It would ask for another password.
-        let asks = ["fatal: could not read ", "fatal: Authentication failed"];
+        let asks = [
+            "fatal: could not read Username for ",
+            "fatal: could not read Password for ",
+            "fatal: Authentication failed",
+        ];
         if asks.iter().any(|start| line.starts_with(start)) {
             return Some(401);
         }

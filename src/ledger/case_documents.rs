@@ -28,7 +28,7 @@ pub fn read(
 }
 
 /// Reads the documents of a decided case.
-pub fn read_folder(folder: &CaseFolder<'_>) -> Result<CaseDocuments, LedgerError> {
+fn read_folder(folder: &CaseFolder<'_>) -> Result<CaseDocuments, LedgerError> {
     Ok(CaseDocuments {
         recommendation: Some(folder.recommendation()?),
         decision: Some(folder.decision()?),

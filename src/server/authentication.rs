@@ -68,7 +68,7 @@ pub struct Authentication {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAuthenticated {
     /// Nobody ever had this token.
-    #[error("this token is nobody's")]
+    #[error("unknown token")]
     Unknown,
     /// The token is no longer good.
     #[error("this token has been {0}")]
@@ -84,7 +84,7 @@ pub enum NotAuthenticated {
     NoRules,
     /// The cases cannot be read at the moment.
     #[error(transparent)]
-    Library(#[from] CaseStoreError),
+    Cases(#[from] CaseStoreError),
     /// The tokens cannot be read.
     #[error("tokens cannot be read at the moment")]
     Tokens(#[from] TokensError),

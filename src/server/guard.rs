@@ -12,7 +12,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use super::webhooks;
 
@@ -29,6 +28,9 @@ const SMALL_BODY: usize = 64 << 10;
 /// How long a large body waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
 
+const TOO_LONG: &str =
+    "this took too long, and may still be done: look at the case before you send it again\n";
+
 /// The same routes, guarded.
 pub fn guarded(router: Router) -> Router {
     let large = Arc::new(Semaphore::new(MOST_BYTES_AT_ONCE / SMALL_BODY));
@@ -43,10 +45,15 @@ pub fn guarded(router: Router) -> Router {
             "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
         ),
         middleware::from_fn(with_host),
-        TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST),
+        middleware::from_fn(in_time),
         middleware::from_fn_with_state(large, in_turn),
         DefaultBodyLimit::max(MOST_BYTES),
     ))
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
+    answered.unwrap_or_else(|_| (StatusCode::SERVICE_UNAVAILABLE, TOO_LONG).into_response())
 }
 
 /// A header of every answer that does not say otherwise.

@@ -125,9 +125,11 @@ impl ListenConfig {
     }
 
     /// Whether anybody who reaches the server may read a repository in a folder. Only where that can be
-    /// nobody but people of this machine: on its own address, with nothing in front.
+    /// nobody but people of this machine: on its own address and by its own name, with nothing in front.
     pub fn may_all_read(&self, headers: &HeaderMap) -> bool {
-        self.may_all_read_folders() && !FORWARDED.iter().any(|name| headers.contains_key(*name))
+        self.may_all_read_folders()
+            && text(headers, header::HOST).is_some_and(|host| self.admits_host(host))
+            && !FORWARDED.iter().any(|name| headers.contains_key(*name))
     }
 
     /// The same, before anybody asks.
@@ -230,9 +232,12 @@ mod tests {
 
     #[test]
     fn reading_is_open_on_this_machine_only() {
-        let none = HeaderMap::new();
+        let named = |name| HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(name))]);
+        let local = named("localhost:8080");
         let open = open();
-        assert!(open.may_all_read(&none));
+        assert!(open.may_all_read(&local));
+        // A page of somebody else's, whose name was made to lead here.
+        assert!(!open.may_all_read(&named("evil.example:8080")));
         let everywhere = ListenConfig {
             address: ([0, 0, 0, 0], 80).into(),
             ..open.clone()
@@ -248,12 +253,13 @@ mod tests {
         assert!(
             [everywhere, proxied, private]
                 .iter()
-                .all(|listen_config| !listen_config.may_all_read(&none))
+                .all(|listen_config| !listen_config.may_all_read(&local))
         );
-        let forwarded = HeaderMap::from_iter([(
+        let mut forwarded = local;
+        forwarded.insert(
             HeaderName::from_static("x-forwarded-for"),
             HeaderValue::from_static("192.0.2.1"),
-        )]);
+        );
         assert!(!open.may_all_read(&forwarded));
     }
 

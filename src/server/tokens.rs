@@ -286,9 +286,10 @@ impl Tokens {
         }))
     }
 
-    /// A browser has another cookie from now on.
-    pub fn rename_session(&self, key: &str, new: &str) -> Result<()> {
+    /// A browser has another cookie from now on, for those of its sessions that last so; the others end.
+    pub fn rename_session(&self, key: &str, new: &str, carried: &[Lasts]) -> Result<()> {
         self.change_sessions(key, |sessions| {
+            sessions.retain(|session| session.key != key || carried.contains(&session.lasts));
             for session in sessions.iter_mut().filter(|session| session.key == key) {
                 new.clone_into(&mut session.key);
             }
@@ -346,7 +347,9 @@ impl Tokens {
     fn write(&self, stored: &Stored) -> io::Result<()> {
         let draft = self.path.with_extension("new");
         write_draft(&draft, stored)?;
-        fs::rename(&draft, &self.path)
+        fs::rename(&draft, &self.path)?;
+        // A token that was revoked stays so after a power failure.
+        fs::File::open(self.path.parent().unwrap_or(&self.path))?.sync_all()
     }
 
     fn failed(&self, what: &'static str, reason: String) -> TokensError {
@@ -466,7 +469,14 @@ mod tests {
             ..session("second", Lasts::WhileUsed, now)
         };
         begin(&here, &token, again);
-        there.rename_session("first", "second").unwrap();
+        begin(&there, &elsewhere, session("brief", Lasts::WhileUsed, now));
+        there
+            .rename_session("brief", "second", &[Lasts::AsItsToken])
+            .unwrap();
+        assert_eq!(there.find_session("second", now).unwrap(), None);
+        there
+            .rename_session("first", "second", &[Lasts::AsItsToken])
+            .unwrap();
         for tokens in [&here, &there] {
             assert_eq!(tokens.find_session("first", now).unwrap(), None);
             assert!(tokens.find_session("second", now).unwrap().is_some());

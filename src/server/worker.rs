@@ -107,7 +107,7 @@ pub(super) struct Shared {
     pub(super) decides: bool,
     pub(super) standing: watch::Sender<WorkerStatus>,
     inbox: Mutex<Inbox>,
-    bell: Condvar,
+    wakeup: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -169,7 +169,7 @@ impl RepositoryWorker {
             decides: config.decides,
             standing: watch::Sender::new(WorkerStatus::default()),
             inbox: Mutex::default(),
-            bell: Condvar::new(),
+            wakeup: Condvar::new(),
             thread: Mutex::default(),
         });
         let mut worker_loop =
@@ -217,7 +217,7 @@ impl RepositoryWorker {
         inbox.is_woken = true;
         self.shared.count(&inbox);
         drop(inbox);
-        self.shared.bell.notify_one();
+        self.shared.wakeup.notify_one();
     }
 
     /// Asks for a run that reads everything from the forge.
@@ -249,7 +249,7 @@ impl RepositoryWorker {
             inbox.jobs.push_back(job);
             self.shared.count(&inbox);
         }
-        self.shared.bell.notify_one();
+        self.shared.wakeup.notify_one();
         match told.await {
             Ok(done) => done,
             Err(_) => Err(WorkerError::Panicked(self.shared.name.clone())),
@@ -269,7 +269,7 @@ impl RepositoryWorker {
     /// Takes no more work, and ends when what was accepted is done.
     pub fn stop(&self) {
         lock(&self.shared.inbox).is_stopping = true;
-        self.shared.bell.notify_one();
+        self.shared.wakeup.notify_one();
     }
 
     /// Waits until it has ended. Blocks.
@@ -308,7 +308,7 @@ impl Shared {
                 until
             };
             let waited = self
-                .bell
+                .wakeup
                 .wait_timeout(inbox, end.saturating_duration_since(now));
             inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
         };

@@ -350,11 +350,15 @@ fn tokens_that_are_not_good_open_nothing() {
     let nobody = asking.get("", "/identity");
     refused(&nobody, 401, "carries no token");
     assert_eq!(nobody.header("www-authenticate"), "Bearer");
-    refused(&asking.get("countersign_x", "/identity"), 401, "nobody's");
+    refused(
+        &asking.get("countersign_x", "/identity"),
+        401,
+        "unknown token",
+    );
     refused(
         &asking.get(&agent[..agent.len() - 1], "/identity"),
         401,
-        "nobody's",
+        "unknown token",
     );
     refused(&asking.get(&old, "/identity"), 401, "expired");
 

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::table::{Cell, Column, Kind, Table, column};
-use crate::domain::documents::{Assessment, Outcome, Recommendation, Rejection};
+use crate::domain::documents::{
+    Assessment, CountedApproval, DecisionSchema, Feedback, Outcome, Recommendation, Rejection,
+    Requirement,
+};
 use crate::domain::ids::{ParameterName, TargetName};
 use crate::domain::level::Score;
 use crate::domain::value::Value;
 use crate::insight::Case;
-use crate::insight::case_documents::CaseDocuments;
+use crate::ledger::{CaseFolder, LedgerError};
 
 /// The cases that agents proposed.
 pub const CASES: Table<CaseRow> = Table {
@@ -36,8 +39,39 @@ pub struct CaseRow {
     pub assessment: Option<Assessment>,
     /// Whether people have to approve.
     pub requires_approval: bool,
-    /// What else is on record of a decided one.
-    pub documents: CaseDocuments,
+    pub record: Record,
+}
+
+/// What else is on record of a case; nothing of one that is pending.
+#[derive(Default)]
+pub struct Record {
+    pub decision: Option<Decided>,
+    /// The first attempt first.
+    pub outcomes: Vec<Outcome>,
+    /// Oldest first.
+    pub feedback: Vec<Feedback>,
+}
+
+/// Of a `decision.yaml` what is exported. Whether the rest of it is right is for `verify` to say, and hides no row.
+#[derive(Deserialize)]
+pub struct Decided {
+    #[serde(rename = "schema")]
+    _schema: DecisionSchema,
+    pub risk: Assessment,
+    pub required: Requirement,
+    #[serde(default)]
+    pub approvals: Vec<CountedApproval>,
+    pub rejection: Option<Rejection>,
+}
+
+impl Record {
+    pub fn read(folder: &CaseFolder<'_>) -> Result<Self, LedgerError> {
+        Ok(Self {
+            decision: Some(folder.decision()?),
+            outcomes: folder.outcomes()?,
+            feedback: folder.feedback()?,
+        })
+    }
 }
 
 #[rustfmt::skip]
@@ -65,7 +99,7 @@ const COLUMNS: &[Column<CaseRow>] = &[
     column("outcome_details",     Kind::Json,  "JSON",                                |row| row.outcome_details()),
     column("outcome_timestamp",   Kind::Time,  "DATETIME",                            |row| row.outcome().map(|outcome| outcome.finished_at).into()),
     column("user_feedback",       Kind::Text,  "TEXT",                                |row| row.feedback()),
-    column("feedback_timestamp",  Kind::Time,  "DATETIME",                            |row| row.documents.feedback.last().map(|feedback| feedback.at).into()),
+    column("feedback_timestamp",  Kind::Time,  "DATETIME",                            |row| row.record.feedback.last().map(|feedback| feedback.at).into()),
     column("created_at",          Kind::Time,  "DATETIME NOT NULL",                   |row| row.recommendation.created_at.into()),
     column("updated_at",          Kind::Time,  "DATETIME NOT NULL",                   |row| row.updated_at().into()),
     // Ours.
@@ -91,18 +125,18 @@ struct Input<'a> {
 
 impl CaseRow {
     fn risk(&self) -> Option<&Assessment> {
-        let decision = self.documents.decision.as_ref();
+        let decision = self.record.decision.as_ref();
         decision
             .map(|decision| &decision.risk)
             .or(self.assessment.as_ref())
     }
 
     fn outcome(&self) -> Option<&Outcome> {
-        self.documents.outcomes.last()
+        self.record.outcomes.last()
     }
 
     fn rejection(&self) -> Option<&Rejection> {
-        self.documents.decision.as_ref()?.rejection.as_ref()
+        self.record.decision.as_ref()?.rejection.as_ref()
     }
 
     /// What is invalid is as risky as can be.
@@ -154,22 +188,22 @@ impl CaseRow {
 
     /// Everything that people said, a line each.
     fn feedback(&self) -> Cell {
-        let said = self.documents.feedback.iter();
+        let said = self.record.feedback.iter();
         let lines = said.map(|feedback| format!("{}: {}", feedback.by, feedback.message));
         Cell::text(lines.collect::<Vec<_>>().join("\n"))
     }
 
     fn justifications(&self) -> Cell {
-        let decision = self.documents.decision.as_ref();
+        let decision = self.record.decision.as_ref();
         decision.map_or(Cell::Null, |decision| {
             Cell::justifications(&decision.approvals)
         })
     }
 
     fn updated_at(&self) -> DateTime<Utc> {
-        let CaseDocuments {
+        let Record {
             outcomes, feedback, ..
-        } = &self.documents;
+        } = &self.record;
         let times = { outcomes.iter() }
             .map(|outcome| outcome.finished_at)
             .chain(feedback.iter().map(|feedback| feedback.at))

@@ -17,11 +17,14 @@ pub struct Csv(csv::Writer<File>);
 
 impl Csv {
     pub fn create<R>(mut file: File, table: &Table<R>) -> Result<Self> {
+        let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
         file.write_all(BYTE_ORDER_MARK)?;
-        let mut writer = csv::WriterBuilder::new()
+        writeln!(file, "{}", names.join(","))?;
+        let writer = csv::WriterBuilder::new()
+            // What separates fields depends on where a spreadsheet runs: a semicolon begins no new one in a quoted text.
+            .quote_style(csv::QuoteStyle::NonNumeric)
             .buffer_capacity(1 << 20)
             .from_writer(file);
-        writer.write_record(table.columns.iter().map(|column| column.name))?;
         Ok(Self(writer))
     }
 }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::case_table::Decided;
 use super::table::{Cell, Column, Kind, Table, column};
 use crate::cli::Result;
 use crate::domain::documents::{CountedApproval, Decision, Freeze, Rejection};
@@ -28,7 +29,7 @@ pub struct EventRow {
 
 enum Event {
     /// With its decision, if it is decided.
-    Change(Box<Case>, Option<Box<Decision>>),
+    Change(Box<Case>, Option<Box<Decided>>),
     Freeze {
         at: DateTime<Utc>,
         by: String,
@@ -70,7 +71,7 @@ impl EventRow {
         self.case().map_or(Cell::Null, cell)
     }
 
-    fn decision(&self) -> Option<&Decision> {
+    fn decision(&self) -> Option<&Decided> {
         match &self.event {
             Event::Change(_, decision) => decision.as_deref(),
             Event::Freeze { .. } => None,
@@ -126,7 +127,8 @@ impl Event {
 /// A row, or why it is left out.
 type Read = std::result::Result<EventRow, String>;
 
-/// All of them: governance changes in the order of decision, then freezes, then what waits.
+/// All of them: governance changes and freezes in the order in which they happened, so that a row keeps its number, then
+/// what waits.
 pub fn read(repo: &Repository, root: Sha, index: &Index) -> Result<Vec<Read>> {
     let mut rows = Vec::new();
     let changes = index
@@ -137,7 +139,7 @@ pub fn read(repo: &Repository, root: Sha, index: &Index) -> Result<Vec<Read>> {
         let Some(id) = case.id else { continue };
         let path = Decision::governance_path_of(id);
         let bytes = repo.read_path(root, &path)?.unwrap_or_default();
-        match yaml::read::<Decision>(&path, &bytes) {
+        match yaml::read::<Decided>(&path, &bytes) {
             Ok(decision) => rows.push(Ok(EventRow {
                 number: 0,
                 summary: summary(repo, case)?,
@@ -149,6 +151,7 @@ pub fn read(repo: &Repository, root: Sha, index: &Index) -> Result<Vec<Read>> {
     for commit in index.freezes() {
         rows.push(frozen(repo, *commit)?);
     }
+    rows.sort_by_key(|row: &Read| row.as_ref().ok().and_then(|row| row.event.time()));
     let pending = index.pending().iter();
     for case in pending.filter(|case| !case.is_recommendation()) {
         let title = case.place.as_ref().map(|place| place.title.to_string());

@@ -11,7 +11,7 @@ mod table;
 
 use std::path::PathBuf;
 
-use self::case_table::{CASES, CaseRow};
+use self::case_table::{CASES, CaseRow, Record};
 use self::event_table::EVENTS;
 use self::file::Beside;
 use self::table::{Cell, Table};
@@ -23,9 +23,8 @@ use crate::bot::Pending;
 use crate::domain::documents::Role;
 use crate::domain::ids::CaseId;
 use crate::git::Repository;
-use crate::insight::case_documents::CaseDocuments;
 use crate::insight::{Case, Index};
-use crate::ledger::{CaseFolder, LedgerError, case_documents, case_folders};
+use crate::ledger::{CaseFolder, LedgerError, case_folders};
 
 /// Write all recommendations, decided and pending, into a file: --format sqlite, csv, jsonl or parquet
 ///
@@ -196,7 +195,7 @@ impl Exported {
                 assessment: pending.evaluation.assessment.clone(),
                 requires_approval:
                     gate_result.is_none_or(|gate_result| gate_result.required.role != Role::None),
-                documents: CaseDocuments::default(),
+                record: Record::default(),
                 case,
             }))?;
             number = number.saturating_add(1);
@@ -232,23 +231,18 @@ fn decided_row(
     case: &Case,
     folder: std::result::Result<CaseFolder<'_>, LedgerError>,
 ) -> std::result::Result<Vec<Cell>, String> {
-    let left_out = |reason: &dyn std::fmt::Display| {
+    let read = folder.and_then(|folder| Ok((folder.recommendation()?, Record::read(&folder)?)));
+    let (recommendation, record) = read.map_err(|error| {
         let id = case.id.map(|id| id.to_string()).unwrap_or_default();
-        format!("`{id}` is left out: {reason}")
-    };
-    let documents = folder.and_then(|folder| case_documents::read_folder(&folder));
-    let mut documents = documents.map_err(|error| left_out(&error))?;
-    let (Some(recommendation), Some(decision)) =
-        (documents.recommendation.take(), &documents.decision)
-    else {
-        return Err(left_out(&"it has no recommendation or no decision"));
-    };
+        format!("`{id}` is left out: {error}")
+    })?;
+    let decision = record.decision.as_ref();
     Ok(CASES.cells(&CaseRow {
         number,
         case: case.clone(),
         recommendation,
         assessment: None,
-        requires_approval: decision.required.role != Role::None,
-        documents,
+        requires_approval: decision.is_none_or(|decision| decision.required.role != Role::None),
+        record,
     }))
 }

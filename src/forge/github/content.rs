@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::{ForgeError, Published};
 use crate::git::{
-    Durability, Expect, Fetched, Push, Pushed, RefEdit, RefsUpdate, Remote, RemoteError, Repository,
+    Durability, Expect, Fetched, ProgramError, Push, Pushed, RefEdit, RefsUpdate, Remote,
+    RemoteError, Repository,
 };
 use crate::ledger::MAIN;
 
@@ -163,6 +164,8 @@ impl Content {
 const fn is_uncertain(error: &RemoteError) -> bool {
     matches!(
         error,
-        RemoteError::Unreachable { .. } | RemoteError::Failed { .. }
+        RemoteError::Unreachable { .. }
+            | RemoteError::Failed { .. }
+            | RemoteError::Program(ProgramError::Failed(_))
     ) || matches!(error, RemoteError::Status { status, .. } if *status >= 500)
 }

@@ -38,13 +38,13 @@ pub enum DecisionPanel {
     /// They have to sign in first.
     SignIn,
     /// They may read only, for this reason.
-    Shut(String),
+    ReadOnly(String),
     /// It is reviewed elsewhere.
     Elsewhere(String),
 }
 
-/// What somebody meets at a pull request.
-pub fn door(
+/// What somebody sees at a pull request.
+pub fn decision_panel(
     pending: &Pending,
     view_context: &ViewContext,
     reader: &mut Reader<'_>,
@@ -57,7 +57,7 @@ pub fn door(
             .clone()
             .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
         return Ok(address.map_or_else(
-            || DecisionPanel::Shut("It is reviewed on GitHub.".to_owned()),
+            || DecisionPanel::ReadOnly("It is reviewed on GitHub.".to_owned()),
             |url| DecisionPanel::Elsewhere(format!("{url}/files")),
         ));
     }
@@ -69,10 +69,10 @@ pub fn door(
             "{} is neither reviewer nor admin, so there is nothing to decide here.",
             viewer.login
         );
-        return Ok(DecisionPanel::Shut(why));
+        return Ok(DecisionPanel::ReadOnly(why));
     }
     let Some(gate_result) = &evaluation.gate_result else {
-        return Ok(DecisionPanel::Shut(
+        return Ok(DecisionPanel::ReadOnly(
             "It cannot be decided until it is mended.".to_owned(),
         ));
     };

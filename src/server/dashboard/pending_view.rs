@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::super::case_store::Reader;
-use super::form::{DecisionPanel, Typed, door};
+use super::form::{DecisionPanel, Typed, decision_panel};
 use super::history::{self, TimelineEntry};
 use super::page_context::Viewer;
 use super::row::{Risk, targets};
@@ -229,7 +229,7 @@ pub struct PendingView {
     /// Everything that was said, in order.
     pub said: Vec<TimelineEntry>,
     pub words: AgentText,
-    pub door: DecisionPanel,
+    pub panel: DecisionPanel,
     /// Another value whenever something about it has changed.
     pub state: String,
 }
@@ -298,10 +298,10 @@ impl PendingView {
                 None => history::said_before(&opinions::of(pull, None)),
             },
             words: document.map(AgentText::of).unwrap_or_default(),
-            door: door(pending, view_context, reader, typed)?,
+            panel: decision_panel(pending, view_context, reader, typed)?,
             state: String::new(),
         };
-        card.state = state(pending, &card.door);
+        card.state = state(pending, &card.panel);
         if evaluation.report.state == ReportState::Failure {
             card.problem = Some(plain(&evaluation.report.body));
         }
@@ -472,14 +472,14 @@ fn plain(body: &str) -> String {
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-fn state(pending: &Pending, door: &DecisionPanel) -> String {
+fn state(pending: &Pending, panel: &DecisionPanel) -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();
     pending.pull.head.hash(&mut hasher);
     pending.evaluation.report.text().hash(&mut hasher);
     let asked = pending.asked.as_ref().map(ToString::to_string);
     asked.hash(&mut hasher);
-    if let DecisionPanel::Open(form) = door {
+    if let DecisionPanel::Open(form) = panel {
         form.csrf.hash(&mut hasher);
         form.objection.hash(&mut hasher);
     }

@@ -35,6 +35,8 @@ pub struct Notice {
 #[derive(Debug)]
 struct Known {
     used: Instant,
+    /// It was not used for too long, or began in an earlier process: only what is to be kept of it is good still.
+    has_lapsed: bool,
     sent: VecDeque<String>,
     notices: VecDeque<Notice>,
     told: u64,
@@ -78,6 +80,7 @@ impl Sessions {
         }
         let known = Known {
             used: now,
+            has_lapsed: false,
             sent: VecDeque::new(),
             notices,
             told,
@@ -87,21 +90,29 @@ impl Sessions {
 
     /// Whether a session that is good by its token goes on. One that is to be kept outlives the process that it began in.
     pub fn goes_on(&self, key: &str, lasts: Lasts, now: Instant) -> bool {
-        let mut all = lock(&self.all);
-        let used = all.get(key).map(|known| known.used);
-        match (lasts, used) {
-            (Lasts::AsItsToken, Some(_)) => true,
-            (Lasts::AsItsToken, None) => {
-                drop(all);
-                self.begin(key, None, now);
+        let is_in_use = self.is_in_use(key, now);
+        match lasts {
+            Lasts::WhileUsed => is_in_use,
+            Lasts::AsItsToken => {
+                if !lock(&self.all).contains_key(key) {
+                    self.begin(key, None, now);
+                }
+                if let Some(known) = lock(&self.all).get_mut(key) {
+                    known.has_lapsed |= !is_in_use;
+                }
                 true
             }
-            (Lasts::WhileUsed, Some(used)) if now.saturating_duration_since(used) < IDLE => true,
-            (Lasts::WhileUsed, _) => {
-                all.remove(key);
-                false
-            }
         }
+    }
+
+    /// Whether it began in this process, and was never left unused for too long.
+    pub fn is_in_use(&self, key: &str, now: Instant) -> bool {
+        let mut all = lock(&self.all);
+        let Some(known) = all.get_mut(key) else {
+            return false;
+        };
+        known.has_lapsed |= now.saturating_duration_since(known.used) >= IDLE;
+        !known.has_lapsed
     }
 
     /// Somebody uses it, and not only a page by itself.
@@ -180,6 +191,20 @@ mod tests {
         assert!(sessions.goes_on("kept", Lasts::AsItsToken, now));
         assert!(sessions.goes_on("kept", Lasts::AsItsToken, now + IDLE * 60));
         assert!(sessions.is_first("kept", "form"));
+    }
+
+    /// One cookie may stand for a session of each repository.
+    #[test]
+    fn what_is_kept_does_not_revive_what_has_lapsed() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        sessions.begin("a", None, now);
+        let later = now + IDLE;
+        assert!(sessions.goes_on("a", Lasts::AsItsToken, later));
+        sessions.use_now("a", later);
+        assert!(!sessions.goes_on("a", Lasts::WhileUsed, later));
+        // As after a restart.
+        assert!(sessions.goes_on("b", Lasts::AsItsToken, now));
+        assert!(!sessions.goes_on("b", Lasts::WhileUsed, now));
     }
 
     #[test]

@@ -178,17 +178,22 @@ async fn begin_session(
         authentication.token.id.clone(),
     );
     let (key, earlier) = (begin.key.clone(), begin.earlier.clone());
+    let sessions = app_state.sessions();
+    let is_in_use = |earlier: &String| sessions.is_in_use(earlier, Instant::now());
+    let carried: &'static [Lasts] = match earlier.as_ref().is_some_and(is_in_use) {
+        true => &[Lasts::AsItsToken, Lasts::WhileUsed],
+        false => &[Lasts::AsItsToken],
+    };
     about_tokens(app_state, move |worker, tokens| {
         if worker == name {
             tokens.begin_session(&id, &begin)
         } else if let Some(earlier) = &begin.earlier {
-            tokens.rename_session(earlier, &begin.key)
+            tokens.rename_session(earlier, &begin.key, carried)
         } else {
             Ok(())
         }
     })
     .await?;
-    let sessions = app_state.sessions();
     sessions.begin(&key, earlier.as_deref(), Instant::now());
     Ok(())
 }
@@ -200,10 +205,10 @@ async fn about_tokens(
 ) -> Result<(), NotAuthenticated> {
     let workers = app_state.workers();
     let changed = tokio::task::spawn_blocking(move || {
-        workers.iter().try_for_each(|worker| match worker.tokens() {
-            Some(tokens) => change(worker.name(), tokens),
-            None => Ok(()),
-        })
+        let with_tokens = workers.iter().filter_map(|w| Some((w.name(), w.tokens()?)));
+        let changed = with_tokens.map(|(name, tokens)| change(name, tokens));
+        // One that fails keeps back no other.
+        changed.fold(Ok(()), Result::and)
     });
     Ok(changed.await.map_err(|_| CaseStoreError::Panicked)??)
 }
@@ -223,7 +228,7 @@ fn turned_away(error: &NotAuthenticated, next: &str) -> Response {
     let (status, problem) = match error {
         NotAuthenticated::Unknown => (
             StatusCode::FORBIDDEN,
-            "Nobody has this token. Check that you pasted all of it.".to_owned(),
+            "Unknown token. Check that you pasted all of it.".to_owned(),
         ),
         NotAuthenticated::NoLongerGood(why) => (
             StatusCode::FORBIDDEN,
@@ -248,7 +253,7 @@ fn turned_away(error: &NotAuthenticated, next: &str) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "The rules on main cannot be read, so nobody is let in.".to_owned(),
         ),
-        NotAuthenticated::Library(_) | NotAuthenticated::Tokens(_) => {
+        NotAuthenticated::Cases(_) | NotAuthenticated::Tokens(_) => {
             tracing::error!("somebody cannot be let in: {error}");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -288,7 +293,7 @@ pub async fn leave(
     (jar, Redirect::to("/")).into_response()
 }
 
-/// A link from elsewhere comes with the cookie; a form from elsewhere does not, and `listen_config` refuses it besides.
+/// A link from elsewhere comes with the cookie; a form from elsewhere does not, and is refused besides.
 fn session_cookie(app_state: &AppState, value: String) -> Cookie<'static> {
     Cookie::build((cookie_name(app_state.listen_config()), value))
         .path("/")

@@ -1,6 +1,6 @@
-//! The Model Context Protocol: the counter for agents that are language models.
+//! The Model Context Protocol, for agents that are language models.
 //!
-//! Two doors: streamable HTTP at `/mcp`, where a token says who asks, and standard input and output of
+//! Over streamable HTTP at `/mcp`, where a token says who asks, and over standard input and output of
 //! `countersign mcp`, where whoever started the process said it. Every call is judged by itself, with the rights
 //! of that moment; there are no sessions that could be taken over.
 
@@ -73,22 +73,25 @@ pub fn router(app_state: &AppState) -> Router<AppState> {
     Router::new()
         .route_service(PATH, service)
         // Only this route: a layer would stand before every address that nobody answers to.
-        .route_layer(middleware::from_fn_with_state(app_state.clone(), let_in))
+        .route_layer(middleware::from_fn_with_state(
+            app_state.clone(),
+            authenticated,
+        ))
 }
 
 /// Nobody reaches the protocol without a token.
-async fn let_in(auth: AuthContext, mut request: Request, next: Next) -> Response {
+async fn authenticated(auth: AuthContext, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(auth);
     next.run(request).await
 }
 
 /// Serves one agent on standard input and output, until its client hangs up.
 pub async fn serve_on_stdio(worker: RepositoryWorker, bearer: Bearer) -> anyhow::Result<()> {
-    let door = McpService {
+    let service = McpService {
         caller: Some((worker, bearer)),
     };
-    let service = door.serve(rmcp::transport::stdio()).await?;
-    service.waiting().await?;
+    let running = service.serve(rmcp::transport::stdio()).await?;
+    running.waiting().await?;
     Ok(())
 }
 

@@ -184,7 +184,7 @@ impl From<NotAuthenticated> for ServiceError {
             NotAuthenticated::NoRules | NotAuthenticated::Tokens(_) => {
                 Self::new(Kind::Unavailable, said, SEE_LOG)
             }
-            NotAuthenticated::Library(error) => error.into(),
+            NotAuthenticated::Cases(error) => error.into(),
         }
     }
 }

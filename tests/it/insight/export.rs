@@ -189,6 +189,9 @@ fn a_spreadsheet_gets_no_formula() {
     let place = |name: &str| header.iter().position(|column| column == name).unwrap();
     let bytes = std::fs::read(stage.folder("trail.csv")).unwrap();
     assert!(bytes.starts_with(b"\xef\xbb\xbfid,agent_name,"));
+    // Where a semicolon separates, it begins no new field in what somebody wrote.
+    let text = String::from_utf8(bytes).unwrap();
+    has(&text, "\n1,\"strategy-optimizer\",\"story-1\",");
     assert_eq!(&rows[0][place("session_id")], "story-1");
     assert_eq!(&rows[0][place("rationale")], "'=1+1 to see");
     assert_eq!(&rows[0][place("risk_score")], "20.00");
