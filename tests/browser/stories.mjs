@@ -50,7 +50,7 @@ const stories = {
     await page.getByRole('link', { name: 'Sign in to decide' }).first().click();
     await page.getByLabel('Your personal token').fill('not-a-token');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await says(page, 'Nobody has this token.');
+    await says(page, 'Unknown token.');
     await page.getByLabel('Your personal token').fill(token);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.waitForURL(`${url}/pending`);
