@@ -9,21 +9,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use countersign::bot::review::{NewWord, ReviewWord};
-use countersign::bot::{Bot, NewFeedback, NewOutcome};
-use countersign::domain::documents::{ExecutorKind, Recommendation, RejectionCategory, Role};
+use countersign::bot::{Bot, NewFeedback, NewOutcome, Pending};
+use countersign::domain::documents::{ExecutorKind, Recommendation, Role};
 use countersign::domain::ids::CaseId;
 use countersign::domain::mode::Mode;
-use countersign::domain::pull::Pull;
-use countersign::domain::review::Confidence;
-use countersign::forge::local::LocalForge;
+use countersign::domain::review::Opinion;
+use countersign::forge::local::{LocalForge, NewReview};
 use countersign::git::{Durability, Expect, RefEdit, Repository};
 use countersign::ledger::{Draft, MAIN};
 
 use crate::measure::{self, COUNTERSIGN};
 
 /// What is written; counted up with every change of it.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 const REVIEWERS: [&str; 5] = ["alice", "bob", "erin", "frank", "grace"];
 const ADMINS: [&str; 2] = ["carol", "heidi"];
@@ -104,6 +102,7 @@ impl Random {
 
 struct Author {
     path: PathBuf,
+    repo: Repository,
     bot: Bot,
     /// Seconds; the bot reads it, too.
     clock: Arc<AtomicI64>,
@@ -138,6 +137,7 @@ impl Author {
         );
         Self {
             path: path.to_owned(),
+            repo,
             bot: bot.containing_by(COUNTERSIGN.into()),
             clock,
             random: Random(7),
@@ -158,11 +158,10 @@ impl Author {
             self.push_rule_change(number, from);
         }
         self.pass(TimeDelta::minutes(40));
-        self.run();
+        let waiting = self.run();
         self.pass(TimeDelta::minutes(5));
-        let open = self.bot.open_pulls().unwrap();
-        for pull in &open {
-            self.answer(pull, &open);
+        for pending in &waiting {
+            self.answer(pending);
         }
         self.pass(TimeDelta::minutes(5));
         self.run();
@@ -177,8 +176,11 @@ impl Author {
             .store((from + TimeDelta::hours(1)).timestamp(), Ordering::Relaxed);
     }
 
-    fn run(&mut self) {
-        self.bot.run(&mut |_, _| {}).expect("the bot stopped");
+    /// What waits for people after it.
+    fn run(&mut self) -> Vec<Arc<Pending>> {
+        let summary = self.bot.run(&mut |_, _| {}).expect("the bot stopped");
+        let handled = summary.handled.into_iter();
+        handled.filter_map(|handled| handled.pending).collect()
     }
 
     /// Branches that begin at the tip of `main`, a few seconds after each other.
@@ -300,13 +302,9 @@ impl Author {
     }
 
     /// What people say of what waits: mostly yes, sometimes no; and agents take back what is invalid, and a few others.
-    fn answer(&mut self, pull: &Pull, open: &[Pull]) {
-        let pending = self.bot.evaluate(pull.clone(), open).unwrap();
-        let required = pending
-            .evaluation
-            .gate_result
-            .as_ref()
-            .map(|gate| gate.required);
+    fn answer(&mut self, pending: &Pending) {
+        let (pull, gate) = (&pending.pull, &pending.evaluation.gate_result);
+        let required = gate.as_ref().map(|gate| gate.required);
         let withdraws = pull.branch.starts_with("recommend/") && self.random.percent(5);
         let Some(required) = required.filter(|_| !withdraws) else {
             let branch = format!("refs/heads/{}", pull.branch);
@@ -320,34 +318,33 @@ impl Author {
             self.random.of(&REVIEWERS)
         };
         let is_change = pull.branch.starts_with("govern/");
-        let (word, message) = if !is_change && self.random.percent(if is_admin { 30 } else { 12 }) {
-            let category = self.random.of(&[
-                RejectionCategory::TooRisky,
-                RejectionCategory::UnclearBenefit,
-                RejectionCategory::BadTiming,
-            ]);
-            (ReviewWord::Reject(category), "not in this market")
+        let is_no = !is_change && self.random.percent(if is_admin { 30 } else { 12 });
+        let words: &[&str] = if is_no {
+            &[
+                "/reject too_risky: not in this market",
+                "/reject unclear_benefit: the study does not cover this pair",
+                "/reject bad_timing: wait for the meeting",
+            ]
         } else {
-            let confidence = [
-                None,
-                Some(Confidence::Confident),
-                Some(Confidence::Uncertain),
-            ];
-            let word = ReviewWord::Approve(self.random.of(&confidence));
-            (
-                word,
+            &[
                 "Thirty clean days on paper, and the limits stay as they are.",
-            )
+                "/confidence confident\n\nThirty clean days on paper, all within the limits.",
+                "/confidence uncertain\n\nThirty clean days on paper, but few trades.",
+            ]
         };
-        let said = NewWord {
+        let review = NewReview {
             number: pull.number,
             by: by.parse().unwrap(),
-            word,
-            message: message.to_owned(),
+            opinion: if is_no {
+                Opinion::RequestChanges
+            } else {
+                Opinion::Approve
+            },
             head: Some(pull.head),
+            body: self.random.of(words).to_owned(),
             at: self.bot.now(),
         };
-        self.bot.review(&said).unwrap();
+        LocalForge::new().review(&self.repo, review).unwrap();
     }
 
     /// Others report what they carried out, and people remark on what was decided.
