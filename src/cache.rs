@@ -8,7 +8,8 @@ use foldhash::fast::RandomState;
 /// What an entry takes beside its content.
 const ENTRY: usize = 128;
 
-/// What was not asked for during a whole generation is forgotten. Takes at most so many bytes, and keeps at least the last half of that.
+/// What was not asked for during a whole generation is forgotten. Takes at most so many bytes, and keeps at least the
+/// last half of that.
 #[derive(Debug)]
 pub struct GenerationalCache<K, V> {
     young: HashMap<K, (V, usize), RandomState>,

@@ -21,7 +21,7 @@ impl Csv {
         file.write_all(BYTE_ORDER_MARK)?;
         writeln!(file, "{}", names.join(","))?;
         let writer = csv::WriterBuilder::new()
-            // What separates fields depends on where a spreadsheet runs: a semicolon begins no new one in a quoted text.
+            // What separates fields depends on where a spreadsheet runs: in a quoted text a semicolon begins no new one.
             .quote_style(csv::QuoteStyle::NonNumeric)
             .buffer_capacity(1 << 20)
             .from_writer(file);

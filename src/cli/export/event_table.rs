@@ -127,8 +127,8 @@ impl Event {
 /// A row, or why it is left out.
 type Read = std::result::Result<EventRow, String>;
 
-/// All of them: governance changes and freezes in the order in which they happened, so that a row keeps its number, then
-/// what waits.
+/// All of them: governance changes and freezes in the order in which they happened, so that a row keeps its number,
+/// then what waits.
 pub fn read(repo: &Repository, root: Sha, index: &Index) -> Result<Vec<Read>> {
     let mut rows = Vec::new();
     let changes = index

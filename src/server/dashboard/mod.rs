@@ -2,8 +2,8 @@
 //!
 //! Every page is made on the server from the case store of its repository, and can be read and used without
 //! a script; the one script only shows what is new ([`live`]). People sign in with a personal token
-//! ([`sign_in`], [`session`]); [`ListenConfig`](super::ListenConfig) says who may read without. Forms go to the local forge alone: on
-//! GitHub, where it is certain who somebody is, people review there.
+//! ([`sign_in`], [`session`]); [`ListenConfig`](super::ListenConfig) says who may read without. Forms go to the local
+//! forge alone: on GitHub, where it is certain who somebody is, people review there.
 
 mod agents;
 mod assets;

@@ -1,8 +1,8 @@
 //! What a process knows of the sessions of browsers.
 //!
 //! A session is a cookie of 256 random bits. Its hash is kept beside the token that somebody signed in with
-//! ([`Tokens::find_session`](super::super::tokens::Tokens::find_session)), which is asked at every request: whoever revokes the token ends its
-//! sessions. In memory is only when a session was used, which forms it has sent, and what is to be said to it.
+//! (`Tokens::find_session`), which is asked at every request: whoever revokes the token ends its sessions. In memory is
+//! only when a session was used, which forms it has sent, and what is to be said to it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -42,6 +42,18 @@ struct Known {
     told: u64,
 }
 
+impl Known {
+    const fn used(now: Instant) -> Self {
+        Self {
+            used: now,
+            has_lapsed: false,
+            sent: VecDeque::new(),
+            notices: VecDeque::new(),
+            told: 0,
+        }
+    }
+}
+
 /// By their keys. A clone of it knows the same.
 #[derive(Debug, Clone, Default)]
 pub struct Sessions {
@@ -53,14 +65,25 @@ pub fn key_of(cookie: &str) -> String {
     hash(cookie)
 }
 
-/// What forms of a session carry, so that no other page can send them. It follows from the cookie, and the cookie does not
-/// follow from it, so that a form that was opened before the server was started anew can be sent after it.
+/// What forms of a session carry, so that no other page can send them. It follows from the cookie, and the cookie does
+/// not follow from it, so that a form that was opened before the server was started anew can be sent after it.
 pub fn csrf_of(cookie: &str) -> String {
     hash(&format!("form {cookie}"))
 }
 
 fn hash(text: &str) -> String {
     hex::encode(digest(&SHA256, text.as_bytes()))
+}
+
+fn insert(all: &mut HashMap<String, Known>, key: &str, known: Known) {
+    while all.len() >= MOST {
+        let oldest = all.iter().min_by_key(|(_, known)| known.used);
+        let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+            break;
+        };
+        all.remove(&oldest);
+    }
+    all.insert(key.to_owned(), known);
 }
 
 impl Sessions {
@@ -71,38 +94,30 @@ impl Sessions {
         let (notices, told) = earlier
             .map(|known| (known.notices, known.told))
             .unwrap_or_default();
-        while all.len() >= MOST {
-            let oldest = all.iter().min_by_key(|(_, known)| known.used);
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
-                break;
-            };
-            all.remove(&oldest);
-        }
         let known = Known {
-            used: now,
-            has_lapsed: false,
-            sent: VecDeque::new(),
             notices,
             told,
+            ..Known::used(now)
         };
-        all.insert(key.to_owned(), known);
+        insert(&mut all, key, known);
     }
 
-    /// Whether a session that is good by its token goes on. One that is to be kept outlives the process that it began in.
+    /// Whether a session that is good by its token goes on. One that is to be kept outlives the process that it began
+    /// in.
     pub fn goes_on(&self, key: &str, lasts: Lasts, now: Instant) -> bool {
         let is_in_use = self.is_in_use(key, now);
-        match lasts {
-            Lasts::WhileUsed => is_in_use,
-            Lasts::AsItsToken => {
-                if !lock(&self.all).contains_key(key) {
-                    self.begin(key, None, now);
-                }
-                if let Some(known) = lock(&self.all).get_mut(key) {
-                    known.has_lapsed |= !is_in_use;
-                }
-                true
-            }
+        if lasts == Lasts::WhileUsed {
+            return is_in_use;
         }
+        let mut all = lock(&self.all);
+        if !all.contains_key(key) {
+            let known = Known {
+                has_lapsed: true,
+                ..Known::used(now)
+            };
+            insert(&mut all, key, known);
+        }
+        true
     }
 
     /// Whether it began in this process, and was never left unused for too long.
