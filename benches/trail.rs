@@ -14,7 +14,8 @@ use countersign::domain::documents::{ExecutorKind, Recommendation, Role};
 use countersign::domain::ids::CaseId;
 use countersign::domain::mode::Mode;
 use countersign::domain::review::Opinion;
-use countersign::forge::local::{LocalForge, NewReview};
+use countersign::forge::local::LocalForge;
+use countersign::forge::{Forge, NewReview};
 use countersign::git::{Durability, Expect, RefEdit, Repository};
 use countersign::ledger::{Draft, MAIN};
 

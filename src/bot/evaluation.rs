@@ -140,7 +140,7 @@ impl Bot {
         let pulls = self.open_pulls()?;
         self.learn_teams()?;
         let now = (self.clock)();
-        let mut open = OpenCases::new(&pulls, KnownCases::default());
+        let mut open = OpenCases::new(&pulls, self.known.take(&pulls));
         let mut all = Vec::new();
         for pull in pulls.iter().filter(|pull| pull.state != PullState::Draft) {
             let rules_cache = &mut self.rules_cache;
@@ -150,6 +150,7 @@ impl Bot {
             pending.learn_asked(self.forge.as_ref());
             all.push(pending);
         }
+        self.known = open.into_parts().0;
         Ok(all)
     }
 
@@ -173,7 +174,7 @@ impl Bot {
     /// Hears one pull request, among all that are open.
     pub fn evaluate(&mut self, pull: Pull, open: &[Pull]) -> Result<Pending, BotError> {
         let now = (self.clock)();
-        let mut cases = OpenCases::new(open, KnownCases::default());
+        let mut cases = OpenCases::new(open, self.known.take(open));
         let root = self.repo.read_commit(self.main()?)?.tree;
         let version = self.rules_cache.read(self.repo.objects(), root)?;
         let limit = version.valid();
@@ -188,10 +189,22 @@ impl Bot {
                 evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
             }
         }
+        self.evaluate_one(pull, cases)
+    }
+
+    /// The same without counting how many of its agent wait before it: nobody's approval depends on that.
+    pub(super) fn hear(&mut self, pull: Pull, open: &[Pull]) -> Result<Pending, BotError> {
+        let cases = OpenCases::new(open, self.known.take(open));
+        self.evaluate_one(pull, cases)
+    }
+
+    fn evaluate_one(&mut self, pull: Pull, mut cases: OpenCases<'_>) -> Result<Pending, BotError> {
+        let now = (self.clock)();
         let (rules_cache, forge) = (&mut self.rules_cache, self.forge.as_mut());
         let mut pending =
             evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
         pending.learn_asked(self.forge.as_ref());
+        self.known = cases.into_parts().0;
         Ok(pending)
     }
 }
@@ -348,8 +361,8 @@ impl Evaluator<'_, '_, '_> {
             Proposal::Recommendation { document, .. } => Some(document.as_ref()),
             Proposal::Governance { .. } => None,
         };
-        self.learn(pull, document, &version.rules);
-        let elsewhere = self.objections_elsewhere(pull, document, &version.rules)?;
+        self.learn(pull, document);
+        let elsewhere = self.objections_elsewhere(pull, document)?;
         let proposer = match &proposal {
             Proposal::Recommendation { document, .. } => Some(document.agent.clone()),
             Proposal::Governance { .. } => match principal_of(&pull.author, &version.rules) {

@@ -72,6 +72,7 @@ pub struct Bot {
     repo: Repository,
     forge: Box<dyn Forge>,
     rules_cache: RulesCache,
+    known: KnownCases,
     clock: Clock,
     signer: Option<SigningKey>,
     /// What contains commands; none for this very program.
@@ -133,6 +134,7 @@ impl Bot {
             repo,
             forge,
             rules_cache: RulesCache::default(),
+            known: KnownCases::default(),
             clock,
             signer: None,
             countersign: None,
@@ -214,7 +216,7 @@ impl Bot {
         }
         let mut done = BTreeSet::new();
         let mut waiting = open_cases::Waiting::new();
-        let mut known = KnownCases::default();
+        let mut known = self.known.take(&open);
         let mut lost = 0;
         let mut failure = None;
         loop {
@@ -259,6 +261,7 @@ impl Bot {
             open = self.open_pulls()?;
             self.take_freeze_commands(&open)?;
         }
+        self.known = known;
         self.settle_executions(summary)?;
         self.record_afterwords()?;
         let failure = match failure {

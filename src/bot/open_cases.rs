@@ -4,6 +4,7 @@
 //! id owns it: another agent, or another commit, cannot use it up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use chrono::TimeDelta;
 
@@ -24,11 +25,9 @@ use crate::rules::Rules;
 struct Proposed {
     id: CaseId,
     agent: AgentName,
-    /// Whether it was opened by that agent, as far as the rules know it.
-    is_agents_own: bool,
 }
 
-/// What the open pull requests propose, as far as they were looked into. A run keeps it from batch to batch.
+/// What the open pull requests propose, as far as they were looked into: the bot keeps it as long as they are open.
 #[derive(Debug, Clone, Default)]
 pub struct KnownCases {
     of: BTreeMap<PullNumber, (Sha, Option<Proposed>)>,
@@ -36,6 +35,24 @@ pub struct KnownCases {
 }
 
 impl KnownCases {
+    /// What is known of these, which are open now. What proposed nothing is looked into again: a later `main` or
+    /// time may make it valid.
+    pub fn take(&mut self, open: &[Pull]) -> Self {
+        let mut known = mem::take(self);
+        let heads: BTreeMap<PullNumber, Sha> =
+            open.iter().map(|pull| (pull.number, pull.head)).collect();
+        known.of.retain(|number, (head, proposed)| {
+            proposed.is_some() && heads.get(number) == Some(head)
+        });
+        known.by_id.clear();
+        for (number, (_, proposed)) in &known.of {
+            if let Some(proposed) = proposed {
+                known.by_id.entry(proposed.id).or_default().insert(*number);
+            }
+        }
+        known
+    }
+
     fn learn(&mut self, pull: &Pull, proposed: Option<Proposed>) {
         if let Some((_, Some(before))) = self.of.get(&pull.number)
             && let Some(numbers) = self.by_id.get_mut(&before.id)
@@ -134,19 +151,15 @@ struct Rank {
 
 impl<'o> Evaluator<'_, 'o, '_> {
     /// Remembers what a pull request proposes, once that is known.
-    pub(super) fn learn(&mut self, pull: &Pull, document: Option<&Recommendation>, rules: &Rules) {
-        let proposed = document.map(|document| {
-            let agent = rules.agents.get(&document.agent);
-            Proposed {
-                id: document.id,
-                agent: document.agent.clone(),
-                is_agents_own: agent.is_none_or(|agent| agent.owns(&pull.author)),
-            }
+    pub(super) fn learn(&mut self, pull: &Pull, document: Option<&Recommendation>) {
+        let proposed = document.map(|document| Proposed {
+            id: document.id,
+            agent: document.agent.clone(),
         });
         self.open.known.learn(pull, proposed);
     }
 
-    fn look_into(&mut self, pull: &Pull, rules: &Rules) -> Result<Option<Proposed>, BotError> {
+    fn look_into(&mut self, pull: &Pull) -> Result<Option<Proposed>, BotError> {
         if let Some((head, proposed)) = self.open.known.of.get(&pull.number)
             && *head == pull.head
         {
@@ -162,7 +175,7 @@ impl<'o> Evaluator<'_, 'o, '_> {
             Err(error) if error.is_missing() => None,
             Err(error) => return Err(error),
         };
-        self.learn(pull, document.as_deref(), rules);
+        self.learn(pull, document.as_deref());
         let known = self.open.known.of.get(&pull.number);
         Ok(known.and_then(|(_, proposed)| proposed.clone()))
     }
@@ -172,7 +185,6 @@ impl<'o> Evaluator<'_, 'o, '_> {
         &mut self,
         pull: &Pull,
         document: Option<&Recommendation>,
-        rules: &Rules,
     ) -> Result<Vec<&'o Pull>, BotError> {
         let mut found = Vec::new();
         for other in self.open.with_objections.clone() {
@@ -183,7 +195,7 @@ impl<'o> Evaluator<'_, 'o, '_> {
                 _ if other.head == pull.head => true,
                 None => false,
                 Some(document) => self
-                    .look_into(other, rules)?
+                    .look_into(other)?
                     .is_some_and(|other| other.id == document.id && other.agent == document.agent),
             };
             if is_same {
@@ -213,10 +225,10 @@ impl<'o> Evaluator<'_, 'o, '_> {
             let place = self.open.looked_into;
             self.open.looked_into += 1;
             if let Some(other) = pulls.get(place).filter(|other| other.number != pull.number) {
-                self.look_into(other, rules)?;
+                self.look_into(other)?;
             }
         }
-        let rivals = self.find_rivals(pull, id);
+        let rivals = self.find_rivals(pull, id, rules);
         if rivals.is_empty() {
             return Ok(None);
         }
@@ -242,16 +254,19 @@ impl<'o> Evaluator<'_, 'o, '_> {
     }
 
     /// The other open pull requests with this id and another commit that their own agents opened.
-    fn find_rivals(&self, pull: &Pull, id: CaseId) -> Vec<&'o Pull> {
+    fn find_rivals(&self, pull: &Pull, id: CaseId, rules: &Rules) -> Vec<&'o Pull> {
         let numbers = self.open.known.by_id.get(&id).into_iter().flatten();
         let others = numbers.filter_map(|number| self.open.find(*number));
-        let is_agents_own = |number: PullNumber| {
-            let known = self.open.known.of.get(&number);
-            known.is_some_and(|(_, proposed)| proposed.as_ref().is_some_and(|p| p.is_agents_own))
+        let is_agents_own = |other: &Pull| match self.open.known.of.get(&other.number) {
+            Some((_, Some(proposed))) => rules
+                .agents
+                .get(&proposed.agent)
+                .is_none_or(|agent| agent.owns(&other.author)),
+            _ => false,
         };
         others
             .filter(|other| other.number != pull.number && other.head != pull.head)
-            .filter(|other| is_agents_own(other.number))
+            .filter(|other| is_agents_own(other))
             .collect()
     }
 

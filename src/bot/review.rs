@@ -10,8 +10,7 @@ use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::pull::Pull;
 use crate::domain::review::{Confidence, Opinion};
-use crate::forge::ForgeError;
-use crate::forge::local::{LocalForge, NewReview};
+use crate::forge::{ForgeError, NewReview};
 use crate::gate::needs;
 use crate::gate::verdict::{GateResult, NO_REJECTION, Verdict};
 
@@ -159,7 +158,7 @@ impl Bot {
             body: new.body(),
             at: new.at,
         };
-        let pull = LocalForge::new().review(&self.repo, review)?;
+        let pull = self.forge.review(&self.repo, review)?;
         let recorded = pull.reviews.last();
         let (id, head) = recorded
             .map(|review| (review.id.clone(), review.head))
@@ -167,7 +166,7 @@ impl Bot {
         let by = self.listed_name(&new.by)?;
         let takes_nothing_back = new.is_dismissal() && !self.has_opinion_before(&pull, &by, &id)?;
         let open = self.open_pulls()?;
-        let pending = self.evaluate(pull, &open)?;
+        let pending = self.hear(pull, &open)?;
         let gate_result = pending.evaluation.gate_result.as_ref();
         let ignored = gate_result.and_then(|gate_result| find_ignored(gate_result, &id));
         let is_heard = gate_result.is_some() && !new.is_dismissal();

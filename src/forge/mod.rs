@@ -18,7 +18,7 @@ use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problem;
 use crate::domain::pull::Pull;
-use crate::domain::review::{Comment, Review};
+use crate::domain::review::{Comment, Opinion, Review};
 use crate::git::{GitError, ObjectBuffer, RemoteError, Repository};
 
 /// A place where pull requests live. A server keeps it on a thread of its own.
@@ -36,6 +36,14 @@ pub trait Forge: Send {
         repo: &Repository,
         number: PullNumber,
     ) -> Result<Option<Pull>, ForgeError>;
+
+    /// Records a review, where reviews are given through us, and gives its pull request as it is then.
+    ///
+    /// # Errors
+    /// When they are given on the forge itself, there is no such open pull request, or it cannot be written.
+    fn review(&mut self, _repo: &Repository, _review: NewReview) -> Result<Pull, ForgeError> {
+        Err(ForgeError::ReviewedThere)
+    }
 
     /// The same pull request as the forge says now that it is, asked because it is about to be merged; none if it may
     /// not be decided at the moment. Events alone are believed when they stop something, never when they let it go on.
@@ -124,6 +132,18 @@ pub trait Forge: Send {
     fn start_workflow(&mut self, _order: &WorkflowOrder) -> Result<(), ForgeError> {
         Err(ForgeError::NoWorkflows)
     }
+}
+
+/// A review to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewReview {
+    pub number: PullNumber,
+    pub by: Login,
+    pub opinion: Opinion,
+    /// For which commit; none: the newest one.
+    pub head: Option<Sha>,
+    pub body: String,
+    pub at: DateTime<Utc>,
 }
 
 /// A pull request whose people could not be told everything.
@@ -384,6 +404,9 @@ pub enum ForgeError {
         /// In the server's words.
         reason: String,
     },
+    /// Its pull requests are not reviewed through us.
+    #[error("pull requests on GitHub are reviewed on GitHub, where it is certain who you are")]
+    ReviewedThere,
     /// Other writers were faster every time.
     #[error("the record of pull requests was changed by others {0} times in a row: try again")]
     Busy(u32),

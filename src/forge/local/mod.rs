@@ -16,11 +16,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::{Conclusion, Forge, ForgeError, Publication, Published, Report, Unreported};
+use super::{Conclusion, Forge, ForgeError, NewReview, Publication, Published, Report, Unreported};
 use crate::domain::documents::AccountRecord;
-use crate::domain::ids::{Login, PullNumber, Sha};
+use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
-use crate::domain::review::Opinion;
 use crate::git::{Durability, Expect, ObjectBuffer, RefEdit, RefsUpdate, Repository, warn_once};
 use crate::ledger::MAIN;
 
@@ -55,18 +54,6 @@ pub struct LocalForge {
     settled_at: Option<Instant>,
 }
 
-/// A review to be recorded.
-#[derive(Debug, Clone)]
-pub struct NewReview {
-    pub number: PullNumber,
-    pub by: Login,
-    pub opinion: Opinion,
-    /// For which commit; none: the newest one.
-    pub head: Option<Sha>,
-    pub body: String,
-    pub at: DateTime<Utc>,
-}
-
 /// A pull request that is opened through us, and not by a push.
 #[derive(Debug, Clone)]
 pub struct NewPull {
@@ -81,35 +68,6 @@ impl LocalForge {
     /// A forge that has seen nothing yet.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Records a review, and says for which commit.
-    ///
-    /// # Errors
-    /// When there is no such open pull request, or it cannot be written.
-    pub fn review(&mut self, repo: &Repository, review: NewReview) -> Result<Pull> {
-        self.open_pulls(repo, review.at)?;
-        self.write_seen(repo)?;
-        let pull = self.find_pull(repo, review.number)?;
-        let pull = pull.ok_or(ForgeError::NoSuchPull(review.number))?;
-        if pull.state == PullState::Done {
-            return Err(ForgeError::Ended(review.number));
-        }
-        let event = PullEvent::Reviewed {
-            account: AccountRecord {
-                login: Some(review.by),
-                ..AccountRecord::default()
-            },
-            opinion: review.opinion,
-            head: review.head.unwrap_or(pull.head),
-            main: repo.find_ref(MAIN)?,
-            body: review.body,
-            at: review.at,
-        };
-        self.seen.entry(review.number).or_default().push(event);
-        self.write(repo, None, Tidying::default())?;
-        let pull = self.find_pull(repo, review.number)?;
-        pull.ok_or(ForgeError::NoSuchPull(review.number))
     }
 
     /// The commits that an open pull request has had, as far as anybody looked, the newest last; empty if there is
@@ -586,6 +544,31 @@ impl Forge for LocalForge {
             kept = Some(fold_onto(number, kept, event)?);
         }
         Ok(kept.map(|kept| kept.pull))
+    }
+
+    fn review(&mut self, repo: &Repository, review: NewReview) -> Result<Pull> {
+        self.open_pulls(repo, review.at)?;
+        self.write_seen(repo)?;
+        let pull = self.find_pull(repo, review.number)?;
+        let pull = pull.ok_or(ForgeError::NoSuchPull(review.number))?;
+        if pull.state == PullState::Done {
+            return Err(ForgeError::Ended(review.number));
+        }
+        let event = PullEvent::Reviewed {
+            account: AccountRecord {
+                login: Some(review.by),
+                ..AccountRecord::default()
+            },
+            opinion: review.opinion,
+            head: review.head.unwrap_or(pull.head),
+            main: repo.find_ref(MAIN)?,
+            body: review.body,
+            at: review.at,
+        };
+        self.seen.entry(review.number).or_default().push(event);
+        self.write(repo, None, Tidying::default())?;
+        let pull = self.find_pull(repo, review.number)?;
+        pull.ok_or(ForgeError::NoSuchPull(review.number))
     }
 
     fn publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {

@@ -12,7 +12,8 @@ use countersign::domain::documents::Decision;
 use countersign::domain::ids::{CaseId, PullNumber, Sha};
 use countersign::domain::mode::Mode as Deployment;
 use countersign::domain::review::Opinion;
-use countersign::forge::local::{LocalForge, NewReview};
+use countersign::forge::local::LocalForge;
+use countersign::forge::{Forge, NewReview};
 use countersign::git::{
     Durability, Expect, Mode, NewCommit, ObjectBuffer, RefEdit, Repository, Signature, SigningKey,
     TreeEditor,
