@@ -2,7 +2,10 @@
 //!
 //! Numbers are exact decimals, because a tier's bound must not depend on how a float rounds.
 
+mod duration;
 mod number;
+mod quantity;
+mod value_type;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +16,9 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::domain::ids::quoted;
 use crate::domain::yaml;
+pub use duration::Duration;
 pub use number::Number;
+pub use value_type::ValueType;
 
 /// Any value that a document can hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{RuleFiles, file};
 use crate::domain::documents::{ExecutorKind, schema_tag};
-use crate::domain::ids::ParameterName;
+use crate::domain::ids::{ParameterName, quoted};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::signing::PublicKey;
+use crate::domain::value::Duration;
 use crate::domain::yaml;
 
 /// Where this document is kept.
@@ -200,7 +201,7 @@ struct RawJustification {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawWaiting {
-    /// After this the admins are asked: a number and `m`, `h` or `d`.
+    /// After this the admins are asked: a length of time such as `30m`, `24h` or `7d`.
     escalate_after: String,
     /// After this it is recorded as expired.
     expire_after: String,
@@ -454,28 +455,25 @@ fn check_thresholds(raw: &RawGovernance, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The longest that anything may wait.
+const MOST_DAYS: i64 = 3_650;
+
 /// A length of time such as `30m`, `24h` or `7d`.
 fn duration(key: &str, text: &str, problems: &mut Vec<Problem>) -> TimeDelta {
-    let split = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: i64 = number.parse().unwrap_or(-1);
-    let read = match unit {
-        "m" => TimeDelta::try_minutes(number),
-        "h" => TimeDelta::try_hours(number),
-        "d" => TimeDelta::try_days(number),
-        _ => None,
-    };
-    match read.filter(|length| (1..=3_650).contains(&number) && *length > TimeDelta::zero()) {
-        Some(length) => length,
-        None => {
-            let shown = crate::domain::ids::quoted(text);
-            problems.push(Problem::of_key(
-                PATH,
-                key,
-                format!("{shown} is not a length of time: expected such as `30m`, `24h` or `7d`"),
-            ));
+    let is_usual =
+        |length: &TimeDelta| *length > TimeDelta::zero() && *length <= TimeDelta::days(MOST_DAYS);
+    let read = text.parse().map(|length: Duration| length.time_delta());
+    match read {
+        Ok(Some(length)) if is_usual(&length) => length,
+        Ok(_) => {
+            let shown = quoted(text);
+            let message =
+                format!("{shown} is out of range: expected more than 0s and at most {MOST_DAYS}d");
+            problems.push(Problem::of_key(PATH, key, message));
+            TimeDelta::zero()
+        }
+        Err(error) => {
+            problems.push(Problem::of_key(PATH, key, error.to_string()));
             TimeDelta::zero()
         }
     }
