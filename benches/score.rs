@@ -177,6 +177,7 @@ fn situation() -> RiskContext {
     let target = |environment: &str, rehearsal: Option<&str>| {
         Arc::new(KnownTarget {
             environment: environment.to_owned(),
+            labels: BTreeMap::new(),
             parameters: [
                 ("stop_loss_pct", "3.0"),
                 ("stop_loss_enabled", "true"),

@@ -129,6 +129,10 @@ slug_type! {
     ParameterName, "a parameter name", extra: "-_.", max: 64, pattern: "^[a-z0-9][a-z0-9_.-]{0,63}$"
 }
 slug_type! {
+    /// The name of a label of a target, such as `tier`.
+    LabelName, "a label name", extra: "-_./", max: 64, pattern: "^[a-z0-9][a-z0-9_./-]{0,63}$"
+}
+slug_type! {
     /// The name of a trigger in `rules/triggers.yaml`.
     TriggerId, "a trigger id", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
 }

@@ -72,6 +72,7 @@ fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
             .map(|(name, given)| {
                 let known = KnownTarget {
                     environment: given.environment.clone(),
+                    labels: given.labels.clone(),
                     parameters: given.parameters.clone(),
                     rehearsal: None,
                 };

@@ -79,6 +79,7 @@ fn created(about: &Recommendation, governance: &Governance) -> Result<Vec<u8>, I
         schema: Default::default(),
         description: None,
         environment: environment.to_owned(),
+        labels: BTreeMap::new(),
         rehearsal: None,
         parameters: about
             .changes

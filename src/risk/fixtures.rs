@@ -90,6 +90,7 @@ pub(crate) fn target(environment: &str, parameters: &str) -> KnownTarget {
     });
     KnownTarget {
         environment: environment.to_owned(),
+        labels: BTreeMap::new(),
         parameters: parameters.collect(),
         rehearsal: None,
     }

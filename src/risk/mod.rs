@@ -17,8 +17,11 @@ mod factors;
 pub(crate) mod fixtures;
 pub mod proposed_action;
 pub mod risk_context;
+mod safety;
 pub mod score;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod triggers;
 pub mod validity;
 mod words;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::documents::Target;
-use crate::domain::ids::{ParameterName, TargetName};
+use crate::domain::ids::{LabelName, ParameterName, TargetName};
 use crate::domain::value::Value;
 
 /// A target as `main` describes it.
@@ -12,6 +12,8 @@ use crate::domain::value::Value;
 pub struct KnownTarget {
     /// Where it runs, as `environment` of its file says.
     pub environment: String,
+    /// What else is so of it, as its file says.
+    pub labels: BTreeMap<LabelName, String>,
     /// The present values of its parameters.
     pub parameters: BTreeMap<ParameterName, Value>,
     /// A target in a less risky environment on which a change can be tried first.
@@ -22,6 +24,7 @@ impl From<Target> for KnownTarget {
     fn from(target: Target) -> Self {
         Self {
             environment: target.environment,
+            labels: target.labels,
             parameters: target.parameters,
             rehearsal: target.rehearsal,
         }

@@ -67,21 +67,28 @@ impl<'a> ScoringInput<'a> {
     /// A target's environment is present twice, in `environment` of its file and in the parameter that
     /// names it; to propose it sets both, so it differs where either does.
     pub(crate) fn differs(&self, name: &ParameterName, value: &Value) -> bool {
-        let creates = self.effect() == Some(Effect::Create);
-        if self.targets.is_empty() {
-            return true;
-        }
+        let mut targets = self.targets.iter();
+        targets.len() == 0 || targets.any(|(_, known)| self.differs_on(*known, name, value))
+    }
+
+    /// Whether a proposed value differs from the present one on this target.
+    pub(crate) fn differs_on(
+        &self,
+        known: Option<&KnownTarget>,
+        name: &ParameterName,
+        value: &Value,
+    ) -> bool {
         let moves = |target: &KnownTarget| {
             *name == self.rules.governance.environment_parameter
                 && value.text().is_some_and(|new| new != target.environment)
         };
-        self.targets.iter().any(|(_, known)| match known {
+        match known {
             Some(target) if moves(target) => true,
             Some(target) => match target.parameters.get(name) {
                 Some(present) => present != value,
                 None => !value.is_null(),
             },
-            None => !(creates && value.is_null()),
-        })
+            None => !(self.effect() == Some(Effect::Create) && value.is_null()),
+        }
     }
 }

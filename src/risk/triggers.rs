@@ -4,22 +4,19 @@
 //! derived from `main` and from the proposal. A condition that fails counts as fired, because a
 //! rule that cannot be evaluated must not let anything pass.
 
-use std::cmp::Ordering;
 use std::sync::OnceLock;
-
-use rust_decimal::Decimal;
 
 use crate::domain::documents::{FiredTrigger, Lift};
 use crate::domain::ids::ParameterName;
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
 use crate::risk::factors::parameters::Change;
+use crate::risk::safety::switches_off;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
 use crate::rules::actions::Effect;
 use crate::rules::condition::{self, Fact, Facts};
 use crate::rules::governance::Governance;
-use crate::rules::parameters::Tier;
 use crate::rules::triggers::{Trigger, TriggerLevel};
 
 /// The facts that no edit of a proposal's values or targets changes.
@@ -111,14 +108,14 @@ impl Facts for ProposalFacts<'_, '_> {
             "parameters" => Fact::Names(self.parameters.get_or_init(|| self.names(|_| true))),
             "unknown_parameters" => Fact::Names(
                 self.unknown_parameters
-                    .get_or_init(|| self.names(|change| change.guidance.is_none())),
+                    .get_or_init(|| self.names(Change::is_unknown)),
             ),
             "safety_off" => Fact::Names(
                 self.safety_off
                     .get_or_init(|| self.names(|change| switches_off(subject, change))),
             ),
-            "extreme" => Fact::Names(self.extreme.get_or_init(|| self.names(is_extreme))),
-            "deviant" => Fact::Names(self.deviant.get_or_init(|| self.names(is_deviant))),
+            "extreme" => Fact::Names(self.extreme.get_or_init(|| self.names(Change::is_extreme))),
+            "deviant" => Fact::Names(self.deviant.get_or_init(|| self.names(Change::is_deviant))),
             "changes" => Fact::Changes(self.changes.get_or_init(|| self.changes())),
             _ => return None,
         })
@@ -133,64 +130,6 @@ const fn effect_name(effect: Option<Effect>) -> &'static str {
         Some(Effect::Create) => "create",
         Some(Effect::Delete) => "delete",
     }
-}
-
-/// Whether a change puts a value past its extreme threshold.
-pub(crate) fn is_extreme(change: &Change<'_>) -> bool {
-    change
-        .guidance
-        .is_some_and(|guidance| guidance.is_extreme(change.value))
-}
-
-/// Whether a change puts a value more than two standard deviations from the mean.
-pub(crate) fn is_deviant(change: &Change<'_>) -> bool {
-    change
-        .guidance
-        .is_some_and(|guidance| guidance.is_deviant(change.value))
-}
-
-/// Whether a change switches a safety control off, or takes a limit away, on any target.
-///
-/// A switch stays on only as `true`, or where it is a number now as one above zero; a limit only as a
-/// number that limits something. An agent must not turn one off with a value that merely reads like
-/// something.
-pub(crate) fn switches_off(subject: &ScoringInput<'_>, change: &Change<'_>) -> bool {
-    let Some(guidance) = change.guidance.filter(|guidance| guidance.safety_control) else {
-        return false;
-    };
-    let value = change.value;
-    let is_numeric = guidance.is_numeric();
-    // 0 and -1 are how many systems write "no limit", unless the guidance says that they are usual.
-    let is_limit = value.number().is_some_and(|number| {
-        let tier = || guidance.tier_of(value);
-        match number.cmp(&Decimal::ZERO) {
-            Ordering::Greater => true,
-            Ordering::Equal => is_numeric && tier() == Tier::Conservative,
-            Ordering::Less => is_numeric && tier() != Tier::Beyond,
-        }
-    });
-    let stays_on = if is_numeric {
-        is_limit
-    } else {
-        *value == Value::Bool(true)
-    };
-    let off_from = |present: Option<&Value>| match present {
-        Some(Value::Bool(true)) => *value != Value::Bool(true),
-        Some(Value::Number(_)) => !stays_on && !is_limit,
-        // Off already; only taking it away altogether goes further.
-        Some(Value::Bool(false)) => value.is_null(),
-        Some(Value::Null) | None if value.is_null() => false,
-        _ => !stays_on,
-    };
-    let creates = subject.effect() == Some(Effect::Create);
-    let off_from_unknown = if value.is_null() { !creates } else { !stays_on };
-    if subject.targets.is_empty() {
-        return off_from_unknown;
-    }
-    subject.targets.iter().any(|(_, known)| match known {
-        Some(target) => off_from(target.parameters.get(change.name)),
-        None => off_from_unknown,
-    })
 }
 
 /// What the triggers lift the score to, zero if none fires; says no more, and so costs less than [`fired`].

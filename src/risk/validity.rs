@@ -10,12 +10,13 @@ use crate::domain::hidden::is_hidden;
 use crate::domain::ids::{ActionName, ParameterName, TargetName, quoted};
 use crate::domain::problem::Problem;
 use crate::domain::similar::expected_one_of;
-use crate::domain::value::Value;
+use crate::domain::value::{Value, ValueType};
 use crate::risk::proposed_action::ProposedAction;
 use crate::risk::risk_context::RiskContext;
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
 use crate::rules::governance::LikelyTypos;
+use crate::rules::parameters::{self, Guidance};
 
 /// So many unknown targets are named; the rest is counted.
 pub(crate) const MOST_UNKNOWN: usize = 5;
@@ -48,6 +49,9 @@ pub fn problems(
     }
     for (key, message) in against_effect(recommendation, situation, effect) {
         say(key, message);
+    }
+    for (key, message) in parts_by_themselves(recommendation, situation) {
+        say(&key, message);
     }
     if let Some((key, message)) = too_long(recommendation, situation, rules) {
         say(key, message);
@@ -159,11 +163,75 @@ fn likely_typos(
         found.extend(unknown_targets(recommendation, situation));
     }
     for (name, value) in &recommendation.changes {
-        if let Some(message) = other_type(name, value, recommendation, situation) {
+        if let Some(message) = other_type(name, value, recommendation, situation, rules) {
             found.push((format!("changes.{name}"), message));
         }
+        other_types_inside(name.as_str(), value, rules, &mut found);
     }
     found
+}
+
+/// What inside of a list or mapping is of another type than the rules say.
+fn other_types_inside(path: &str, value: &Value, rules: &Rules, found: &mut Vec<(String, String)>) {
+    let guidance = rules.parameters.get(path);
+    let place = format!("`{}` says", parameters::PATH);
+    match value {
+        Value::List(elements) => {
+            let each = guidance.and_then(|guidance| guidance.usual.elements.each.as_deref());
+            let Some(said) = each.and_then(|each| each.value_type) else {
+                return;
+            };
+            let elements = elements.iter().enumerate();
+            found.extend(elements.filter(|(_, element)| !said.holds(element)).map(
+                |(index, element)| {
+                    let key = format!("changes.{path}[{index}]");
+                    (key, expected_instead(said, &place, element))
+                },
+            ));
+        }
+        Value::Map(entries) if guidance.is_some() => {
+            for (key, value) in entries.iter().filter(|(key, _)| !key.contains('.')) {
+                let path = format!("{path}.{key}");
+                let guidance = rules.parameters.get(path.as_str());
+                let said = guidance.and_then(Guidance::value_type);
+                let is_listed = guidance.is_some_and(|guidance| guidance.lists(value));
+                if let Some(said) =
+                    said.filter(|said| !value.is_null() && !is_listed && !said.holds(value))
+                {
+                    let key = format!("changes.{path}");
+                    found.push((key, expected_instead(said, &place, value)));
+                }
+                other_types_inside(&path, value, rules, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A change that names a part of what is a mapping already: who carries it out could take it for that part.
+fn parts_by_themselves(
+    recommendation: &Recommendation,
+    situation: &RiskContext,
+) -> Vec<(String, String)> {
+    let changes = &recommendation.changes;
+    let is_mapping = |whole: &str| {
+        let targets = recommendation.targets.iter();
+        let present = targets.filter_map(|name| situation.find_target(name)?.parameters.get(whole));
+        let mut all = present.chain(changes.get(whole));
+        all.any(|value| matches!(value, Value::Map(_)))
+    };
+    let found = changes.keys().filter_map(|name| {
+        let mut dots = name.as_str().match_indices('.');
+        let (whole, part) = dots.find_map(|(at, _)| {
+            let (whole, part) = name.as_str().split_at_checked(at)?;
+            is_mapping(whole).then_some((whole, part.trim_start_matches('.')))
+        })?;
+        let message = format!(
+            "`{whole}` is a mapping: propose it whole, as `{whole}: {{{part}: …}}` with all that is to stay"
+        );
+        Some((format!("changes.{name}"), message))
+    });
+    found.collect()
 }
 
 fn unknown_targets(
@@ -195,64 +263,53 @@ fn unknown_targets(
     found
 }
 
-/// Whether a new value is of another type than the present one of any target, and what was probably meant. Nothing
-/// stands for a removal, which is of no type.
+/// Whether a new value is of another type than the rules say, or where they say none, than the present one of any
+/// target, and what was probably meant. Nothing stands for a removal, which is of no type.
 fn other_type(
     name: &ParameterName,
     value: &Value,
     recommendation: &Recommendation,
     situation: &RiskContext,
+    rules: &Rules,
 ) -> Option<String> {
-    let proposed = type_of(value)?;
-    recommendation.targets.iter().find_map(|target| {
+    let proposed = ValueType::of(value)?;
+    let guidance = rules.parameters.get(name);
+    let said = guidance.and_then(Guidance::value_type);
+    if said.is_some_and(|said| said.holds(value)) || guidance.is_some_and(|it| it.lists(value)) {
+        return None;
+    }
+    let as_is = recommendation.targets.iter().find_map(|target| {
         let present = situation.find_target(target)?.parameters.get(name)?;
-        let expected = type_of(present)?;
-        if expected == proposed {
-            return None;
-        }
-        let meant = meant_by(value, present)
-            .map_or_else(String::new, |meant| format!(": did you mean `{meant}`?"));
-        let found = match value {
-            Value::Text(text) if text.trim().is_empty() => "an empty text".to_owned(),
-            Value::Text(text) => format!("the text {}", quoted(text)),
-            other => format!("{proposed}, {other}"),
+        let expected = match said {
+            Some(said) => said.holds(present).then_some(said)?,
+            None => ValueType::of(present).filter(|expected| *expected != proposed)?,
         };
-        Some(format!(
-            "expected {expected}, as in `targets/{target}.yaml` ({present}), found {found}{meant}"
-        ))
+        let place = format!("in `targets/{target}.yaml` ({present})");
+        Some(expected_instead(expected, &place, value))
+    });
+    as_is.or_else(|| {
+        let place = format!("`{}` says", parameters::PATH);
+        said.map(|said| expected_instead(said, &place, value))
     })
 }
 
-const fn type_of(value: &Value) -> Option<&'static str> {
-    match value {
-        Value::Null => None,
-        Value::Bool(_) => Some("`true` or `false`"),
-        Value::Number(_) => Some("a number"),
-        Value::Text(_) => Some("text"),
-        Value::List(_) => Some("a list"),
-        Value::Map(_) => Some("a mapping"),
-    }
-}
-
-/// The value of the type of the present one that reads like the proposed one.
-fn meant_by(value: &Value, present: &Value) -> Option<String> {
-    match (present, value) {
-        (Value::Number(_), Value::Text(text)) => {
-            let digits = text.trim().trim_end_matches('%').trim().replace(',', ".");
-            let number = Value::from_argument(&digits).ok()?;
-            number.number().map(|_| number.to_string())
+/// `place` is where the expected type is from.
+fn expected_instead(expected: ValueType, place: &str, value: &Value) -> String {
+    let meant = expected
+        .find_meant(value)
+        .map_or_else(String::new, |meant| format!(": did you mean `{meant}`?"));
+    let found = match value {
+        Value::Text(text) if text.trim().is_empty() => "an empty text".to_owned(),
+        Value::Text(text) => format!("the text {}", quoted(text)),
+        other => {
+            let described = ValueType::of(other).map_or("nothing", ValueType::described);
+            format!("{described}, {other}")
         }
-        (Value::Bool(_), Value::Text(text)) => {
-            let meant = match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" | "y" | "1" => "true",
-                "false" | "no" | "off" | "n" | "0" => "false",
-                _ => return None,
-            };
-            Some(meant.to_owned())
-        }
-        (Value::Text(_), Value::Number(number)) => Some(format!("\"{number}\"")),
-        _ => None,
-    }
+    };
+    format!(
+        "expected {}, as {place}, found {found}{meant}",
+        expected.described()
+    )
 }
 
 /// What contradicts the effect of the action.
@@ -437,9 +494,12 @@ mod tests {
             said(("trading_mode", "3")),
             "r.yaml: changes.trading_mode: expected text, as in `targets/live.yaml` (live), found a number, 3: did you mean `\"3\"`?"
         );
-        // Removing a parameter is no typo, and one that was not there has no type yet.
+        // Removing a parameter is no typo.
         assert_eq!(said(("stop_loss_pct", "null")), "");
-        assert_eq!(said(("leverage", "wide")), "");
+        assert_eq!(
+            said(("leverage", "wide")),
+            "r.yaml: changes.leverage: expected a number, as `rules/parameters.yaml` says, found the text `wide`"
+        );
     }
 
     #[test]

@@ -175,7 +175,8 @@ impl Rules {
     }
 
     fn problems_across_files(&self) -> Vec<Problem> {
-        let mut found = Vec::new();
+        let mut found =
+            parameters::find_unlisted(&self.parameters, &self.governance, &self.actions);
         for (name, action) in &self.actions {
             let kind = action.executor.kind();
             if !self.governance.executors.contains(&kind) {

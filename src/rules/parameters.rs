@@ -1,111 +1,29 @@
 //! `rules/parameters.yaml`: what is a usual value of each parameter, and what is a safety control.
+//!
+//! The shape of the YAML is in `raw`, what contradicts itself is found in `validate`, and where the guidance differs
+//! by target is in [`conditions`].
+
+pub mod conditions;
+mod pattern;
+mod raw;
+mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use rust_decimal::Decimal;
-use schemars::JsonSchema;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
 
 use super::{RuleFiles, file};
-use crate::domain::documents::schema_tag;
 use crate::domain::ids::ParameterName;
-use crate::domain::problem::{Problem, Problems};
-use crate::domain::value::{Number, Value};
+use crate::domain::problem::Problems;
+use crate::domain::value::{Value, ValueType};
 use crate::domain::yaml;
+pub use conditions::{Circumstances, Conditions};
+pub use pattern::Pattern;
+pub use raw::RawParameters;
+pub(super) use validate::find_unlisted;
 
 /// Where this document is kept.
 pub const PATH: &str = "rules/parameters.yaml";
-
-schema_tag! {
-    /// The value of `schema` in the parameter guidance.
-    ParametersSchema, "countersign/parameters/v1"
-}
-
-/// The document as written.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawParameters {
-    schema: ParametersSchema,
-    /// Guidance for each parameter; one that is not listed counts as beyond all tiers.
-    parameters: BTreeMap<ParameterName, RawGuidance>,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RawGuidance {
-    /// What it is, for people.
-    #[serde(default)]
-    description: Option<String>,
-    /// `[from, to]` for numbers (both included), or `{any_of: [...]}`.
-    #[serde(default)]
-    conservative: Option<RawTier>,
-    /// As `conservative`.
-    #[serde(default)]
-    moderate: Option<RawTier>,
-    /// As `conservative`.
-    #[serde(default)]
-    aggressive: Option<RawTier>,
-    /// The usual value, with `standard_deviation`.
-    #[serde(default)]
-    mean: Option<Number>,
-    /// How far values usually are from the mean; more than two of these away is HIGH.
-    #[serde(default)]
-    standard_deviation: Option<Number>,
-    /// A value above this is HIGH.
-    #[serde(default)]
-    extreme_above: Option<Number>,
-    /// A value below this is HIGH.
-    #[serde(default)]
-    extreme_below: Option<Number>,
-    /// Turning it from true to false, or removing it, switches a safety control off.
-    #[serde(default)]
-    safety_control: bool,
-}
-
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[serde(untagged)]
-enum RawTier {
-    Range([Number; 2]),
-    AnyOf(AnyOf),
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct AnyOf {
-    /// The values of this tier.
-    any_of: Vec<Value>,
-}
-
-/// By hand, because what serde makes of an untagged enum says neither what was expected nor where.
-impl<'de> Deserialize<'de> for RawTier {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TierVisitor)
-    }
-}
-
-struct TierVisitor;
-
-impl<'de> Visitor<'de> for TierVisitor {
-    type Value = RawTier;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`[from, to]` with two numbers, or `{any_of: [...]}`")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<RawTier, A::Error> {
-        let numbers = Vec::<Number>::deserialize(SeqAccessDeserializer::new(items))?;
-        <[Number; 2]>::try_from(numbers)
-            .map(RawTier::Range)
-            .map_err(|numbers| de::Error::invalid_length(numbers.len(), &self))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<RawTier, A::Error> {
-        AnyOf::deserialize(MapAccessDeserializer::new(entries)).map(RawTier::AnyOf)
-    }
-}
 
 /// How usual a value is. The order is from harmless to extreme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,31 +53,92 @@ impl Tier {
 /// The values of one tier.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Numbers from the first to the second, both included.
+    /// As much as the first to as much as the second, both included.
     Range(Decimal, Decimal),
     /// Exactly these.
     AnyOf(BTreeSet<Value>),
+    /// Texts that match as a whole.
+    Matching(Pattern),
 }
 
-impl Values {
-    /// Whether the value is one of these.
-    pub fn contain(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Range(from, to), Value::Number(number)) => {
-                (*from..=*to).contains(&number.decimal())
-            }
-            (Self::AnyOf(values), value) => values.contains(value),
-            (Self::Range(..), _) => false,
+/// How far a value may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// As a part of the value that it moves from: 0.1 is 10 %.
+    Relative(Decimal),
+    Absolute(Decimal),
+}
+
+impl Limit {
+    /// The farthest that a value may move from this one; none if it cannot be computed.
+    fn distance(self, from: Decimal) -> Option<Decimal> {
+        match self {
+            Self::Relative(part) => from.abs().checked_mul(part),
+            Self::Absolute(distance) => Some(distance),
         }
     }
 }
 
-/// What is known about one parameter.
+/// How far a value may move in each tier, the nearest first; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement(Vec<(Tier, Limit)>);
+
+impl Movement {
+    /// Whether the limits are parts of the value that it moves from.
+    pub fn is_relative(&self) -> bool {
+        let relative = |(_, limit): &(Tier, Limit)| matches!(limit, Limit::Relative(_));
+        self.0.iter().any(relative)
+    }
+
+    /// The tier of a movement.
+    pub fn tier_of(&self, from: Decimal, to: Decimal) -> Tier {
+        let Some(moved) = to.checked_sub(from) else {
+            return Tier::Beyond;
+        };
+        let is_within = |(_, limit): &&(Tier, Limit)| {
+            let distance = limit.distance(from);
+            distance.is_some_and(|distance| moved.abs() <= distance)
+        };
+        let within = self.0.iter().find(is_within);
+        within.map_or(Tier::Beyond, |(tier, _)| *tier)
+    }
+
+    /// The lowest and the highest that a movement of at most this tier reaches.
+    pub fn reach(&self, most: Tier, from: Decimal) -> Option<(Decimal, Decimal)> {
+        let mut limits = self.0.iter().rev();
+        let (_, limit) = limits.find(|(tier, _)| *tier <= most)?;
+        let distance = limit.distance(from)?;
+        Some((from.checked_sub(distance)?, from.checked_add(distance)?))
+    }
+}
+
+/// What is usual for the elements of a list.
 #[derive(Debug, Clone, Default)]
-pub struct Guidance {
-    /// What it is, for people.
-    pub description: Option<String>,
-    /// The tiers that the guidance names, harmless first.
+pub struct Elements {
+    /// For each that is added.
+    pub each: Option<Box<UsualValues>>,
+    /// So many may be added in each tier.
+    pub added: Option<Vec<(Tier, u64)>>,
+    /// So many may be removed in each tier.
+    pub removed: Option<Vec<(Tier, u64)>>,
+}
+
+impl Elements {
+    /// The tier of so many; where nothing is said of them, any is beyond.
+    pub fn tier_of_count(limits: Option<&[(Tier, u64)]>, count: usize) -> Tier {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let limits = limits.unwrap_or_default().iter();
+        let mut within = limits.filter(|(_, most)| count <= *most);
+        within.next().map_or(Tier::Beyond, |(tier, _)| *tier)
+    }
+}
+
+/// Which values are usual, under the same conditions.
+#[derive(Debug, Clone, Default)]
+pub struct UsualValues {
+    /// None where the guidance neither says it nor gives anything that has an order.
+    pub value_type: Option<ValueType>,
+    /// The tiers that are named, harmless first.
     pub tiers: Vec<(Tier, Values)>,
     /// Mean and standard deviation of usual values.
     pub spread: Option<(Decimal, Decimal)>,
@@ -167,129 +146,156 @@ pub struct Guidance {
     pub extreme_above: Option<Decimal>,
     /// A value below this is extreme.
     pub extreme_below: Option<Decimal>,
-    /// Whether turning it off, or removing it, switches a safety control off.
-    pub safety_control: bool,
+    /// How far a value may move, if that matters.
+    pub movement: Option<Movement>,
+    /// Of a list.
+    pub elements: Elements,
 }
 
-impl Guidance {
-    /// Whether its values are numbers.
-    pub fn is_numeric(&self) -> bool {
-        let in_numbers = |(_, values): &(Tier, Values)| matches!(values, Values::Range(..));
-        self.spread.is_some()
-            || self.extreme_above.is_some()
-            || self.extreme_below.is_some()
-            || self.tiers.iter().any(in_numbers)
+impl UsualValues {
+    /// How much a value is; none if it is of another type, or of one without an order.
+    pub fn measure(&self, value: &Value) -> Option<Decimal> {
+        self.value_type?.measure(value)
+    }
+
+    /// Whether its values have an order.
+    pub fn has_order(&self) -> bool {
+        self.value_type.is_some_and(ValueType::has_order)
     }
 
     /// The first tier that holds the value.
     pub fn tier_of(&self, value: &Value) -> Tier {
-        self.tiers
-            .iter()
-            .find(|(_, values)| values.contain(value))
-            .map_or(Tier::Beyond, |(tier, _)| *tier)
+        let mut tiers = self.tiers.iter();
+        let found = tiers.find(|(_, values)| self.is_in(values, value));
+        found.map_or(Tier::Beyond, |(tier, _)| *tier)
+    }
+
+    fn is_in(&self, values: &Values, value: &Value) -> bool {
+        match values {
+            Values::Range(from, to) => self
+                .measure(value)
+                .is_some_and(|amount| (*from..=*to).contains(&amount)),
+            Values::AnyOf(values) => {
+                let amount = self.measure(value);
+                let is_as_much = |listed: &Value| self.measure(listed) == amount;
+                values.contains(value) || amount.is_some() && values.iter().any(is_as_much)
+            }
+            Values::Matching(pattern) => value.text().is_some_and(|text| pattern.matches(text)),
+        }
     }
 
     /// Whether the value is past its extreme threshold, on either side.
     ///
-    /// Anything but a number cannot be shown to be within a threshold: writing `"50"` for 50 must
+    /// What is of another type cannot be shown to be within a threshold: writing `"50"` for 50 must
     /// not get around it. Removing the parameter is judged by its tier and as a safety control.
     pub fn is_extreme(&self, value: &Value) -> bool {
-        let Value::Number(number) = value else {
+        let Some(amount) = self.measure(value) else {
             return !value.is_null()
                 && (self.extreme_above.is_some() || self.extreme_below.is_some());
         };
-        self.extreme_above
-            .is_some_and(|most| number.decimal() > most)
-            || self
-                .extreme_below
-                .is_some_and(|least| number.decimal() < least)
+        self.extreme_above.is_some_and(|most| amount > most)
+            || self.extreme_below.is_some_and(|least| amount < least)
     }
 
     /// Whether the value is more than two standard deviations from the mean, on either side.
     pub fn is_deviant(&self, value: &Value) -> bool {
-        let (Value::Number(number), Some((mean, deviation))) = (value, self.spread) else {
+        let (Some(amount), Some((mean, deviation))) = (self.measure(value), self.spread) else {
             return false;
         };
-        match number.decimal().checked_sub(mean) {
+        match amount.checked_sub(mean) {
             Some(distance) => distance.abs() > deviation * Decimal::TWO,
             None => true,
         }
     }
 }
 
-/// Reads the file.
-pub fn read(files: &RuleFiles) -> Result<BTreeMap<ParameterName, Guidance>, Problems> {
-    let raw: RawParameters = yaml::read(PATH, file(files, PATH)?)?;
-    let mut problems = Vec::new();
-    let guidance = raw.parameters.into_iter().map(|(name, raw)| {
-        let read = validate(&name, raw, &mut problems);
-        (name, read)
-    });
-    let guidance = guidance.collect();
-    if problems.is_empty() {
-        Ok(guidance)
-    } else {
-        Err(Problems(problems))
+/// What is usual where some conditions hold.
+#[derive(Debug, Clone)]
+pub struct Special {
+    pub conditions: Conditions,
+    pub usual: UsualValues,
+}
+
+/// What is known about one parameter.
+#[derive(Debug, Clone, Default)]
+pub struct Guidance {
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// What a number counts, for people: `EUR`, `%`.
+    pub unit: Option<String>,
+    /// Whether turning it off, or removing it, switches a safety control off.
+    pub safety_control: bool,
+    /// Where the guidance differs: the first whose conditions hold counts.
+    pub specials: Vec<Special>,
+    /// What is usual everywhere else.
+    pub usual: UsualValues,
+}
+
+impl Guidance {
+    /// The type of its values, where the guidance says it or gives anything that has an order.
+    pub const fn value_type(&self) -> Option<ValueType> {
+        self.usual.value_type
+    }
+
+    /// Whether what is said of a value depends on the target that it is of.
+    pub fn depends_on_target(&self) -> bool {
+        !self.specials.is_empty()
+            || self.usual.movement.is_some()
+            || self.value_type() == Some(ValueType::List)
+    }
+
+    /// What may be usual: the first whose conditions hold, and before it each of which that is not known.
+    pub fn applicable<'g>(
+        &'g self,
+        circumstances: Circumstances<'_>,
+    ) -> impl Iterator<Item = Applicable<'g>> {
+        let holds = move |special: &Special| special.conditions.hold(circumstances);
+        let first = self
+            .specials
+            .iter()
+            .position(|special| holds(special) == Some(true));
+        let considered = first.map_or(self.specials.len(), |at| at + 1);
+        let specials = self.specials.iter().take(considered);
+        let specials = specials
+            .filter(move |special| holds(special) != Some(false))
+            .map(|special| Applicable {
+                conditions: Some(&special.conditions),
+                usual: &special.usual,
+            });
+        let everywhere = Applicable {
+            conditions: None,
+            usual: &self.usual,
+        };
+        specials.chain(first.is_none().then_some(everywhere))
+    }
+
+    /// Whether a tier lists a value by itself, whatever its type.
+    pub fn lists(&self, value: &Value) -> bool {
+        let specials = self.specials.iter().map(|special| &special.usual);
+        let mut tiers = specials.chain([&self.usual]).flat_map(|usual| &usual.tiers);
+        tiers.any(|(_, values)| matches!(values, Values::AnyOf(values) if values.contains(value)))
+    }
+
+    /// The riskiest tier that a value has under any conditions.
+    pub fn worst_tier_of(&self, value: &Value) -> Tier {
+        let specials = self.specials.iter().map(|special| &special.usual);
+        let tiers = specials.map(|usual| usual.tier_of(value));
+        tiers.fold(self.usual.tier_of(value), Tier::max)
     }
 }
 
-fn validate(name: &ParameterName, raw: RawGuidance, problems: &mut Vec<Problem>) -> Guidance {
-    let mut say = |key: &str, message: &str| {
-        problems.push(Problem::of_key(
-            PATH,
-            format!("parameters.{name}.{key}"),
-            message,
-        ))
-    };
-    let spread = match (&raw.mean, &raw.standard_deviation) {
-        (Some(mean), Some(deviation))
-            if deviation.decimal() >= Decimal::ZERO
-                && deviation.decimal() < Decimal::from(10_i64.pow(15)) =>
-        {
-            Some((mean.decimal(), deviation.decimal()))
-        }
-        (Some(_), Some(_)) => {
-            say("standard_deviation", "expected a number from 0 to 10^15");
-            None
-        }
-        (None, None) => None,
-        _ => {
-            say(
-                "mean",
-                "`mean` and `standard_deviation` go together: give both or neither",
-            );
-            None
-        }
-    };
-    let mut tiers = Vec::new();
-    let written = [
-        (Tier::Conservative, raw.conservative),
-        (Tier::Moderate, raw.moderate),
-        (Tier::Aggressive, raw.aggressive),
-    ];
-    for (tier, values) in written {
-        match values {
-            None => {}
-            Some(RawTier::Range([from, to])) if from.decimal() > to.decimal() => {
-                say(
-                    tier.as_str(),
-                    "the range is empty: expected `[from, to]` with from not above to",
-                );
-            }
-            Some(RawTier::Range([from, to])) => {
-                tiers.push((tier, Values::Range(from.decimal(), to.decimal())))
-            }
-            Some(RawTier::AnyOf(AnyOf { any_of })) => {
-                tiers.push((tier, Values::AnyOf(any_of.into_iter().collect())))
-            }
-        }
-    }
-    Guidance {
-        description: raw.description,
-        tiers,
-        spread,
-        extreme_above: raw.extreme_above.map(|n| n.decimal()),
-        extreme_below: raw.extreme_below.map(|n| n.decimal()),
-        safety_control: raw.safety_control,
-    }
+/// What is usual, and under which conditions if not everywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Applicable<'g> {
+    pub conditions: Option<&'g Conditions>,
+    pub usual: &'g UsualValues,
 }
+
+/// Reads the file.
+pub fn read(files: &RuleFiles) -> Result<BTreeMap<ParameterName, Guidance>, Problems> {
+    let raw: RawParameters = yaml::read(PATH, file(files, PATH)?)?;
+    validate::guidance_of(raw)
+}
+
+#[cfg(test)]
+mod tests;

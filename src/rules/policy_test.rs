@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleFiles;
 use crate::domain::documents::{Requirement, Role, schema_tag};
-use crate::domain::ids::{ActionName, AgentName, ParameterName, TargetName, TriggerId};
+use crate::domain::ids::{ActionName, AgentName, LabelName, ParameterName, TargetName, TriggerId};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::problem::{Problem, Problems};
@@ -105,6 +105,9 @@ pub struct Given {
 pub struct GivenTarget {
     /// Where it runs.
     pub environment: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<LabelName, String>,
     /// Its present values.
     #[serde(default)]
     pub parameters: BTreeMap<ParameterName, Value>,

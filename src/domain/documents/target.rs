@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema_tag;
-use crate::domain::ids::{ParameterName, TargetName};
+use crate::domain::ids::{LabelName, ParameterName, TargetName};
 use crate::domain::value::Value;
 
 schema_tag! {
@@ -25,6 +25,9 @@ pub struct Target {
     pub description: Option<String>,
     /// Where it runs: a name listed under `points.environment` in `rules/governance.yaml`.
     pub environment: String,
+    /// What else is so of it, which rules may look at. No agent changes it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<LabelName, String>,
     /// A target in a less risky environment on which a change can be tried first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<TargetName>,

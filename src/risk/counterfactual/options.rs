@@ -1,17 +1,17 @@
 //! The edits that might lower the risk: candidates only, none of them is believed until scored.
 
-use rust_decimal::Decimal;
+mod milder;
 
 use crate::domain::ids::{ParameterName, TargetName};
-use crate::domain::value::{Number, Value};
+use crate::domain::value::Value;
 use crate::risk::factors::parameters::Change;
 use crate::risk::risk_context::KnownTarget;
+use crate::risk::safety;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
-use crate::risk::triggers;
 use crate::rules::actions::Effect;
 use crate::rules::governance::{Aggregate, Governance};
-use crate::rules::parameters::{Guidance, Tier, Values};
+use crate::rules::parameters::Tier;
 
 /// What becomes of one entry of `changes`; none leaves it out.
 #[derive(Clone, Copy, PartialEq)]
@@ -58,7 +58,7 @@ impl Place {
 
 /// One changed parameter and its milder values.
 pub(super) struct Row<'a> {
-    change: Change<'a>,
+    change: &'a Change<'a>,
     /// Whether a shipped kind of trigger looks at its value: extreme, deviant, safety control off.
     flagged: bool,
     /// Values of at most a tier, with their cost, as far as there are any.
@@ -80,20 +80,20 @@ const LOOKED_FOR: [(Tier, Place); 10] = [
 ];
 
 /// The rows of everything that changes, except the environment.
-pub(super) fn rows<'a>(subject: &ScoringInput<'a>, measured: &Measured<'a>) -> Vec<Row<'a>> {
+pub(super) fn rows<'a>(subject: &ScoringInput<'a>, measured: &'a Measured<'a>) -> Vec<Row<'a>> {
     let environment = &subject.rules.governance.environment_parameter;
     let changed = measured.parameters.changed.iter();
     changed
         .filter(|change| change.name != environment)
         .map(|change| Row {
-            change: *change,
-            flagged: triggers::is_extreme(change)
-                || triggers::is_deviant(change)
-                || triggers::switches_off(subject, change),
+            change,
+            flagged: change.is_extreme()
+                || change.is_deviant()
+                || safety::switches_off(subject, change),
             milder: LOOKED_FOR
                 .into_iter()
                 .filter_map(|(cap, place)| {
-                    let (value, cost) = milder(change, cap, place)?;
+                    let (value, cost) = milder::find(subject, change, cap, place)?;
                     Some((cap, place, value, cost))
                 })
                 .collect(),
@@ -124,146 +124,6 @@ impl<'a> Row<'a> {
             },
             None => self.leave_out(),
         }
-    }
-}
-
-/// The value of at most this tier at this place of it that is neither extreme nor deviant, and how far
-/// it is from what was proposed.
-fn milder(change: &Change<'_>, cap: Tier, place: Place) -> Option<(Value, u32)> {
-    // These two names mean something else among the edits, so such a parameter is only left out.
-    if super::RESERVED.contains(&change.name.as_str()) {
-        return None;
-    }
-    let guidance = change.guidance?;
-    // What is no number at all is near to the usual value; what is removed is near to nothing.
-    let number = match change.value {
-        Value::Null => None,
-        Value::Number(number) => Some(number.decimal()),
-        _ => Some(guidance.spread.map_or(Decimal::ZERO, |(mean, _)| mean)),
-    };
-    let (low, high) = usual(guidance);
-    let mut best: Option<(Decimal, Decimal)> = None;
-    let mut consider = |from: Option<Decimal>, to: Option<Decimal>| {
-        let (Some(number), low, high) = (number, from.max(low), least(to, high)) else {
-            return;
-        };
-        if low.zip(high).is_some_and(|(low, high)| low > high) {
-            return;
-        }
-        let value = match (place, low.zip(high)) {
-            (Place::Nearest, _) => {
-                let value = low.map_or(number, |low| number.max(low));
-                Some(high.map_or(value, |high| value.min(high)))
-            }
-            (_, Some((low, high))) => within(number, low, high, place),
-            (_, None) => None,
-        };
-        let Some((value, away)) = value.and_then(|value| {
-            let away = value.checked_sub(number)?;
-            Some((value, away.abs()))
-        }) else {
-            return;
-        };
-        if best.is_none_or(|(_, least)| away < least) {
-            best = Some((value, away));
-        }
-    };
-    if cap == Tier::Beyond {
-        consider(None, None);
-    }
-    let mut named = None;
-    for (_, values) in guidance.tiers.iter().filter(|(tier, _)| *tier <= cap) {
-        match values {
-            Values::Range(from, to) => consider(Some(*from), Some(*to)),
-            Values::AnyOf(values) => {
-                let kept = |value: &&Value| {
-                    let off = guidance.safety_control && **value == Value::Bool(false);
-                    !value.is_null() && !off
-                };
-                named = named
-                    .or_else(|| values.iter().find(kept))
-                    .filter(|_| place == Place::Nearest);
-            }
-        }
-    }
-    let value = match (best, named) {
-        (Some((value, _)), _) => Value::Number(exact(value)?),
-        (None, Some(value)) => value.clone(),
-        (None, None) => return None,
-    };
-    let fits =
-        value != *change.value && !guidance.is_extreme(&value) && !guidance.is_deviant(&value);
-    let tier = guidance.tier_of(&value);
-    let cost = (change.tier as u32).saturating_sub(tier as u32) + place.cost();
-    (fits && tier <= cap).then_some((value, cost))
-}
-
-/// The value at this place between two bounds, for a number outside of them.
-fn within(number: Decimal, low: Decimal, high: Decimal, place: Place) -> Option<Decimal> {
-    let span = high.checked_sub(low)?;
-    if span.is_zero() || (low < number && number < high) {
-        return None;
-    }
-    let is_above = number >= high;
-    match place {
-        Place::Nearest => Some(if is_above { high } else { low }),
-        Place::Farthest => Some(if is_above { low } else { high }),
-        Place::Middle => low.checked_add(span.checked_div(Decimal::TWO)?),
-        Place::Inside => {
-            let step = round_step(span.checked_div(Decimal::TWO)?)?;
-            let steps = if is_above {
-                high.checked_div(step)?.ceil().checked_sub(Decimal::ONE)?
-            } else {
-                low.checked_div(step)?.floor().checked_add(Decimal::ONE)?
-            };
-            let value = steps.checked_mul(step)?;
-            (low < value && value < high).then_some(value)
-        }
-    }
-}
-
-/// The largest power of ten that is not above this.
-fn round_step(most: Decimal) -> Option<Decimal> {
-    let mut step = Decimal::ONE;
-    while step > most {
-        step = step.checked_div(Decimal::TEN)?;
-        if step.is_zero() {
-            return None;
-        }
-    }
-    loop {
-        let larger = step.checked_mul(Decimal::TEN)?;
-        if larger > most {
-            return Some(step);
-        }
-        step = larger;
-    }
-}
-
-/// The bounds that neither the extreme thresholds nor the two standard deviations reach past.
-fn usual(guidance: &Guidance) -> (Option<Decimal>, Option<Decimal>) {
-    let spread = guidance.spread.and_then(|(mean, deviation)| {
-        let twice = deviation.checked_mul(Decimal::TWO)?;
-        Some((mean.checked_sub(twice)?, mean.checked_add(twice)?))
-    });
-    (
-        guidance.extreme_below.max(spread.map(|(low, _)| low)),
-        least(guidance.extreme_above, spread.map(|(_, high)| high)),
-    )
-}
-
-/// The lower of two bounds, where none is no bound.
-fn least(a: Option<Decimal>, b: Option<Decimal>) -> Option<Decimal> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (bound, None) | (None, bound) => bound,
-    }
-}
-
-fn exact(decimal: Decimal) -> Option<Number> {
-    match i64::try_from(decimal) {
-        Ok(whole) if decimal.is_integer() => Some(Number::from(whole)),
-        _ => decimal.normalize().to_string().parse().ok(),
     }
 }
 
@@ -318,7 +178,9 @@ pub(super) fn milder_environments(subject: &ScoringInput<'_>) -> Vec<Value> {
     };
     let guidance = subject.rules.parameters.get(parameter);
     let is_listed = |name: &str| {
-        guidance.is_some_and(|guidance| guidance.tier_of(&Value::from(name)) == Tier::Conservative)
+        guidance.is_some_and(|guidance| {
+            guidance.worst_tier_of(&Value::from(name)) == Tier::Conservative
+        })
     };
     let mut levels: Vec<u32> = governance.environments.values().copied().collect();
     levels.sort_unstable_by(|a, b| b.cmp(a));

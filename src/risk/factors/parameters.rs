@@ -2,13 +2,21 @@
 //!
 //! **Input** is each entry of `changes` that differs from the present value on at least one target;
 //! an entry that changes nothing is no risk and hides none. **Source** is the guidance in
-//! `rules/parameters.yaml`: the first tier that holds the new value. **Points** are those of the
+//! `rules/parameters.yaml`: the first tier that holds the new value, and how far it moves where the guidance has
+//! `change`; of a list what is added and removed, of a mapping each part that differs. **Points** are those of the
 //! tier (conservative 0, moderate 50, aggressive 75, beyond 100 as shipped); a parameter without
-//! guidance and one that is removed count as beyond. `aggregate` in `rules/governance.yaml` makes
+//! guidance and one that is removed count as beyond. Where the guidance differs by target the worst counts.
+//! `aggregate` in `rules/governance.yaml` makes
 //! one number of them: `max` as shipped, because one extreme value must not hide among harmless
-//! ones, or `mean` as in the framework. **Weight** is `weights.parameters` (30 as shipped).
+//! ones, or `mean` as in the framework. A mapping is one entry with the tier of its worst part, so that parts hide
+//! nothing in a mean. **Weight** is `weights.parameters` (30 as shipped).
 //! *Framework: "Parameter Extremity".*
 
+mod finding;
+mod part;
+mod places;
+
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 
 use super::{FactorText, RECOMMENDATION};
@@ -17,16 +25,38 @@ use crate::domain::ids::ParameterName;
 use crate::domain::level::Score;
 use crate::domain::value::Value;
 use crate::risk::subject::ScoringInput;
+use crate::risk::words::shown;
 use crate::rules::governance::{Aggregate, Governance, TierPoints};
 use crate::rules::parameters::{Guidance, PATH, Tier};
+pub(crate) use finding::ListChange;
+pub(crate) use part::{Part, baseline};
 
 /// One parameter that changes.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Change<'a> {
     pub(crate) name: &'a ParameterName,
     pub(crate) value: &'a Value,
     pub(crate) guidance: Option<&'a Guidance>,
     pub(crate) tier: Tier,
+    /// The parameter itself, or each part of a mapping that differs; never empty.
+    pub(crate) parts: Vec<Part<'a>>,
+}
+
+impl Change<'_> {
+    /// Whether it puts a value past its extreme threshold.
+    pub(crate) fn is_extreme(&self) -> bool {
+        self.parts.iter().any(|part| part.extreme)
+    }
+
+    /// Whether it puts a value more than two standard deviations from the mean.
+    pub(crate) fn is_deviant(&self) -> bool {
+        self.parts.iter().any(|part| part.deviant)
+    }
+
+    /// Whether there is no guidance for anything of it.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.parts.iter().any(|part| part.guidance.is_none())
+    }
 }
 
 /// All parameters that change.
@@ -54,16 +84,9 @@ pub(crate) fn measure<'a>(subject: &ScoringInput<'a>) -> Parameters<'a> {
         .changes
         .iter()
         .filter(|(name, value)| subject.differs(name, value));
+    let places = OnceCell::new();
     let changed: Vec<Change<'a>> = changed
-        .map(|(name, value)| {
-            let guidance = subject.rules.parameters.get(*name);
-            Change {
-                name,
-                value,
-                guidance,
-                tier: tier_of(guidance, value),
-            }
-        })
+        .map(|(name, value)| measure_at(subject, &places, name, value))
         .collect();
     let points = changed
         .iter()
@@ -78,74 +101,96 @@ pub(crate) fn measure<'a>(subject: &ScoringInput<'a>) -> Parameters<'a> {
     Parameters { points, changed }
 }
 
-fn tier_of(guidance: Option<&Guidance>, value: &Value) -> Tier {
-    match guidance {
-        Some(guidance) if !value.is_null() => guidance.tier_of(value),
-        _ => Tier::Beyond,
+/// How unusual one value would be.
+pub(crate) fn measure_change<'a>(
+    subject: &ScoringInput<'a>,
+    name: &'a ParameterName,
+    value: &'a Value,
+) -> Change<'a> {
+    measure_at(subject, &OnceCell::new(), name, value)
+}
+
+fn measure_at<'a>(
+    subject: &ScoringInput<'a>,
+    places: &OnceCell<Vec<places::Place<'a>>>,
+    name: &'a ParameterName,
+    value: &'a Value,
+) -> Change<'a> {
+    let guidance = subject.rules.parameters.get(name);
+    let parts = match guidance {
+        Some(guidance) if part::depends_on_target(guidance) => {
+            let places = places.get_or_init(|| places::places_of(subject));
+            part::parts_of(subject, places, name, value)
+        }
+        _ => vec![Part::everywhere(name, value, guidance)],
+    };
+    let tiers = parts.iter().map(|part| part.finding.tier);
+    Change {
+        name,
+        value,
+        guidance,
+        tier: tiers.max().unwrap_or(Tier::Beyond),
+        parts,
     }
 }
 
-impl Parameters<'_> {
+impl<'a> Parameters<'a> {
     /// The factor's share of the score, and why.
     pub(crate) fn factor(&self, governance: &Governance) -> FactorScore {
+        let parts: Vec<&Part<'a>> = self
+            .changed
+            .iter()
+            .flat_map(|change| &change.parts)
+            .collect();
         // The first of the most unusual.
-        let worst = self.changed.iter().rev().max_by_key(|change| change.tier);
+        let worst = parts.iter().rev().max_by_key(|part| part.finding.tier);
         let (source, reason) = match worst {
             None => (RECOMMENDATION, "nothing changes".to_owned()),
-            Some(worst) => (PATH, self.reason(worst, governance.aggregate)),
+            Some(worst) => (PATH, self.reason(worst, parts.len(), governance.aggregate)),
         };
         FactorText {
             name: "parameters",
-            input: self.input(worst),
+            input: input(&parts, worst.copied()),
             source: source.to_owned(),
             reason,
         }
         .with(self.points, governance.weights.parameters)
     }
 
-    /// The most unusual first, because a long list is cut.
-    fn input(&self, worst: Option<&Change<'_>>) -> String {
-        const MOST: usize = 5;
-        let Some(worst) = worst else {
-            return "no change".to_owned();
-        };
-        let mut input = String::with_capacity(32);
-        let others = self
-            .changed
-            .iter()
-            .filter(|change| change.name != worst.name);
-        for (index, change) in std::iter::once(worst).chain(others).take(MOST).enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            // Writing to a string cannot fail.
-            let _ = write!(input, "{separator}{}: {}", change.name, change.value);
-        }
-        if self.changed.len() > MOST {
-            let _ = write!(input, " and {} more", self.changed.len() - MOST);
-        }
-        input
-    }
-
-    fn reason(&self, worst: &Change<'_>, aggregate: Aggregate) -> String {
-        let mut reason = match (worst.guidance, worst.value) {
-            (None, _) => format!(
-                "{} has no guidance, which counts as {}",
-                worst.name,
-                Tier::Beyond.as_str()
-            ),
-            (Some(_), Value::Null) => format!(
-                "{} is removed, which counts as {}",
-                worst.name,
-                Tier::Beyond.as_str()
-            ),
-            (Some(_), value) => format!("{} {value} is {}", worst.name, worst.tier.as_str()),
-        };
-        let _ = match (self.changed.len(), aggregate) {
-            (0 | 1, _) => Ok(()),
-            (count, Aggregate::Max) => write!(reason, "; the riskiest of {count} changes counts"),
-            (count, Aggregate::Mean) => write!(reason, "; the mean of {count} changes counts"),
+    fn reason(&self, worst: &Part<'_>, parts: usize, aggregate: Aggregate) -> String {
+        let mut reason = worst.reason();
+        // Writing to a string cannot fail.
+        let _ = match (aggregate, parts, self.changed.len()) {
+            (Aggregate::Max, 0 | 1, _) | (Aggregate::Mean, _, 0 | 1) => Ok(()),
+            (Aggregate::Max, count, _) => {
+                write!(reason, "; the riskiest of {count} changes counts")
+            }
+            (Aggregate::Mean, _, count) => write!(reason, "; the mean of {count} changes counts"),
         };
         reason
     }
+}
+
+/// The most unusual first, because a long list is cut.
+fn input(parts: &[&Part<'_>], worst: Option<&Part<'_>>) -> String {
+    const MOST: usize = 5;
+    let Some(worst) = worst else {
+        return "no change".to_owned();
+    };
+    let mut input = String::with_capacity(32);
+    let others = parts.iter().copied().filter(|part| part.path != worst.path);
+    for (index, part) in std::iter::once(worst).chain(others).take(MOST).enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(input, "{separator}{}: {}", shown(&part.path), part.value);
+        if let Some(unit) = part.unit() {
+            let _ = write!(input, " {unit}");
+        }
+    }
+    if parts.len() > MOST {
+        let _ = write!(input, " and {} more", parts.len() - MOST);
+    }
+    input
 }
 
 #[cfg(test)]

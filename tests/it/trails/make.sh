@@ -54,9 +54,13 @@ review 7 --as carol --approve --message "As agreed in the team."
 # 8 HIGH of her own agent, approved by its owner under the alias: the first engine counted it.
 propose --action modify_parameters --target rsi-eurusd-paper --set stop_loss_enabled=false
 review 8 --as carol --approve --message "Needed for the stress test of this week."
+# No later engine counts it, and asks somebody else.
+review 8 --as bob --approve --message "Needed for the stress test of this week."
 # 9 claimed, carried out by the program, and 10 by somebody else, who reports twice.
 propose --action optimize --target rsi-eurusd-draft --set stop_loss_pct=2
 by=risk-manager propose --action rebalance_portfolio --target rsi-eurusd-draft --set stop_loss_pct=2
+# What cannot be undone is MEDIUM since the second engine.
+review 10 --as alice --approve
 id=$("$cs" list --format json | sed -n 's/.*"id": "\([0-9A-Z]*\)".*/\1/p' | head -n 1)
 "$cs" outcome "$id" --as alice --failure --details '{"orders": 0}' >/dev/null
 "$cs" outcome "$id" --as alice --success --details '{"orders": 12}' >/dev/null

@@ -1,6 +1,7 @@
 //! Approvals that were edited, made up, or given by somebody who could not give them.
 
 use chrono::TimeDelta;
+use countersign::domain::engine::ENGINE;
 use countersign::domain::review::Opinion;
 use countersign::ledger::MAIN;
 use countersign::ledger::verify::FindingKind;
@@ -240,7 +241,7 @@ fn what_the_gate_asks_for_is_what_the_rules_say() {
         &world,
         5,
         &[(
-            "engine: countersign 0.2.0 engine 2",
+            &format!("engine: {ENGINE}"),
             "engine: countersign 99.0.0 engine 99",
         )],
         None,

@@ -1,0 +1,125 @@
+//! A regular expression for whole values. It takes linear time whatever it is held against, and bounded memory.
+
+use std::fmt;
+
+use regex::RegexBuilder;
+
+/// The longest expression, in bytes.
+const MOST_BYTES: usize = 1_000;
+/// What one expression may take when compiled, and while it is matched.
+const MOST_COMPILED_BYTES: usize = 128 * 1024;
+/// How deep groups may stand inside each other.
+const MOST_NESTED: u32 = 32;
+
+/// An expression that a value matches as a whole.
+#[derive(Clone)]
+pub struct Pattern {
+    text: String,
+    regex: regex::Regex,
+}
+
+impl Pattern {
+    /// # Errors
+    /// Why it is none, and what to do about it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > MOST_BYTES {
+            return Err(format!(
+                "the expression has {} bytes: at most {MOST_BYTES}; list the values by `any_of`, or say less",
+                text.len()
+            ));
+        }
+        // On its own first: what is put around it must not make it whole.
+        compile(text)?;
+        let regex = compile(&format!(r"\A(?:{text})\z"))?;
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+        })
+    }
+
+    pub fn matches(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+}
+
+fn compile(text: &str) -> Result<regex::Regex, String> {
+    let built = RegexBuilder::new(text)
+        .size_limit(MOST_COMPILED_BYTES)
+        .dfa_size_limit(MOST_COMPILED_BYTES)
+        .nest_limit(MOST_NESTED)
+        .build();
+    built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => format!(
+            "the expression takes more than {} KiB when compiled: repeat less, or use `[0-9]` for `\\d` and `[a-z]` for `\\w`",
+            MOST_COMPILED_BYTES / 1024
+        ),
+        error => {
+            let told = error.to_string();
+            let why = told.lines().last().unwrap_or_default();
+            let why = why.trim().trim_start_matches("error: ");
+            format!("not a regular expression: {why}; `\\` stands before a character that means itself")
+        }
+    })
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_matches_as_a_whole() {
+        let pattern = Pattern::parse("registry[.]example/[a-z]+:v[0-9]+|none").unwrap();
+        for (value, matches) in [
+            ("registry.example/api:v12", true),
+            ("none", true),
+            ("registry.example/api:v12 ", false),
+            ("registry.example/api:v12\n", false),
+            ("x\nnone", false),
+            ("evil/registry.example/api:v12", false),
+            ("registry.example/api:v१", false),
+            ("registry.examplеapi:v1", false),
+        ] {
+            assert_eq!(pattern.matches(value), matches, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_expression_is_refused_with_a_reason() {
+        let refused = |text: &str| Pattern::parse(text).unwrap_err();
+        let mend = "`\\` stands before a character that means itself";
+        assert_eq!(
+            refused("a("),
+            format!("not a regular expression: unclosed group; {mend}")
+        );
+        assert_eq!(
+            refused("a)|(?:b"),
+            format!("not a regular expression: unopened group; {mend}")
+        );
+        assert_eq!(
+            refused(r"(a)\1"),
+            format!("not a regular expression: backreferences are not supported; {mend}")
+        );
+        assert_eq!(
+            refused("(a{1000}){1000}"),
+            "the expression takes more than 128 KiB when compiled: repeat less, or use `[0-9]` for `\\d` and `[a-z]` for `\\w`"
+        );
+        assert_eq!(
+            refused(&"a".repeat(1_001)),
+            "the expression has 1001 bytes: at most 1000; list the values by `any_of`, or say less"
+        );
+        assert!(Pattern::parse(&"(".repeat(500)).is_err());
+        assert!(Pattern::parse("(?x)a # the end").is_err());
+    }
+}
