@@ -3,10 +3,8 @@
 //!
 //! The parser library turns bytes into events; everything else is decided here. The events become
 //! a small tree that remembers where each node stands (`tree`), types are read from that tree
-//! (`decode`), and so every refusal can name line, column and key path (`error`). Documents in plain block
-//! style take a shorter way to the same tree (`canonical`).
+//! (`decode`), and so every refusal can name line, column and key path (`error`).
 
-mod canonical;
 mod chars;
 mod decode;
 mod error;
@@ -38,11 +36,8 @@ pub fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Problems
 
 /// Reads the tree of a document, also for edits that must keep its comments and layout.
 pub(crate) fn read_tree<'a>(file: &str, bytes: &'a [u8]) -> Result<tree::Node<'a>, Problems> {
-    let text = chars::checked_text(file, bytes)?;
-    match canonical::parse(text) {
-        Some(root) => Ok(root),
-        None => Ok(tree::parse(text).map_err(|error| error.into_problem(file))?),
-    }
+    let root = chars::checked_text(bytes).and_then(tree::parse);
+    Ok(root.map_err(|error| error.into_problem(file))?)
 }
 
 /// Reads one node of a tree, as [`read`] reads a whole document.
@@ -69,10 +64,14 @@ pub fn place<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Proble
 
 /// The keys of the mapping under this key whose values are not written at all.
 pub fn empty_values(bytes: &[u8], key: &str) -> Vec<String> {
-    match read_tree("", bytes) {
-        Ok(root) => place::empty_values(&root, key),
-        Err(_) => Vec::new(),
-    }
+    let root = read_tree("", bytes).ok();
+    let mapping = root.as_ref().and_then(|root| root.entry(key));
+    let entries = mapping.and_then(|entry| entry.value.entries());
+    let empty = entries
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.value.is_unwritten());
+    empty.map(|entry| entry.key.text.to_string()).collect()
 }
 
 /// Writes a document of our own: the same value always gives the same bytes, and [`read`] gives

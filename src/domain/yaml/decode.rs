@@ -1,29 +1,28 @@
 //! Reads types from the tree. It never converts: `3` is not text, `"3"` is not a number, `3.0` is
 //! not a whole number, and the refusal says what to write instead.
 
-mod access;
-
+use std::convert::Infallible;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
 
-use self::access::{Entries, Items, Variant};
 use super::error::Error;
 use super::scalar::{Plain, classify, exact_float};
 use super::tree::{Entry, Kind, Node, Style};
 use crate::domain::ids::quoted;
 
 pub(super) fn decode<T: DeserializeOwned>(node: &Node<'_>) -> Result<T, Error> {
-    T::deserialize(At(node)).map_err(|error| error.at(node.mark))
+    T::deserialize(node).map_err(|error| error.at(node.mark))
 }
 
-/// A node that is being read.
-#[derive(Clone, Copy)]
-struct At<'de, 'a>(&'de Node<'a>);
-
-impl<'de, 'a> At<'de, 'a> {
-    fn plain(self) -> Option<Plain<'de>> {
-        match &self.0.kind {
+impl<'de> Node<'_> {
+    /// What an unquoted scalar means.
+    fn plain(&'de self) -> Option<Plain<'de>> {
+        match &self.kind {
             Kind::Scalar {
                 text,
                 style: Style::Plain,
@@ -32,188 +31,88 @@ impl<'de, 'a> At<'de, 'a> {
         }
     }
 
-    fn wrong(self, expected: impl fmt::Display) -> Error {
-        Error::new(format!(
-            "expected {expected}, found {}{}",
-            self.found(),
-            self.quotes_hint()
-        ))
-        .at(self.0.mark)
-    }
-
-    fn found(self) -> String {
-        match &self.0.kind {
-            Kind::List { .. } => "a list".to_owned(),
-            Kind::Map { .. } => "a mapping".to_owned(),
-            Kind::Scalar { text, .. } => match self.plain() {
-                Some(Plain::Null) if text.is_empty() => "nothing".to_owned(),
-                Some(Plain::Null | Plain::Bool(_)) => quoted(text),
-                Some(Plain::Whole(_) | Plain::Fraction(_)) => {
-                    format!("the number {}", quoted(text))
-                }
-                Some(Plain::NonFinite | Plain::Ambiguous(_)) => quoted(text),
-                Some(Plain::Text) | None => format!("the text {}", quoted(text)),
-            },
-        }
-    }
-
-    /// Quoted text that would be a number or a boolean without its quotes.
-    fn quotes_hint(self) -> &'static str {
-        match &self.0.kind {
-            Kind::Scalar {
-                text,
-                style: Style::Quoted,
-            } if matches!(
-                classify(text),
-                Plain::Bool(_) | Plain::Whole(_) | Plain::Fraction(_)
-            ) =>
-            {
-                ": remove the quotes"
+    /// The text of a scalar that may be read as one.
+    fn text(&'de self) -> Option<&'de str> {
+        match (&self.kind, self.plain()) {
+            (Kind::Scalar { text, .. }, None | Some(Plain::Text | Plain::Ambiguous(_))) => {
+                Some(text)
             }
-            _ => "",
+            _ => None,
         }
     }
 
-    fn text(self) -> Result<&'de str, Error> {
-        let Kind::Scalar { text, .. } = &self.0.kind else {
-            return Err(self.wrong("text"));
-        };
-        match self.plain() {
-            None | Some(Plain::Text | Plain::Ambiguous(_)) => Ok(text),
-            Some(Plain::Null) => Err(self.wrong("text")),
-            Some(_) => Err(Error::new(format!(
-                "expected text, found {}: put it in quotes if it is meant as text",
-                self.found()
-            ))
-            .at(self.0.mark)),
+    /// Refuses it for what it is.
+    fn expected<T>(&self, expected: String) -> Result<T, Error> {
+        match self.deserialize_any(Nothing { expected }) {
+            Err(error) => Err(error),
+            Ok(nothing) => match nothing {},
         }
     }
+}
 
-    fn whole<N: std::str::FromStr + fmt::Display>(self, least: N, most: N) -> Result<N, Error> {
-        let wanted = || format!("a whole number from {least} to {most}");
-        match self.plain() {
-            Some(Plain::Whole(text)) => text.parse().map_err(|_| self.wrong(wanted())),
-            _ => Err(self.wrong(wanted())),
-        }
-    }
+impl<'de> Deserializer<'de> for &'de Node<'_> {
+    type Error = Error;
 
-    fn float(self, text: &str) -> Result<f64, Error> {
-        exact_float(text).ok_or_else(|| {
-            Error::new(format!(
-                "the number {} cannot be kept exactly: expected at most 15 significant digits and an exponent below 308, or text in quotes",
-                quoted(text)
-            ))
-            .at(self.0.mark)
-        })
-    }
-
-    /// A value whose type is not known beforehand.
-    fn any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let text = match &self.0.kind {
-            Kind::List { items, .. } => return self.list(items, visitor),
+    /// A value whose type is not known beforehand, or asks for nothing special.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let text = match &self.kind {
+            Kind::List { items } => {
+                let mut access = Items { items, taken: 0 };
+                let value = visitor.visit_seq(&mut access)?;
+                return match access.taken {
+                    taken if taken < items.len() => Err(Error::new(format!(
+                        "expected a list of {taken}, found {} items",
+                        items.len()
+                    ))),
+                    _ => Ok(value),
+                };
+            }
             Kind::Map { entries, .. } => return visitor.visit_map(Entries::of(entries)),
             Kind::Scalar { text, .. } => text,
         };
-        match self.plain() {
-            None | Some(Plain::Text) => visitor.visit_borrowed_str(text),
-            Some(Plain::Null) => visitor.visit_unit(),
-            Some(Plain::Bool(value)) => visitor.visit_bool(value),
-            Some(Plain::Whole(digits)) => {
-                if let Ok(value) = digits.parse() {
-                    return visitor.visit_u64(value);
-                }
-                match digits.parse() {
-                    Ok(value) => visitor.visit_i64(value),
-                    Err(_) => Err(self.wrong(format!(
-                        "a whole number from {} to {}, or text in quotes",
-                        i64::MIN,
-                        u64::MAX
-                    ))),
-                }
-            }
-            Some(Plain::Fraction(digits)) => visitor.visit_f64(self.float(digits)?),
-            Some(Plain::NonFinite) => Err(self.wrong("a finite number, or text in quotes")),
-            Some(Plain::Ambiguous(other)) => Err(Error::new(format!(
+        let remedy = match self.plain() {
+            None | Some(Plain::Text) => return visitor.visit_borrowed_str(text),
+            Some(Plain::Null) => return visitor.visit_unit(),
+            Some(Plain::Bool(value)) => return visitor.visit_bool(value),
+            Some(Plain::Whole(digits)) => match (digits.parse(), digits.parse()) {
+                (Ok(value), _) => return visitor.visit_u64(value),
+                (_, Ok(value)) => return visitor.visit_i64(value),
+                _ => format!(
+                    "expected a whole number from {} to {}, or text in quotes, found the number {}",
+                    i64::MIN,
+                    u64::MAX,
+                    quoted(digits)
+                ),
+            },
+            Some(Plain::Fraction(digits)) => return exact(digits, visitor),
+            Some(Plain::NonFinite) => format!(
+                "expected a finite number, or text in quotes, found {}",
+                quoted(text)
+            ),
+            Some(Plain::Ambiguous(other)) => format!(
                 "{} is text to some readers of YAML and {other} to others: put it in quotes if it is text, {} if not",
                 quoted(text),
-                if other == "a boolean" {
-                    "write `true` or `false`"
-                } else {
-                    "write it in plain decimal digits"
+                match other {
+                    "a boolean" => "write `true` or `false`",
+                    _ => "write it in plain decimal digits",
                 }
-            ))),
-        }
-    }
-
-    fn list<V: Visitor<'de>>(self, items: &'de [Node<'a>], visitor: V) -> Result<V::Value, Error> {
-        let mut access = Items::of(items);
-        let value = visitor.visit_seq(&mut access)?;
-        if access.taken() < items.len() {
-            return Err(Error::new(format!(
-                "expected a list of {}, found {} items",
-                access.taken(),
-                items.len()
-            )));
-        }
-        Ok(value)
-    }
-
-    fn placed<T>(self, result: Result<T, Error>) -> Result<T, Error> {
-        result.map_err(|error| error.at(self.0.mark))
-    }
-}
-
-macro_rules! whole_numbers {
-    ($($method:ident $visit:ident $type:ty),*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            let value = self.whole(<$type>::MIN, <$type>::MAX)?;
-            self.placed(visitor.$visit(value))
-        }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for At<'de, '_> {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.placed(self.any(visitor))
-    }
-
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.plain() {
-            Some(Plain::Bool(value)) => self.placed(visitor.visit_bool(value)),
-            _ => Err(self.wrong("`true` or `false`")),
-        }
-    }
-
-    whole_numbers!(
-        deserialize_i8 visit_i8 i8, deserialize_i16 visit_i16 i16, deserialize_i32 visit_i32 i32,
-        deserialize_i64 visit_i64 i64, deserialize_i128 visit_i128 i128,
-        deserialize_u8 visit_u8 u8, deserialize_u16 visit_u16 u16, deserialize_u32 visit_u32 u32,
-        deserialize_u64 visit_u64 u64, deserialize_u128 visit_u128 u128
-    );
-
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_f64(visitor)
+            ),
+        };
+        Err(Error::doubt(text, &visitor, remedy))
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.plain() {
-            Some(Plain::Whole(text) | Plain::Fraction(text)) => {
-                let value = self.float(text)?;
-                self.placed(visitor.visit_f64(value))
-            }
-            _ => Err(self.wrong("a number")),
+            Some(Plain::Whole(digits)) => exact(digits, visitor),
+            _ => self.deserialize_any(visitor),
         }
     }
 
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_str(visitor)
-    }
-
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let text = self.text()?;
-        self.placed(visitor.visit_borrowed_str(text))
+        match self.text() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => self.deserialize_any(visitor),
+        }
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -224,34 +123,11 @@ impl<'de> Deserializer<'de> for At<'de, '_> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Error> {
-        Err(self.wrong("bytes, which a document cannot hold"))
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_bytes(visitor)
-    }
-
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.placed(match self.plain() {
+        match self.plain() {
             Some(Plain::Null) => visitor.visit_none(),
             _ => visitor.visit_some(self),
-        })
-    }
-
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.plain() {
-            Some(Plain::Null) => self.placed(visitor.visit_unit()),
-            _ => Err(self.wrong("`null`")),
         }
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_unit(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -259,80 +135,135 @@ impl<'de> Deserializer<'de> for At<'de, '_> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.placed(visitor.visit_newtype_struct(self))
+        visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match &self.0.kind {
-            Kind::List { items, .. } => self.placed(self.list(items, visitor)),
-            _ => Err(self.wrong("a list")),
-        }
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        _length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match &self.0.kind {
-            Kind::Map { entries, .. } => self.placed(visitor.visit_map(Entries::of(entries))),
-            _ => Err(self.wrong("a mapping")),
-        }
-    }
-
+    /// The visitor that serde derives would take a list as well.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match &self.0.kind {
-            Kind::Map { .. } => self.deserialize_map(visitor),
-            _ if fields.is_empty() => Err(self.wrong("a mapping")),
-            _ => Err(self.wrong(format!("a mapping with the keys `{}`", fields.join("`, `")))),
+        match &self.kind {
+            Kind::Map { .. } => self.deserialize_any(visitor),
+            _ if fields.is_empty() => self.expected("a mapping".to_owned()),
+            _ => self.expected(format!("a mapping with the keys `{}`", fields.join("`, `"))),
         }
     }
 
+    /// A word, or a mapping of one key.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let access = match &self.0.kind {
-            Kind::Scalar { .. } => {
-                let name = self.text().map_err(|_| self.wrong_variant(variants))?;
-                Variant::of(self.0, name, None)
+        match (self.text(), self.entries()) {
+            (Some(text), _) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
+            (_, Some(entries @ [_])) => {
+                visitor.visit_enum(MapAccessDeserializer::new(Entries::of(entries)))
             }
-            Kind::Map { entries, .. } => match entries.as_slice() {
-                [Entry { key, value }] => Variant::of(self.0, &key.text, Some(value)),
-                _ => return Err(self.wrong_variant(variants)),
-            },
-            Kind::List { .. } => return Err(self.wrong_variant(variants)),
-        };
-        self.placed(visitor.visit_enum(access))
+            _ => self.expected(format!("one of `{}`", variants.join("`, `"))),
+        }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char bytes byte_buf unit unit_struct seq
+        tuple tuple_struct map
+    }
 }
 
-impl At<'_, '_> {
-    fn wrong_variant(self, variants: &[&str]) -> Error {
-        self.wrong(format!("one of `{}`", variants.join("`, `")))
+fn exact<'de, V: Visitor<'de>>(digits: &str, visitor: V) -> Result<V::Value, Error> {
+    match exact_float(digits) {
+        Some(value) => visitor.visit_f64(value),
+        None => Err(Error::doubt(
+            digits,
+            &visitor,
+            format!(
+                "the number {} cannot be kept exactly: expected at most 15 significant digits and an exponent below 308, or text in quotes",
+                quoted(digits)
+            ),
+        )),
+    }
+}
+
+/// The items of a list; a refusal from one of them gets its place and its number.
+struct Items<'de, 'a> {
+    items: &'de [Node<'a>],
+    taken: usize,
+}
+
+impl<'de> SeqAccess<'de> for &mut Items<'de, '_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let index = self.taken;
+        let Some(node) = self.items.get(index) else {
+            return Ok(None);
+        };
+        self.taken += 1;
+        let read = seed.deserialize(node).map(Some);
+        read.map_err(|error| error.at(node.mark).within_item(index))
+    }
+}
+
+/// The entries of a mapping; a refusal from one of them gets its place and its key.
+struct Entries<'de, 'a> {
+    rest: std::slice::Iter<'de, Entry<'a>>,
+    current: Option<&'de Entry<'a>>,
+}
+
+impl<'de, 'a> Entries<'de, 'a> {
+    fn of(entries: &'de [Entry<'a>]) -> Self {
+        Self {
+            rest: entries.iter(),
+            current: None,
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'de, '_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        self.current = self.rest.next();
+        let Some(Entry { key, .. }) = self.current else {
+            return Ok(None);
+        };
+        let text: BorrowedStrDeserializer<'_, Error> = BorrowedStrDeserializer::new(&key.text);
+        let read = seed.deserialize(text).map(Some);
+        read.map_err(|error| error.at(key.mark).within_key(&key.text))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let Some(Entry { key, value }) = self.current else {
+            return Err(Error::custom("a value was asked for before its key"));
+        };
+        let read = seed.deserialize(value);
+        read.map_err(|error| error.at(value.mark).within_key(&key.text))
+    }
+}
+
+/// Takes no value at all, and so refuses each by what it is.
+struct Nothing {
+    expected: String,
+}
+
+impl Visitor<'_> for Nothing {
+    type Value = Infallible;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.expected)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
+use super::scalar::{Plain, classify};
 use crate::domain::ids::quoted;
 use crate::domain::problem::Problem;
 use crate::domain::similar::nearest;
@@ -15,81 +16,77 @@ pub(crate) struct Mark {
     pub(crate) column: u32,
 }
 
+impl Mark {
+    pub(super) fn of(line: usize, column: usize) -> Self {
+        Self {
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 /// One step of a key path.
 #[derive(Debug)]
-pub(super) enum Step {
+enum Step {
     Key(String),
     Index(usize),
 }
 
-/// A refusal on its way up: the innermost node gives the place, each one above it a step.
+/// A refusal on its way up: the innermost node gives the place, each one above it a step of the path.
 #[derive(Debug)]
-pub(crate) struct Error(Box<Refusal>);
-
-#[derive(Debug)]
-struct Refusal {
-    kind: Kind,
+pub(crate) struct Error {
+    message: String,
     mark: Option<Mark>,
     /// Innermost first, because it is collected on the way up.
     steps: Vec<Step>,
 }
 
-#[derive(Debug)]
-enum Kind {
-    Message(String),
-    MissingKey(&'static str),
-}
-
 impl Error {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self::of(Kind::Message(message.into()))
-    }
-
-    fn of(kind: Kind) -> Self {
-        Self(Box::new(Refusal {
-            kind,
+        Self {
+            message: message.into(),
             mark: None,
             steps: Vec::new(),
-        }))
+        }
+    }
+
+    /// For a word whose meaning is in doubt: what to do about it, where a type does not ask for something else anyway.
+    pub(super) fn doubt(word: &str, expected: &dyn Expected, remedy: String) -> Self {
+        let found = match classify(word) {
+            Plain::Whole(_) | Plain::Fraction(_) => format!("the number {}", quoted(word)),
+            _ => quoted(word),
+        };
+        Self::new(match in_our_words(expected).as_str() {
+            "any value" | "a number" => remedy,
+            "text" => format!("expected text, found {found}{MEANT_AS_TEXT}"),
+            expected => format!("expected {expected}, found {found}"),
+        })
     }
 
     /// Gives the place, unless something further in has given it already.
     pub(super) fn at(mut self, mark: Mark) -> Self {
-        self.0.mark.get_or_insert(mark);
+        self.mark.get_or_insert(mark);
         self
     }
 
     pub(super) fn within_key(mut self, key: &str) -> Self {
-        self.0.steps.push(Step::Key(key.to_owned()));
+        self.steps.push(Step::Key(key.to_owned()));
         self
     }
 
     pub(super) fn within_item(mut self, index: usize) -> Self {
-        self.0.steps.push(Step::Index(index));
+        self.steps.push(Step::Index(index));
         self
     }
 
     pub(super) fn into_problem(self, file: &str) -> Problem {
-        let Refusal { kind, mark, steps } = *self.0;
-        let mut key = path_of(&steps);
-        let message = match kind {
-            Kind::Message(message) => message,
-            Kind::MissingKey(field) => {
-                let whose = if key.is_empty() {
-                    "the document".to_owned()
-                } else {
-                    "this mapping".to_owned()
-                };
-                push_key(&mut key, field);
-                format!("missing key `{field}`: {whose} must have it")
-            }
-        };
+        let key = path_of(&self.steps);
         Problem {
             file: file.to_owned(),
-            line: mark.map(|mark| mark.line.into()),
-            column: mark.map(|mark| mark.column.into()),
+            line: self.mark.map(|mark| mark.line.into()),
+            column: self.mark.map(|mark| mark.column.into()),
             key: (!key.is_empty()).then_some(key),
-            message,
+            message: self.message,
         }
     }
 }
@@ -119,10 +116,7 @@ fn push_key(path: &mut String, key: &str) {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.kind {
-            Kind::Message(message) => f.write_str(message),
-            Kind::MissingKey(field) => write!(f, "missing key `{field}`"),
-        }
+        f.write_str(&self.message)
     }
 }
 
@@ -134,22 +128,22 @@ impl serde::de::Error for Error {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = in_our_words(expected);
+        let hint = hint(found, &expected);
         Self::new(format!(
-            "expected {}, found {}",
-            in_our_words(&expected.to_string()),
-            found_words(found)
+            "expected {expected}, found {}{hint}",
+            in_words(found)
         ))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(found, expected)
+        let expected = in_our_words(expected);
+        Self::new(format!("expected {expected}, found {}", in_words(found)))
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-        Self::new(format!(
-            "expected {}, found {length} items",
-            in_our_words(&expected.to_string())
-        ))
+        let expected = in_our_words(expected);
+        Self::new(format!("expected {expected}, found {length} items"))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
@@ -161,11 +155,7 @@ impl serde::de::Error for Error {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::of(Kind::MissingKey(field))
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::new(format!("the key `{field}` is given twice"))
+        Self::new(format!("missing key `{field}`: add it")).within_key(field)
     }
 }
 
@@ -202,34 +192,71 @@ fn unknown(what: &str, found: &str, allowed: &[&str]) -> String {
 }
 
 /// What serde and its derives call things, said as this product's messages do.
-fn in_our_words(expected: &str) -> String {
-    match expected {
-        "a boolean" | "bool" => "`true` or `false`".to_owned(),
-        "a string" | "str" | "string" | "a borrowed string" => "text".to_owned(),
-        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" | "isize" => {
-            "a whole number".to_owned()
-        }
-        "f32" | "f64" => "a number".to_owned(),
+fn in_our_words(expected: &dyn Expected) -> String {
+    match expected.to_string().as_str() {
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a string" => "text".to_owned(),
+        "u8" => whole_number(u8::MIN, u8::MAX),
+        "u16" => whole_number(u16::MIN, u16::MAX),
+        "u32" => whole_number(u32::MIN, u32::MAX),
+        "u64" | "usize" => whole_number(u64::MIN, u64::MAX),
+        "i32" => whole_number(i32::MIN, i32::MAX),
+        "i64" => whole_number(i64::MIN, i64::MAX),
+        "f64" => "a number".to_owned(),
         "unit" => "`null`".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a mapping".to_owned(),
+        "newtype variant" | "tuple variant" | "struct variant" => {
+            "a mapping of this one key".to_owned()
+        }
         other if other.starts_with("struct ") => "a mapping".to_owned(),
         other if other.starts_with("tuple ") => "a list".to_owned(),
         other => one_line(other),
     }
 }
 
-fn found_words(found: Unexpected<'_>) -> String {
+fn whole_number<N: fmt::Display>(least: N, most: N) -> String {
+    format!("a whole number from {least} to {most}")
+}
+
+const MEANT_AS_TEXT: &str = ": put it in quotes if it is meant as text";
+
+/// What to do about quotes that are missing or too many.
+fn hint(found: Unexpected<'_>, expected: &str) -> &'static str {
+    let is_text_expected = expected == "text";
+    match found {
+        Unexpected::Bool(_)
+        | Unexpected::Unsigned(_)
+        | Unexpected::Signed(_)
+        | Unexpected::Float(_)
+            if is_text_expected =>
+        {
+            MEANT_AS_TEXT
+        }
+        Unexpected::Str(text)
+            if !is_text_expected
+                && matches!(
+                    classify(text),
+                    Plain::Bool(_) | Plain::Whole(_) | Plain::Fraction(_)
+                ) =>
+        {
+            ": remove the quotes"
+        }
+        _ => "",
+    }
+}
+
+fn in_words(found: Unexpected<'_>) -> String {
     match found {
         Unexpected::Bool(value) => format!("`{value}`"),
         Unexpected::Unsigned(value) => format!("the number `{value}`"),
         Unexpected::Signed(value) => format!("the number `{value}`"),
         Unexpected::Float(value) => format!("the number `{value:?}`"),
         Unexpected::Str(value) => format!("the text {}", quoted(value)),
-        Unexpected::Char(value) => format!("the text {}", quoted(&value.to_string())),
-        Unexpected::Unit | Unexpected::Option => "`null`".to_owned(),
+        Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a mapping".to_owned(),
+        Unexpected::UnitVariant => "only its name".to_owned(),
         _ => "something else".to_owned(),
     }
 }

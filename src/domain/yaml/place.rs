@@ -1,7 +1,7 @@
-//! What is asked of a document after it was read into a type: where a key path stands, and what was left empty.
+//! Where a key path stands in a document that was read into a type.
 
 use super::error::Mark;
-use super::tree::{Entry, Kind, Node, Style};
+use super::tree::{Entry, Kind, Node};
 use crate::domain::ids::quoted;
 use crate::domain::problem::Problem;
 
@@ -51,28 +51,7 @@ fn rest_after<'p>(path: &'p str, entry: &Entry<'_>) -> Option<&'p str> {
 /// A word stands where it is written, a list or mapping where its key is.
 fn mark_of(entry: &Entry<'_>) -> Mark {
     match &entry.value.kind {
-        Kind::Scalar { .. } if entry.value.start < entry.value.end => entry.value.mark,
+        Kind::Scalar { .. } if !entry.value.is_unwritten() => entry.value.mark,
         _ => entry.key.mark,
-    }
-}
-
-/// The keys of the mapping under this key whose values are not written at all.
-pub(super) fn empty_values(root: &Node<'_>, key: &str) -> Vec<String> {
-    let under = entries_of(root).iter().find(|entry| entry.key.text == key);
-    let inside = under
-        .map(|entry| entries_of(&entry.value))
-        .unwrap_or_default();
-    let is_empty = |entry: &&Entry<'_>| match &entry.value.kind {
-        Kind::Scalar { text, style } => *style == Style::Plain && text.is_empty(),
-        Kind::List { .. } | Kind::Map { .. } => false,
-    };
-    let empty = inside.iter().filter(is_empty);
-    empty.map(|entry| entry.key.text.to_string()).collect()
-}
-
-fn entries_of<'n, 'a>(node: &'n Node<'a>) -> &'n [Entry<'a>] {
-    match &node.kind {
-        Kind::Map { entries, .. } => entries,
-        Kind::Scalar { .. } | Kind::List { .. } => &[],
     }
 }

@@ -78,23 +78,27 @@ fn is_boolean_of_1_1(text: &str) -> bool {
 }
 
 fn number<'a>(text: &'a str, unsigned: &str) -> Plain<'a> {
-    let (whole, rest) = split_digits(unsigned);
-    let fraction = rest.strip_prefix('.').map(split_digits);
-    let after_fraction = fraction.map_or(rest, |(_, after)| after);
-    let exponent = after_fraction.strip_prefix(['e', 'E']).map(|after| {
-        let digits = after.strip_prefix(['-', '+']).unwrap_or(after);
-        split_digits(digits)
-    });
-    let (complete, has_digits) = match (fraction, exponent) {
-        (_, Some((digits, left))) => (left.is_empty() && !digits.is_empty(), true),
-        (_, None) => (after_fraction.is_empty(), true),
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, power)) => (
+            mantissa,
+            Some(power.strip_prefix(['-', '+']).unwrap_or(power)),
+        ),
+        None => (unsigned, None),
     };
-    let fraction_digits = fraction.map_or("", |(digits, _)| digits);
-    if !(complete && has_digits) || (whole.is_empty() && fraction_digits.is_empty()) {
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    if !is_digits(whole)
+        || !fraction.is_none_or(is_digits)
+        || !exponent.is_none_or(|power| is_digits(power) && !power.is_empty())
+        || mantissa == "."
+    {
         return other_notation(unsigned);
     }
     let leading_zero = whole.len() > 1 && whole.starts_with('0');
-    let bare_dot = whole.is_empty() || (fraction.is_some() && fraction_digits.is_empty());
+    let bare_dot = whole.is_empty() || fraction == Some("");
     if leading_zero || bare_dot || text.starts_with('+') {
         return Plain::Ambiguous("a number");
     }

@@ -1,4 +1,4 @@
-//! Every refusal of the strict reader, with its place and words; and that what is written is read back.
+//! Every refusal of the strict reader, with its place and words.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,10 +8,11 @@
     clippy::indexing_slicing
 )]
 
+pub(super) mod properties;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -124,7 +125,7 @@ fn what_has_the_wrong_type_is_told_with_its_place() {
         ),
         (
             "ratio: .inf\n",
-            "r.yaml:4:8: ratio: expected a number, found `.inf`",
+            "r.yaml:4:8: ratio: expected a finite number, or text in quotes, found `.inf`",
         ),
         (
             "ratio: 1e999\n",
@@ -164,7 +165,7 @@ fn what_has_the_wrong_type_is_told_with_its_place() {
         ),
         (
             "rule: above\n",
-            "r.yaml:4:7: rule: `above` needs a value: expected a mapping of this one key",
+            "r.yaml:4:7: rule: expected a mapping of this one key, found only its name",
         ),
     ] {
         assert_eq!(refusal(rest), message);
@@ -184,11 +185,11 @@ fn keys_that_are_unknown_missing_or_twice_are_told() {
     );
     assert_eq!(
         of_whole("schema: s\nagent: a\n"),
-        "r.yaml:1:1: targets: missing key `targets`: the document must have it"
+        "r.yaml:1:1: targets: missing key `targets`: add it"
     );
     assert_eq!(
         refusal("citations:\n  - title: x\n    url: y\n  - title: x\n"),
-        "r.yaml:7:5: citations[1].url: missing key `url`: this mapping must have it"
+        "r.yaml:7:5: citations[1].url: missing key `url`: add it"
     );
     assert_eq!(
         refusal("changes:\n  a: 1\n  b: 2\n  'a': 3\n"),
@@ -384,7 +385,10 @@ fn depth_is_limited_and_hostile_documents_cost_little() {
     assert!(free(&at_limit).is_ok());
     assert_eq!(
         free(&format!("[{at_limit}]")).unwrap_err(),
-        "v.yaml:1:33: lists and mappings are nested too deeply: expected at most 32 levels"
+        format!(
+            "v.yaml:1:33: {}: lists and mappings are nested too deeply: expected at most 32 levels",
+            "[0]".repeat(32)
+        )
     );
     let full = |unit: &str| unit.repeat(MAX_BYTES / unit.len());
     let keys: String = (0..9000).map(|n| format!("k{n}: 1\n")).collect();
@@ -562,185 +566,6 @@ fn what_could_not_be_read_is_not_written() {
     assert_eq!(free(&text).unwrap(), inner[0]);
 }
 
-/// Words that trip other readers, and pieces to make more of.
-fn tricky() -> impl Strategy<Value = String> {
-    let words = vec![
-        "yes",
-        "no",
-        "on",
-        "off",
-        "y",
-        "n",
-        "true",
-        "False",
-        "null",
-        "~",
-        "",
-        " ",
-        "\n",
-        "\n\n",
-        " a",
-        "a ",
-        "a: b",
-        "a:",
-        ":a",
-        "a #b",
-        "#a",
-        "# a",
-        "-",
-        "- a",
-        "--- a",
-        "---",
-        "...",
-        "? a",
-        "!a",
-        "&a",
-        "*a",
-        "@a",
-        "`a`",
-        "%a",
-        "|",
-        ">",
-        "|-",
-        "{a}",
-        "[a]",
-        "{",
-        "]",
-        ",",
-        "a, b",
-        "'a'",
-        "\"a\"",
-        "\\n",
-        "1",
-        "1.0",
-        "1e3",
-        "0x1f",
-        "010",
-        "1_000",
-        ".5",
-        "5.",
-        "+1",
-        "-1",
-        ".nan",
-        "-.inf",
-        "2026-11-23",
-        "2026-11-23T14:02:11Z",
-        "12:30",
-        "1:2:3",
-        "<<",
-        "=",
-        "a\nb",
-        "a\n b",
-        " a\nb",
-        "\n a",
-        "a\n",
-        "a\n\n",
-        "a\n\nb",
-        "a\r\nb",
-        "a\tb",
-        "\ta",
-        "a\t",
-        "é",
-        "日本語",
-        "😀",
-        "a\u{301}",
-        "\u{7}",
-        "\u{0}",
-        "\u{85}",
-        "\u{a0}",
-        "\u{200b}",
-        "\u{2028}",
-        "\u{202e}",
-        "\u{feff}",
-        "\u{ffff}",
-        "\u{1b}[31m",
-        "a\u{85}b",
-        "a: |\n  b",
-        "#\n#",
-        "- a\n- b",
-        "a \nb",
-        "\n\ta",
-        "01JDC3V5J9M0K3W8Q2ZT4B6N7R",
-        "1234567",
-        "12e4567",
-    ];
-    prop_oneof![
-        prop::sample::select(words.clone()).prop_map(str::to_owned),
-        prop::collection::vec(prop::sample::select(words), 1..5).prop_map(|parts| parts.concat()),
-        any::<String>(),
-        "[ -~\n]{0,200}",
-    ]
-}
-
-pub(super) fn any_value() -> impl Strategy<Value = Value> {
-    let number = prop_oneof![
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(|n| Value::Number(n.into())),
-        (-1_000_000_000i64..1_000_000_000, 0u32..9).prop_map(|(n, scale)| {
-            let value = rust_decimal::Decimal::new(n, scale).to_string();
-            Value::Number(value.parse().unwrap())
-        }),
-    ];
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::Bool),
-        number,
-        tricky().prop_map(Value::Text)
-    ];
-    leaf.prop_recursive(4, 30, 5, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::List),
-            prop::collection::btree_map(
-                tricky().prop_filter("short", |k| k.len() <= 150),
-                inner,
-                0..5
-            )
-            .prop_map(Value::Map),
-        ]
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
-
-    #[test]
-    fn whatever_is_written_is_read_back(value in any_value()) {
-        let text = write(&value).unwrap();
-        let back: Value = read("v.yaml", text.as_bytes()).map_err(|p| TestCaseError::fail(format!("{p}\n{text}")))?;
-        prop_assert_eq!(&back, &value, "{}", &text);
-        prop_assert_eq!(write(&back).unwrap(), text);
-    }
-
-    #[test]
-    fn another_reader_reads_the_same(value in any_value()) {
-        let text = write(&value).unwrap();
-        let theirs: serde_yaml::Value = serde_yaml::from_str(&text).map_err(|p| TestCaseError::fail(format!("{p}\n{text}")))?;
-        prop_assert_eq!(serde_yaml::from_value::<Value>(theirs).unwrap(), value, "{}", text);
-    }
-
-    #[test]
-    fn text_alone_is_read_back(text in tricky()) {
-        let written = write(&BTreeMap::from([("a", &text)])).unwrap();
-        let back: BTreeMap<String, String> = read("v.yaml", written.as_bytes()).map_err(|p| TestCaseError::fail(format!("{p}\n{written}")))?;
-        prop_assert_eq!(&back["a"], &text);
-    }
-
-    #[test]
-    fn what_is_put_on_one_line_is_read_back(value in any_value()) {
-        let line = inline(&value);
-        prop_assert!(!line.contains('\n'));
-        let text = format!("a: {line}\n");
-        let back: BTreeMap<String, Value> = read("v.yaml", text.as_bytes()).map_err(|p| TestCaseError::fail(format!("{p}\n{text}")))?;
-        prop_assert_eq!(&back["a"], &value);
-    }
-
-    #[test]
-    fn nothing_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[a-c:{}\\[\\]\\-?&*!|>'\"#,\n \t]{0,80}") {
-        let _ = read::<Value>("v.yaml", &bytes);
-        let _ = read::<Document>("v.yaml", text.as_bytes());
-    }
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Tagged {
@@ -778,7 +603,7 @@ fn buffered_types_are_told_at_their_own_place_without_inner_paths() {
     assert_eq!((good.2[0].own, good.2[0].other.url.as_str()), (1, "u"));
     assert_eq!(
         told::<Tagged>("- {kind: command,\n   argv: [1]}"),
-        "b.yaml:1:3: [0]: expected text, found the number `1`"
+        "b.yaml:1:3: [0]: expected text, found the number `1`: put it in quotes if it is meant as text"
     );
     assert_eq!(
         told::<Tagged>("- {kind: comand}"),
@@ -790,7 +615,7 @@ fn buffered_types_are_told_at_their_own_place_without_inner_paths() {
     );
     assert_eq!(
         told::<Flat>("- own: 1\n  title: t\n  url: 2"),
-        "b.yaml:1:3: [0]: expected text, found the number `2`"
+        "b.yaml:1:3: [0]: expected text, found the number `2`: put it in quotes if it is meant as text"
     );
     assert_eq!(
         told::<Flat>("- own: 300\n  title: t\n  url: u"),

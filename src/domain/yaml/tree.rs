@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{
-    Event, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle, options,
+    Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle, options,
 };
 
 use super::MAX_DEPTH;
@@ -25,8 +25,7 @@ pub(crate) struct Node<'a> {
     pub(crate) end: usize,
 }
 
-/// What a node is.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Kind<'a> {
     Scalar { text: Cow<'a, str>, style: Style },
     List { items: Vec<Node<'a>> },
@@ -42,14 +41,12 @@ pub(crate) enum Style {
     Block,
 }
 
-/// A key and its value.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Entry<'a> {
     pub(crate) key: Key<'a>,
     pub(crate) value: Node<'a>,
 }
 
-/// A key of a mapping.
 #[derive(Debug)]
 pub(crate) struct Key<'a> {
     pub(crate) text: Cow<'a, str>,
@@ -58,20 +55,44 @@ pub(crate) struct Key<'a> {
     pub(crate) end: usize,
 }
 
-/// A collection whose end has not come yet.
-struct Open<'a> {
-    mark: Mark,
-    start: usize,
-    flow: bool,
-    inside: Inside<'a>,
+/// Nodes that say the same in the same writing are equal, wherever they stand.
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
 }
 
-enum Inside<'a> {
-    List(Vec<Node<'a>>),
-    Map {
-        entries: Vec<Entry<'a>>,
-        key: Option<Key<'a>>,
-    },
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl<'a> Node<'a> {
+    /// The entries, if it is a mapping.
+    pub(crate) fn entries(&self) -> Option<&[Entry<'a>]> {
+        match &self.kind {
+            Kind::Map { entries, .. } => Some(entries),
+            Kind::Scalar { .. } | Kind::List { .. } => None,
+        }
+    }
+
+    /// The entry of this key, if it is a mapping that has it.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry<'a>> {
+        self.entries()?.iter().find(|entry| entry.key.text == key)
+    }
+
+    /// Whether nothing is written where it should stand.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.start == self.end
+            && matches!(
+                &self.kind,
+                Kind::Scalar {
+                    style: Style::Plain,
+                    ..
+                }
+            )
+    }
 }
 
 /// Parses a document whose characters have been checked.
@@ -84,129 +105,192 @@ pub(super) fn parse(text: &str) -> Result<Node<'_>, Error> {
         flow_nesting_limit: limit,
         block_nesting_limit: limit,
     };
-    let mut builder = Builder {
+    Reader {
         source: text,
-        open: Vec::new(),
-        root: None,
-    };
-    let parser: Parser<'_, StrInput<'_>> = Parser::new_from_str_with_options(text, options);
-    for next in parser {
-        match next {
-            Ok((event, span)) => builder.accept(event, &span)?,
-            Err(error) => return Err(builder.path(syntax_error(&error))),
+        events: Parser::new_from_str_with_options(text, options),
+        depth: 0,
+        end: 0,
+    }
+    .document()
+}
+
+struct Reader<'a> {
+    source: &'a str,
+    events: Parser<'a, StrInput<'a>>,
+    depth: usize,
+    /// Where the event ended that was read last.
+    end: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn document(mut self) -> Result<Node<'a>, Error> {
+        let root = loop {
+            match self.next()? {
+                (Event::StreamStart | Event::DocumentStart(..), _) => {}
+                (Event::StreamEnd, _) => return Err(is_empty()),
+                (event, span) => break self.node(event, &span)?,
+            }
+        };
+        loop {
+            match self.next()? {
+                (Event::DocumentStart(..), span) => {
+                    let message = "a second document begins here: expected one document, so remove this `---`";
+                    return Err(Error::new(message).at(mark_of(span.start)));
+                }
+                (Event::StreamEnd, _) => return Ok(root),
+                _ => {}
+            }
         }
     }
-    builder
-        .root
-        .ok_or_else(|| Error::new("the document is empty: expected a mapping").at(mark_of(1, 0)))
-}
 
-fn syntax_error(error: &ScanError) -> Error {
-    let marker = error.marker();
-    let message = format!("this is not valid YAML: {}", one_line(&error.info()));
-    Error::new(message).at(mark_of(marker.line(), marker.col()))
-}
-
-fn mark_of(line: usize, column_from_0: usize) -> Mark {
-    Mark {
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column_from_0.saturating_add(1)).unwrap_or(u32::MAX),
+    fn next(&mut self) -> Result<(Event<'a>, Span), Error> {
+        let (event, span) = self
+            .events
+            .next()
+            .ok_or_else(is_empty)?
+            .map_err(|error| syntax_error(&error))?;
+        self.end = offset_of(span.end);
+        Ok((event, span))
     }
-}
 
-fn mark_of_span(span: &Span) -> Mark {
-    mark_of(span.start.line(), span.start.col())
-}
+    /// The next node; none at the end of the list or mapping.
+    fn next_node(&mut self) -> Result<Option<Node<'a>>, Error> {
+        match self.next()? {
+            (Event::SequenceEnd | Event::MappingEnd, _) => Ok(None),
+            (event, span) => self.node(event, &span).map(Some),
+        }
+    }
 
-fn start_of(span: &Span) -> usize {
-    span.start.byte_offset().unwrap_or_default()
-}
-
-fn end_of(span: &Span) -> usize {
-    span.end.byte_offset().unwrap_or_default()
-}
-
-struct Builder<'a> {
-    source: &'a str,
-    open: Vec<Open<'a>>,
-    root: Option<Node<'a>>,
-}
-
-impl<'a> Builder<'a> {
-    fn accept(&mut self, event: Event<'a>, span: &Span) -> Result<(), Error> {
-        self.refuse_decorations(&event, span)?;
-        match event {
-            Event::DocumentStart(..) if self.root.is_some() => {
-                let message =
-                    "a second document begins here: expected one document, so remove this `---`";
-                Err(Error::new(message).at(mark_of_span(span)))
-            }
-            Event::Scalar(text, style, ..) => self.scalar(text, style, span),
+    fn node(&mut self, event: Event<'a>, span: &Span) -> Result<Node<'a>, Error> {
+        refuse_decorations(&event, span)?;
+        let (mark, start, mut end) = (mark_of(span.start), offset_of(span.start), self.end);
+        let kind = match event {
             Event::SequenceStart(style, ..) => {
-                self.begin(Inside::List(Vec::new()), is_flow(style), span)
+                let items = self.within(mark, Self::items)?;
+                end = self.end_of_collection(style, items.last(), start);
+                Kind::List { items }
             }
             Event::MappingStart(style, ..) => {
-                let (entries, key) = (Vec::new(), None);
-                self.begin(Inside::Map { entries, key }, is_flow(style), span)
+                let entries = self.within(mark, Self::entries)?;
+                let last = entries.last().map(|entry| &entry.value);
+                end = self.end_of_collection(style, last, start);
+                let flow = style == StructureStyle::Flow;
+                Kind::Map { entries, flow }
             }
-            Event::SequenceEnd | Event::MappingEnd => self.finish(span),
-            _ => Ok(()),
-        }
-    }
-
-    /// Anchors, aliases and tags make a document mean something that its text does not show.
-    fn refuse_decorations(&self, event: &Event<'_>, span: &Span) -> Result<(), Error> {
-        let (mark, what) = match event {
-            Event::Alias(_) | Event::UnresolvedAlias(_) => (
-                mark_of_span(span),
-                "aliases (`*name`) are not allowed: write the value itself, or put the text in quotes",
-            ),
-            event if event.anchor_id().is_some_and(|id| id != 0) => (
-                mark_of_span(span),
-                "anchors (`&name`) are not allowed: write the value where it is needed, or put the text in quotes",
-            ),
-            event if event.tag().is_some() => {
-                let mark = span
-                    .tag_start
-                    .map_or_else(|| mark_of_span(span), |m| mark_of(m.line(), m.col()));
-                (
-                    mark,
-                    "tags (`!name`) are not allowed: remove it, or put the text in quotes",
-                )
+            Event::Scalar(text, ScalarStyle::Plain, ..) => Kind::Scalar {
+                // The parser says `~` for a value that is not written.
+                text: if start == end {
+                    Cow::Borrowed("")
+                } else {
+                    text
+                },
+                style: Style::Plain,
+            },
+            Event::Scalar(text, ScalarStyle::Literal | ScalarStyle::Folded, ..) => {
+                end = self.end_of_block_text(&text, start);
+                let style = Style::Block;
+                Kind::Scalar { text, style }
             }
-            _ => return Ok(()),
+            Event::Scalar(text, ..) => Kind::Scalar {
+                text,
+                style: Style::Quoted,
+            },
+            _ => return Err(is_empty()),
         };
-        Err(self.path(Error::new(what).at(mark)))
-    }
-
-    fn scalar(&mut self, text: Cow<'a, str>, style: ScalarStyle, span: &Span) -> Result<(), Error> {
-        let style = match style {
-            ScalarStyle::Plain => Style::Plain,
-            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
-            _ => Style::Quoted,
-        };
-        if self.wants_key() {
-            return self.key(text, style, span);
-        }
-        let (start, mut end, mark) = (start_of(span), end_of(span), mark_of_span(span));
-        if style == Style::Block {
-            end = self.end_of_block_text(&text, start, end);
-        }
-        // The parser says `~` for a value that is not written.
-        let unwritten = style == Style::Plain && start == end;
-        let text = if unwritten { Cow::Borrowed("") } else { text };
-        self.add(Node {
-            kind: Kind::Scalar { text, style },
+        Ok(Node {
+            kind,
             mark,
             start,
             end,
-        });
-        Ok(())
+        })
+    }
+
+    /// Reads what is inside of a list or mapping.
+    fn within<T>(
+        &mut self,
+        mark: Mark,
+        read: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.depth >= MAX_DEPTH {
+            let message = format!(
+                "lists and mappings are nested too deeply: expected at most {MAX_DEPTH} levels"
+            );
+            return Err(Error::new(message).at(mark));
+        }
+        self.depth += 1;
+        let inside = read(self)?;
+        self.depth -= 1;
+        Ok(inside)
+    }
+
+    fn items(&mut self) -> Result<Vec<Node<'a>>, Error> {
+        let mut items = Vec::new();
+        while let Some(item) = self
+            .next_node()
+            .map_err(|error| error.within_item(items.len()))?
+        {
+            items.push(item);
+        }
+        Ok(items)
+    }
+
+    fn entries(&mut self) -> Result<Vec<Entry<'a>>, Error> {
+        let mut entries = Vec::new();
+        while let Some(key) = self.next_key()? {
+            let value = self
+                .next_node()
+                .map_err(|error| error.within_key(&key.text))?;
+            entries.extend(value.map(|value| Entry { key, value }));
+        }
+        refuse_duplicates(&entries)?;
+        Ok(entries)
+    }
+
+    /// The next key; none at the end of the mapping.
+    fn next_key(&mut self) -> Result<Option<Key<'a>>, Error> {
+        let (event, span) = self.next()?;
+        refuse_decorations(&event, &span)?;
+        let (mark, start, end) = (mark_of(span.start), offset_of(span.start), self.end);
+        let wrong = match event {
+            Event::MappingEnd => return Ok(None),
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<" => {
+                "merge keys (`<<`) are not allowed: write the keys themselves, or put the text in quotes"
+            }
+            Event::Scalar(_, ScalarStyle::Plain, ..) if start == end => {
+                "expected a key before the `:`"
+            }
+            Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..) => {
+                "expected a key on one line"
+            }
+            Event::Scalar(text, ..) => {
+                return Ok(Some(Key {
+                    text,
+                    mark,
+                    start,
+                    end,
+                }));
+            }
+            _ => "expected a word or quoted text as the key, found a list or mapping",
+        };
+        Err(Error::new(wrong).at(mark))
+    }
+
+    /// The end of a list or mapping in block style is told only when the next thing begins.
+    fn end_of_collection(
+        &self,
+        style: StructureStyle,
+        last: Option<&Node<'_>>,
+        start: usize,
+    ) -> usize {
+        match style {
+            StructureStyle::Flow => self.end,
+            _ => last.map_or(start, |last| last.end),
+        }
     }
 
     /// The parser goes on to the next thing, over blank lines and its indentation.
-    fn end_of_block_text(&self, text: &str, start: usize, end: usize) -> usize {
-        let read = self.source.get(..end).unwrap_or_default();
+    fn end_of_block_text(&self, text: &str, start: usize) -> usize {
+        let read = self.source.get(..self.end).unwrap_or_default();
         let keeps_blank_lines = text.ends_with("\n\n") || text == "\n";
         let content = if keeps_blank_lines {
             read.trim_end_matches([' ', '\t'])
@@ -220,125 +304,29 @@ impl<'a> Builder<'a> {
         };
         (content.len() + newline).max(start)
     }
-
-    fn wants_key(&self) -> bool {
-        matches!(
-            self.open.last().map(|open| &open.inside),
-            Some(Inside::Map { key: None, .. })
-        )
-    }
-
-    fn key(&mut self, text: Cow<'a, str>, style: Style, span: &Span) -> Result<(), Error> {
-        let (start, end, mark) = (start_of(span), end_of(span), mark_of_span(span));
-        let wrong = match (style, text.as_ref()) {
-            (Style::Plain, "<<") => Some(
-                "merge keys (`<<`) are not allowed: write the keys themselves, or put the text in quotes",
-            ),
-            (Style::Plain, "~") if start == end => Some("expected a key before the `:`"),
-            (Style::Block, _) => Some("expected a key on one line"),
-            _ => None,
-        };
-        if let Some(message) = wrong {
-            return Err(self.path(Error::new(message).at(mark)));
-        }
-        if let Some(Inside::Map { key, .. }) = self.open.last_mut().map(|open| &mut open.inside) {
-            *key = Some(Key {
-                text,
-                mark,
-                start,
-                end,
-            });
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, inside: Inside<'a>, flow: bool, span: &Span) -> Result<(), Error> {
-        let mark = mark_of_span(span);
-        if self.wants_key() {
-            let message = "expected a word or quoted text as the key, found a list or mapping";
-            return Err(self.path(Error::new(message).at(mark)));
-        }
-        if self.open.len() >= MAX_DEPTH {
-            let message = format!(
-                "lists and mappings are nested too deeply: expected at most {MAX_DEPTH} levels"
-            );
-            return Err(Error::new(message).at(mark));
-        }
-        self.open.push(Open {
-            mark,
-            start: start_of(span),
-            flow,
-            inside,
-        });
-        Ok(())
-    }
-
-    fn finish(&mut self, span: &Span) -> Result<(), Error> {
-        let Some(open) = self.open.pop() else {
-            return Ok(());
-        };
-        let flow = open.flow;
-        let kind = match open.inside {
-            Inside::List(items) => Kind::List { items },
-            Inside::Map { entries, .. } => {
-                refuse_duplicates(&entries).map_err(|error| self.path(error))?;
-                Kind::Map { entries, flow }
-            }
-        };
-        let last_end = match &kind {
-            Kind::List { items, .. } => items.last().map(|item| item.end),
-            Kind::Map { entries, .. } => entries.last().map(|entry| entry.value.end),
-            Kind::Scalar { .. } => None,
-        };
-        // The end of a block collection is told only when the next thing begins.
-        let end = if flow {
-            end_of(span)
-        } else {
-            last_end.unwrap_or(open.start)
-        };
-        let (mark, start) = (open.mark, open.start);
-        self.add(Node {
-            kind,
-            mark,
-            start,
-            end,
-        });
-        Ok(())
-    }
-
-    fn add(&mut self, node: Node<'a>) {
-        match self.open.last_mut().map(|open| &mut open.inside) {
-            None => self.root = Some(node),
-            Some(Inside::List(items)) => items.push(node),
-            Some(Inside::Map { entries, key }) => {
-                if let Some(key) = key.take() {
-                    entries.push(Entry { key, value: node });
-                }
-            }
-        }
-    }
-
-    /// Adds the path of the place that has been reached.
-    fn path(&self, error: Error) -> Error {
-        self.open
-            .iter()
-            .rev()
-            .fold(error, |error, open| match &open.inside {
-                Inside::List(items) => error.within_item(items.len()),
-                Inside::Map { key: Some(key), .. } => error.within_key(&key.text),
-                Inside::Map { key: None, .. } => error,
-            })
-    }
 }
 
-fn is_flow(style: StructureStyle) -> bool {
-    matches!(style, StructureStyle::Flow)
+/// Anchors, aliases and tags make a document mean something that its text does not show.
+fn refuse_decorations(event: &Event<'_>, span: &Span) -> Result<(), Error> {
+    let (marker, message) = match event {
+        Event::Alias(_) | Event::UnresolvedAlias(_) => (
+            span.start,
+            "aliases (`*name`) are not allowed: write the value itself, or put the text in quotes",
+        ),
+        event if event.anchor_id().is_some_and(|id| id != 0) => (
+            span.start,
+            "anchors (`&name`) are not allowed: write the value where it is needed, or put the text in quotes",
+        ),
+        event if event.tag().is_some() => (
+            span.tag_start.unwrap_or(span.start),
+            "tags (`!name`) are not allowed: remove it, or put the text in quotes",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::new(message).at(mark_of(marker)))
 }
 
 fn refuse_duplicates(entries: &[Entry<'_>]) -> Result<(), Error> {
-    if entries.len() < 2 {
-        return Ok(());
-    }
     let mut seen: HashMap<&str, Mark> = HashMap::with_capacity(entries.len());
     for Entry { key, .. } in entries {
         if let Some(first) = seen.insert(&key.text, key.mark) {
@@ -351,4 +339,21 @@ fn refuse_duplicates(entries: &[Entry<'_>]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn syntax_error(error: &ScanError) -> Error {
+    let message = format!("this is not valid YAML: {}", one_line(&error.info()));
+    Error::new(message).at(mark_of(*error.marker()))
+}
+
+fn is_empty() -> Error {
+    Error::new("the document is empty: expected a mapping").at(Mark::of(1, 1))
+}
+
+fn mark_of(marker: Marker) -> Mark {
+    Mark::of(marker.line(), marker.col().saturating_add(1))
+}
+
+fn offset_of(marker: Marker) -> usize {
+    marker.byte_offset().unwrap_or_default()
 }

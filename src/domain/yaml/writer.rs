@@ -349,7 +349,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::yaml::tests::any_value;
+    use crate::domain::yaml::tests::properties::any_value;
 
     /// The same with other texts in place of those that the library must not lay out.
     fn without_careful(tree: Tree) -> Tree {
