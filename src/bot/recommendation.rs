@@ -144,7 +144,7 @@ impl Evaluator<'_, '_, '_> {
             &assessment,
             gate_result.required,
         );
-        let action = risk::ProposedAction::of(&document, risk_context);
+        let action = risk::ProposedAction::of(&document, risk_context).with_units(rules);
         let report = report::recommendation(&document, &action, &explanation, &gate_result, rules);
         let preview = Preview::of(action, &explanation);
         let subject = self.subject(pull, document.id, Some(blob), version, assessment.clone())?;

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use crate::domain::documents::Recommendation;
 use crate::domain::ids::CaseId;
+use crate::domain::problem::Problems;
 use crate::domain::value::Value;
 use crate::risk::risk_context::{KnownTarget, RiskContext};
 use crate::rules::{RuleFiles, Rules};
@@ -40,6 +41,11 @@ pub(crate) fn rules() -> &'static Rules {
 
 /// The shipped rules with some text in them replaced.
 pub(crate) fn rules_with(replaced: &[(&str, &str)]) -> Rules {
+    try_rules_with(replaced).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// As [`rules_with`], where they may be refused.
+pub(crate) fn try_rules_with(replaced: &[(&str, &str)]) -> Result<Rules, Problems> {
     let mut unused = replaced.to_vec();
     let files: RuleFiles = FILES
         .into_iter()
@@ -55,7 +61,7 @@ pub(crate) fn rules_with(replaced: &[(&str, &str)]) -> Rules {
         })
         .collect();
     assert!(unused.is_empty(), "nothing to replace: {unused:?}");
-    Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"))
+    Rules::read(&files)
 }
 
 /// A recommendation of `strategy-optimizer`; targets separated by spaces, values as `--set` takes them.

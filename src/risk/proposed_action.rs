@@ -13,6 +13,7 @@ use crate::domain::documents::{Citation, Recommendation};
 use crate::domain::hidden::is_hidden;
 use crate::domain::ids::{ActionName, ParameterName, TargetName};
 use crate::domain::value::Value;
+use crate::rules::Rules;
 
 /// A longer piece of text goes on over several lines, so that nothing is out of sight on a narrow page.
 const WIDTH: usize = 96;
@@ -54,6 +55,19 @@ pub struct ParameterChange {
     pub before: Option<Value>,
     /// Its new value; null removes it.
     pub after: Value,
+    /// What its numbers count, as the rules say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+impl ParameterChange {
+    /// A value on one line, with its unit.
+    pub fn shown(&self, value: &Value) -> String {
+        match &self.unit {
+            Some(unit) if matches!(value, Value::Number(_)) => format!("{} {unit}", compact(value)),
+            _ => compact(value),
+        }
+    }
 }
 
 impl ProposedAction {
@@ -80,6 +94,7 @@ impl ProposedAction {
                         name: name.clone(),
                         before: present.and_then(|present| present.parameters.get(name).cloned()),
                         after: after.clone(),
+                        unit: None,
                     })
                     .collect(),
             }
@@ -92,6 +107,19 @@ impl ProposedAction {
             details: recommendation.details.clone(),
             citations: recommendation.citations.clone(),
         }
+    }
+
+    /// With the units that the rules give to its parameters.
+    pub fn with_units(mut self, rules: &Rules) -> Self {
+        let changes = self
+            .targets
+            .iter_mut()
+            .flat_map(|target| &mut target.changes);
+        for change in changes {
+            let guidance = rules.parameters.get(&change.name);
+            change.unit = guidance.and_then(|guidance| guidance.unit.clone());
+        }
+        self
     }
 
     /// The canonical text, one fact a line: numbers exactly as they were written, text as JSON in which every
@@ -207,10 +235,12 @@ impl Lines {
             name,
             before,
             after,
+            ..
         } = change;
         let nothing = if is_compared { "unset" } else { "unknown" };
-        let present = before.as_ref().map_or_else(|| nothing.to_owned(), compact);
-        let line = format!("{name}: {present} → {}", compact(after));
+        let shown = |value| change.shown(value);
+        let present = before.as_ref().map_or_else(|| nothing.to_owned(), shown);
+        let line = format!("{name}: {present} → {}", change.shown(after));
         if fits(&line) {
             return self.push(2, &line);
         }

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::fixtures::{recommend, rules_with, situation, target};
+use proptest::prelude::*;
+
+use super::fixtures::{recommend, situation, target, try_rules_with};
 use super::{KnownTarget, RiskContext, advise, assess, validity};
 use crate::domain::documents::Assessment;
+use crate::domain::problem::Problems;
 use crate::domain::value::Value;
 use crate::rules::Rules;
 
@@ -12,8 +15,12 @@ const ANCHOR: &str = "  trading_mode:\n    description";
 
 /// The shipped rules with more guidance.
 fn with(guidance: &str) -> Rules {
+    try_with(guidance).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn try_with(guidance: &str) -> Result<Rules, Problems> {
     let indented: String = guidance.lines().map(|line| format!("  {line}\n")).collect();
-    rules_with(&[(ANCHOR, &format!("{indented}{ANCHOR}"))])
+    try_rules_with(&[(ANCHOR, &format!("{indented}{ANCHOR}"))])
 }
 
 const PLATFORM: &str = "\
@@ -336,4 +343,137 @@ fn the_advice_is_of_every_type() {
     "#);
     insta::assert_snapshot!(offered("staging", &[("tags", r#"["a", "*", "B"]"#)]).join("\n"), @"tags: [a] reaches LOW 20.00");
     insta::assert_snapshot!(offered("staging", &[("limits", r#"{"memory": "8Gi", "cpu": "1"}"#)]).join("\n"), @"limits: {cpu: 1, memory: 512Mi} reaches LOW 20.00");
+}
+
+/// Some guidance for what has an order, and how its values are written.
+#[derive(Debug, Clone)]
+struct SomeGuidance {
+    value_type: &'static str,
+    suffix: &'static str,
+    tiers: [Option<(u32, u32)>; 3],
+    extreme_above: Option<u32>,
+    change: Option<(u32, &'static str)>,
+    special: bool,
+}
+
+fn some_guidance() -> impl Strategy<Value = SomeGuidance> {
+    let tier =
+        || proptest::option::of((0..60_u32, 0..60_u32).prop_map(|(a, b)| (a.min(b), a.max(b))));
+    let types = vec![
+        ("number", ""),
+        ("quantity", "Mi"),
+        ("quantity", "m"),
+        ("duration", "s"),
+    ];
+    let change = proptest::option::of((1..60_u32, proptest::sample::select(vec!["", " %"])));
+    (
+        proptest::sample::select(types),
+        [tier(), tier(), tier()],
+        proptest::option::of(0..80_u32),
+        change,
+        any::<bool>(),
+    )
+        .prop_map(
+            |((value_type, suffix), tiers, extreme_above, change, special)| SomeGuidance {
+                value_type,
+                suffix,
+                tiers,
+                extreme_above,
+                change,
+                special,
+            },
+        )
+}
+
+impl SomeGuidance {
+    fn written(&self) -> String {
+        let mut usual = Vec::new();
+        let suffix = self.suffix;
+        for (name, tier) in ["conservative", "moderate", "aggressive"]
+            .into_iter()
+            .zip(self.tiers)
+        {
+            usual.extend(tier.map(|(from, to)| format!("{name}: [{from}{suffix}, {to}{suffix}]")));
+        }
+        usual.extend(
+            self.extreme_above
+                .map(|most| format!("extreme_above: {most}{suffix}")),
+        );
+        usual.extend(self.change.map(|(most, unit)| {
+            let unit = if unit.is_empty() { suffix } else { unit };
+            format!("change: {{moderate: {most}{unit}}}")
+        }));
+        let usual: Vec<String> = usual.iter().map(|line| format!("{line}\n")).collect();
+        let special: String = match self.special {
+            false => String::new(),
+            true => {
+                let lines = usual.iter().map(|line| format!("      {line}"));
+                format!(
+                    "  where:\n    - environment: inactive\n{}",
+                    lines.collect::<String>()
+                )
+            }
+        };
+        let everywhere: String = match self.special {
+            true => String::new(),
+            false => usual.iter().map(|line| format!("  {line}")).collect(),
+        };
+        let value_type = self.value_type;
+        format!(
+            "some:\n  type: {value_type}\n{everywhere}{special}whole.some:\n  type: {value_type}\n{everywhere}{special}"
+        )
+    }
+
+    /// Whether a value stands between ranges, and in none: then it is beyond all tiers.
+    fn is_between(&self, value: u32) -> bool {
+        let ranges = || self.tiers.iter().flatten();
+        !ranges().any(|(from, to)| (*from..=*to).contains(&value))
+            && ranges().any(|(_, to)| *to < value)
+            && ranges().any(|(from, _)| value < *from)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Whatever the guidance, moving a value further away from the harmless ones and from the present one, or leaving a
+    /// part of a mapping out, never lowers the score.
+    #[test]
+    fn further_away_is_never_less_risky(
+        guidance in some_guidance(), present in 0..60_u32, x in 0..90_u32, further in 0..60_u32, up in any::<bool>(),
+    ) {
+        let y = if up { x + further } else { x.saturating_sub(further) };
+        // The harmless values, and the present one, are on the same side of both.
+        let harmless = guidance.tiers.iter().flatten().next().copied().unwrap_or((x, x));
+        let is_behind = match up {
+            true => harmless.1 <= x && present <= x,
+            false => harmless.0 >= x && present >= x,
+        };
+        prop_assume!(is_behind && !guidance.is_between(x) && x != present);
+        let Ok(rules) = try_with(&guidance.written()) else {
+            return Ok(());
+        };
+        let suffix = guidance.suffix;
+        let written = |value: u32| format!("{value}{suffix}");
+        let own = known("inactive", &[
+            ("some", &written(present)),
+            ("whole", &format!("{{\"some\": \"{}\", \"other\": 1}}", written(present))),
+        ]);
+        let situation = situation(&[("own", own)]);
+        let score = |name: &str, value: &str| {
+            let proposal = recommend("modify_parameters", "own", &[(name, value)]);
+            let assessment = assess(&proposal, &situation, &rules);
+            let points = assessment.factors.get(1).map(|factor| factor.points);
+            (assessment.level, assessment.score, points)
+        };
+        let (near, far) = (score("some", &written(x)), score("some", &written(y)));
+        prop_assert!(far >= near, "{} is {near:?}, {} is {far:?}", written(x), written(y));
+        let whole = |value: u32| format!("{{\"some\": \"{}\", \"other\": 1}}", written(value));
+        if !suffix.is_empty() {
+            let (near, far) = (score("whole", &whole(x)), score("whole", &whole(y)));
+            prop_assert!(far >= near, "of a mapping, {} is {near:?}, {} is {far:?}", written(x), written(y));
+            let without = score("whole", "{\"other\": 1}");
+            prop_assert!(without.2 >= near.2, "without it: {without:?}, with it: {near:?}");
+        }
+    }
 }

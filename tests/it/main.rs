@@ -38,6 +38,7 @@ mod server;
 mod shared_repository;
 mod shipped_rules;
 mod stories;
+mod values;
 mod verify;
 mod worker;
 mod workflows;

@@ -73,6 +73,7 @@ fn what_contradicts_itself_is_refused() {
     insta::assert_snapshot!(refused("size:\n  type: quantity\n  conservative: [1Gi, 512Mi]"), @"rules/parameters.yaml:5:5: parameters.size.conservative: the range is empty: expected `[from, to]` with from not above to");
     insta::assert_snapshot!(refused("size:\n  conservative: [0, 10]\n  moderate: [2, 8]"), @"rules/parameters.yaml:5:5: parameters.size.moderate: never counts, because `conservative` holds all of it: widen it, or remove it");
     insta::assert_snapshot!(refused("size:\n  conservative: [0, 3]\n  moderate: [5, 10]\n  aggressive: [3, 5]"), @"rules/parameters.yaml:6:5: parameters.size.aggressive: lies between milder tiers, so that a value further away would be less risky: let each tier reach beyond the milder ones");
+    insta::assert_snapshot!(refused("size:\n  conservative: [10, 20]\n  moderate: [30, 40]\n  aggressive: [25, 60]"), @"rules/parameters.yaml:6:5: parameters.size.aggressive: lies between milder tiers, so that a value further away would be less risky: let each tier reach beyond the milder ones");
     insta::assert_snapshot!(refused("size:\n  conservative: {any_of: [1, 2]}\n  moderate: {any_of: [2.0, 3]}"), @"rules/parameters.yaml:5:16: parameters.size.moderate.any_of: `2.0` never counts here, because `conservative` holds it: remove it from one of them");
     insta::assert_snapshot!(refused("size:\n  conservative: [0, 10]\n  extreme_above: 5"), @"rules/parameters.yaml:5:20: parameters.size.extreme_above: values that are `conservative` are past it: move the threshold, or the tier");
     insta::assert_snapshot!(refused("size:\n  conservative: [6, 7]\n  aggressive: [0, 5]\n  extreme_below: 6"), @"rules/parameters.yaml:6:20: parameters.size.extreme_below: values that are `aggressive` are past it: move the threshold, or the tier");
@@ -92,7 +93,7 @@ fn what_contradicts_itself_is_refused() {
     for fine in [
         "size:\n  conservative: [5, 10]\n  moderate: [3, 5]\n  aggressive: [0, 3]",
         "size:\n  conservative: [4, 6]\n  moderate: [3, 7]\n  aggressive: [0, 10]\n  extreme_above: 8",
-        "size:\n  conservative: [1, 3]\n  moderate: [4, 9]",
+        "size:\n  conservative: [1, 3]\n  moderate: [4, 9]\n  aggressive: [1, 20]",
         "size:\n  change: {moderate: 5}",
         "limits.memory.max:\n  conservative: [1, 2]",
     ] {

@@ -22,6 +22,9 @@ use crate::rules::governance::Governance;
 /// How many expressions there may be: each takes memory as long as the rules are held.
 const MOST_PATTERNS: usize = 100;
 
+/// A unit stands behind every number, however little room there is.
+const MOST_UNIT_CHARS: usize = 16;
+
 /// Where in the file something is wrong.
 struct Report<'p> {
     key: String,
@@ -152,6 +155,13 @@ fn guidance(raw: RawGuidance, mut report: Report<'_>) -> Guidance {
         report.say(
             "unit",
             "only a number has a unit: give `type: number`, or remove it",
+        );
+    }
+    let unit = raw.unit.as_deref().unwrap_or("unit");
+    if unit.trim() != unit || unit.is_empty() || unit.chars().count() > MOST_UNIT_CHARS {
+        report.say(
+            "unit",
+            format!("expected 1 to {MOST_UNIT_CHARS} characters, such as `EUR`"),
         );
     }
     if raw.safety_control && value_type == Some(ValueType::Mapping) {
@@ -552,6 +562,7 @@ fn check_against_milder(
                 );
             } else if lowest.is_some_and(|low| low <= from)
                 && highest.is_some_and(|high| to <= high)
+                || fills_gap(*from, *to, ranges)
             {
                 report.say(
                     tier.as_str(),
@@ -572,6 +583,18 @@ fn check_against_milder(
         }
         Values::Matching(_) => {}
     }
+}
+
+/// Whether a range reaches into what lies between others, unless no whole number does.
+fn fills_gap(from: Decimal, to: Decimal, mut others: Vec<(Tier, Decimal, Decimal)>) -> bool {
+    others.sort_by_key(|(_, low, _)| *low);
+    let mut reached: Option<Decimal> = None;
+    others.into_iter().any(|(_, low, high)| {
+        let before = reached.unwrap_or(low);
+        reached = Some(before.max(high));
+        let is_wide = low.checked_sub(before).is_none_or(|gap| gap > Decimal::ONE);
+        low > before && is_wide && from < low && before < to
+    })
 }
 
 /// What is harmless cannot be extreme.

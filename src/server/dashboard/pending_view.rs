@@ -20,7 +20,7 @@ use crate::gate::eligibility::shown;
 use crate::gate::opinions;
 use crate::gate::verdict::{GateResult, Verdict};
 use crate::ledger::backtest::{Backtest, Changed, RiskAnswer};
-use crate::risk::proposed_action::{ParameterChange, compact};
+use crate::risk::proposed_action::ParameterChange;
 use crate::risk::{ProposedAction, explain};
 use crate::rules::people::PersonName;
 
@@ -56,8 +56,8 @@ impl Executed {
             before: change
                 .before
                 .as_ref()
-                .map_or_else(|| nothing.to_owned(), compact),
-            after: compact(&change.after),
+                .map_or_else(|| nothing.to_owned(), |before| change.shown(before)),
+            after: change.shown(&change.after),
         };
         Self {
             changes: target.changes.iter().map(change).collect(),

@@ -163,7 +163,15 @@ fn of_scalar(
         }
     };
     let value_type = usual.value_type.unwrap_or(ValueType::Number);
-    let (low, high) = within_reach(subject, change, part, usual, cap)?;
+    // As the agent writes it, or where that tells nothing, as it is now.
+    let mut targets = subject.targets.iter();
+    let present = targets.find_map(|(_, known)| baseline(*known, change.name, &part.keys));
+    let like = match part.value {
+        Value::Text(_) => part.value,
+        _ => present.unwrap_or(part.value),
+    };
+    let round_step = |most| value_type.round_step(most, like);
+    let (low, high) = within_reach(subject, change, part, usual, cap, round_step)?;
     let mut best: Option<(Decimal, Decimal)> = None;
     let mut consider = |from: Option<Decimal>, to: Option<Decimal>| {
         let (Some(amount), low, high) = (amount, from.max(low), least(to, high)) else {
@@ -177,10 +185,7 @@ fn of_scalar(
                 let value = low.map_or(amount, |low| amount.max(low));
                 Some(high.map_or(value, |high| value.min(high)))
             }
-            (_, Some((low, high))) => {
-                let step = |most| value_type.round_step(most, part.value);
-                within(amount, low, high, place, step)
-            }
+            (_, Some((low, high))) => within(amount, low, high, place, round_step),
             (_, None) => None,
         };
         let Some((value, away)) = value.and_then(|value| {
@@ -216,7 +221,7 @@ fn of_scalar(
         }
     }
     match (best, named) {
-        (Some((value, _)), _) => value_type.write(value, part.value),
+        (Some((value, _)), _) => value_type.write(value, like),
         (None, Some(value)) => Some(value.clone()),
         (None, None) => None,
     }
@@ -260,6 +265,7 @@ fn within_reach(
     part: &Part<'_>,
     usual: &UsualValues,
     cap: Tier,
+    round_step: impl Fn(Decimal) -> Option<Decimal>,
 ) -> Option<(Option<Decimal>, Option<Decimal>)> {
     let spread = usual.spread.and_then(|(mean, deviation)| {
         let twice = deviation.checked_mul(Decimal::TWO)?;
@@ -271,6 +277,11 @@ fn within_reach(
         for (_, known) in &subject.targets {
             let from = baseline(*known, change.name, &part.keys)?;
             let (lowest, highest) = movement.reach(cap, usual.measure(from)?)?;
+            // A tenth short of the limit at most, for the sake of a round value.
+            let distance = highest.checked_sub(lowest)?.checked_div(Decimal::TWO)?;
+            let step = round_step(distance.checked_div(Decimal::TEN)?)?;
+            let lowest = lowest.checked_div(step)?.ceil().checked_mul(step)?;
+            let highest = highest.checked_div(step)?.floor().checked_mul(step)?;
             low = low.max(Some(lowest));
             high = least(high, Some(highest));
         }

@@ -111,10 +111,17 @@ pub(super) fn parts_of<'a>(
     value: &'a Value,
 ) -> Vec<Part<'a>> {
     let mut parts = BTreeMap::new();
+    // A long list for many targets alike is looked at once.
+    let mut seen: Vec<(&Place<'a>, Option<&Value>)> = Vec::new();
     for place in places {
-        if !subject.differs_on(place.known, name, value) {
+        let present = baseline(place.known, name, &[]);
+        let is_seen = |(other, before): &(&Place<'a>, Option<&Value>)| {
+            *before == present && place.is_like(other)
+        };
+        if !subject.differs_on(place.known, name, value) || seen.iter().any(is_seen) {
             continue;
         }
+        seen.push((place, present));
         let mut walk = Walk {
             subject,
             place,

@@ -51,6 +51,13 @@ pub(super) fn places_of<'a>(subject: &ScoringInput<'a>) -> Vec<Place<'a>> {
 }
 
 impl<'a> Place<'a> {
+    /// Whether the same is said of a value there that moves from the same one.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.environments == other.environments
+            && self.labels == other.labels
+            && self.known.is_some() == other.known.is_some()
+    }
+
     /// Each thing that may be so.
     pub(super) fn circumstances(&self) -> impl Iterator<Item = Circumstances<'a>> {
         let environments = self.environments.iter();
