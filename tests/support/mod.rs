@@ -27,7 +27,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value as Json;
 
 #[allow(unused_imports)]
-pub use text::{has, has_not, redact};
+pub use text::{has, has_not, redact, shown};
 
 /// The binary under test.
 pub const COUNTERSIGN: &str = env!("CARGO_BIN_EXE_countersign");
