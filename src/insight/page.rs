@@ -73,15 +73,6 @@ impl Page {
         }
         self
     }
-    /// Adds another page's parts, its headings one level lower.
-    pub fn include(&mut self, other: Self) -> &mut Self {
-        self.blocks
-            .extend(other.blocks.into_iter().map(|block| match block {
-                Block::Heading(level, text) => Block::Heading(level + 1, text),
-                other => other,
-            }));
-        self
-    }
 }
 
 impl Line {

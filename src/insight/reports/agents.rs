@@ -79,12 +79,6 @@ impl Agents {
         }
     }
 
-    pub(super) fn page(&self, title: String) -> Page {
-        let mut page = Page::titled(title);
-        self.put(&mut page);
-        page
-    }
-
     pub(super) fn put(&self, page: &mut Page) {
         if self.agents.is_empty() {
             page.text("No agent proposed anything.");

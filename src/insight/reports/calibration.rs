@@ -126,12 +126,6 @@ impl Calibration {
         }
     }
 
-    pub(super) fn page(&self, title: String) -> Page {
-        let mut page = Page::titled(title);
-        self.put(&mut page);
-        page
-    }
-
     pub(super) fn put(&self, page: &mut Page) {
         let executed: u32 = self.levels.iter().map(|row| row.success.of).sum();
         if executed == 0 {

@@ -120,12 +120,6 @@ impl Factors {
         Self { baseline, rows }
     }
 
-    pub(super) fn page(&self, title: String) -> Page {
-        let mut page = Page::titled(title);
-        self.put(&mut page);
-        page
-    }
-
     pub(super) fn put(&self, page: &mut Page) {
         if self.baseline.count == 0 {
             page.text(format!(

@@ -29,7 +29,7 @@ use super::case::Case;
 use super::case_documents::Documents;
 use super::index::Index;
 use super::metrics::day;
-use super::page::Page;
+use super::page::{Page, say};
 use super::query::Period;
 use crate::domain::ids::CaseId;
 use crate::domain::unexpected::Unexpected;
@@ -194,21 +194,27 @@ pub enum Report {
 impl Report {
     /// What it has to say to people.
     pub fn page(&self, scope: &Scope) -> Page {
-        let said = scope.in_words();
-        let mut page = match self {
-            Self::Rejections(report) => report.page(format!("Rejections{said}")),
-            Self::Successes(report) => report.page(format!("HIGH and successful{said}")),
-            Self::Calibration(report) => report.page(format!("Scores against outcomes{said}")),
-            Self::Agents(report) => report.page(format!("Agents{said}")),
-            Self::Factors(report) => report.page(format!("What leads to rejections{said}")),
-            Self::Weekly(report) => report.page(format!("Weekly review{said}")),
-            Self::Monthly(report) => report.page(format!("Monthly review{said}")),
+        let title = match self {
+            Self::Rejections(_) => "Rejections",
+            Self::Successes(_) => "HIGH and successful",
+            Self::Calibration(_) => "Scores against outcomes",
+            Self::Agents(_) => "Agents",
+            Self::Factors(_) => "What leads to rejections",
+            Self::Weekly(_) => "Weekly review",
+            Self::Monthly(_) => "Monthly review",
         };
+        let mut page = Page::titled(format!("{title}{}", scope.in_words()));
         if let Some(agent) = &scope.agent {
-            let line = super::page::say("Only recommendations of ")
-                .name(agent)
-                .say(".");
-            page.blocks.insert(1, super::page::Block::Text(line));
+            page.text(say("Only recommendations of ").name(agent).say("."));
+        }
+        match self {
+            Self::Rejections(report) => report.put(&mut page),
+            Self::Successes(report) => report.put(&mut page),
+            Self::Calibration(report) => report.put(&mut page),
+            Self::Agents(report) => report.put(&mut page),
+            Self::Factors(report) => report.put(&mut page),
+            Self::Weekly(report) => report.put(&mut page),
+            Self::Monthly(report) => report.put(&mut page),
         }
         page
     }

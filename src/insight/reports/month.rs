@@ -109,8 +109,7 @@ impl Month {
         }
     }
 
-    pub(super) fn page(&self, title: String) -> Page {
-        let mut page = Page::titled(title);
+    pub(super) fn put(&self, page: &mut Page) {
         let before = self
             .approval_before
             .map(|before| format!("; in the time before {}", before.in_words()));
@@ -144,11 +143,10 @@ impl Month {
         ];
         page.table(&header, rows.collect());
         page.section("Risk score accuracy");
-        self.calibration.put(&mut page);
+        self.calibration.put(page);
         page.section("Approval workflow efficiency");
-        self.workflow.put(&mut page);
-        self.put_automation(&mut page);
-        page
+        self.workflow.put(page);
+        self.put_automation(page);
     }
 
     fn put_automation(&self, page: &mut Page) {

@@ -99,14 +99,13 @@ impl Rejections {
         reasons.filter_map(|reason| reason.id).collect()
     }
 
-    pub(super) fn page(&self, title: String) -> Page {
-        let mut page = Page::titled(title);
+    pub(super) fn put(&self, page: &mut Page) {
         if self.rejected.count == 0 {
             page.text(format!(
                 "Nothing was rejected; {} were decided.",
                 self.rejected.of
             ));
-            return page;
+            return;
         }
         page.text(format!(
             "{} of the decided recommendations were rejected.",
@@ -115,8 +114,7 @@ impl Rejections {
         let categories = self.categories.iter();
         let concerns = categories.map(|(category, count)| say(category).say(": ").say(count));
         page.list(concerns.collect());
-        self.put_groups(&mut page);
-        page
+        self.put_groups(page);
     }
 
     pub(super) fn put_groups(&self, page: &mut Page) {

@@ -69,11 +69,10 @@ impl Successes {
             .collect()
     }
 
-    pub(super) fn page(&self, title: String) -> Page {
-        let mut page = Page::titled(title);
+    pub(super) fn put(&self, page: &mut Page) {
         if self.high.of == 0 {
             page.text("No HIGH recommendation was executed.");
-            return page;
+            return;
         }
         page.text(format!(
             "{} of the executed HIGH recommendations did what was approved; with 95 % confidence the true rate is {}.",
@@ -97,7 +96,6 @@ impl Successes {
         if self.high.count as usize > self.newest.len() {
             page.text(format!("The newest {} are shown.", self.newest.len()));
         }
-        page
     }
 }
 

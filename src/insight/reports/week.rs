@@ -135,8 +135,7 @@ impl Week {
         quoted
     }
 
-    pub(super) fn page(&self, title: String) -> Page {
-        let mut page = Page::titled(title);
+    pub(super) fn put(&self, page: &mut Page) {
         let Outcomes {
             success,
             failure,
@@ -157,21 +156,18 @@ impl Week {
         if self.unreadable > 0 {
             page.text(format!("{} commits on main are in no case: countersign verify says what is wrong with them.", self.unreadable));
         }
-        self.put_waiting(&mut page);
+        self.put_waiting(page);
         page.section("Which agents get approved most often?");
-        self.agents.put(&mut page);
+        self.agents.put(page);
         page.section("Which risk factors trigger most rejections?");
-        self.factors.put(&mut page);
-        self.rejections.put_groups(&mut page);
+        self.factors.put(page);
+        self.rejections.put_groups(page);
         page.section("Are risk scores calibrated correctly?");
-        self.calibration.put(&mut page);
-        page.include(
-            self.calibration_of_all
-                .page("Over the whole trail until then".to_owned()),
-        );
+        self.calibration.put(page);
+        page.section("Over the whole trail until then");
+        self.calibration_of_all.put(page);
         page.section("Any patterns in user feedback?");
-        self.feedback.put(&mut page);
-        page
+        self.feedback.put(page);
     }
 
     fn put_waiting(&self, page: &mut Page) {
