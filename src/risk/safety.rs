@@ -28,6 +28,9 @@ fn is_off(
     part: &Part<'_>,
     guidance: &Guidance,
 ) -> bool {
+    if part.is_too_large() {
+        return true;
+    }
     let value = part.value;
     let usual = &guidance.usual;
     let has_order = usual.has_order();

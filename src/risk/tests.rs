@@ -447,7 +447,10 @@ proptest! {
         let harmless = guidance.tiers.iter().flatten().next().copied().unwrap_or((x, x));
         let is_behind = match up {
             true => harmless.1 <= x && present <= x,
-            false => harmless.0 >= x && present >= x,
+            // What is past the threshold above comes nearer as it falls.
+            false => {
+                harmless.0 >= x && present >= x && guidance.extreme_above.is_none_or(|most| x <= most)
+            }
         };
         prop_assume!(is_behind && !guidance.is_between(x) && x != present);
         let Ok(rules) = try_with(&guidance.written()) else {
@@ -476,4 +479,31 @@ proptest! {
             prop_assert!(without.2 >= near.2, "without it: {without:?}, with it: {near:?}");
         }
     }
+}
+
+#[test]
+fn a_long_list_for_many_targets_takes_bounded_time_and_counts_as_the_highest() {
+    let rules = with(PLATFORM);
+    let names: Vec<String> = (0..300).map(|index| format!("t{index}")).collect();
+    let targets: Vec<(&str, KnownTarget)> = names
+        .iter()
+        .map(|name| {
+            (
+                name.as_str(),
+                known("inactive", &[("tags", &format!("[\"{name}\"]"))]),
+            )
+        })
+        .collect();
+    let situation = situation(&targets);
+    let tags = format!("[{}]", vec!["\"a\""; 3_000].join(","));
+    let begun = std::time::Instant::now();
+    let proposal = recommend("modify_parameters", &names.join(" "), &[("tags", &tags)]);
+    let assessment = assess(&proposal, &situation, &rules);
+    advise(&proposal, &situation, &rules, &assessment);
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    insta::assert_snapshot!(assessment.factors[1].reason, @"tags is too much to compare with what so many targets have, which counts as beyond all tiers: propose it for fewer");
 }

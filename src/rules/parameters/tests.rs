@@ -117,6 +117,10 @@ fn conditions_that_never_count_are_refused() {
     insta::assert_snapshot!(refused("    - label: tier"), @"rules/parameters.yaml:6:16: parameters.size.where[0].label: expected a mapping, found the text `tier`");
     insta::assert_snapshot!(refused("    - labels: {tier: a}"), @"rules/parameters.yaml:6:9: parameters.size.where[0].labels: unknown key `labels`: did you mean `label`? expected one of `environment`, `label`, `action`, `conservative`, `moderate`, `aggressive`, `mean`, `standard_deviation`, `extreme_above`, `extreme_below`, `change`, `each`, `added`, `removed`");
     insta::assert_snapshot!(refused("    - environment: paper\n      moderate: [2, 1]"), @"rules/parameters.yaml:7:9: parameters.size.where[0].moderate: the range is empty: expected `[from, to]` with from not above to");
+    let many: String = (0..201)
+        .map(|index| format!("    - label: {{tier: t{index}}}\n"))
+        .collect();
+    insta::assert_snapshot!(refused(&many), @"rules/parameters.yaml:2:1: parameters: there are 201 entries of `where`: at most 200; name several environments, labels or actions in one");
     assert_eq!(
         refused("    - {environment: paper, action: optimize}\n    - environment: paper"),
         ""

@@ -22,6 +22,9 @@ use crate::rules::governance::Governance;
 /// How many expressions there may be: each takes memory as long as the rules are held.
 const MOST_PATTERNS: usize = 100;
 
+/// How many entries of `where` there may be: each is held against each target.
+const MOST_SPECIALS: usize = 200;
+
 /// A unit stands behind every number, however little room there is.
 const MOST_UNIT_CHARS: usize = 16;
 
@@ -95,6 +98,13 @@ pub(super) fn guidance_of(
     if patterns > MOST_PATTERNS {
         let message = format!(
             "there are {patterns} regular expressions: at most {MOST_PATTERNS}; list values by `any_of` instead"
+        );
+        problems.push(Problem::of_key(PATH, "parameters", message));
+    }
+    let specials: usize = all.values().map(|guidance| guidance.specials.len()).sum();
+    if specials > MOST_SPECIALS {
+        let message = format!(
+            "there are {specials} entries of `where`: at most {MOST_SPECIALS}; name several environments, labels or actions in one"
         );
         problems.push(Problem::of_key(PATH, "parameters", message));
     }

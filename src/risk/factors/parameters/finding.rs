@@ -22,6 +22,7 @@ pub(crate) struct Finding<'a> {
 #[derive(Clone)]
 enum Cause<'a> {
     NoGuidance,
+    TooLarge,
     Removed,
     Value,
     Moved(Move<'a>),
@@ -76,11 +77,23 @@ impl<'a> Found<'a> {
     }
 
     pub(super) const fn without_guidance() -> Self {
+        Self::beyond(Cause::NoGuidance)
+    }
+
+    /// What nobody looked at could be anything, an extreme value as well.
+    pub(super) const fn too_large() -> Self {
+        Self {
+            extreme: true,
+            ..Self::beyond(Cause::TooLarge)
+        }
+    }
+
+    const fn beyond(cause: Cause<'a>) -> Self {
         Self {
             finding: Finding {
                 tier: Tier::Beyond,
                 usual: None,
-                cause: Cause::NoGuidance,
+                cause,
                 conditions: None,
             },
             extreme: false,
@@ -274,6 +287,10 @@ pub(super) struct Named<'n> {
 }
 
 impl Finding<'_> {
+    pub(super) const fn is_too_large(&self) -> bool {
+        matches!(self.cause, Cause::TooLarge)
+    }
+
     /// Why it has its tier, as a sentence without an end.
     pub(super) fn reason(&self, of: Named<'_>) -> String {
         let path = shown(of.path);
@@ -286,6 +303,9 @@ impl Finding<'_> {
         });
         match &self.cause {
             Cause::NoGuidance => format!("{path} has no guidance, which counts as {beyond}"),
+            Cause::TooLarge => format!(
+                "{path} is too much to compare with what so many targets have, which counts as {beyond}: propose it for fewer"
+            ),
             Cause::Removed => format!("{path} is removed, which counts as {beyond}"),
             Cause::Value => format!("{path} {value}{unit} is {tier}{under}"),
             Cause::Moved(moved) => {

@@ -27,6 +27,12 @@ pub(crate) struct Part<'a> {
     pub(crate) deviant: bool,
 }
 
+/// How many elements and parts of one parameter are compared over all targets. An agent proposes a list once, and it
+/// is held against what each target has.
+const MOST_COMPARED: usize = 100_000;
+/// Against how many kinds of targets another one is held before it is looked at by itself.
+const MOST_KINDS: usize = 16;
+
 static NOTHING: Value = Value::Null;
 static NO_ENTRIES: BTreeMap<String, Value> = BTreeMap::new();
 
@@ -48,6 +54,16 @@ pub(crate) fn baseline<'a>(
     })
 }
 
+/// How many elements and parts a value has, itself included.
+fn size_of(value: &Value) -> usize {
+    let inside: usize = match value {
+        Value::List(elements) => elements.iter().map(size_of).sum(),
+        Value::Map(entries) => entries.values().map(size_of).sum(),
+        _ => 0,
+    };
+    inside + 1
+}
+
 impl<'a> Part<'a> {
     /// A whole parameter, of which the same is said on every target.
     pub(super) fn everywhere(
@@ -66,6 +82,15 @@ impl<'a> Part<'a> {
                 Found::everywhere(guidance, measurable)
             }
         };
+        Self::found(name, value, guidance, found)
+    }
+
+    fn found(
+        name: &'a ParameterName,
+        value: &'a Value,
+        guidance: Option<&'a Guidance>,
+        found: Found<'a>,
+    ) -> Self {
         Self {
             path: Cow::Borrowed(name.as_str()),
             keys: Vec::new(),
@@ -75,6 +100,11 @@ impl<'a> Part<'a> {
             extreme: found.extreme,
             deviant: found.deviant,
         }
+    }
+
+    /// Whether it was not looked at, because that would take too long.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.finding.is_too_large()
     }
 
     pub(super) fn unit(&self) -> Option<&'a str> {
@@ -113,15 +143,24 @@ pub(super) fn parts_of<'a>(
     let mut parts = BTreeMap::new();
     // A long list for many targets alike is looked at once.
     let mut seen: Vec<(&Place<'a>, Option<&Value>)> = Vec::new();
+    let size = size_of(value);
+    let mut compared = 0_usize;
     for place in places {
         let present = baseline(place.known, name, &[]);
+        compared = compared.saturating_add(size + present.map_or(0, size_of));
+        if compared > MOST_COMPARED {
+            let guidance = subject.rules.parameters.get(name);
+            return vec![Part::found(name, value, guidance, Found::too_large())];
+        }
         let is_seen = |(other, before): &(&Place<'a>, Option<&Value>)| {
             *before == present && place.is_like(other)
         };
         if !subject.differs_on(place.known, name, value) || seen.iter().any(is_seen) {
             continue;
         }
-        seen.push((place, present));
+        if seen.len() < MOST_KINDS {
+            seen.push((place, present));
+        }
         let mut walk = Walk {
             subject,
             place,
