@@ -68,7 +68,7 @@ pub fn run() {
 
 fn explained((recommendation, situation): &Case, rules: &Rules, markdown: bool) -> usize {
     let assessment = assess(recommendation, situation, rules);
-    let required = requirement::for_recommendation(assessment.level, &rules.governance);
+    let required = requirement::for_recommendation(&assessment, &rules.governance);
     let explanation = Explanation::of(recommendation, situation, rules, &assessment, required);
     if markdown {
         explanation.markdown().len()
@@ -102,7 +102,7 @@ fn rules_with(more_triggers: &str) -> Rules {
         .map(|path| (path.to_owned(), fs::read(root.join(path)).unwrap()))
         .collect();
     files
-        .get_mut("rules/triggers.yaml")
+        .get_mut("rules/policy.yaml")
         .unwrap()
         .extend(more_triggers.bytes());
     Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"))
@@ -209,6 +209,7 @@ fn situation() -> RiskContext {
         targets,
         agent_registered: true,
         unattributed: false,
+        windows: Vec::new(),
         near: Default::default(),
     }
 }

@@ -80,7 +80,7 @@ pub fn check_by(
         Reading::Invalid(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let rules = &version.rules;
-    let mut situation = facts::situation(&document, targets.known.clone(), &[], rules);
+    let mut situation = facts::situation(&document, targets.known.clone(), &[], rules, now);
     situation.near = facts::find_near(repo.objects(), root, &document, &targets.known)?;
     let mut errors = risk::validity::problems(file, &document, &situation, rules);
     if repo
@@ -102,7 +102,7 @@ pub fn check_by(
     }
     yaml::place(bytes, &mut errors);
     let assessment = risk::assess(&document, &situation, rules);
-    let requires = requirement::for_recommendation(assessment.level, &rules.governance);
+    let requires = requirement::for_recommendation(&assessment, &rules.governance);
     let explanation = Explanation::of(&document, &situation, rules, &assessment, requires);
     let (reduce, text) = (explanation.reductions.clone(), explanation.plain());
     Ok(Checked {

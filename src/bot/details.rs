@@ -9,7 +9,6 @@ use super::report;
 use crate::domain::documents::{Role, Status};
 use crate::forge::{Ask, CommentText, Report};
 use crate::gate::eligibility::shown;
-use crate::gate::needs;
 use crate::gate::verdict::{GateResult, Verdict};
 use crate::risk::code_span;
 use crate::rules::Rules;
@@ -57,6 +56,7 @@ pub fn comment(
         Verdict::Approve(Status::AutoApproved)
         | Verdict::Reject(_)
         | Verdict::Withdraw
+        | Verdict::Refuse
         | Verdict::Expire => {
             return Some(Box::new(CommentText {
                 lead: format!("**{}**", report.title),
@@ -65,7 +65,7 @@ pub fn comment(
         }
         Verdict::Approve(_) => return None,
     };
-    let needed = needs::approvals(gate_result.required, gate_result.required.approvals);
+    let needed = gate_result.needed();
     let lead = format!("**{what}** needs {needed}.");
     let mut text = report::unasked_teams(rules);
     if let Some(reason) = &wait.unattributed {

@@ -13,7 +13,6 @@ use crate::domain::documents::{
     AccountRecord, Assessment, Freeze, PullRecord, Recommendation, Role, RulesRecord, Status,
 };
 use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
-use crate::domain::level::Level;
 use crate::domain::problem::Reading;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
@@ -125,7 +124,7 @@ impl Evaluation {
         let next = match gate_result.verdict {
             Verdict::Wait(_) => return,
             Verdict::Approve(_) => "the next run of the bot merges it",
-            Verdict::Reject(_) | Verdict::Withdraw | Verdict::Expire => {
+            Verdict::Reject(_) | Verdict::Withdraw | Verdict::Refuse | Verdict::Expire => {
                 "the next run of the bot closes it"
             }
         };
@@ -461,7 +460,7 @@ impl Evaluator<'_, '_, '_> {
         &mut self,
         context: &PullContext<'_>,
         kind: Kind,
-        level: Level,
+        assessment: &Assessment,
         outdated: &BTreeMap<String, String>,
     ) -> Result<GateResult, BotError> {
         let frozen = self.draft.find(Freeze::PATH)?.is_some();
@@ -474,7 +473,7 @@ impl Evaluator<'_, '_, '_> {
             pull: &pull,
             elsewhere: &elsewhere,
             kind,
-            level,
+            assessment,
             interests: context.interests,
             outdated,
             frozen,
@@ -513,6 +512,7 @@ impl Evaluator<'_, '_, '_> {
                 tree: version.tree,
             },
             mode: version.rules.governance.mode,
+            windows: version.rules.governance.windows.recorded_at(self.now),
             risk,
             now: self.now,
             shortest_justification: usize::try_from(

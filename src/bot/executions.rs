@@ -282,7 +282,7 @@ impl Bot {
                 tracing::warn!("`{id}` was approved for the executor {approved}, which the rules no longer name: carry it out yourself and report it with `countersign outcome`");
                 return Ok(Task::Nothing);
             };
-            let Some(again) = score_again(draft, &case, version)? else {
+            let Some(again) = score_again(draft, &case, version, now)? else {
                 tracing::warn!("`{id}` is not carried out: the commits that were merged with it are not in this repository, so it cannot be scored again");
                 return Ok(Task::Nothing);
             };
@@ -291,6 +291,10 @@ impl Bot {
                 let appended = draft.rescored(&rescored, &case.recommendation);
                 appended.map_err(BotError::of_report)?;
                 return Ok(Task::Rescored(Box::new(rescored)));
+            }
+            if let Again::Held = again {
+                // The run after the one in which that ends carries it out.
+                return Ok(Task::Nothing);
             }
             let Some(claim) = claim(id, executor, now) else {
                 return Ok(Task::Nothing);
@@ -340,6 +344,7 @@ pub(super) fn score_again(
     draft: &Draft<'_>,
     case: &CaseFile,
     version: &Version,
+    at: DateTime<Utc>,
 ) -> Result<Option<Again>, BotError> {
     let (about, decision) = (&case.recommendation, &case.decision);
     let Some(approved) = Approved::read(draft.repository(), about, decision)? else {
@@ -347,7 +352,7 @@ pub(super) fn score_again(
     };
     let targets = facts::targets(draft.objects(), draft.root()?, about)?;
     let targets = targets.map(|targets| targets.known);
-    Ok(Some(approved.again(targets, &version.rules)))
+    Ok(Some(approved.again(targets, &version.rules, at)))
 }
 
 /// The rules on the tip of a draft, as records name them.

@@ -421,6 +421,16 @@ impl Bot {
         (self.clock)()
     }
 
+    /// When a window of the rules opens or ends next, after which what waits is to be heard again.
+    pub fn next_window_change(&mut self) -> Result<Option<DateTime<Utc>>, BotError> {
+        let now = (self.clock)();
+        let root = self.repo.read_commit(self.main()?)?.tree;
+        let version = self.rules_cache.read(self.repo.objects(), root)?;
+        Ok(version
+            .valid()
+            .and_then(|version| version.rules.governance.windows.next_change(now)))
+    }
+
     /// The tip of `main`.
     pub fn main(&self) -> Result<Sha, BotError> {
         Ok(self.repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?)

@@ -82,6 +82,7 @@ impl Evaluator<'_, '_, '_> {
             targets.known.clone(),
             interests.contributions,
             &version.rules,
+            self.now,
         );
         let root = self.draft.root()?;
         let objects = self.draft.objects();
@@ -135,8 +136,7 @@ impl Evaluator<'_, '_, '_> {
         let assessment = risk::assess(&document, risk_context, rules);
         let outdated =
             self.outdated_reviews(pull, &document, interests, &targets, assessment.level)?;
-        let gate_result =
-            self.ask_gate(context, Kind::Recommendation, assessment.level, &outdated)?;
+        let gate_result = self.ask_gate(context, Kind::Recommendation, &assessment, &outdated)?;
         let explanation = risk::Explanation::of(
             &document,
             risk_context,

@@ -79,7 +79,7 @@ impl Bot {
             // What somebody carried out by themselves could not be held back; the trail says that it would have been.
             let is_by_itself = claim.is_none() && case.outcomes.is_empty() && case.rescored.is_none();
             if is_by_itself
-                && let Some(Again::More(more)) = score_again(draft, &case, version)?
+                && let Some(Again::More(more)) = score_again(draft, &case, version, now)?
             {
                 let rules = rules_of(draft, version)?;
                 let rescored = more.record(new.id, ExecutorKind::External, rules, now);

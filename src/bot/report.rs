@@ -187,7 +187,7 @@ pub fn over_limit(agent: Option<&AgentName>, limit: u32, gate_result: &GateResul
     let body = format!(
         "{who} {has} {limit} other proposals that wait for people, which is the limit (`pending_limit` in `rules/governance.yaml`). \
          Nobody is asked about this one until they are decided or withdrawn; it would need {}.\n",
-        needs::approvals(gate_result.required, gate_result.required.approvals)
+        gate_result.needed()
     );
     Report {
         state: ReportState::Failure,
@@ -312,6 +312,7 @@ fn headline(what: &str, gate_result: &GateResult) -> (String, ReportState) {
             ReportState::Failure,
             format!("{what}: withdrawn by its author"),
         ),
+        Verdict::Refuse => (ReportState::Failure, format!("{what}: refused by a rule")),
         Verdict::Expire => (
             ReportState::Failure,
             format!("{what}: expired, nobody decided in time"),
@@ -327,12 +328,13 @@ fn headline(what: &str, gate_result: &GateResult) -> (String, ReportState) {
             ReportState::Waiting,
             format!("{what}: waits for a head whose authors are known"),
         ),
-        Verdict::Wait(wait) => (
+        Verdict::Wait(_) => (
             ReportState::Waiting,
-            format!(
-                "{what}: needs {}",
-                needs::approvals(gate_result.required, wait.missing)
-            ),
+            match (gate_result.still_needed(), gate_result.held()) {
+                (Some(needed), _) => format!("{what}: needs {needed}"),
+                (None, Some(held)) => format!("{what}: held back: {}", sentence(&held)),
+                (None, None) => format!("{what}: waits"),
+            },
         ),
     };
     (title, state)
@@ -397,9 +399,16 @@ fn gate(body: &mut String, gate_result: &GateResult, rules: &Rules) {
                 }
                 let _ = writeln!(body, "Still needed: {needed}.{}", whom(gate_result, rules));
             }
+            if let Some(held) = gate_result.held() {
+                let _ = writeln!(
+                    body,
+                    "\nNothing is merged while this holds: {}.",
+                    code_span(&held)
+                );
+            }
         }
         Verdict::Reject(rejection) => rejected(body, rejection),
-        Verdict::Approve(_) | Verdict::Withdraw | Verdict::Expire => {}
+        Verdict::Approve(_) | Verdict::Withdraw | Verdict::Refuse | Verdict::Expire => {}
     }
 }
 

@@ -11,7 +11,6 @@ use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::pull::Pull;
 use crate::domain::review::{Confidence, Opinion};
 use crate::forge::{ForgeError, NewReview};
-use crate::gate::needs;
 use crate::gate::verdict::{GateResult, NO_REJECTION, Verdict};
 
 /// What somebody says.
@@ -119,18 +118,18 @@ impl NewWord {
             Verdict::Reject(rejection) if self.is_dismissal() => format!("it does not take the rejection of {} back, which stands: `countersign run` closes it", rejection.by),
             Verdict::Reject(rejection) if rejection.by == *by => "`countersign run` closes it".to_owned(),
             Verdict::Reject(rejection) => format!("{} has rejected it: `countersign run` closes it", rejection.by),
-            Verdict::Withdraw | Verdict::Expire => "`countersign run` closes it".to_owned(),
+            Verdict::Withdraw | Verdict::Refuse | Verdict::Expire => "`countersign run` closes it".to_owned(),
             Verdict::Wait(wait) if wait.frozen => "it counts, but everything is frozen: an admin lifts that with `countersign unfreeze`".to_owned(),
             Verdict::Wait(wait) if wait.blocked_by.iter().any(|who| who.login() == by) => "it waits until the same person approves".to_owned(),
             Verdict::Wait(wait) if !wait.blocked_by.is_empty() => {
                 let names: Vec<String> = wait.blockers().collect();
                 format!("it still waits for {}, who requested changes", names.join(", "))
             }
-            Verdict::Wait(wait) => {
-                let needed = needs::approvals(gate_result.required, wait.missing);
-                match gate_result.escalation() {
-                    Some(late) => format!("it still needs {needed}. {late}"),
-                    None => format!("it still needs {needed}"),
+            Verdict::Wait(_) => {
+                match (gate_result.still_needed(), gate_result.escalation()) {
+                    (Some(needed), Some(late)) => format!("it still needs {needed}. {late}"),
+                    (Some(needed), None) => format!("it still needs {needed}"),
+                    (None, _) => format!("it counts, but a rule holds it back: {}", gate_result.held().unwrap_or_default()),
                 }
             }
         }

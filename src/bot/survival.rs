@@ -35,6 +35,7 @@ impl Evaluator<'_, '_, '_> {
             let about = About {
                 recommendation: document,
                 contributions: interests.contributions,
+                at: self.now,
                 team_members: &[],
             };
             let then = ApprovalSnapshot::read(self.repo.objects(), self.rules_cache, root, about)?;

@@ -5,7 +5,7 @@ use schemars::{Schema as JsonSchema, schema_for};
 use super::options::Options;
 use super::{CommandOutcome, Result, failure, output};
 use crate::domain::documents;
-use crate::rules::{actions, agents, governance, parameters, people, policy_test, triggers};
+use crate::rules::{actions, agents, governance, parameters, people, policy, policy_test};
 
 /// Print the JSON Schema of a kind of document
 ///
@@ -20,7 +20,7 @@ pub struct Schema {
 type Kind = (&'static str, fn() -> JsonSchema);
 
 /// Every kind of document.
-const KINDS: [Kind; 15] = [
+const KINDS: [Kind; 16] = [
     ("recommendation", || schema_for!(documents::Recommendation)),
     ("decision", || schema_for!(documents::Decision)),
     ("outcome", || schema_for!(documents::Outcome)),
@@ -32,7 +32,8 @@ const KINDS: [Kind; 15] = [
     ("governance", || schema_for!(governance::RawGovernance)),
     ("parameters", || schema_for!(parameters::RawParameters)),
     ("actions", || schema_for!(actions::RawActions)),
-    ("triggers", || schema_for!(triggers::RawTriggers)),
+    ("policy", || schema_for!(policy::RawPolicy)),
+    ("triggers", || schema_for!(policy::RawTriggers)),
     ("agents", || schema_for!(agents::RawAgents)),
     ("people", || schema_for!(people::RawPeople)),
     ("policy-test", || schema_for!(policy_test::RawPolicyTests)),

@@ -133,8 +133,27 @@ slug_type! {
     LabelName, "a label name", extra: "-_./", max: 64, pattern: "^[a-z0-9][a-z0-9_./-]{0,63}$"
 }
 slug_type! {
-    /// The name of a trigger in `rules/triggers.yaml`.
-    TriggerId, "a trigger id", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
+    /// The name of a rule in `rules/policy.yaml`.
+    TriggerId, "a rule id", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
+}
+slug_type! {
+    /// A group of people, such as `payments`.
+    GroupName, "a group name", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
+}
+
+slug_type! {
+    /// A named time, such as `weekend`.
+    WindowName, "a window name", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
+}
+
+impl GroupName {
+    /// The group of those who administer.
+    pub const ADMINS: &'static str = "admins";
+
+    /// The group of those who administer.
+    pub fn admins() -> Self {
+        Self(Self::ADMINS.to_owned())
+    }
 }
 
 /// A person's or an account's login on the forge. Compared without regard to case, as forges do.

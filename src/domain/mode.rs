@@ -32,6 +32,13 @@ impl Mode {
         }
     }
 }
+impl Mode {
+    /// Whether anything waits for people.
+    pub const fn asks_people(self) -> bool {
+        !matches!(self, Self::AutoApprove)
+    }
+}
+
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

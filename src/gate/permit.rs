@@ -2,7 +2,9 @@
 
 use super::opinions;
 use super::verdict::{GateResult, Verdict};
-use crate::domain::documents::{Assessment, Decision, PullRecord, RulesRecord, Status};
+use crate::domain::documents::{
+    Assessment, Decision, PullRecord, RulesRecord, Status, WindowRecord,
+};
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::mode::Mode;
@@ -20,6 +22,8 @@ pub struct DecidedCase {
     pub rules: RulesRecord,
     /// The mode at that moment.
     pub mode: Mode,
+    /// The windows of the rules at that moment.
+    pub windows: Vec<WindowRecord>,
     pub risk: Assessment,
     /// The time of the decision.
     pub now: DateTime<Utc>,
@@ -64,6 +68,7 @@ pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
         Verdict::Approve(status) => (status, None),
         Verdict::Reject(rejection) => (Status::Rejected, Some(rejection)),
         Verdict::Withdraw => (Status::Withdrawn, None),
+        Verdict::Refuse => (Status::Refused, None),
         Verdict::Expire => (Status::Expired, None),
         Verdict::Wait(_) => return DecisionOutcome::Wait,
     };
@@ -77,6 +82,7 @@ pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
         rules: subject.rules,
         engine: ENGINE.to_owned(),
         mode: subject.mode,
+        windows: subject.windows,
         risk: subject.risk,
         required: gate_result.required,
         approvals: gate_result.approvals,

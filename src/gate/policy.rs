@@ -3,13 +3,13 @@
 //! A test is decided by the same code as a proposal, so that what a test shows is what will
 //! happen. A failure says what was expected, what came out, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::DateTime;
 
 use crate::domain::documents::{Assessment, Recommendation, RecommendationSchema, Requirement};
-use crate::domain::ids::{AgentName, CaseId};
+use crate::domain::ids::{AgentName, CaseId, GroupName};
 use crate::gate::requirement;
 use crate::risk::{Explanation, KnownTarget, RiskContext, assess, validity};
 use crate::rules::Rules;
@@ -82,6 +82,7 @@ fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
         agent_registered: test.recommend.agent.is_none()
             || rules.agents.contains_key(&recommendation.agent),
         unattributed: test.given.unattributed,
+        windows: test.given.windows.iter().cloned().collect(),
         near: BTreeMap::new(),
     };
     let invalid = validity::problems("recommend", &recommendation, &situation, rules);
@@ -96,7 +97,7 @@ fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
         ..rules.governance.clone()
     };
     let assessment = assess(&recommendation, &situation, rules);
-    let required = requirement::for_recommendation(assessment.level, &governance);
+    let required = requirement::for_recommendation(&assessment, &governance);
     let differences = differences(&test.expect, &assessment, required);
     Ok(Decided {
         recommendation,
@@ -131,6 +132,25 @@ fn differences(expect: &Expected, assessment: &Assessment, required: Requirement
         fired.sort_unstable();
         let expected: Vec<&str> = triggers.iter().map(|id| id.as_str()).collect();
         differ("triggers", listed(&expected), listed(&fired));
+    }
+    if let Some(refused) = expect.refused {
+        let is_refused = assessment.is_refused();
+        differ("refused", refused.to_string(), is_refused.to_string());
+    }
+    if let Some(held) = expect.held {
+        let is_held = assessment.is_held();
+        differ("held", held.to_string(), is_held.to_string());
+    }
+    if let Some(groups) = &expect.asks {
+        let asks = assessment
+            .triggers
+            .iter()
+            .filter_map(|fired| fired.ask.as_ref());
+        let asked = asks.flat_map(|ask| ask.any_of.iter().flatten());
+        let asked: BTreeSet<&str> = asked.map(|part| part.from.as_str()).collect();
+        let asked: Vec<&str> = asked.into_iter().collect();
+        let expected: Vec<&str> = groups.iter().map(GroupName::as_str).collect();
+        differ("asks", listed(&expected), listed(&asked));
     }
     if let Some(role) = expect.role {
         differ("role", role.to_string(), required.role.to_string());

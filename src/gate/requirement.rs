@@ -1,12 +1,29 @@
 //! Who must approve a level in a mode (the table in the README's "The gate").
 
-use crate::domain::documents::{Requirement, Role};
+use crate::domain::documents::{Assessment, Requirement, Role};
 use crate::domain::level::Level;
 use crate::domain::mode::Mode;
 use crate::rules::governance::Governance;
 
-/// What the gate asks for before a recommendation of this level is merged.
-pub fn for_recommendation(level: Level, governance: &Governance) -> Requirement {
+/// What the gate asks for before a recommendation is merged, beside what the rules ask for: nothing where a rule asks
+/// others instead.
+pub fn for_recommendation(assessment: &Assessment, governance: &Governance) -> Requirement {
+    let mut asks = assessment
+        .triggers
+        .iter()
+        .filter_map(|fired| fired.ask.as_ref());
+    if governance.mode.asks_people() && asks.any(|ask| ask.instead) {
+        return Requirement {
+            role: Role::None,
+            approvals: 0,
+            justification: false,
+        };
+    }
+    of_level(assessment.level, governance)
+}
+
+/// What a level asks for.
+pub fn of_level(level: Level, governance: &Governance) -> Requirement {
     let (role, justification) = match (governance.mode, level) {
         (Mode::AutoApprove, _) | (_, Level::Low) | (Mode::HighOnly, Level::Medium) => {
             (Role::None, false)

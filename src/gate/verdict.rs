@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::asks::{self, AskInForce, AskStatus};
 use super::eligibility::{Interests, Principal, may_speak, principal_of, shown};
 use super::{opinions, requirement};
 use crate::domain::command::Command;
 use crate::domain::documents::{
-    AccountRecord, CountedApproval, IgnoredReview, OpinionRecord, Rejection, RejectionCategory,
-    Requirement, Role, Status, TeamMember,
+    AccountRecord, Assessment, CountedApproval, FiredTrigger, IgnoredReview, OpinionRecord,
+    Rejection, RejectionCategory, Requirement, Role, RuleEffect, Status, TeamMember,
 };
 use crate::domain::ids::{Login, PullNumber};
 use crate::domain::level::Level;
@@ -22,7 +23,7 @@ use crate::domain::mode::Mode;
 use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review::{Confidence, Opinion, Review};
 use crate::rules::Rules;
-use crate::rules::people::{Person, PersonName};
+use crate::rules::people::{People, Person, PersonName};
 
 pub use answers::RejectedCommand;
 pub use uncounted::Uncounted;
@@ -44,8 +45,8 @@ pub struct Case<'a> {
     /// Other open pull requests of the same case: a no on one of them is heard on all, a yes is not.
     pub elsewhere: &'a [&'a Pull],
     pub kind: Kind,
-    /// How risky it is.
-    pub level: Level,
+    /// How risky it is, and which rules fired.
+    pub assessment: &'a Assessment,
     /// Who may not decide because of their part in it.
     pub interests: Interests<'a>,
     /// Reviews (by id) that were given on an older `main` whose facts were different, and how.
@@ -68,6 +69,8 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateResult {
     pub required: Requirement,
+    /// What the rules ask for beside it, and how far that is met.
+    pub asks: Vec<AskStatus>,
     /// The approvals that counted.
     pub approvals: Vec<CountedApproval>,
     /// The reviews that did not, and why.
@@ -95,6 +98,8 @@ pub enum Verdict {
     Reject(Rejection),
     /// Its author took it back.
     Withdraw,
+    /// A rule refuses it, whoever approves.
+    Refuse,
     /// Nobody decided in time.
     Expire,
     Wait(Wait),
@@ -115,6 +120,8 @@ pub struct Wait {
     pub escalated: bool,
     /// Whether it waits only because `main` is frozen.
     pub frozen: bool,
+    /// The rules that keep it from being merged while their conditions hold.
+    pub held_by: Vec<FiredTrigger>,
 }
 
 /// A request for changes on another pull request of the same case.
@@ -139,13 +146,14 @@ impl Wait {
 
 pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let required = match case.kind {
-        Kind::Recommendation => requirement::for_recommendation(case.level, &rules.governance),
+        Kind::Recommendation => requirement::for_recommendation(case.assessment, &rules.governance),
         Kind::GovernanceChange => requirement::for_governance_change(&rules.governance),
     };
     let mut evaluation = GateEvaluation {
         case,
         rules,
         required,
+        asks: asks::in_force(case.assessment, &rules.governance),
         approvals: Vec::new(),
         ignored: Vec::new(),
         blocked_by: Vec::new(),
@@ -164,6 +172,7 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let team_members = evaluation.team_members(&verdict);
     GateResult {
         required,
+        asks: evaluation.ask_statuses(),
         approvals: evaluation.approvals,
         ignored: evaluation.ignored,
         verdict,
@@ -180,6 +189,7 @@ struct GateEvaluation<'a> {
     case: &'a Case<'a>,
     rules: &'a Rules,
     required: Requirement,
+    asks: Vec<AskInForce>,
     approvals: Vec<CountedApproval>,
     ignored: Vec<IgnoredReview>,
     blocked_by: Vec<PersonName>,
@@ -292,11 +302,32 @@ impl<'a> GateEvaluation<'a> {
     /// The person behind an account, if they may speak here at all.
     fn speaker(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, Uncounted> {
         let person = self.person(account, is_bot)?;
-        if may_speak(person) {
+        if may_speak(person) || self.is_asked(person) {
             Ok(person)
         } else {
             Err(Uncounted::NoRole(person.name.clone()))
         }
+    }
+
+    /// Whether a rule asks a group that this person is in.
+    fn is_asked(&self, person: &Person) -> bool {
+        let groups = asks::groups(&self.asks);
+        groups.into_iter().any(|group| People::is_in(person, group))
+    }
+
+    /// What the rules ask for, and how far that is met.
+    fn ask_statuses(&self) -> Vec<AskStatus> {
+        let is_unattributed = self.case.interests.find_unattributed(self.rules).is_some();
+        asks::statuses(self.asks.clone(), &self.approvals, self.rules, |person| {
+            let account = AccountRecord {
+                login: Some(person.name.login().clone()),
+                id: person.id,
+                email: None,
+            };
+            !is_unattributed
+                && self.conflict(person, &account).is_none()
+                && (!self.needs_id() || person.id.is_some())
+        })
     }
 
     fn conflict(&self, person: &Person, account: &AccountRecord) -> Option<String> {
@@ -312,7 +343,8 @@ impl<'a> GateEvaluation<'a> {
             return Err(Uncounted::Conflict(conflict));
         }
         let person = self.speaker(&review.account, review.is_bot)?;
-        if person.role < self.required.role {
+        let has_role = person.role >= self.required.role && may_speak(person);
+        if !has_role && !self.is_asked(person) {
             return Err(Uncounted::LesserRole {
                 by: person.name.clone(),
                 role: person.role,
@@ -352,9 +384,15 @@ impl<'a> GateEvaluation<'a> {
             words(&review.body)
         };
         let least = self.rules.governance.justification_min_length;
-        if self.required.justification
-            && text.chars().count() < usize::try_from(least).unwrap_or(usize::MAX)
-        {
+        let counts_for_level = has_role && self.is_justified(&text);
+        let parts = self
+            .asks
+            .iter()
+            .flat_map(|asked| asked.ask.any_of.iter().flatten());
+        let mut counts_for_rule = parts.filter(|part| {
+            asks::counts_for(part, person, Some(text.as_str()), &self.rules.governance)
+        });
+        if !counts_for_level && counts_for_rule.next().is_none() {
             return Err(Uncounted::NoJustification {
                 least,
                 edited: review.edited,
@@ -373,10 +411,27 @@ impl<'a> GateEvaluation<'a> {
         })
     }
 
+    /// Whether a text is justification enough for the level.
+    fn is_justified(&self, text: &str) -> bool {
+        let least = self.rules.governance.justification_min_length;
+        !self.required.justification
+            || text.chars().count() >= usize::try_from(least).unwrap_or(usize::MAX)
+    }
+
+    /// How many of the approvals count for the level: one that counts for a rule may not.
+    fn counted_for_level(&self) -> u32 {
+        let counted = self.approvals.iter().filter(|approval| {
+            let text = approval.justification.as_deref().unwrap_or_default();
+            approval.role >= self.required.role.max(Role::Reviewer) && self.is_justified(text)
+        });
+        u32::try_from(counted.count()).unwrap_or(u32::MAX)
+    }
+
     /// Whether a person counts by the numeric id of their account only: on GitHub a login can be given up, and then
     /// be anybody's.
     fn needs_id(&self) -> bool {
-        let is_high = self.case.kind == Kind::GovernanceChange || self.case.level == Level::High;
+        let is_high =
+            self.case.kind == Kind::GovernanceChange || self.case.assessment.level == Level::High;
         is_high && self.case.pull.forge().is_github()
     }
 
@@ -417,39 +472,65 @@ impl<'a> GateEvaluation<'a> {
         if self.find_withdrawal_elsewhere().is_some() {
             return Verdict::Withdraw;
         }
-        let counted = u32::try_from(self.approvals.len()).unwrap_or(u32::MAX);
-        let missing = self.required.approvals.saturating_sub(counted);
+        if self.case.assessment.is_refused() {
+            return Verdict::Refuse;
+        }
+        let missing = self
+            .required
+            .approvals
+            .saturating_sub(self.counted_for_level());
         let auto = self.required.role == Role::None || self.is_admins_own_in_auto_mode();
-        if (auto || missing == 0) && self.blocked_by.is_empty() {
+        let is_asked_for = self.ask_statuses().iter().all(AskStatus::is_met);
+        let held_by = self.held_by();
+        if (auto || missing == 0) && is_asked_for && self.blocked_by.is_empty() {
             let status = if auto && self.approvals.is_empty() {
                 Status::AutoApproved
             } else {
                 Status::Approved
             };
-            if self.case.frozen {
+            let frozen = self.case.frozen;
+            if !frozen && held_by.is_empty() {
+                return Verdict::Approve(status);
+            }
+            if frozen || !self.is_late() {
                 return Verdict::Wait(Wait {
-                    frozen: true,
+                    frozen,
+                    held_by,
                     ..Wait::default()
                 });
             }
-            return Verdict::Approve(status);
         }
-        let waited = self.case.now - self.case.pull.opened_at;
-        if waited > self.rules.governance.expire_after && !self.case.frozen {
+        if self.is_late() && !self.case.frozen {
             return Verdict::Expire;
         }
+        let waited = self.case.now - self.case.pull.opened_at;
         let escalated = waited > self.rules.governance.escalate_after;
         let missing = if auto { 0 } else { missing };
         Verdict::Wait(Wait {
             missing,
-            unattributed: (missing > 0)
+            unattributed: (missing > 0 || !is_asked_for)
                 .then(|| self.case.interests.find_unattributed(self.rules))
                 .flatten(),
             blocked_by: self.blocked_by.clone(),
             blocked_elsewhere: self.blocked_elsewhere.clone(),
             escalated,
             frozen: self.case.frozen,
+            held_by,
         })
+    }
+
+    fn is_late(&self) -> bool {
+        let waited = self.case.now - self.case.pull.opened_at;
+        waited > self.rules.governance.expire_after
+    }
+
+    /// The rules that keep it from being merged as long as their conditions hold.
+    fn held_by(&self) -> Vec<FiredTrigger> {
+        let fired = self.case.assessment.triggers.iter();
+        fired
+            .filter(|fired| fired.has_effect(RuleEffect::Wait))
+            .cloned()
+            .collect()
     }
 
     /// The first `/reject` by somebody who may speak, on any pull request of the case. Saying no is safe, so the

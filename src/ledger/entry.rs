@@ -364,6 +364,7 @@ const fn verb(status: Status) -> &'static str {
     match status {
         Status::AutoApproved | Status::Approved => "approve",
         Status::Rejected => "reject",
+        Status::Refused => "refuse",
         Status::Withdrawn => "withdraw",
         Status::Expired => "expire",
     }

@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::documents::{AccountRecord, PullRecord, Recommendation, Target};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Sha, TargetName};
@@ -167,8 +169,10 @@ pub fn situation(
     targets: KnownTargets,
     contributions: &[Contribution],
     rules: &Rules,
+    at: DateTime<Utc>,
 ) -> RiskContext {
     RiskContext {
+        windows: rules.governance.windows.open_at(at),
         targets,
         agent_registered: rules.agents.contains_key(&about.agent),
         unattributed: find_unattributed(contributions, rules).is_some(),

@@ -23,6 +23,8 @@ const MOST_COMMITS: usize = 250;
 pub enum Again {
     /// It would be asked nothing that it was not asked.
     Same,
+    /// It would be asked nothing more, but a rule holds it back for now.
+    Held,
     /// It would be asked more.
     More(Box<More>),
     /// It could not be proposed any more, for these reasons: nothing of it may be done.
@@ -87,28 +89,32 @@ impl<'c> Approved<'c> {
     }
 
     /// Scores it again, by these rules and with its targets as they are now.
-    pub fn again(&self, targets: Reading<KnownTargets>, rules: &Rules) -> Again {
+    pub fn again(&self, targets: Reading<KnownTargets>, rules: &Rules, at: DateTime<Utc>) -> Again {
         let targets = match targets {
             Reading::Valid(targets) => targets,
             Reading::Invalid(problems) => return Again::Invalid(problems),
         };
         let contributions = facts::contributions(&self.decision.pull, &self.commits);
-        let situation = facts::situation(self.about, targets, &contributions, rules);
+        let situation = facts::situation(self.about, targets, &contributions, rules, at);
         let path = Recommendation::path_of(self.about.id);
         let problems = risk::validity::problems(&path, self.about, &situation, rules);
         if !problems.is_empty() {
             return Again::Invalid(Problems(problems));
         }
         let risk = risk::assess(self.about, &situation, rules);
-        let required = requirement::for_recommendation(risk.level, &rules.governance);
+        let required = requirement::for_recommendation(&risk, &rules.governance);
         let now = AskedAgain { risk, required };
         let was = Asked {
             score: self.decision.risk.score,
             level: self.decision.risk.level,
             required: self.decision.required,
         };
-        if now.exceeds(&was) {
+        let asks_more =
+            rules.governance.mode.asks_people() && now.risk.asks_for_more_than(&self.decision.risk);
+        if now.exceeds(&was) || asks_more || now.risk.is_refused() {
             Again::More(Box::new(More { was, now }))
+        } else if now.risk.is_held() {
+            Again::Held
         } else {
             Again::Same
         }

@@ -4,6 +4,8 @@
 
 use super::RulesCache;
 use super::facts::{self, TargetCache, Targets};
+use chrono::{DateTime, Utc};
+
 use crate::domain::documents::{Recommendation, TeamMember};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
@@ -17,6 +19,8 @@ use crate::risk;
 pub struct About<'a> {
     pub recommendation: &'a Recommendation,
     pub contributions: &'a [Contribution],
+    /// When it is decided: by what is open then, both moments are judged.
+    pub at: DateTime<Utc>,
     /// Who is on record as a member of a team; nobody where the rules cache knows the teams itself.
     pub team_members: &'a [TeamMember],
 }
@@ -64,11 +68,12 @@ impl ApprovalSnapshot {
         let About {
             recommendation,
             contributions,
+            at,
             team_members,
         } = about;
         let rules = version.rules.with_team_members(team_members);
         let known = targets.known.clone();
-        let situation = facts::situation(recommendation, known, contributions, &rules);
+        let situation = facts::situation(recommendation, known, contributions, &rules, at);
         let level = risk::assess(recommendation, &situation, &rules).level;
         Ok(Self(Some((targets, level))))
     }

@@ -13,7 +13,7 @@ mod reduction;
 
 use std::collections::BTreeMap;
 
-use crate::domain::documents::{Assessment, Recommendation};
+use crate::domain::documents::{Assessment, Lift, Recommendation};
 use crate::domain::ids::{TargetName, TriggerId};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
@@ -23,7 +23,7 @@ use crate::risk::subject::ScoringInput;
 use crate::risk::{triggers, validity};
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
-use crate::rules::triggers::Trigger;
+use crate::rules::policy::{Consequence, PolicyRule};
 pub use options::MOST_REHEARSALS;
 use options::{Edit, TargetPlan};
 use reduction::RESERVED;
@@ -53,19 +53,25 @@ pub fn advise(
     rules: &Rules,
     assessment: &Assessment,
 ) -> Advice {
-    if assessment.level == Level::Low {
+    let present = assessment.present();
+    if present.level == Level::Low {
         return Advice::default();
     }
     searched(recommendation, situation, rules, |search| {
         let lasting = fired(rules, assessment).filter(|trigger| triggers::is_lasting(trigger));
-        let least = lasting.map(|trigger| triggers::lifted_to(trigger.then, &rules.governance));
-        let reductions = search.run(assessment, least.max().unwrap_or_default());
+        let least = lasting
+            .filter_map(PolicyRule::level)
+            .map(|level| triggers::lifted_to(level, &rules.governance));
+        let reductions = search.run(present, least.max().unwrap_or_default());
         let reached = reductions.iter().map(|reduction| reduction.level).min();
         let reached = reached.unwrap_or(assessment.level);
-        // An edit that was scored below a trigger's level has removed it.
-        let lasting = fired(rules, assessment).filter(|trigger| {
-            reached >= trigger.then.level()
-                && (triggers::is_lasting(trigger) || search.cannot_remove(trigger))
+        let lasting = fired(rules, assessment).filter(|rule| {
+            let may_last = match rule.level() {
+                // An edit that was scored below its level has removed it.
+                Some(level) => reached >= level,
+                None => rule.then == Some(Consequence::Refuse) && reductions.is_empty(),
+            };
+            may_last && (triggers::is_lasting(rule) || search.cannot_remove(rule))
         });
         let lasting = lasting.map(|trigger| trigger.id.clone()).collect();
         Advice {
@@ -96,14 +102,14 @@ fn searched<T>(
 }
 
 /// The rules' triggers that the assessment says fired.
-fn fired<'r>(rules: &'r Rules, assessment: &'r Assessment) -> impl Iterator<Item = &'r Trigger> {
-    let has_fired = |trigger: &&Trigger| {
+fn fired<'r>(rules: &'r Rules, assessment: &'r Assessment) -> impl Iterator<Item = &'r PolicyRule> {
+    let has_fired = |trigger: &&PolicyRule| {
         assessment
             .triggers
             .iter()
             .any(|fired| fired.id == trigger.id)
     };
-    rules.triggers.iter().filter(has_fired)
+    rules.policy.iter().filter(has_fired)
 }
 
 /// The candidates: every plan for the changes with every one for the environment and the targets.
@@ -145,7 +151,7 @@ struct Reached {
 
 impl<'v> Search<'v> {
     /// `least` is what the triggers that no edit removes make of any score.
-    fn run(&self, present: &Assessment, least: Score) -> Vec<Reduction> {
+    fn run(&self, present: Lift, least: Score) -> Vec<Reduction> {
         let reached = self.reach(present.level, least);
         let found = match (reached.lower, reached.low) {
             (None, None) => {
@@ -327,7 +333,7 @@ impl<'v> Search<'v> {
         }
         let targets = subject.targets.iter().map(|(name, _)| *name);
         let mut unmet = validity::unmet(self.recommendation, effect, targets, self.base.situation);
-        if unmet.next().is_some() {
+        if unmet.next().is_some() || triggers::is_refused(&subject, &measured) {
             return None;
         }
         Some(Scored {
@@ -340,7 +346,7 @@ impl<'v> Search<'v> {
     }
 
     /// Whether a trigger fires even with the mildest values, whatever the targets.
-    fn cannot_remove(&self, trigger: &Trigger) -> bool {
+    fn cannot_remove(&self, trigger: &PolicyRule) -> bool {
         let mildest = |plan: &usize| {
             let edits = self.plans.get(*plan);
             edits.map_or(0, |edits| edits.iter().map(|edit| edit.cost).sum::<u32>())

@@ -27,6 +27,8 @@ pub struct Explanation<'a> {
     pub reductions: Vec<Reduction>,
     /// The triggers that no edit removes.
     pub lasting: Vec<TriggerId>,
+    /// Whether rules ask for approvals beside the level.
+    is_asked_by_rules: bool,
 }
 
 impl<'a> Explanation<'a> {
@@ -44,6 +46,8 @@ impl<'a> Explanation<'a> {
             requirement,
             reductions: advice.reductions,
             lasting: advice.lasting,
+            is_asked_by_rules: rules.governance.mode.asks_people()
+                && assessment.triggers.iter().any(|fired| fired.ask.is_some()),
         }
     }
 
@@ -55,6 +59,7 @@ impl<'a> Explanation<'a> {
             requirement,
             reductions: Vec::new(),
             lasting: fired.map(|trigger| trigger.id.clone()).collect(),
+            is_asked_by_rules: false,
         }
     }
 
@@ -95,7 +100,7 @@ impl<'a> Explanation<'a> {
                 }
             });
         }
-        if level != Level::Low {
+        if self.assessment.present().level != Level::Low {
             self.render_reductions(&mut page);
         }
         page.raw(format_args!("\n"));
@@ -104,18 +109,23 @@ impl<'a> Explanation<'a> {
     }
 
     fn render_reductions(&self, page: &mut Page<'_>) {
+        let is_refused = self.assessment.is_refused();
         if self.reductions.is_empty() {
-            page.raw(format_args!(
-                "\nNo edit that was tried makes it less risky.\n"
-            ));
+            let nothing = match is_refused {
+                true => "With every edit that was tried it is refused.",
+                false => "No edit that was tried makes it less risky.",
+            };
+            page.raw(format_args!("\n{nothing}\n"));
             return;
         }
-        let present = self.assessment.level;
+        let present = self.assessment.present().level;
         let reaches_lower = self.reductions.iter().any(|edit| edit.level < present);
-        let heading = if reaches_lower {
-            "To make it less risky:"
-        } else {
-            "No edit that was tried reaches a lower level. What lowers the score most:"
+        let heading = match (is_refused, reaches_lower) {
+            (true, _) => "What would not be refused:",
+            (false, true) => "To make it less risky:",
+            (false, false) => {
+                "No edit that was tried reaches a lower level. What lowers the score most:"
+            }
         };
         page.raw(format_args!("\n{heading}{}", page.form.gap));
         for reduction in &self.reductions {
@@ -129,9 +139,21 @@ impl<'a> Explanation<'a> {
             approvals,
             justification,
         } = self.requirement;
+        if self.assessment.is_refused() {
+            page.raw(format_args!(
+                "A rule refuses it: no approval changes that.\n"
+            ));
+            return;
+        }
         let (who, whose) = match role {
             Role::None => {
-                page.raw(format_args!("It needs no approval.\n"));
+                page.raw(format_args!(
+                    "{}\n",
+                    match self.is_asked_by_rules {
+                        true => "It needs the approvals that the rules ask for, and no others.",
+                        false => "It needs no approval.",
+                    }
+                ));
                 return;
             }
             Role::Reviewer => ("a reviewer", "reviewers"),

@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 6] = [
     shipped_file!("governance.yaml"),
     shipped_file!("parameters.yaml"),
     shipped_file!("actions.yaml"),
-    shipped_file!("triggers.yaml"),
+    shipped_file!("policy.yaml"),
     shipped_file!("agents.yaml"),
     shipped_file!("people.yaml"),
 ];
@@ -111,6 +111,7 @@ pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> RiskContext {
             .collect(),
         agent_registered: true,
         unattributed: false,
+        windows: Vec::new(),
         near: BTreeMap::new(),
     }
 }

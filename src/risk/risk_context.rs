@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::documents::Target;
-use crate::domain::ids::{LabelName, ParameterName, TargetName};
+use crate::domain::ids::{LabelName, ParameterName, TargetName, WindowName};
 use crate::domain::value::Value;
 
 /// A target as `main` describes it.
@@ -41,6 +41,8 @@ pub struct RiskContext {
     pub agent_registered: bool,
     /// Whether a commit of the branch is by nobody that the rules know.
     pub unattributed: bool,
+    /// The windows of the rules that are open, in the order of their names.
+    pub windows: Vec<WindowName>,
     /// For a named target that does not exist, the one that was probably meant. Only ever part of a message.
     pub near: BTreeMap<TargetName, TargetName>,
 }

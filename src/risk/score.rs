@@ -72,7 +72,8 @@ pub fn assess(
     let subject = ScoringInput::new(recommendation, situation, rules);
     let measured = Measured::of(&subject);
     let triggers = triggers::fired(&subject, &measured);
-    let least = triggers.iter().map(|fired| match fired.then {
+    let lifts = triggers.iter().filter(|fired| fired.effect.is_none());
+    let least = lifts.map(|fired| match fired.then {
         Some(lift) => lift.score,
         None => governance.trigger_score,
     });
@@ -117,6 +118,8 @@ pub fn assess_governance_change(paths: &[String], rules: &Rules) -> Assessment {
                 id,
                 reason,
                 then: None,
+                effect: None,
+                ask: None,
             })
             .into_iter()
             .collect(),

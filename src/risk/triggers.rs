@@ -1,13 +1,12 @@
-//! The triggers: conditions that make a proposal at least MEDIUM or HIGH whatever its score.
+//! The rules of `rules/policy.yaml` over one proposal: which of them fire, and what follows.
 //!
-//! The conditions are the rules' (`rules/triggers.yaml`, CEL); here are the facts they ask for,
-//! derived from `main` and from the proposal. A condition that fails counts as fired, because a
-//! rule that cannot be evaluated must not let anything pass.
+//! The conditions are CEL; here are the facts they ask for, derived from `main` and from the proposal. A condition that
+//! fails counts as fired, because a rule that cannot be evaluated must not let anything pass.
 
 use std::sync::OnceLock;
 
-use crate::domain::documents::{FiredTrigger, Lift};
-use crate::domain::ids::ParameterName;
+use crate::domain::documents::{FiredTrigger, GroupAsk, Lift, RuleAsk, RuleEffect};
+use crate::domain::ids::{GroupName, LabelName, ParameterName, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
 use crate::risk::factors::parameters::Change;
@@ -17,10 +16,10 @@ use crate::risk::subject::ScoringInput;
 use crate::rules::actions::Effect;
 use crate::rules::condition::{self, Fact, Facts};
 use crate::rules::governance::Governance;
-use crate::rules::triggers::{Trigger, TriggerLevel};
+use crate::rules::policy::{Ask, AskFrom, Consequence, PolicyRule};
 
 /// The facts that no edit of a proposal's values or targets changes.
-pub(crate) const LASTING_FACTS: [&str; 8] = [
+pub(crate) const LASTING_FACTS: [&str; 9] = [
     "action",
     "effect",
     "reversibility",
@@ -29,6 +28,7 @@ pub(crate) const LASTING_FACTS: [&str; 8] = [
     "agent_registered",
     "unattributed",
     "session",
+    "windows",
 ];
 
 /// The facts of one proposal; lists are made when a condition first asks for them.
@@ -41,6 +41,7 @@ struct ProposalFacts<'s, 'a> {
     safety_off: OnceLock<Vec<&'a str>>,
     extreme: OnceLock<Vec<&'a str>>,
     deviant: OnceLock<Vec<&'a str>>,
+    windows: OnceLock<Vec<&'a str>>,
     changes: OnceLock<Vec<(&'a ParameterName, &'a Value, &'static str)>>,
 }
 
@@ -55,6 +56,7 @@ impl<'s, 'a> ProposalFacts<'s, 'a> {
             safety_off: OnceLock::new(),
             extreme: OnceLock::new(),
             deviant: OnceLock::new(),
+            windows: OnceLock::new(),
             changes: OnceLock::new(),
         }
     }
@@ -116,6 +118,10 @@ impl Facts for ProposalFacts<'_, '_> {
             ),
             "extreme" => Fact::Names(self.extreme.get_or_init(|| self.names(Change::is_extreme))),
             "deviant" => Fact::Names(self.deviant.get_or_init(|| self.names(Change::is_deviant))),
+            "windows" => Fact::Names(self.windows.get_or_init(|| {
+                let open = subject.situation.windows.iter();
+                open.map(WindowName::as_str).collect()
+            })),
             "changes" => Fact::Changes(self.changes.get_or_init(|| self.changes())),
             _ => return None,
         })
@@ -135,66 +141,120 @@ const fn effect_name(effect: Option<Effect>) -> &'static str {
 /// What the triggers lift the score to, zero if none fires; says no more, and so costs less than [`fired`].
 pub(crate) fn least_score(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Score {
     let facts = ProposalFacts::of(subject, measured);
-    let fires = |level: TriggerLevel| {
-        let triggers = subject.rules.triggers.iter();
-        let conditions = triggers.filter(|trigger| trigger.then == level);
-        condition::any_fires(conditions.map(|trigger| &trigger.when), &facts)
+    let fires = |level: Level| {
+        let rules = subject.rules.policy.iter();
+        let conditions = rules.filter(|rule| rule.level() == Some(level));
+        condition::any_fires(conditions.map(|rule| &rule.when), &facts)
     };
-    let levels = [TriggerLevel::High, TriggerLevel::Medium];
+    let levels = [Level::High, Level::Medium];
     let highest = levels.into_iter().find(|level| fires(*level));
     highest.map_or(Score::ZERO, |level| {
         lifted_to(level, &subject.rules.governance)
     })
 }
 
-/// The score that a trigger of this level lifts to, at least.
-pub(crate) const fn lifted_to(level: TriggerLevel, governance: &Governance) -> Score {
+/// The score that a rule which makes this level lifts to, at least.
+pub(crate) const fn lifted_to(level: Level, governance: &Governance) -> Score {
     match level {
-        TriggerLevel::Medium => governance.medium_trigger_score,
-        TriggerLevel::High => governance.trigger_score,
+        Level::Low => Score::ZERO,
+        Level::Medium => governance.medium_trigger_score,
+        Level::High => governance.trigger_score,
     }
 }
 
-/// Whether this one trigger fires.
+/// Whether a rule that refuses fires.
+pub(crate) fn is_refused(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> bool {
+    let rules = subject.rules.policy.iter();
+    let refusals = rules.filter(|rule| rule.then == Some(Consequence::Refuse));
+    let facts = ProposalFacts::of(subject, measured);
+    condition::any_fires(refusals.map(|rule| &rule.when), &facts)
+}
+
+/// Whether this one rule fires.
 pub(crate) fn fires(
-    trigger: &Trigger,
+    trigger: &PolicyRule,
     subject: &ScoringInput<'_>,
     measured: &Measured<'_>,
 ) -> bool {
     condition::any_fires([&trigger.when], &ProposalFacts::of(subject, measured))
 }
 
-/// Every trigger that fires, in the order of the rules, with its reason.
+/// Every rule that fires, in their order, with its reason.
 pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<FiredTrigger> {
     let facts = ProposalFacts::of(subject, measured);
-    let triggers = &subject.rules.triggers;
-    let answers = condition::evaluate(triggers.iter().map(|trigger| &trigger.when), &facts);
-    let fired = triggers
-        .iter()
-        .zip(answers)
-        .filter_map(|(trigger, answer)| {
-            let reason = match answer {
-                Ok(false) => return None,
-                Ok(true) => filled(&trigger.reason, &facts),
-                Err(error) => format!(
-                    "{} (counts as fired, because its expression fails: {})",
-                    filled(&trigger.reason, &facts),
-                    crate::risk::words::shown(&error.to_string())
-                ),
+    let rules = &subject.rules.policy;
+    let answers = condition::evaluate(rules.iter().map(|rule| &rule.when), &facts);
+    let fired = rules.iter().zip(answers).filter_map(|(rule, answer)| {
+        let reason = match answer {
+            Ok(false) => return None,
+            Ok(true) => filled(&rule.reason, &facts),
+            Err(error) => format!(
+                "{} (counts as fired, because its expression fails: {})",
+                filled(&rule.reason, &facts),
+                crate::risk::words::shown(&error.to_string())
+            ),
+        };
+        let lifts_to_medium = || Lift {
+            level: Level::Medium,
+            score: subject.rules.governance.medium_trigger_score,
+        };
+        Some(FiredTrigger {
+            id: rule.id.clone(),
+            reason,
+            then: (rule.then == Some(Consequence::Medium)).then(lifts_to_medium),
+            effect: match rule.then {
+                None => Some(RuleEffect::Ask),
+                Some(Consequence::Note) => Some(RuleEffect::Note),
+                Some(Consequence::Wait) => Some(RuleEffect::Wait),
+                Some(Consequence::Refuse) => Some(RuleEffect::Refuse),
+                Some(Consequence::Medium | Consequence::High) => None,
+            },
+            ask: rule.ask.as_ref().map(|ask| asked(ask, subject)),
+        })
+    });
+    fired.collect()
+}
+
+/// Who is asked, with the groups that labels name.
+fn asked(ask: &Ask, subject: &ScoringInput<'_>) -> RuleAsk {
+    let alternatives = ask.any_of.iter().map(|parts| {
+        let parts = parts.iter().flat_map(|part| {
+            let groups = match &part.from {
+                AskFrom::Group(group) => vec![group.clone()],
+                AskFrom::Label(from) => labelled(&from.label, subject),
             };
-            Some(FiredTrigger {
-                id: trigger.id.clone(),
-                reason,
-                then: match trigger.then {
-                    TriggerLevel::High => None,
-                    TriggerLevel::Medium => Some(Lift {
-                        level: Level::Medium,
-                        score: subject.rules.governance.medium_trigger_score,
-                    }),
-                },
+            groups.into_iter().map(|from| GroupAsk {
+                from,
+                approvals: part.approvals,
+                justification: part.justification,
             })
         });
-    fired.collect()
+        parts.collect()
+    });
+    RuleAsk {
+        any_of: alternatives.collect(),
+        instead: ask.instead,
+    }
+}
+
+/// The groups that a label of the targets names, each once. Where a target has no such label, or it names no group,
+/// the admins are asked: nobody gets around a group by leaving its name away.
+fn labelled(label: &LabelName, subject: &ScoringInput<'_>) -> Vec<GroupName> {
+    let people = &subject.rules.people;
+    let groups = subject.targets.iter().map(|(_, known)| {
+        let named = known.and_then(|target| target.labels.get(label));
+        let named = named.and_then(|name| name.parse::<GroupName>().ok());
+        named
+            .filter(|group| people.has_group(group))
+            .unwrap_or_else(GroupName::admins)
+    });
+    let mut groups: Vec<GroupName> = groups.collect();
+    if groups.is_empty() {
+        groups.push(GroupName::admins());
+    }
+    groups.sort();
+    groups.dedup();
+    groups
 }
 
 /// The reason with each `{fact}` replaced by the fact's value.
@@ -236,8 +296,8 @@ fn push_fact(text: &mut String, fact: Fact<'_>) {
     }
 }
 
-/// Whether the trigger depends only on what no edit of the proposal changes.
-pub(crate) fn is_lasting(trigger: &Trigger) -> bool {
+/// Whether the rule depends only on what no edit of the proposal changes.
+pub(crate) fn is_lasting(trigger: &PolicyRule) -> bool {
     let facts = trigger.when.facts();
     facts.iter().all(|fact| LASTING_FACTS.contains(fact))
 }

@@ -9,7 +9,7 @@ mod depth;
 mod facts;
 mod types;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use cel::common::types::{
@@ -79,6 +79,7 @@ pub struct Condition {
     program: Program,
     /// The facts that it uses.
     facts: Vec<&'static str>,
+    windows: BTreeSet<String>,
 }
 
 impl Condition {
@@ -99,13 +100,22 @@ impl Condition {
             return Err(ConditionError::TooManyBrackets);
         }
         let program = parse(expression)?;
-        let facts = types::check(program.expression())?.into_iter().collect();
-        Ok(Self { program, facts })
+        let uses = types::check(program.expression())?;
+        Ok(Self {
+            program,
+            facts: uses.facts.into_iter().collect(),
+            windows: uses.windows,
+        })
     }
 
     /// The steps that answering it takes at most, over a proposal of this size.
     pub fn steps(&self, sizes: Sizes) -> u64 {
         cost::of(self.program.expression(), sizes)
+    }
+
+    /// The windows that the expression names.
+    pub const fn windows(&self) -> &BTreeSet<String> {
+        &self.windows
     }
 
     /// The facts that the expression uses; the answer depends on nothing else.

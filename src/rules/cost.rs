@@ -3,7 +3,7 @@
 
 use super::condition::{self, Sizes};
 use super::policy_test::PlacedTest;
-use super::{RuleFiles, Rules, triggers};
+use super::{RuleFiles, Rules};
 use crate::domain::problem::Problem;
 
 /// The steps that all conditions together may take over one proposal, however large it is.
@@ -33,19 +33,18 @@ pub(super) fn find_too_large(files: &RuleFiles) -> Option<Problem> {
 
 impl Rules {
     /// The condition with which all together come to take too long.
-    pub(super) fn find_costly_trigger(&self) -> Option<Problem> {
+    pub(super) fn find_costly_rule(&self) -> Option<Problem> {
         let sizes = Sizes::most(self.most_affected());
         let mut steps = 0u64;
-        for (index, trigger) in self.triggers.iter().enumerate() {
-            let own = trigger.when.steps(sizes);
+        for rule in self.policy.iter() {
+            let own = rule.when.steps(sizes);
             steps = steps.saturating_add(own);
             if steps > MOST_STEPS {
                 let message = format!(
                     "up to here the conditions take up to {steps} steps for the largest proposal, {own} of them this one: \
-                     at most {MOST_STEPS}; avoid a loop inside of a loop, or drop a trigger"
+                     at most {MOST_STEPS}; avoid a loop inside of a loop, or drop a rule"
                 );
-                let key = format!("triggers[{index}].when");
-                return Some(Problem::of_key(triggers::PATH, key, message));
+                return Some(rule.problem("when", message));
             }
         }
         None
@@ -63,10 +62,8 @@ impl Rules {
                 parts: u64::try_from(parts).unwrap_or(u64::MAX),
                 ..Sizes::most(affects)
             };
-            let triggers = self.triggers.iter();
-            let own = triggers.fold(0u64, |sum, trigger| {
-                sum.saturating_add(trigger.when.steps(sizes))
-            });
+            let rules = self.policy.iter();
+            let own = rules.fold(0u64, |sum, rule| sum.saturating_add(rule.when.steps(sizes)));
             steps = steps.saturating_add(own);
             let message = if index >= MOST_TESTS {
                 format!(

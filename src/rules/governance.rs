@@ -6,9 +6,10 @@ use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::windows::{self, RawWindow, Windows};
 use super::{RuleFiles, file};
 use crate::domain::documents::{ExecutorKind, schema_tag};
-use crate::domain::ids::{ParameterName, quoted};
+use crate::domain::ids::{ParameterName, WindowName, quoted};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::problem::{Problem, Problems};
@@ -59,6 +60,9 @@ pub struct RawGovernance {
     /// Whose signatures the bot's commits carry; without it, nobody looks at signatures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signing: Option<Signing>,
+    /// Named times, such as the weekend, which rules may look at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    windows: BTreeMap<WindowName, RawWindow>,
 }
 
 /// Whose signatures the bot's commits carry, from the commit after the one that brings these rules.
@@ -278,6 +282,8 @@ pub struct Governance {
     pub likely_typos: LikelyTypos,
     /// Whose signatures the bot's commits carry, if anybody's.
     pub signing: Option<Signing>,
+    /// The named times that rules may look at.
+    pub windows: Windows,
 }
 
 impl Governance {
@@ -325,10 +331,12 @@ pub fn read(files: &RuleFiles) -> Result<Governance, Problems> {
             "must not be longer than `expire_after`",
         ));
     }
+    let windows = windows::read(PATH, raw.windows, &mut problems);
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
     Ok(Governance {
+        windows,
         mode: raw.mode,
         weights: raw.weights,
         environments: raw.points.environment,

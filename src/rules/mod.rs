@@ -1,6 +1,6 @@
 //! The rule files of a governance repository, read once into types that cannot be wrong.
 //!
-//! One file a document: [`governance`], [`parameters`], [`actions`], [`triggers`], [`agents`],
+//! One file a document: [`governance`], [`parameters`], [`actions`], [`policy`], [`agents`],
 //! [`people`]; [`policy_test`] is the shape of `rules/tests/*.yaml`. Each holds the `Raw…` shape of
 //! the YAML and its validated form. [`Rules::read`] takes the files' bytes, whoever fetched them.
 
@@ -12,17 +12,18 @@ pub mod executor;
 pub mod governance;
 pub mod parameters;
 pub mod people;
+pub mod policy;
 pub mod policy_test;
-pub mod triggers;
+pub mod windows;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::documents::{AccountRecord, Role, TeamMember};
-use crate::domain::ids::{ActionName, AgentName, ParameterName};
+use crate::domain::ids::{ActionName, AgentName, ParameterName, WindowName, quoted};
 use crate::domain::problem::{Problem, Problems};
-use crate::domain::similar::did_you_mean;
+use crate::domain::similar::{did_you_mean, expected_one_of};
 use crate::domain::yaml;
 
 use actions::ActionType;
@@ -30,8 +31,8 @@ use agents::Agent;
 use governance::Governance;
 use parameters::Guidance;
 use people::People;
+use policy::{AskFrom, PolicyRule};
 use policy_test::PlacedTest;
-use triggers::Trigger;
 
 /// Everything that the bot decides by, as one version of `rules/` says it.
 #[derive(Debug, Clone)]
@@ -42,8 +43,8 @@ pub struct Rules {
     pub parameters: BTreeMap<ParameterName, Guidance>,
     /// What each type of action does, and who carries it out.
     pub actions: BTreeMap<ActionName, ActionType>,
-    /// The conditions that make anything HIGH, or at least MEDIUM, in their order.
-    pub triggers: Arc<Vec<Trigger>>,
+    /// The conditions and what follows from each, in their order.
+    pub policy: Arc<Vec<PolicyRule>>,
     /// The agents that may propose.
     pub agents: BTreeMap<AgentName, Agent>,
     /// The people who may decide.
@@ -56,12 +57,13 @@ pub type RuleFiles = BTreeMap<String, Vec<u8>>;
 impl Rules {
     /// The folder that holds them.
     pub const FOLDER: &'static str = "rules";
-    /// The files that must be there, beside the optional `rules/tests/*.yaml`.
+    /// The files that must be there, beside the optional `rules/tests/*.yaml`; `rules/triggers.yaml` may stand for
+    /// the policy, or beside it.
     pub const FILES: [&'static str; 6] = [
         "rules/governance.yaml",
         "rules/parameters.yaml",
         "rules/actions.yaml",
-        "rules/triggers.yaml",
+        policy::PATH,
         "rules/agents.yaml",
         "rules/people.yaml",
     ];
@@ -78,15 +80,15 @@ impl Rules {
         let governance = keep(governance::read(files), &mut problems);
         let parameters = keep(parameters::read(files), &mut problems);
         let actions = keep(actions::read(files), &mut problems);
-        let triggers = keep(triggers::read(files), &mut problems);
+        let policy = keep(policy::read(files), &mut problems);
         let people = keep(people::read(files), &mut problems);
         let agents = keep(agents::read(files, people.as_ref()), &mut problems);
-        match (governance, parameters, actions, triggers, agents, people) {
+        match (governance, parameters, actions, policy, agents, people) {
             (
                 Some(governance),
                 Some(parameters),
                 Some(actions),
-                Some(triggers),
+                Some(policy),
                 Some(agents),
                 Some(people),
             ) => {
@@ -94,12 +96,12 @@ impl Rules {
                     governance,
                     parameters,
                     actions,
-                    triggers: Arc::new(triggers),
+                    policy: Arc::new(policy),
                     agents,
                     people,
                 };
                 let mut across = rules.problems_across_files();
-                across.extend(rules.find_costly_trigger());
+                across.extend(rules.find_costly_rule());
                 if across.is_empty() {
                     Ok(rules)
                 } else {
@@ -120,7 +122,10 @@ impl Rules {
                 email: None,
             };
             let people = &mut rules.to_mut().people;
-            people.admit_recorded(&account, member.role);
+            if member.role > Role::None || member.groups.is_empty() {
+                people.admit_recorded(&account, member.role);
+            }
+            people.admit_recorded_to(&account, &member.groups);
         }
         rules
     }
@@ -187,6 +192,10 @@ impl Rules {
                 ));
             }
         }
+        for rule in self.policy.iter() {
+            found.extend(self.find_unmeetable(rule));
+            found.extend(self.find_unknown_window(rule));
+        }
         for (name, agent) in &self.agents {
             for action in agent
                 .actions
@@ -217,6 +226,49 @@ impl Rules {
             }
         }
         found
+    }
+}
+
+impl Rules {
+    fn find_unknown_window(&self, rule: &PolicyRule) -> Option<Problem> {
+        let known = self.governance.windows.names();
+        let known: Vec<&str> = known.map(WindowName::as_str).collect();
+        let mut named = rule.when.windows().iter();
+        let unknown = named.find(|name| !known.contains(&name.as_str()))?;
+        let meant = expected_one_of(unknown, &known);
+        let message = format!(
+            "{} is not among the `windows` of `rules/governance.yaml`{meant}",
+            quoted(unknown)
+        );
+        Some(rule.problem("when", message))
+    }
+
+    /// What a rule asks for that nobody can give.
+    fn find_unmeetable(&self, rule: &PolicyRule) -> Vec<Problem> {
+        let parts = rule.ask.iter().flat_map(policy::Ask::parts);
+        let problems = parts.filter_map(|part| {
+            let AskFrom::Group(group) = &part.from else {
+                return None;
+            };
+            if !self.people.has_group(group) {
+                let known: Vec<&str> = self.people.group_names().collect();
+                let meant = expected_one_of(group.as_str(), &known);
+                let message =
+                    format!("`{group}` is not a group of `rules/people.yaml`{meant}");
+                return Some(rule.problem("ask", message));
+            }
+            let members = self.people.members(group).count();
+            let needed = usize::try_from(part.approvals).unwrap_or(usize::MAX);
+            let is_short = members < needed && self.people.teams_of(group).is_empty();
+            is_short.then(|| {
+                let message = format!(
+                    "it asks for {needed} approvals from `{group}`, which has only {members}: nobody could ever approve it; \
+                     ask for fewer, or add people to the group"
+                );
+                rule.problem("ask", message)
+            })
+        });
+        problems.collect()
     }
 }
 

@@ -1,4 +1,6 @@
-//! `rules/people.yaml`: who people are, and who of them reviews and administers.
+//! `rules/people.yaml`: who people are, in which groups they are, and who of them reviews and administers.
+
+mod groups;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::{RuleFiles, file};
 use crate::domain::documents::{AccountRecord, Role, TeamMember, schema_tag};
 use crate::domain::forge_kind::ForgeKind;
-use crate::domain::ids::{Login, quoted};
+use crate::domain::ids::{GroupName, Login, quoted};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::similar::did_you_mean;
 use crate::domain::yaml;
+use groups::Group;
 
 /// Where this document is kept.
 pub const PATH: &str = "rules/people.yaml";
@@ -35,6 +38,9 @@ pub struct RawPeople {
     /// Who may approve HIGH; an admin is also a reviewer.
     #[serde(default)]
     admins: RawGroup,
+    /// Other groups, by name, for the rules that ask for them.
+    #[serde(default)]
+    groups: BTreeMap<GroupName, RawNamedGroup>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +68,23 @@ struct RawGroup {
     team: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawNamedGroup {
+    /// What it is, for people.
+    #[serde(default)]
+    description: Option<String>,
+    /// Logins listed under `people`.
+    #[serde(default)]
+    members: Vec<Login>,
+    /// On GitHub: the team that holds them, as `ORGANISATION/TEAM-SLUG`.
+    #[serde(default)]
+    team: Option<String>,
+    /// Groups whose people are all in this one, too.
+    #[serde(default)]
+    groups: Vec<GroupName>,
+}
+
 /// Who people are and what they may do.
 #[derive(Debug, Clone, Default)]
 pub struct People {
@@ -73,6 +96,7 @@ pub struct People {
     pub reviewers_team: Option<String>,
     /// The team of admins on GitHub.
     pub admins_team: Option<String>,
+    groups: BTreeMap<GroupName, Group>,
     missed: BTreeMap<String, String>,
 }
 
@@ -110,15 +134,23 @@ pub struct Person {
     pub id: Option<u64>,
     /// The role that a team gives them, if without it they would not be known like this.
     pub by_team: Option<Role>,
+    /// The named groups that they are in, through others too.
+    pub groups: BTreeSet<GroupName>,
+    /// Those of them that a team gives them.
+    pub groups_by_team: BTreeSet<GroupName>,
 }
 
 impl Person {
     /// As a record has to name them, because a clone cannot ask who was in a team.
     pub fn team_member(&self) -> Option<TeamMember> {
+        if self.by_team.is_none() && self.groups_by_team.is_empty() {
+            return None;
+        }
         Some(TeamMember {
             login: self.name.0.clone(),
             id: self.id?,
-            role: self.by_team?,
+            role: self.by_team.unwrap_or(Role::None),
+            groups: self.groups_by_team.iter().cloned().collect(),
         })
     }
 }
@@ -192,32 +224,46 @@ impl People {
         } else if self.reviewers_team.as_deref() == Some(team) {
             Role::Reviewer
         } else {
+            Role::None
+        };
+        let groups = self.groups_of_team(team);
+        if role > Role::None || !groups.is_empty() {
+            for member in members {
+                self.admit_one(member, role, &groups);
+            }
+        }
+    }
+
+    fn admit_one(&mut self, member: &AccountRecord, role: Role, groups: &BTreeSet<GroupName>) {
+        let Some(login) = &member.login else { return };
+        let known = self
+            .find_by_account(member)
+            .map(|person| person.name.0.clone());
+        if known.is_none() && self.find(login).is_none() {
+            let person = RawPerson {
+                id: member.id,
+                ..RawPerson::default()
+            };
+            self.add(login.clone(), Role::None, person);
+        } else if known.is_none() {
+            return;
+        }
+        let login = known.unwrap_or_else(|| login.clone());
+        let Some(person) = self.people.get_mut(&login) else {
             return;
         };
-        for member in members {
-            let Some(login) = &member.login else { continue };
-            let known = self
-                .find_by_account(member)
-                .map(|person| person.name.0.clone());
-            if let Some(person) = known.and_then(|login| self.people.get_mut(&login)) {
-                if let (None, Some(id)) = (person.id, member.id) {
-                    person.id = Some(id);
-                    self.by_id.insert(id, person.name.0.clone());
-                    person.by_team = Some(role);
-                }
-                if person.role < role {
-                    person.role = role;
-                    person.by_team = Some(role);
-                }
-            } else if self.find(login).is_none() {
-                let person = RawPerson {
-                    id: member.id,
-                    ..RawPerson::default()
-                };
-                self.add(login.clone(), role, person);
-                if let Some(person) = self.people.get_mut(login) {
-                    person.by_team = Some(role);
-                }
+        if let (None, Some(id)) = (person.id, member.id) {
+            person.id = Some(id);
+            self.by_id.insert(id, login);
+            person.by_team = Some(role);
+        }
+        if person.role < role {
+            person.role = role;
+            person.by_team = Some(role);
+        }
+        for group in groups {
+            if person.groups.insert(group.clone()) {
+                person.groups_by_team.insert(group.clone());
             }
         }
     }
@@ -251,7 +297,8 @@ impl People {
     /// The teams that hold people, each once.
     pub fn teams(&self) -> BTreeSet<&str> {
         let teams = [&self.reviewers_team, &self.admins_team];
-        teams.into_iter().flatten().map(String::as_str).collect()
+        let teams = teams.into_iter().flatten().map(String::as_str);
+        teams.chain(self.group_teams()).collect()
     }
 
     /// Everyone who has at least this role, in the order of their logins.
@@ -267,8 +314,15 @@ pub fn read(files: &RuleFiles) -> Result<People, Problems> {
     let raw: RawPeople = yaml::read(PATH, file(files, PATH)?)?;
     let mut problems = Vec::new();
     let listed = list(raw.people, &mut problems);
-    check_group("reviewers", &raw.reviewers, &listed, &mut problems);
-    check_group("admins", &raw.admins, &listed, &mut problems);
+    let names: BTreeSet<Login> = listed.keys().cloned().collect();
+    check_group("reviewers", &raw.reviewers, &names, &mut problems);
+    check_group("admins", &raw.admins, &names, &mut problems);
+    let groups = groups::Groups {
+        raw: &raw.groups,
+        reviewers: &raw.reviewers,
+        admins: &raw.admins,
+    };
+    let groups = groups.resolved(&names, &mut problems);
     let mut people = People {
         reviewers_team: raw.reviewers.team,
         admins_team: raw.admins.team,
@@ -289,6 +343,7 @@ pub fn read(files: &RuleFiles) -> Result<People, Problems> {
             problems.push(Problem::of_key(PATH, format!("people.{login}"), message));
         }
     }
+    people.join_groups(groups);
     if problems.is_empty() {
         Ok(people)
     } else {
@@ -320,15 +375,10 @@ fn list(
     listed
 }
 
-fn check_group(
-    key: &str,
-    group: &RawGroup,
-    listed: &BTreeMap<Login, RawPerson>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_group(key: &str, group: &RawGroup, listed: &BTreeSet<Login>, problems: &mut Vec<Problem>) {
     let unlisted = group.members.iter().enumerate();
-    for (index, login) in unlisted.filter(|(_, login)| !listed.contains_key(*login)) {
-        let meant = did_you_mean(login.as_str(), listed.keys().map(Login::as_str));
+    for (index, login) in unlisted.filter(|(_, login)| !listed.contains(*login)) {
+        let meant = did_you_mean(login.as_str(), listed.iter().map(Login::as_str));
         let mend = if meant.is_empty() {
             ": add them there with their e-mail"
         } else {
@@ -374,6 +424,8 @@ impl People {
             emails: raw.emails,
             id: raw.id,
             by_team: None,
+            groups: BTreeSet::new(),
+            groups_by_team: BTreeSet::new(),
         };
         self.people.insert(login, person);
         !taken

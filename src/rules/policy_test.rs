@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleFiles;
 use crate::domain::documents::{Requirement, Role, schema_tag};
-use crate::domain::ids::{ActionName, AgentName, LabelName, ParameterName, TargetName, TriggerId};
+use crate::domain::ids::{
+    ActionName, AgentName, GroupName, LabelName, ParameterName, TargetName, TriggerId, WindowName,
+};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::problem::{Problem, Problems};
@@ -97,6 +99,9 @@ pub struct Given {
     /// Whether a commit is by nobody that the rules know.
     #[serde(default)]
     pub unattributed: bool,
+    /// The windows that are open.
+    #[serde(default)]
+    pub windows: BTreeSet<WindowName>,
 }
 
 /// A target that exists.
@@ -128,6 +133,15 @@ pub struct Expected {
     /// Texts that must each be in the reason of a factor or of a trigger.
     #[serde(default)]
     pub reasons: Vec<String>,
+    /// Whether a rule refuses it.
+    #[serde(default)]
+    pub refused: Option<bool>,
+    /// Whether a rule holds it back.
+    #[serde(default)]
+    pub held: Option<bool>,
+    /// Exactly the groups that rules ask for.
+    #[serde(default)]
+    pub asks: Option<BTreeSet<GroupName>>,
     /// Who must approve.
     #[serde(default)]
     pub role: Option<Role>,

@@ -33,6 +33,8 @@ pub(super) struct WorkerLoop {
     reconcile_at: Instant,
     /// When a run that failed is tried again.
     again_at: Option<Instant>,
+    /// When a window of the rules opens or ends next.
+    window_changes_at: Option<Instant>,
     /// Before this, nobody wakes the worker: it has just failed.
     rests_until: Instant,
     /// What a local repository looked like before the last run.
@@ -60,6 +62,7 @@ impl WorkerLoop {
             failures: 0,
             reconcile_at: now + intervals.reconcile,
             again_at: Some(now),
+            window_changes_at: None,
             rests_until: now,
             seen: None,
             open: BTreeSet::new(),
@@ -94,6 +97,7 @@ impl WorkerLoop {
 
     fn until(&self) -> Instant {
         let next = self.again_at.unwrap_or(self.reconcile_at);
+        let next = self.window_changes_at.map_or(next, |at| at.min(next));
         match self.shared.github {
             Some(_) => next,
             None => next.min(Instant::now() + self.intervals.look),
@@ -104,6 +108,7 @@ impl WorkerLoop {
         let now = Instant::now();
         let is_due = match self.again_at {
             Some(at) => now >= at,
+            None if self.window_changes_at.is_some_and(|at| now >= at) => true,
             None => now >= self.reconcile_at || self.shared.github.is_none() && self.has_moved(),
         };
         if is_due {
@@ -193,9 +198,18 @@ impl WorkerLoop {
             Err(error) => self.on_failure(&format!("{error:#}"), ended),
         }
         self.seen = seen;
+        self.window_changes_at = self.find_window_change();
         self.shared
             .metrics
             .ran(&self.shared.name, self.failures == 0, ended - begun);
+    }
+
+    /// When a window of the rules opens or ends next.
+    fn find_window_change(&mut self) -> Option<Instant> {
+        let bot = self.bot.as_mut()?;
+        let change = bot.next_window_change().ok().flatten()?;
+        let wait = (change - bot.now()).to_std().ok()?;
+        Instant::now().checked_add(wait)
     }
 
     fn tell_updater(&self, summary: Option<&Summary>) {

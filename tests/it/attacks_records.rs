@@ -35,11 +35,7 @@ fn rules_people_agents_and_targets_are_not_changed_in_passing() {
             "environment: live",
             "environment: inactive",
         ),
-        (
-            "rules/triggers.yaml",
-            "when: to_production",
-            "when: 'false'",
-        ),
+        ("rules/policy.yaml", "when: to_production", "when: 'false'"),
         (
             "rules/actions.yaml",
             "reversibility: irreversible",
@@ -194,7 +190,7 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
     let mut stage = TestRepo::example();
     let before = stage.main();
     let governance = stage.file("rules/governance.yaml");
-    let triggers = stage.file("rules/triggers.yaml");
+    let triggers = stage.file("rules/policy.yaml");
     let cases = [
         (
             "rules/governance.yaml",
@@ -217,9 +213,9 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
             "rules/governance.yaml:12:1: mode: the key `mode` is given twice",
         ),
         (
-            "rules/triggers.yaml",
+            "rules/policy.yaml",
             triggers.replace("when: to_production", "when: to_prod"),
-            "rules/triggers.yaml:35:11: triggers[0].when: `to_prod` is not a fact: expected one of action, effect,",
+            "rules/policy.yaml:52:11: rules[0].when: `to_prod` is not a fact: expected one of action, effect,",
         ),
         (
             "rules/people.yaml",
@@ -252,7 +248,7 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
         ),
         // Loops in loops would let a change of the rules stop the bot before anybody has approved it.
         (
-            "rules/triggers.yaml",
+            "rules/policy.yaml",
             triggers.replace(
                 "when: to_production",
                 "when: changes . all (a, changes . all (b, changes . all (c, a == b && b == c)))",

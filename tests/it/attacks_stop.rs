@@ -13,7 +13,7 @@ fn rules_that_cannot_be_read_stop_everything_and_the_message_names_file_and_line
     stage.govern("dana", "c", &[("docs/x.md", "x")]);
     stage.edit_on_main("rules/governance.yaml", "mode: two_tier", "mode: yolo");
     stage.edit_on_main(
-        "rules/triggers.yaml",
+        "rules/policy.yaml",
         "when: to_production",
         "when: to_prod ==",
     );
@@ -30,7 +30,7 @@ fn rules_that_cannot_be_read_stop_everything_and_the_message_names_file_and_line
             &said,
             "rules/governance.yaml:11:7: mode: unknown value `yolo`",
         );
-        has(&said, "rules/triggers.yaml");
+        has(&said, "rules/policy.yaml");
         has(&said, "not a CEL expression");
     }
     // Neither approval nor rejection nor time changes that.
@@ -58,7 +58,7 @@ fn rules_that_cannot_be_read_stop_everything_and_the_message_names_file_and_line
     has_not(&said, "governance.yaml");
     stage.read_all();
     stage.edit_on_main(
-        "rules/triggers.yaml",
+        "rules/policy.yaml",
         "when: to_prod ==",
         "when: to_production",
     );
@@ -123,7 +123,7 @@ fn a_target_that_cannot_be_read_decides_nothing() {
 fn a_trigger_that_fails_counts_as_fired() {
     let mut stage = TestRepo::example();
     stage.edit_on_main(
-        "rules/triggers.yaml",
+        "rules/policy.yaml",
         "when: to_production",
         "when: parameters[7] == 'x'",
     );

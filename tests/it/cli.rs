@@ -1022,12 +1022,9 @@ fn policy_tests_that_fail_say_what_was_expected_and_found() {
         It needs no approval.
     1 of 1 policy tests failed
     ");
-    std::fs::write(rules.join("triggers.yaml"), "schema: nonsense\n").unwrap();
+    std::fs::write(rules.join("policy.yaml"), "schema: nonsense\n").unwrap();
     let unreadable = bare(folder.path(), &["test", "rules", "--format", "json"]).exits(3);
-    assert_eq!(
-        unreadable.json()["errors"][0]["file"],
-        "rules/triggers.yaml"
-    );
+    assert_eq!(unreadable.json()["errors"][0]["file"], "rules/policy.yaml");
     let nothing = bare(folder.path(), &["test", "rules/tests"]);
     assert_eq!(nothing.status, 1, "{}", nothing.text());
 }
@@ -1036,7 +1033,7 @@ fn policy_tests_that_fail_say_what_was_expected_and_found() {
 fn every_kind_has_a_schema() {
     let folder = tempfile::tempdir().unwrap();
     let kinds = bare(folder.path(), &["schema"]).succeeds().stdout;
-    assert_eq!(kinds.lines().count(), 15);
+    assert_eq!(kinds.lines().count(), 16);
     for kind in kinds.lines() {
         let schema = bare(folder.path(), &["schema", kind]).succeeds().json();
         assert_eq!(schema["title"], format!("countersign {kind}"));
@@ -1046,7 +1043,7 @@ fn every_kind_has_a_schema() {
     let unknown = bare(folder.path(), &["schema", "nonsense"]);
     assert_eq!((unknown.status, unknown.stdout.as_str()), (2, ""));
     insta::assert_snapshot!(redact(&unknown.stderr), @"
-    error: `nonsense` is not a kind of document: expected recommendation, decision, outcome, rescored, claim, feedback, freeze, target, governance, parameters, actions, triggers, agents, people, policy-test
+    error: `nonsense` is not a kind of document: expected recommendation, decision, outcome, rescored, claim, feedback, freeze, target, governance, parameters, actions, policy, triggers, agents, people, policy-test
 
     Usage: countersign [OPTIONS] <COMMAND>
 

@@ -616,8 +616,8 @@ fn what_cannot_be_recorded_makes_that_one_invalid_and_leaves_nothing_of_it() {
 #[test]
 fn policy_tests_that_take_too_long_make_the_change_wait_and_nothing_is_recorded() {
     let mut stage = TestRepo::example();
-    let rules = format!("{}# A remark.\n", stage.file("rules/triggers.yaml"));
-    stage.govern("dana", "rules", &[("rules/triggers.yaml", &rules)]);
+    let rules = format!("{}# A remark.\n", stage.file("rules/policy.yaml"));
+    stage.govern("dana", "rules", &[("rules/policy.yaml", &rules)]);
     stage.propose("risk-manager", "low", LOW);
     let run_for = |stage: &TestRepo, limit: Duration| {
         let now = stage.now();
@@ -639,7 +639,7 @@ fn policy_tests_that_take_too_long_make_the_change_wait_and_nothing_is_recorded(
     stage.main_is_still(&before);
     assert!(trail::branches(&stage).contains("govern/rules"));
     run_for(&stage, Duration::from_secs(60));
-    assert_eq!(stage.file("rules/triggers.yaml"), rules);
+    assert_eq!(stage.file("rules/policy.yaml"), rules);
     stage.read_all();
     stage.verifies();
 }

@@ -46,7 +46,7 @@ fn all_shipped_policy_tests_hold() {
 #[test]
 fn the_comment_in_the_triggers_names_every_fact_and_its_type() {
     let files = shipped();
-    let triggers = String::from_utf8(files["rules/triggers.yaml"].clone()).unwrap();
+    let triggers = String::from_utf8(files["rules/policy.yaml"].clone()).unwrap();
     let described: Vec<String> = described()
         .iter()
         .map(|line| format!("#   {line}"))
@@ -54,7 +54,7 @@ fn the_comment_in_the_triggers_names_every_fact_and_its_type() {
     let described = described.join("\n");
     assert!(
         triggers.contains(&described),
-        "the comment of rules/triggers.yaml must hold:\n{described}"
+        "the comment of rules/policy.yaml must hold:\n{described}"
     );
 }
 
@@ -63,7 +63,7 @@ fn every_trigger_every_tier_and_every_mode_has_a_policy_test() {
     let files = shipped();
     let rules = Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"));
     let tests = Rules::read_tests(&files).unwrap_or_else(|problems| panic!("{problems}"));
-    for trigger in rules.triggers.iter() {
+    for trigger in rules.policy.iter() {
         let expected = |placed: &&countersign::rules::policy_test::PlacedTest| {
             placed
                 .test

@@ -25,11 +25,11 @@ const RULES: [(&str, &str); 8] = own![
     "rules/governance.yaml",
     "rules/parameters.yaml",
     "rules/actions.yaml",
-    "rules/triggers.yaml",
+    "rules/policy.yaml",
     "rules/tests/factors.yaml",
     "rules/tests/framework.yaml",
     "rules/tests/modes.yaml",
-    "rules/tests/triggers.yaml",
+    "rules/tests/policy.yaml",
 ];
 
 /// The example's people and agents.

@@ -5,12 +5,12 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema_tag;
-use crate::domain::ids::{CaseId, Login, PullNumber, Sha, TriggerId};
+use crate::domain::ids::{CaseId, GroupName, Login, PullNumber, Sha, TriggerId, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::review::Confidence;
@@ -46,6 +46,9 @@ pub struct Decision {
     pub engine: String,
     /// The deployment mode at that moment.
     pub mode: Mode,
+    /// The windows of the rules, and the local time by which each was open or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowRecord>,
     /// The whole risk assessment.
     pub risk: Assessment,
     /// What the gate asked for.
@@ -107,6 +110,8 @@ pub enum Status {
     Approved,
     /// Ended by a person.
     Rejected,
+    /// Ended by a rule that no approval lifts.
+    Refused,
     /// Taken back by its author.
     Withdrawn,
     /// Nobody decided in time.
@@ -115,10 +120,11 @@ pub enum Status {
 
 impl Status {
     /// All statuses.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AutoApproved,
         Self::Approved,
         Self::Rejected,
+        Self::Refused,
         Self::Withdrawn,
         Self::Expired,
     ];
@@ -128,6 +134,7 @@ impl Status {
             Self::AutoApproved => "auto_approved",
             Self::Approved => "approved",
             Self::Rejected => "rejected",
+            Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
         }
@@ -149,7 +156,7 @@ impl std::str::FromStr for Status {
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or_else(|| {
-                let expected = "auto_approved, approved, rejected, withdrawn or expired";
+                let expected = "auto_approved, approved, rejected, refused, withdrawn or expired";
                 Unexpected::is_not(text, "a status", expected)
             })
     }
@@ -209,6 +216,18 @@ pub struct RulesRecord {
     pub tree: Sha,
 }
 
+/// A window of the rules at the moment of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindowRecord {
+    /// Its name in `rules/governance.yaml`.
+    pub name: WindowName,
+    /// Whether it was open.
+    pub open: bool,
+    /// The time of the decision in the window's timezone.
+    pub local_time: DateTime<FixedOffset>,
+}
+
 /// How risky a proposal is, and every input of that answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -222,6 +241,45 @@ pub struct Assessment {
     /// Each trigger that fired.
     #[serde(default)]
     pub triggers: Vec<FiredTrigger>,
+}
+
+impl Assessment {
+    /// Whether a rule refuses it.
+    pub fn is_refused(&self) -> bool {
+        let mut fired = self.triggers.iter();
+        fired.any(|fired| fired.has_effect(RuleEffect::Refuse))
+    }
+
+    /// Whether a rule holds it back for now.
+    pub fn is_held(&self) -> bool {
+        let mut fired = self.triggers.iter();
+        fired.any(|fired| fired.has_effect(RuleEffect::Wait))
+    }
+
+    /// Whether rules ask for approvals here that they did not ask for there.
+    pub fn asks_for_more_than(&self, other: &Self) -> bool {
+        let asks = |of: &Self, ask: &RuleAsk| {
+            let mut fired = of.triggers.iter();
+            fired.any(|fired| fired.ask.as_ref() == Some(ask))
+        };
+        let mut here = self.triggers.iter().filter_map(|fired| fired.ask.as_ref());
+        here.any(|ask| !asks(other, ask))
+    }
+
+    /// The level and score that an edit has to get below to be worth proposing. Where it is refused, everything that
+    /// is not refused is.
+    pub fn present(&self) -> Lift {
+        if self.is_refused() {
+            return Lift {
+                level: Level::High,
+                score: Score::hundredths(u32::MAX),
+            };
+        }
+        Lift {
+            level: self.level,
+            score: self.score,
+        }
+    }
 }
 
 /// What one factor adds to the score, and why.
@@ -244,20 +302,26 @@ pub struct FactorScore {
     pub reason: String,
 }
 
-/// A condition that lifts the level whatever the score.
+/// A rule of `rules/policy.yaml` whose condition holds, and what follows from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FiredTrigger {
-    /// Its id in `rules/triggers.yaml`.
+    /// Its id in `rules/policy.yaml`.
     pub id: TriggerId,
     /// Why it fired, in words.
     pub reason: String,
-    /// What it lifts to, at least; absent: HIGH.
+    /// What it lifts to, at least; absent: HIGH, unless `effect` is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Lift>,
+    /// What it does instead of lifting the score; absent: it lifts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<RuleEffect>,
+    /// Who must approve because of it, beside whom the level asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<RuleAsk>,
 }
 
-/// The least that a trigger makes of score and level.
+/// The least that a rule makes of score and level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lift {
@@ -267,13 +331,96 @@ pub struct Lift {
     pub score: Score,
 }
 
+/// What a rule does that does not lift the score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleEffect {
+    /// It is shown, and changes nothing.
+    Note,
+    /// It only asks for approvals.
+    Ask,
+    /// Nothing is merged while it holds.
+    Wait,
+    /// The proposal ends, whoever approves.
+    Refuse,
+}
+
+/// Approvals that a rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleAsk {
+    /// One of these is enough; of each, all parts are needed.
+    pub any_of: Vec<Vec<GroupAsk>>,
+    /// Whether they take the place of those that the level asks for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub instead: bool,
+}
+
+/// Approvals by people of one group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupAsk {
+    /// The group in `rules/people.yaml`.
+    pub from: GroupName,
+    /// How many distinct people.
+    pub approvals: u32,
+    /// Whether each must write why.
+    pub justification: bool,
+}
+
 impl FiredTrigger {
+    /// Whether it does this.
+    pub fn has_effect(&self, effect: RuleEffect) -> bool {
+        self.effect == Some(effect)
+    }
+
     /// `HIGH in any case`, or `lifts to at least MEDIUM 50.00`.
     pub fn effect_in_words(&self) -> String {
-        match self.then {
-            None => "HIGH in any case".to_owned(),
-            Some(Lift { level, score }) => format!("lifts to at least {level} {score}"),
+        let effect = match (self.effect, self.then) {
+            (Some(RuleEffect::Ask), _) => String::new(),
+            (Some(RuleEffect::Note), _) => "noted, changes nothing".to_owned(),
+            (Some(RuleEffect::Wait), _) => "not merged while this holds".to_owned(),
+            (Some(RuleEffect::Refuse), _) => "refused, whoever approves".to_owned(),
+            (None, None) => "HIGH in any case".to_owned(),
+            (None, Some(Lift { level, score })) => format!("lifts to at least {level} {score}"),
+        };
+        match &self.ask {
+            None => effect,
+            Some(ask) if effect.is_empty() => format!("needs {ask}"),
+            Some(ask) => format!("{effect}, needs {ask}"),
         }
+    }
+}
+
+impl fmt::Display for RuleAsk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, parts) in self.any_of.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", or ")?;
+            }
+            for (index, part) in parts.iter().enumerate() {
+                if index > 0 {
+                    f.write_str(" and ")?;
+                }
+                fmt::Display::fmt(part, f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for GroupAsk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.approvals == 1 {
+            "approval"
+        } else {
+            "approvals"
+        };
+        write!(f, "{} {noun} from {}", self.approvals, self.from)?;
+        if self.justification {
+            f.write_str(" with a justification")?;
+        }
+        Ok(())
     }
 }
 
@@ -358,6 +505,9 @@ pub struct TeamMember {
     pub id: u64,
     /// The role of the team.
     pub role: Role,
+    /// The groups that hold the team.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupName>,
 }
 
 /// A review that did not count.

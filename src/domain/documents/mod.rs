@@ -12,8 +12,9 @@ mod target;
 
 pub use decision::{
     AccountRecord, Assessment, CountedApproval, Decision, DecisionSchema, FactorScore,
-    FiredTrigger, IgnoredReview, Lift, OpinionKind, OpinionRecord, PullRecord, Rejection,
-    RejectionCategory, Requirement, Role, RulesRecord, Status, TeamMember,
+    FiredTrigger, GroupAsk, IgnoredReview, Lift, OpinionKind, OpinionRecord, PullRecord, Rejection,
+    RejectionCategory, Requirement, Role, RuleAsk, RuleEffect, RulesRecord, Status, TeamMember,
+    WindowRecord,
 };
 pub use freeze::{Freeze, SaidIn, SaidInKind};
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
+
 use super::{Changed, Oversight, RiskAnswer};
-use crate::domain::documents::{Assessment, Decision, Recommendation};
+use crate::domain::documents::{Decision, Recommendation};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::problem::Reading;
@@ -139,6 +141,7 @@ impl<'a> Replayer<'a> {
             about: &about,
             targets: targets.known,
             contributions: &contributions,
+            at: decision.decided_at,
         };
         let (now, is_refused) = proposal.rate(&rules);
         let then = RiskAnswer {
@@ -204,18 +207,20 @@ struct Proposal<'p> {
     about: &'p Recommendation,
     targets: KnownTargets,
     contributions: &'p [Contribution],
+    /// When it was decided.
+    at: DateTime<Utc>,
 }
 
 impl Proposal<'_> {
     /// What these rules say of it, and whether it contradicts them.
     fn rate(self, rules: &Rules) -> (RiskAnswer, bool) {
         let about = self.about;
-        let situation = facts::situation(about, self.targets, self.contributions, rules);
-        let Assessment { score, level, .. } = risk::assess(about, &situation, rules);
+        let situation = facts::situation(about, self.targets, self.contributions, rules, self.at);
+        let assessment = risk::assess(about, &situation, rules);
         let answer = RiskAnswer {
-            score,
-            level,
-            requires: requirement::for_recommendation(level, &rules.governance),
+            score: assessment.score,
+            level: assessment.level,
+            requires: requirement::for_recommendation(&assessment, &rules.governance),
         };
         let problems = risk::validity::problems(self.path, about, &situation, rules);
         (answer, !problems.is_empty())

@@ -9,9 +9,9 @@ use super::document::Written;
 use super::finding::FindingKind;
 use super::{ignored, opinions};
 use crate::domain::documents::{
-    AccountRecord, CountedApproval, Decision, Rejection, RejectionCategory, Role, Status,
+    AccountRecord, Assessment, CountedApproval, Decision, Rejection, RejectionCategory, Role,
+    Status,
 };
-use crate::domain::level::Level;
 use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
 use crate::gate::eligibility::{Interests, Principal, principal_of};
@@ -23,8 +23,8 @@ use crate::rules::people::PersonName;
 /// What the gate is asked about, beside the record.
 pub struct Question<'a> {
     pub kind: Kind,
-    /// The level as computed again.
-    pub level: Level,
+    /// The assessment as computed again.
+    pub assessment: &'a Assessment,
     pub contributions: &'a [Contribution],
     /// Whether the commits of the branch are not in this clone.
     pub is_without_branch: bool,
@@ -52,7 +52,7 @@ pub fn check(
         pull: &pull,
         elsewhere: &elsewhere,
         kind: question.kind,
-        level: question.level,
+        assessment: question.assessment,
         interests: Interests {
             contributions: question.contributions,
             owner: question.owner,
@@ -63,12 +63,14 @@ pub fn check(
     };
     let gate_result = evaluate_gate(&case, rules);
     super::assessment::compare_requirement(check, written, gate_result.required);
+    check_windows(check, written, rules);
     check_counted(check, written, &gate_result);
     ignored::check(check, written, &gate_result, question);
     opinions::check(check, written, rules);
     match decision.status {
         Status::AutoApproved | Status::Approved => check_merged(check, written, &gate_result),
         Status::Rejected => check_rejected(check, written, &gate_result),
+        Status::Refused => check_refused(check, written, &gate_result),
         Status::Expired => check_expired(check, written, rules, frozen),
         // Whoever closed their own pull request, closed it: there is nothing to compute.
         Status::Withdrawn => {}
@@ -314,6 +316,24 @@ fn check_merged(check: &mut CommitCheck, written: &Written<Decision>, gate_resul
             let message = format!("it was merged although {} requested changes", by.join(", "));
             check.say(FindingKind::WrongStatus, message);
         }
+        Verdict::Refuse => {
+            let message = "it was merged although a rule refuses it".to_owned();
+            check.say(FindingKind::WrongStatus, message);
+        }
+        Verdict::Wait(wait) if wait.missing == 0 && gate_result.still_needed().is_none() => {
+            let message = format!(
+                "it was merged although a rule held it back: {}",
+                gate_result.held().unwrap_or_default()
+            );
+            check.say(FindingKind::WrongStatus, message);
+        }
+        Verdict::Wait(wait) if wait.missing == 0 => {
+            let message = format!(
+                "it was merged, but it still needed {}",
+                gate_result.still_needed().unwrap_or_default()
+            );
+            check.say(FindingKind::NotEnoughApprovals, message);
+        }
         Verdict::Wait(_) | Verdict::Expire => {
             let (required, counted) = (gate_result.required, gate_result.approvals.len());
             let message = format!(
@@ -346,6 +366,26 @@ fn check_rejected(check: &mut CommitCheck, written: &Written<Decision>, gate_res
             rejection.by
         );
         check.say(FindingKind::WrongRejection, message);
+    }
+}
+
+/// The windows of the rules, open or not by the time of the decision.
+fn check_windows(check: &mut CommitCheck, written: &Written<Decision>, rules: &Rules) {
+    let decision = &written.document;
+    let computed = rules.governance.windows.recorded_at(decision.decided_at);
+    if decision.windows != computed {
+        let place = written.place(&["windows"]);
+        let message =
+            format!("{place}: by the rules and the time of the decision they were otherwise");
+        check.say(FindingKind::WrongFactor, message);
+    }
+}
+
+fn check_refused(check: &mut CommitCheck, written: &Written<Decision>, gate_result: &GateResult) {
+    if gate_result.verdict != Verdict::Refuse {
+        let place = written.place(&["status"]);
+        let message = format!("{place} is refused, but no rule refuses it");
+        check.say(FindingKind::WrongStatus, message);
     }
 }
 

@@ -200,7 +200,13 @@ fn recompute(
         about,
         rules,
     ));
-    let mut situation = facts::situation(about, targets.known.clone(), &contributions, rules);
+    let mut situation = facts::situation(
+        about,
+        targets.known.clone(),
+        &contributions,
+        rules,
+        decision.decided_at,
+    );
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() && computed != decision.risk && !situation.unattributed {
         // Who wrote the commits of a branch that is not here is not known: both answers are possible.
@@ -226,7 +232,7 @@ fn recompute(
     let owner = rules.agents.get(&about.agent).map(|agent| &agent.owner);
     let question = Question {
         kind: Kind::Recommendation,
-        level: computed.level,
+        assessment: &computed,
         contributions: &contributions,
         is_without_branch: branch.is_none(),
         owner,
@@ -257,6 +263,7 @@ fn find_outdated(
             About {
                 recommendation: about,
                 contributions,
+                at: written.document.decided_at,
                 team_members: &written.document.team_members,
             },
         )?;

@@ -75,6 +75,11 @@ fn is_invalid(
     Ok(match rescored::again(verifier, check, about)? {
         None | Some(Again::Same) => false,
         Some(Again::Invalid(_)) => true,
+        Some(Again::Held) => {
+            let message = "it was claimed while a rule held it back";
+            check.say(FindingKind::WhileFrozen, message);
+            false
+        }
         Some(Again::More(more)) => {
             let (was, now) = (&more.was, &more.now.risk);
             let message = format!(

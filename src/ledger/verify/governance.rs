@@ -251,7 +251,7 @@ fn recompute(
     };
     let question = Question {
         kind: Kind::GovernanceChange,
-        level: computed.level,
+        assessment: &computed,
         contributions: &contributions,
         is_without_branch: branch.is_none(),
         owner,

@@ -57,7 +57,7 @@ pub fn check(
     match again(verifier, check, &about)? {
         None => {}
         Some(Again::More(more)) => compare(check, &written, &more),
-        Some(Again::Same) => check.say(
+        Some(Again::Same | Again::Held) => check.say(
             FindingKind::WrongRescoring,
             format!("{}: computed again, nothing more is asked than was", written.path),
         ),
@@ -120,6 +120,7 @@ pub fn again(
     let Some(Ok(decision)) = decision.map(|bytes| yaml::read::<Decision>(&path, &bytes)) else {
         return Ok(None);
     };
+    let at = check.commit.committer.time;
     let Some(approved) = Approved::read(check.repo, about, &decision)? else {
         return Ok(None);
     };
@@ -127,5 +128,5 @@ pub fn again(
         .target_cache
         .targets(check.repo.objects(), tree, about)?
         .map(|targets| targets.known);
-    Ok(Some(approved.again(targets, &version.rules)))
+    Ok(Some(approved.again(targets, &version.rules, at)))
 }

@@ -315,7 +315,7 @@ fn where_no_level_is_lower_the_lowest_score_is_offered() {
 fn a_condition_of_ones_own_may_object_to_a_bound() {
     let own = rules_with(&[(
         "  - id: bulk\n",
-        "  - id: bold\n    when: changes.exists(c, c.parameter == 'leverage' && c.value >= 1.5)\n    reason: bold\n\n  - id: bulk\n",
+        "  - id: bold\n    when: changes.exists(c, c.parameter == 'leverage' && c.value >= 1.5)\n    then: HIGH\n    reason: bold\n\n  - id: bulk\n",
     )]);
     assert_eq!(
         offered_by(
@@ -391,8 +391,8 @@ fn what_no_edit_removes_is_named() {
         let advice = advise(&recommendation, situation, rules(), &assessment);
         let lasting = advice.lasting.iter();
         for id in lasting.clone() {
-            let level = rules().triggers.iter().find(|trigger| trigger.id == *id);
-            let level = level.unwrap().then.level();
+            let level = rules().policy.iter().find(|rule| rule.id == *id);
+            let level = level.unwrap().level().unwrap();
             assert!(advice.reductions.iter().all(|edit| edit.level >= level));
         }
         lasting.map(ToString::to_string).collect()

@@ -364,7 +364,7 @@ fn a_condition_that_fails_counts_as_fired_and_says_so() {
 
 #[test]
 fn a_condition_of_ones_own_may_use_every_fact() {
-    let own = "when: changes.exists(c, c.parameter == 'leverage' && c.tier != 'conservative') && session == 'test' && size(unknown_parameters) == 0\n    reason: \"{changes} by {agent} on {target_count}, {bulk}\"\n#";
+    let own = "when: changes.exists(c, c.parameter == 'leverage' && c.tier != 'conservative') && session == 'test' && size(unknown_parameters) == 0\n    then: HIGH\n    reason: \"{changes} by {agent} on {target_count}, {bulk}\"\n#";
     let own = rules_with(&[
         ("when: to_production\n", own),
         ("    reason: switches", "#"),

@@ -1,5 +1,5 @@
 //! The facts that a condition may use: the one description of their names, types and meanings. Conditions are held
-//! against it when they are read, and the comment of `rules/triggers.yaml` is printed from it.
+//! against it when they are read, and the comment of `rules/policy.yaml` is printed from it.
 
 use std::fmt;
 
@@ -53,7 +53,7 @@ const REVERSIBILITIES: &[&str] = &["easy", "effort", "irreversible", "unknown"];
 const TIERS: &[&str] = &["conservative", "moderate", "aggressive", "beyond all tiers"];
 
 #[rustfmt::skip]
-pub const FACTS: [FactInfo; 19] = [
+pub const FACTS: [FactInfo; 20] = [
     fact("action", FactType::Text, "the action type"),
     fact("effect", FactType::Word(EFFECTS), "what it does to its targets"),
     fact("reversibility", FactType::Word(REVERSIBILITIES), "how hard it is to undo"),
@@ -73,6 +73,7 @@ pub const FACTS: [FactInfo; 19] = [
     fact("extreme", FactType::Names, "the parameters whose new value is past the extreme threshold"),
     fact("deviant", FactType::Names, "those more than 2 standard deviations from the mean"),
     fact("changes", FactType::Changes, "each change"),
+    fact("windows", FactType::Names, "the windows of governance.yaml that are open now"),
 ];
 
 /// The key of a change.
@@ -104,7 +105,7 @@ pub fn find(name: &str) -> Option<&'static FactInfo> {
     FACTS.iter().find(|fact| fact.name == name)
 }
 
-/// The facts with their types and meanings, a line each, as the comment of `rules/triggers.yaml` has them.
+/// The facts with their types and meanings, a line each, as the comment of `rules/policy.yaml` has them.
 pub fn described() -> Vec<String> {
     let lines = FACTS.iter().map(|fact| {
         let more = match fact.of_type {

@@ -244,7 +244,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "pamareters.exists(p, q == 'a')",
-        "`pamareters` is not a fact: did you mean `parameters`? expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes",
+        "`pamareters` is not a fact: did you mean `parameters`? expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, windows",
     ),
 ];
 

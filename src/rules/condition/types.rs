@@ -136,11 +136,20 @@ fn wrong<T>(reason: impl Into<String>) -> Result<T> {
     Err(TypeError(reason.into()))
 }
 
-/// The facts that an expression uses, if it can be right.
-pub(super) fn check(expression: &IdedExpr) -> Result<BTreeSet<&'static str>> {
+/// What an expression looks at.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    /// The facts, in the order of their names.
+    pub facts: BTreeSet<&'static str>,
+    /// The windows that it names.
+    pub windows: BTreeSet<String>,
+}
+
+/// What an expression looks at, if it can be right.
+pub(super) fn check(expression: &IdedExpr) -> Result<Uses> {
     let mut checker = Checker::default();
     match checker.expression(expression)? {
-        Type::Bool | Type::Any => Ok(checker.facts),
+        Type::Bool | Type::Any => Ok(checker.uses),
         other => wrong(format!(
             "the expression gives {other}: expected one that is true or false, such as a comparison"
         )),
@@ -151,7 +160,7 @@ pub(super) fn check(expression: &IdedExpr) -> Result<BTreeSet<&'static str>> {
 struct Checker {
     /// The variables of the loops around, innermost last.
     scope: Vec<Variable>,
-    facts: BTreeSet<&'static str>,
+    uses: Uses,
 }
 
 struct Variable {
@@ -206,7 +215,7 @@ impl Checker {
                 expected_one_of(name, &known)
             ));
         };
-        self.facts.insert(fact.name);
+        self.uses.facts.insert(fact.name);
         Ok(fact.of_type.into())
     }
 
@@ -246,7 +255,16 @@ impl Checker {
                 None,
                 [left, right],
             ) => can_be_ordered(left, right),
-            (operators::IN, None, [item, list]) => is_in(item, list),
+            (operators::IN, None, [item, list]) => {
+                let looks_into = call.args.get(1).map(|list| &list.expr);
+                if let (Type::Words(words, Source::Written), Some(Expr::Ident(name))) =
+                    (item, looks_into)
+                    && name == "windows"
+                {
+                    self.uses.windows.extend(words.iter().cloned());
+                }
+                is_in(item, list)
+            }
             (operators::INDEX, None, [list, index]) => index_of(list, index, call.args.get(1)),
             (operators::NEGATE, None, [number]) => match number {
                 Type::Int | Type::Double | Type::Any => Ok(number.clone()),

@@ -41,15 +41,15 @@ fn rule_files() -> RuleFiles {
     files
 }
 
-fn with_triggers(count: usize, condition: &str) -> RuleFiles {
-    let mut text = "schema: countersign/triggers/v1\ntriggers:\n".to_owned();
+fn with_rules(count: usize, condition: &str) -> RuleFiles {
+    let mut text = "schema: countersign/policy/v1\nrules:\n".to_owned();
     for n in 0..count {
         text.push_str(&format!(
-            "- id: t{n}\n  when: {condition}\n  reason: because\n"
+            "- id: t{n}\n  when: {condition}\n  then: HIGH\n  reason: because\n"
         ));
     }
     let mut files = rule_files();
-    files.insert(triggers::PATH.to_owned(), text.into_bytes());
+    files.insert(crate::rules::policy::PATH.to_owned(), text.into_bytes());
     files
 }
 
@@ -60,7 +60,7 @@ const NESTED: &str =
 fn the_shipped_rules_take_a_hundredth_of_what_they_may() {
     let files = rule_files();
     let rules = Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"));
-    let steps = |sizes| -> u64 { rules.triggers.iter().map(|t| t.when.steps(sizes)).sum() };
+    let steps = |sizes| -> u64 { rules.policy.iter().map(|t| t.when.steps(sizes)).sum() };
     assert!(
         steps(Sizes::most(8)) * 100 < MOST_STEPS,
         "{}",
@@ -72,16 +72,16 @@ fn the_shipped_rules_take_a_hundredth_of_what_they_may() {
 
 #[test]
 fn conditions_that_take_too_long_are_refused_where_they_come_to_it() {
-    assert!(Rules::read(&with_triggers(4, NESTED)).is_ok());
-    let refused = Rules::read(&with_triggers(55, NESTED)).unwrap_err();
+    assert!(Rules::read(&with_rules(4, NESTED)).is_ok());
+    let refused = Rules::read(&with_rules(55, NESTED)).unwrap_err();
     let own = steps(NESTED);
     let index = MOST_STEPS / own;
     assert_eq!(
         refused.to_string(),
         format!(
-            "rules/triggers.yaml:{}:9: triggers[{index}].when: up to here the conditions take up to {} steps for the largest proposal, \
-             {own} of them this one: at most 5000000; avoid a loop inside of a loop, or drop a trigger",
-            4 + 3 * index,
+            "rules/policy.yaml:{}:9: rules[{index}].when: up to here the conditions take up to {} steps for the largest proposal, \
+             {own} of them this one: at most 5000000; avoid a loop inside of a loop, or drop a rule",
+            4 + 4 * index,
             (index + 1) * own,
         )
     );
@@ -109,7 +109,7 @@ fn costly(files: &RuleFiles) -> Option<String> {
 
 #[test]
 fn policy_tests_that_take_too_long_are_refused() {
-    let mut files = with_triggers(4, NESTED);
+    let mut files = with_rules(4, NESTED);
     files.retain(|path, _| !path.starts_with("rules/tests/"));
     files.insert("rules/tests/a.yaml".to_owned(), tests_of(20, 3));
     assert_eq!(costly(&files), None);

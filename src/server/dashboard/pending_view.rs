@@ -415,7 +415,7 @@ fn replayed(backtest: &Backtest) -> Replayed {
 }
 
 fn reductions(preview: &Preview, assessment: Option<&Assessment>) -> Vec<String> {
-    let present = assessment.map_or(Level::High, |risk| risk.level);
+    let present = assessment.map_or(Level::High, |risk| risk.present().level);
     let edits = preview.reductions.iter();
     edits.map(|edit| explain::in_words(edit, present)).collect()
 }

@@ -112,6 +112,7 @@ pub const fn status_word(status: Status) -> &'static str {
         Status::AutoApproved => "auto-approved",
         Status::Approved => "approved",
         Status::Rejected => "rejected",
+        Status::Refused => "refused",
         Status::Withdrawn => "withdrawn",
         Status::Expired => "expired",
     }

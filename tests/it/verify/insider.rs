@@ -80,7 +80,7 @@ fn judged(
             pull: &branch.pull,
             elsewhere: &[],
             kind,
-            level: risk.level,
+            assessment: &risk,
             interests: Interests {
                 contributions: &contributions,
                 owner: None,
@@ -111,6 +111,7 @@ fn judged(
             tree: version.tree,
         },
         mode: version.rules.governance.mode,
+        windows: version.rules.governance.windows.recorded_at(world.now()),
         risk,
         now: world.now(),
         shortest_justification: 0,
@@ -225,7 +226,7 @@ pub fn merge_recommendation(world: &World, head: Sha, path: &str) -> Sha {
         .map(|targets| targets.known)
         .unwrap_or_default();
     let contributions = facts::contributions(&branch.pull, &branch.commits);
-    let situation = facts::situation(&about, targets, &contributions, &version.rules);
+    let situation = facts::situation(&about, targets, &contributions, &version.rules, world.now());
     let risk = risk::assess(&about, &situation, &version.rules);
     let case = (Kind::Recommendation, about.id, Some(blob));
     let permit = permit(world, &branch, case, (risk, &version));

@@ -457,8 +457,8 @@ fn evidence(refusal: Refusal) -> Evidence {
             recommendation(world, head, path, "may not propose `rebalance_portfolio`")
         }
         Refusal::UnreadableRules => change(
-            &[file("rules/triggers.yaml", "- nothing\n")],
-            "rules/triggers.yaml:1",
+            &[file("rules/policy.yaml", "- nothing\n")],
+            "rules/policy.yaml:1",
         ),
         Refusal::UnreadableTests => change(
             &[file("rules/tests/broken.yaml", "- nothing\n")],
