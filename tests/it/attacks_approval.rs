@@ -296,8 +296,8 @@ fn an_approval_does_not_survive_rules_that_raise_the_level() {
     stage.approve(1, "carol");
     stage.edit_on_main(
         "rules/parameters.yaml",
-        "extreme_above: 12",
-        "extreme_above: 3.5",
+        "standard_deviation: 2",
+        "standard_deviation: 0.4",
     );
     let before = stage.main();
     stage.run();
