@@ -3,7 +3,9 @@
 //! It borrows, so that a variation of a proposal (another value, fewer targets) costs no copy of
 //! the whole recommendation.
 
-use crate::domain::documents::Recommendation;
+use std::collections::BTreeMap;
+
+use crate::domain::documents::{Citation, Recommendation};
 use crate::domain::ids::{ActionName, AgentName, ParameterName, Session, TargetName};
 use crate::domain::value::Value;
 use crate::risk::risk_context::{KnownTarget, RiskContext};
@@ -20,6 +22,9 @@ pub(crate) struct ScoringInput<'a> {
     pub(crate) action_type: Option<&'a ActionType>,
     /// Each named target with what `main` says of it; none when it does not exist there.
     pub(crate) targets: Vec<(&'a TargetName, Option<&'a KnownTarget>)>,
+    /// What the agent gives the executor beside the changes.
+    pub(crate) details: &'a BTreeMap<String, Value>,
+    pub(crate) citations: &'a [Citation],
     /// Each entry of `changes`, in the order of the names.
     pub(crate) changes: Vec<(&'a ParameterName, &'a Value)>,
     pub(crate) situation: &'a RiskContext,
@@ -41,6 +46,8 @@ impl<'a> ScoringInput<'a> {
             targets: targets
                 .map(|name| (name, situation.find_target(name)))
                 .collect(),
+            details: &recommendation.details,
+            citations: &recommendation.citations,
             changes: recommendation.changes.iter().collect(),
             situation,
             rules,

@@ -3,23 +3,26 @@
 //! The conditions are CEL; here are the facts they ask for, derived from `main` and from the proposal. A condition that
 //! fails counts as fired, because a rule that cannot be evaluated must not let anything pass.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
+
+use rust_decimal::Decimal;
 
 use crate::domain::documents::{FiredTrigger, GroupAsk, Lift, RuleAsk, RuleEffect};
 use crate::domain::ids::{GroupName, LabelName, ParameterName, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
-use crate::risk::factors::parameters::Change;
+use crate::risk::factors::parameters::{Change, baseline};
 use crate::risk::safety::switches_off;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
 use crate::rules::actions::Effect;
-use crate::rules::condition::{self, Fact, Facts};
+use crate::rules::condition::{self, ChangeFact, Fact, Facts, TargetFact};
 use crate::rules::governance::Governance;
 use crate::rules::policy::{Ask, AskFrom, Consequence, PolicyRule};
 
 /// The facts that no edit of a proposal's values or targets changes.
-pub(crate) const LASTING_FACTS: [&str; 9] = [
+pub(crate) const LASTING_FACTS: [&str; 11] = [
     "action",
     "effect",
     "reversibility",
@@ -29,6 +32,8 @@ pub(crate) const LASTING_FACTS: [&str; 9] = [
     "unattributed",
     "session",
     "windows",
+    "details",
+    "citations",
 ];
 
 /// The facts of one proposal; lists are made when a condition first asks for them.
@@ -42,7 +47,9 @@ struct ProposalFacts<'s, 'a> {
     extreme: OnceLock<Vec<&'a str>>,
     deviant: OnceLock<Vec<&'a str>>,
     windows: OnceLock<Vec<&'a str>>,
-    changes: OnceLock<Vec<(&'a ParameterName, &'a Value, &'static str)>>,
+    citations: OnceLock<Vec<&'a str>>,
+    changes: OnceLock<Vec<ChangeFact<'a>>>,
+    targets: OnceLock<Vec<TargetFact<'a>>>,
 }
 
 impl<'s, 'a> ProposalFacts<'s, 'a> {
@@ -57,7 +64,9 @@ impl<'s, 'a> ProposalFacts<'s, 'a> {
             extreme: OnceLock::new(),
             deviant: OnceLock::new(),
             windows: OnceLock::new(),
+            citations: OnceLock::new(),
             changes: OnceLock::new(),
+            targets: OnceLock::new(),
         }
     }
 
@@ -78,12 +87,69 @@ impl<'s, 'a> ProposalFacts<'s, 'a> {
         affected.map(String::as_str).collect()
     }
 
-    fn changes(&self) -> Vec<(&'a ParameterName, &'a Value, &'static str)> {
+    fn changes(&self) -> Vec<ChangeFact<'a>> {
         let changed = self.measured.parameters.changed.iter();
-        changed
-            .map(|change| (change.name, change.value, change.tier.as_str()))
-            .collect()
+        changed.map(|change| self.change(change)).collect()
     }
+
+    fn change(&self, change: &Change<'a>) -> ChangeFact<'a> {
+        let targets = self.subject.targets.iter();
+        let present: Vec<Option<&'a Value>> = targets
+            .map(|(_, known)| baseline(*known, change.name, &[]))
+            .collect();
+        let first = present.first().copied().flatten();
+        let measure = |value: &Value| {
+            let by_guidance = change.guidance.and_then(|known| known.usual.measure(value));
+            by_guidance.or_else(|| value.number())
+        };
+        let amount = measure(change.value);
+        let moves = amount.and_then(|amount| {
+            let moves = present.iter().map(|present| {
+                let from = measure((*present)?)?;
+                let ratio = amount.checked_div(from)?;
+                Some(Moved {
+                    by: amount.checked_sub(from)?,
+                    ratio,
+                })
+            });
+            // Where it is not known how far it moves on one target, it is not known at all.
+            moves.collect::<Option<Vec<Moved>>>()
+        });
+        let moves = moves.unwrap_or_default();
+        let furthest = moves.iter().max_by_key(|moved| moved.by.abs());
+        let most = moves
+            .iter()
+            .max_by_key(|moved| (moved.ratio - Decimal::ONE).abs());
+        ChangeFact {
+            parameter: change.name,
+            value: change.value,
+            before: first.filter(|first| present.iter().all(|other| *other == Some(*first))),
+            tier: change.tier.as_str(),
+            amount,
+            delta: furthest.map(|moved| moved.by),
+            ratio: most.map(|moved| moved.ratio),
+        }
+    }
+
+    fn targets(&self) -> Vec<TargetFact<'a>> {
+        let targets = self.subject.targets.iter();
+        let targets = targets.map(|(name, known)| TargetFact {
+            name,
+            environment: known.map_or("unknown", |target| target.environment.as_str()),
+            labels: known.map_or(&NO_LABELS, |target| &target.labels),
+            parameters: known.map_or(&NO_PARAMETERS, |target| &target.parameters),
+        });
+        targets.collect()
+    }
+}
+
+static NO_LABELS: BTreeMap<LabelName, String> = BTreeMap::new();
+static NO_PARAMETERS: BTreeMap<ParameterName, Value> = BTreeMap::new();
+
+/// How far a value moves on one target.
+struct Moved {
+    by: Decimal,
+    ratio: Decimal,
 }
 
 impl Facts for ProposalFacts<'_, '_> {
@@ -123,6 +189,14 @@ impl Facts for ProposalFacts<'_, '_> {
                 open.map(WindowName::as_str).collect()
             })),
             "changes" => Fact::Changes(self.changes.get_or_init(|| self.changes())),
+            "targets" => Fact::Targets(self.targets.get_or_init(|| self.targets())),
+            "details" => Fact::Map(subject.details),
+            "citations" => Fact::Names(self.citations.get_or_init(|| {
+                let cited = subject.citations.iter();
+                cited
+                    .filter_map(|citation| citation.url.as_deref())
+                    .collect()
+            })),
             _ => return None,
         })
     }
@@ -287,11 +361,21 @@ fn push_fact(text: &mut String, fact: Fact<'_>) {
         Fact::Count(count) => text.push_str(&count.to_string()),
         Fact::Text(value) => text.push_str(&crate::risk::words::shown(value)),
         Fact::Names(names) => text.push_str(&names.join(", ")),
+        Fact::Map(entries) => {
+            let entries = entries.iter().map(|(key, value)| format!("{key}: {value}"));
+            text.push_str(&crate::risk::words::shown(
+                &entries.collect::<Vec<_>>().join(", "),
+            ));
+        }
         Fact::Changes(changes) => {
             let changes = changes
                 .iter()
-                .map(|(name, value, _)| format!("{name}: {value}"));
+                .map(|change| format!("{}: {}", change.parameter, change.value));
             text.push_str(&changes.collect::<Vec<_>>().join(", "));
+        }
+        Fact::Targets(targets) => {
+            let names = targets.iter().map(|target| target.name.as_str());
+            text.push_str(&names.collect::<Vec<_>>().join(", "));
         }
     }
 }

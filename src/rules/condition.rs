@@ -18,13 +18,12 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, Program, Value as CelValue};
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::domain::ids::ParameterName;
 use crate::domain::value::Value;
 pub use cost::Sizes;
-use facts::CHANGE;
-pub use facts::{FACTS, Fact, FactInfo, FactType, Facts, described, find};
+pub use facts::{ChangeFact, FACTS, Fact, FactInfo, FactType, Facts, TargetFact, described, find};
 pub use types::TypeError;
 
 /// Why an expression is no condition.
@@ -63,7 +62,7 @@ pub enum ConditionError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     #[error(
-        "the lists and mappings among the changes hold more than {} values",
+        "the lists and mappings that it looks at hold more than {} values",
         Condition::MOST_PARTS
     )]
     TooManyParts,
@@ -183,7 +182,8 @@ fn answer(
     resolver: &Resolver<'_>,
     context: &Context<'_, '_>,
 ) -> Result<bool, AnswerError> {
-    if condition.facts.contains(&"changes") && resolver.has_too_many_parts() {
+    let looks_at = |fact| condition.facts.contains(&fact) && resolver.has_too_many_parts(fact);
+    if ["changes", "targets", "details"].into_iter().any(looks_at) {
         return Err(AnswerError::TooManyParts);
     }
     match condition.program.execute(context) {
@@ -197,6 +197,7 @@ struct Resolver<'f> {
     facts: &'f dyn Facts,
     /// Made once, because loops ask for it again and again.
     changes: OnceLock<CelList<'f>>,
+    targets: OnceLock<CelList<'f>>,
 }
 
 impl<'f> Resolver<'f> {
@@ -204,6 +205,7 @@ impl<'f> Resolver<'f> {
         Self {
             facts,
             changes: OnceLock::new(),
+            targets: OnceLock::new(),
         }
     }
 
@@ -213,12 +215,22 @@ impl<'f> Resolver<'f> {
         context
     }
 
-    fn has_too_many_parts(&self) -> bool {
-        let Some(Fact::Changes(changes)) = self.facts.find_fact("changes") else {
-            return false;
-        };
-        let parts: usize = changes.iter().map(|(_, value, _)| parts(value)).sum();
-        parts > Condition::MOST_PARTS
+    fn has_too_many_parts(&self, fact: &str) -> bool {
+        match self.facts.find_fact(fact) {
+            Some(Fact::Changes(changes)) => {
+                let all: usize = changes.iter().map(|change| parts(change.value)).sum();
+                all > Condition::MOST_PARTS
+            }
+            Some(Fact::Targets(targets)) => targets.iter().any(|target| {
+                let values = target.parameters.values().map(|value| parts(value) + 1);
+                values.sum::<usize>() + target.labels.len() > Condition::MOST_PARTS
+            }),
+            Some(Fact::Map(entries)) => {
+                let values = entries.values().map(|value| parts(value) + 1);
+                values.sum::<usize>() > Condition::MOST_PARTS
+            }
+            _ => false,
+        }
     }
 }
 
@@ -237,27 +249,74 @@ impl VariableResolver for Resolver<'_> {
                     .collect();
                 CowVal::owned(CelList::from(list))
             }
-            Fact::Changes(changes) => CowVal::Borrowed(self.changes.get_or_init(|| {
-                let list: Vec<Box<dyn Val + '_>> = changes
-                    .iter()
-                    .map(|(name, value, tier)| change(name, value, tier))
-                    .collect();
-                CelList::from(list)
-            })),
+            Fact::Map(entries) => {
+                let entries = entries.iter();
+                CowVal::owned(map(entries.map(|(key, value)| (key.as_str(), shown(value)))))
+            }
+            Fact::Changes(changes) => CowVal::Borrowed(
+                self.changes
+                    .get_or_init(|| CelList::from(changes.iter().map(change).collect::<Vec<_>>())),
+            ),
+            Fact::Targets(targets) => CowVal::Borrowed(
+                self.targets
+                    .get_or_init(|| CelList::from(targets.iter().map(target).collect::<Vec<_>>())),
+            ),
         })
     }
 }
 
-fn change<'b>(name: &'b ParameterName, value: &'b Value, tier: &'static str) -> Box<dyn Val + 'b> {
-    let keys = CHANGE.map(|key| {
-        let value: Box<dyn Val + 'b> = match key.name {
-            "parameter" => Box::new(CelString::from(name.as_str())),
-            "tier" => Box::new(CelString::from(tier)),
-            _ => shown(value),
-        };
-        (CelMapKey::from(key.name.to_owned()), value)
+type Shown<'b> = Box<dyn Val + 'b>;
+
+fn map<'b, 'k>(entries: impl Iterator<Item = (&'k str, Shown<'b>)>) -> CelMap<'b> {
+    let entries = entries.map(|(key, value)| (CelMapKey::from(key.to_owned()), value));
+    CelMap::from(entries.collect::<HashMap<_, _>>())
+}
+
+fn change<'b>(change: &ChangeFact<'b>) -> Shown<'b> {
+    let entries: [(&str, Shown<'b>); 7] = [
+        (
+            "parameter",
+            Box::new(CelString::from(change.parameter.as_str())),
+        ),
+        ("value", shown(change.value)),
+        (
+            "before",
+            change
+                .before
+                .map_or_else(|| Box::new(CelNull) as Shown<'b>, shown),
+        ),
+        ("tier", Box::new(CelString::from(change.tier))),
+        ("amount", number(change.amount)),
+        ("delta", number(change.delta)),
+        ("ratio", number(change.ratio)),
+    ];
+    Box::new(map(entries.into_iter()))
+}
+
+fn target<'b>(target: &TargetFact<'b>) -> Shown<'b> {
+    let labels = target.labels.iter();
+    let labels = labels.map(|(name, value)| {
+        (
+            name.as_str(),
+            Box::new(CelString::from(value.as_str())) as Shown<'b>,
+        )
     });
-    Box::new(CelMap::from(HashMap::from(keys)))
+    let parameters = target.parameters.iter();
+    let parameters = parameters.map(|(name, value)| (name.as_str(), shown(value)));
+    let entries: [(&str, Shown<'b>); 4] = [
+        ("name", Box::new(CelString::from(target.name.as_str()))),
+        ("environment", Box::new(CelString::from(target.environment))),
+        ("labels", Box::new(map(labels))),
+        ("parameters", Box::new(map(parameters))),
+    ];
+    Box::new(map(entries.into_iter()))
+}
+
+fn number<'b>(number: Option<Decimal>) -> Shown<'b> {
+    match number.and_then(|number| number.to_f64()) {
+        Some(number) => Box::new(CelDouble::from(number)),
+        None => Box::new(CelNull),
+    }
 }
 
 /// A value as conditions see it.
@@ -265,10 +324,7 @@ fn shown(value: &Value) -> Box<dyn Val + '_> {
     match value {
         Value::Null => Box::new(CelNull),
         Value::Bool(value) => Box::new(CelBool::from(*value)),
-        Value::Number(number) => match number.decimal().to_f64() {
-            Some(number) => Box::new(CelDouble::from(number)),
-            None => Box::new(CelNull),
-        },
+        Value::Number(value) => number(Some(value.decimal())),
         Value::Text(text) => Box::new(CelString::from(text.as_str())),
         Value::List(items) => {
             let items: Vec<Box<dyn Val + '_>> = items.iter().map(shown).collect();
@@ -276,10 +332,7 @@ fn shown(value: &Value) -> Box<dyn Val + '_> {
         }
         Value::Map(entries) => {
             let entries = entries.iter();
-            let entries: HashMap<CelMapKey, Box<dyn Val + '_>> = entries
-                .map(|(key, value)| (CelMapKey::from(key.clone()), shown(value)))
-                .collect();
-            Box::new(CelMap::from(entries))
+            Box::new(map(entries.map(|(key, value)| (key.as_str(), shown(value)))))
         }
     }
 }

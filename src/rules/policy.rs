@@ -253,7 +253,17 @@ fn validated(raw: RawRule, place: Place, problems: &mut Vec<Problem>) -> Option<
         problems.push(place.problem("reason", message));
     }
     let ask = raw.ask.map(|ask| Ask::validated(ask, &place, problems));
-    match Condition::compile(&raw.when) {
+    let when = Condition::compile(&raw.when);
+    let reads_claims = |when: &Condition| {
+        let mut facts = when.facts().iter();
+        facts.any(|fact| matches!(*fact, "details" | "citations" | "session"))
+    };
+    if ask.as_ref().is_some_and(|ask| ask.instead) && when.as_ref().is_ok_and(reads_claims) {
+        let message = "what an agent claims (`details`, `citations`, `session`) cannot have others asked instead: look at what \
+                       `main` says, or leave `instead` out";
+        problems.push(place.problem("ask", message));
+    }
+    match when {
         Ok(when) => Some(PolicyRule {
             id: raw.id,
             when,

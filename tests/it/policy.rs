@@ -411,6 +411,34 @@ fn a_window_that_nobody_defined_is_refused() {
     );
 }
 
+/// What rules see of the present: the value before, how far it moves, the labels of the target, the agent's details.
+#[test]
+fn a_rule_sees_the_present_value_the_labels_and_the_details() {
+    let mut stage = with_rules(concat!(
+        "  - id: half_again\n    when: changes.exists(c, c.parameter == 'stop_loss_pct' && c.ratio > 1.25)\n    then: note\n    reason: moves by more than a quarter\n",
+        "  - id: from_three\n    when: changes.exists(c, c.before == 3.0 && c.delta == 1.0 && c.amount == 4.0)\n    then: note\n    reason: from 3 to 4\n",
+        "  - id: theirs\n    when: targets.exists(t, has(t.labels.owner) && t.labels.owner == 'payments' && t.parameters.trading_mode == 'live')\n    then: note\n    reason: \"{targets} is of payments\"\n",
+        "  - id: fast\n    when: has(details.speed) && details.speed == 'fast'\n    then: note\n    reason: \"asks for {details}\"\n",
+        "  - id: uncited\n    when: size(citations) == 0\n    then: note\n    reason: cites nothing\n",
+    ));
+    stage.propose(AGENT, "a", &format!("{MEDIUM}\ndetails: {{speed: fast}}"));
+    stage.propose(AGENT, "b", LOW);
+    stage.run();
+    let noted = |said: &str| {
+        let lines = said.lines().filter(|line| line.contains("noted"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(noted(&stage.report(1)), @"
+    - `noted, changes nothing, half_again: moves by more than a quarter`
+    - `noted, changes nothing, from_three: from 3 to 4`
+    - `noted, changes nothing, theirs: rsi-eurusd is of payments`
+    - `noted, changes nothing, fast: asks for speed: fast`
+    - `noted, changes nothing, uncited: cites nothing`
+    ");
+    insta::assert_snapshot!(noted(&stage.report(2)), @"- `noted, changes nothing, uncited: cites nothing`");
+    stage.verifies();
+}
+
 /// A label is what `main` says of a target; without one the admins are asked.
 #[test]
 fn a_target_without_the_label_asks_the_admins() {

@@ -4,7 +4,7 @@
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, operators};
 
-use super::facts::{CHANGE, FactType, find};
+use super::facts::{CHANGE, FactType, TARGET, find};
 use crate::domain::documents::Recommendation;
 
 /// How much of everything a condition may find.
@@ -14,6 +14,8 @@ pub struct Sizes {
     pub changes: u64,
     /// How many values a single one of them may hold.
     pub parts: u64,
+    /// How many targets there are, at most.
+    pub targets: u64,
     /// How many things an action may affect.
     pub affects: u64,
 }
@@ -24,6 +26,7 @@ impl Sizes {
         Self {
             changes: u64::try_from(Recommendation::MOST_CHANGES).unwrap_or(u64::MAX),
             parts: u64::try_from(super::Condition::MOST_PARTS).unwrap_or(u64::MAX),
+            targets: u64::try_from(Recommendation::MOST_TARGETS).unwrap_or(u64::MAX),
             affects: u64::try_from(affects).unwrap_or(u64::MAX),
         }
     }
@@ -65,9 +68,10 @@ impl Counter {
             Expr::Ident(name) => self.name(name),
             Expr::Select(select) => {
                 let operand = self.expression(&select.operand);
-                let is_plain = CHANGE
-                    .iter()
-                    .any(|key| key.name == select.field && key.of_type.is_some());
+                let keys = CHANGE.find(&select.field).or(TARGET.find(&select.field));
+                let is_plain = keys
+                    .and_then(|key| key.of_type)
+                    .is_some_and(|of_type| !matches!(of_type, FactType::Map | FactType::Texts));
                 let items = if select.test || is_plain {
                     1
                 } else {
@@ -99,7 +103,9 @@ impl Counter {
         }
         let items = match find(name).map(|fact| (fact.of_type, fact.name)) {
             Some((FactType::Names, "affects")) => self.sizes.affects,
-            Some((FactType::Names | FactType::Changes, _)) => self.sizes.changes,
+            Some((FactType::Records(record), _)) if *record == TARGET => self.sizes.targets,
+            Some((FactType::Names | FactType::Records(_), _)) => self.sizes.changes,
+            Some((FactType::Map, _)) => self.sizes.parts,
             _ => 1,
         };
         // The list is made anew for each that asks.

@@ -1,9 +1,12 @@
 //! The facts that a condition may use: the one description of their names, types and meanings. Conditions are held
 //! against it when they are read, and the comment of `rules/policy.yaml` is printed from it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::ids::ParameterName;
+use rust_decimal::Decimal;
+
+use crate::domain::ids::{LabelName, ParameterName, TargetName};
 use crate::domain::value::Value;
 
 /// A fact as the rules know it.
@@ -24,8 +27,14 @@ pub enum FactType {
     Word(&'static [&'static str]),
     /// A list of texts.
     Names,
-    /// A list of maps with the keys of `CHANGE`.
-    Changes,
+    /// A number with a fraction.
+    Number,
+    /// A map of anything.
+    Map,
+    /// A map of texts.
+    Texts,
+    /// A list of such maps.
+    Records(&'static Record),
 }
 
 impl fmt::Display for FactType {
@@ -35,7 +44,9 @@ impl fmt::Display for FactType {
             Self::Int => "int",
             Self::Text | Self::Word(_) => "string",
             Self::Names => "list(string)",
-            Self::Changes => "list(map)",
+            Self::Number => "double",
+            Self::Map | Self::Texts => "map",
+            Self::Records(_) => "list(map)",
         })
     }
 }
@@ -53,7 +64,7 @@ const REVERSIBILITIES: &[&str] = &["easy", "effort", "irreversible", "unknown"];
 const TIERS: &[&str] = &["conservative", "moderate", "aggressive", "beyond all tiers"];
 
 #[rustfmt::skip]
-pub const FACTS: [FactInfo; 20] = [
+pub static FACTS: [FactInfo; 23] = [
     fact("action", FactType::Text, "the action type"),
     fact("effect", FactType::Word(EFFECTS), "what it does to its targets"),
     fact("reversibility", FactType::Word(REVERSIBILITIES), "how hard it is to undo"),
@@ -72,33 +83,72 @@ pub const FACTS: [FactInfo; 20] = [
     fact("safety_off", FactType::Names, "the safety controls switched off (to false, 0, off, no, nothing), and the limits removed"),
     fact("extreme", FactType::Names, "the parameters whose new value is past the extreme threshold"),
     fact("deviant", FactType::Names, "those more than 2 standard deviations from the mean"),
-    fact("changes", FactType::Changes, "each change"),
+    fact("changes", FactType::Records(&CHANGE), "each change"),
+    fact("targets", FactType::Records(&TARGET), "each target, as `main` has it"),
+    fact("details", FactType::Map, "what the agent gives its executor"),
+    fact("citations", FactType::Names, "the addresses that it cites"),
     fact("windows", FactType::Names, "the windows of governance.yaml that are open now"),
 ];
 
-/// The key of a change.
-#[derive(Debug, Clone, Copy)]
-pub struct ChangeKey {
+/// What a list of maps holds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What one of them is: `a change`.
+    pub noun: &'static str,
+    pub keys: &'static [RecordKey],
+}
+
+/// A key of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordKey {
     pub name: &'static str,
     /// The type of its value; none if that depends on the proposal.
     pub of_type: Option<FactType>,
+    /// What the name does not say.
+    pub meaning: &'static str,
 }
 
-/// The keys of each change.
-pub const CHANGE: [ChangeKey; 3] = [
-    ChangeKey {
-        name: "parameter",
-        of_type: Some(FactType::Text),
-    },
-    ChangeKey {
-        name: "value",
-        of_type: None,
-    },
-    ChangeKey {
-        name: "tier",
-        of_type: Some(FactType::Word(TIERS)),
-    },
-];
+const fn key(name: &'static str, of_type: Option<FactType>, meaning: &'static str) -> RecordKey {
+    RecordKey {
+        name,
+        of_type,
+        meaning,
+    }
+}
+
+/// One of the `changes`.
+#[rustfmt::skip]
+pub static CHANGE: Record = Record {
+    noun: "a change",
+    keys: &[
+        key("parameter", Some(FactType::Text), ""),
+        key("value", None, ""),
+        key("before", None, "the present value; null where the targets have none, or different ones"),
+        key("tier", Some(FactType::Word(TIERS)), ""),
+        key("amount", Some(FactType::Number), "the value as a number: bytes, seconds"),
+        key("delta", Some(FactType::Number), "how far it moves"),
+        key("ratio", Some(FactType::Number), "how many times the present value it is"),
+    ],
+};
+
+/// One of the `targets`.
+#[rustfmt::skip]
+pub static TARGET: Record = Record {
+    noun: "a target",
+    keys: &[
+        key("name", Some(FactType::Text), ""),
+        key("environment", Some(FactType::Text), "unknown where it does not exist"),
+        key("labels", Some(FactType::Texts), ""),
+        key("parameters", Some(FactType::Map), "its present values"),
+    ],
+};
+
+impl Record {
+    pub fn find(&self, name: &str) -> Option<&'static RecordKey> {
+        let keys: &'static [RecordKey] = self.keys;
+        keys.iter().find(|key| key.name == name)
+    }
+}
 
 /// The fact of this name.
 pub fn find(name: &str) -> Option<&'static FactInfo> {
@@ -107,22 +157,32 @@ pub fn find(name: &str) -> Option<&'static FactInfo> {
 
 /// The facts with their types and meanings, a line each, as the comment of `rules/policy.yaml` has them.
 pub fn described() -> Vec<String> {
-    let lines = FACTS.iter().map(|fact| {
+    let mut lines = Vec::new();
+    for fact in &FACTS {
         let more = match fact.of_type {
             FactType::Word(words) => format!(": {}", words.join(", ")),
-            FactType::Changes => {
-                let keys = CHANGE.iter().map(|key| match key.of_type {
+            FactType::Records(record) => {
+                let keys = record.keys.iter();
+                let plain = keys.filter(|key| key.meaning.is_empty());
+                let keys = plain.map(|key| match key.of_type {
                     Some(FactType::Word(words)) => format!("{} ({})", key.name, words.join(", ")),
                     _ => key.name.to_owned(),
                 });
-                format!(": {}", keys.collect::<Vec<_>>().join(", "))
+                format!(": {}; and", keys.collect::<Vec<_>>().join(", "))
             }
             _ => String::new(),
         };
         let of_type = fact.of_type.to_string();
-        format!("{:<20} {of_type:<13} {}{more}", fact.name, fact.meaning)
-    });
-    lines.collect()
+        lines.push(format!(
+            "{:<20} {of_type:<13} {}{more}",
+            fact.name, fact.meaning
+        ));
+        if let FactType::Records(record) = fact.of_type {
+            let keys = record.keys.iter().filter(|key| !key.meaning.is_empty());
+            lines.extend(keys.map(|key| format!("{:36}{:<12} {}", "", key.name, key.meaning)));
+        }
+    }
+    lines
 }
 
 /// The value of one fact.
@@ -132,8 +192,34 @@ pub enum Fact<'a> {
     Count(usize),
     Text(&'a str),
     Names(&'a [&'a str]),
-    /// What changes: parameter, new value, tier.
-    Changes(&'a [(&'a ParameterName, &'a Value, &'static str)]),
+    Map(&'a BTreeMap<String, Value>),
+    Changes(&'a [ChangeFact<'a>]),
+    Targets(&'a [TargetFact<'a>]),
+}
+
+/// One of the `changes`.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeFact<'a> {
+    pub parameter: &'a ParameterName,
+    pub value: &'a Value,
+    /// The present value, where it is the same on all targets.
+    pub before: Option<&'a Value>,
+    pub tier: &'static str,
+    /// The value as a number; none if it is of a type without an order.
+    pub amount: Option<Decimal>,
+    /// How far it moves, on the target on which it moves furthest.
+    pub delta: Option<Decimal>,
+    /// How many times the present value it is, on the target on which that is furthest from one.
+    pub ratio: Option<Decimal>,
+}
+
+/// One of the `targets`.
+#[derive(Debug, Clone, Copy)]
+pub struct TargetFact<'a> {
+    pub name: &'a TargetName,
+    pub environment: &'a str,
+    pub labels: &'a BTreeMap<LabelName, String>,
+    pub parameters: &'a BTreeMap<ParameterName, Value>,
 }
 
 /// Something that can say the value of each of the [`FACTS`].

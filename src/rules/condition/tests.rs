@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::TARGET;
 use super::*;
+use crate::domain::ids::ParameterName;
 use proptest::prelude::*;
 
 #[derive(Debug, Default)]
@@ -32,7 +34,9 @@ impl Facts for Given {
             FactType::Int => Fact::Count(self.count),
             FactType::Names => Fact::Names(&self.names),
             FactType::Text | FactType::Word(_) => Fact::Text(self.text),
-            FactType::Changes => Fact::Changes(&[]),
+            FactType::Records(record) if *record == TARGET => Fact::Targets(&[]),
+            FactType::Records(_) => Fact::Changes(&[]),
+            FactType::Number | FactType::Map | FactType::Texts => return None,
         })
     }
 }
@@ -169,15 +173,15 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "'moderate' in changes.map(c, c.teir)",
-        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, tier",
+        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, before, tier, amount, delta, ratio",
     ),
     (
         "changes.exists(c, has(c.valeu))",
-        "a change has no `valeu`: did you mean `value`? expected one of parameter, value, tier",
+        "a change has no `valeu`: did you mean `value`? expected one of parameter, value, before, tier, amount, delta, ratio",
     ),
     (
         "changes[0]['teir'] == 'moderate'",
-        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, tier",
+        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, before, tier, amount, delta, ratio",
     ),
     (
         "agent.startWith('a')",
@@ -244,7 +248,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "pamareters.exists(p, q == 'a')",
-        "`pamareters` is not a fact: did you mean `parameters`? expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, windows",
+        "`pamareters` is not a fact: did you mean `parameters`? expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows",
     ),
 ];
 
@@ -263,19 +267,22 @@ fn what_can_never_be_right_is_refused_with_what_was_expected() {
 
 /// The changes of a proposal, as JSON.
 fn holds(changes: &str, expression: &str) -> Result<bool, AnswerError> {
-    struct Changed<'a>(Vec<(&'a ParameterName, &'a Value, &'static str)>);
+    struct Changed<'a>(Vec<ChangeFact<'a>>);
     impl Facts for Changed<'_> {
         fn find_fact(&self, name: &str) -> Option<Fact<'_>> {
-            match find(name)?.of_type {
-                FactType::Changes => Some(Fact::Changes(&self.0)),
-                _ => None,
-            }
+            (name == "changes").then_some(Fact::Changes(&self.0))
         }
     }
     let changes: BTreeMap<ParameterName, Value> = serde_json::from_str(changes).unwrap();
-    let changed = changes
-        .iter()
-        .map(|(name, value)| (name, value, "moderate"));
+    let changed = changes.iter().map(|(parameter, value)| ChangeFact {
+        parameter,
+        value,
+        before: None,
+        tier: "moderate",
+        amount: value.number(),
+        delta: None,
+        ratio: None,
+    });
     let condition = Condition::compile(expression).unwrap();
     evaluate([&condition], &Changed(changed.collect())).remove(0)
 }

@@ -10,7 +10,7 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators,
 };
 
-use super::facts::{CHANGE, FACTS, FactType, find};
+use super::facts::{FACTS, FactType, Record, find};
 use crate::domain::ids::quoted;
 use crate::domain::similar::expected_one_of;
 
@@ -49,8 +49,8 @@ enum Type {
     Bytes,
     List(Box<Type>),
     Map(Box<Type>),
-    /// One of the `changes`.
-    Change,
+    /// A map with these keys.
+    Record(&'static Record),
 }
 
 /// Where words come from.
@@ -73,7 +73,10 @@ impl From<FactType> for Type {
                 Self::Words(words.collect(), Source::Fact)
             }
             FactType::Names => Self::List(Box::new(Self::Text)),
-            FactType::Changes => Self::List(Box::new(Self::Change)),
+            FactType::Number => Self::Double,
+            FactType::Map => Self::Map(Box::new(Self::Any)),
+            FactType::Texts => Self::Map(Box::new(Self::Text)),
+            FactType::Records(record) => Self::List(Box::new(Self::Record(record))),
         }
     }
 }
@@ -90,7 +93,7 @@ impl fmt::Display for Type {
             Self::Bytes => "bytes",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
-            Self::Change => "a change",
+            Self::Record(record) => record.noun,
         })
     }
 }
@@ -317,7 +320,7 @@ impl Checker {
         let item = match self.expression(&looped.iter_range)? {
             Type::List(item) => *item,
             // The keys.
-            Type::Map(_) | Type::Change => Type::Text,
+            Type::Map(_) | Type::Record(_) => Type::Text,
             open if open.is_open() => Type::Any,
             other => {
                 return wrong(format!(
@@ -378,12 +381,12 @@ const fn is_key(of_type: &Type) -> bool {
 /// The value under a key.
 fn field(operand: Type, name: &str) -> Result {
     match operand {
-        Type::Change => {
-            let known = CHANGE.iter().find(|key| key.name == name);
-            let Some(key) = known else {
-                let names = CHANGE.map(|key| key.name);
+        Type::Record(record) => {
+            let Some(key) = record.find(name) else {
+                let names: Vec<&str> = record.keys.iter().map(|key| key.name).collect();
                 return wrong(format!(
-                    "a change has no {}{}",
+                    "{} has no {}{}",
+                    record.noun,
                     quoted(name),
                     expected_one_of(name, &names)
                 ));
@@ -414,7 +417,7 @@ fn can_be_equal(left: &Type, right: &Type) -> Result<()> {
         (one, other) if one.is_text() && other.is_text() => true,
         (one, other) if one.is_number() && other.is_number() => true,
         (Type::List(_), Type::List(_)) => true,
-        (Type::Map(_) | Type::Change, Type::Map(_) | Type::Change) => true,
+        (Type::Map(_) | Type::Record(_), Type::Map(_) | Type::Record(_)) => true,
         (one, other) => one == other,
     };
     if alike {
@@ -469,10 +472,10 @@ fn can_be_ordered(left: &Type, right: &Type) -> Result {
 fn is_in(item: &Type, list: &Type) -> Result {
     match list {
         Type::List(items) => can_be_equal(item, items).map(|()| Type::Bool),
-        Type::Change => {
+        Type::Record(record) => {
             if let Type::Words(keys, _) = item {
                 for key in keys {
-                    field(Type::Change, key)?;
+                    field(Type::Record(record), key)?;
                 }
             }
             Ok(Type::Bool)
@@ -489,8 +492,10 @@ fn index_of(list: &Type, index: &Type, written: Option<&IdedExpr>) -> Result {
         (Type::List(_), other) => wrong(format!(
             "a list is indexed by a whole number from 0, not by {other}"
         )),
-        (Type::Change, _) => match written.map(|written| &written.expr) {
-            Some(Expr::Literal(LiteralValue::String(key))) => field(Type::Change, key.inner()),
+        (Type::Record(record), _) => match written.map(|written| &written.expr) {
+            Some(Expr::Literal(LiteralValue::String(key))) => {
+                field(Type::Record(record), key.inner())
+            }
             _ => Ok(Type::Any),
         },
         (Type::Map(value), _) => Ok((**value).clone()),
@@ -521,7 +526,7 @@ fn arithmetic(operator: &str, left: &Type, right: &Type) -> Result {
 
 fn size(of: &Type) -> Result {
     match of {
-        Type::List(_) | Type::Map(_) | Type::Change => Ok(Type::Int),
+        Type::List(_) | Type::Map(_) | Type::Record(_) => Ok(Type::Int),
         of if of.is_open() || of.is_text() => Ok(Type::Int),
         other => wrong(format!("`size` takes a list, a map or text, not {other}")),
     }
