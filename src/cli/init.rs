@@ -1,6 +1,7 @@
 //! `countersign init`: makes a governance repository, complete and tested before it exists.
 
 mod files;
+mod packs;
 
 use std::path::PathBuf;
 
@@ -22,17 +23,22 @@ use crate::ledger::Draft;
 use crate::rules::RuleFiles;
 
 use files::{Admin, Files, PinnedAction, UPDATE_HOOK};
+use packs::Pack;
 
 /// Make a governance repository
 ///
-/// A bare repository with the shipped rules on `main`, ready for pushes. Without --example it begins
-/// with the admins given (by default the person that git's user.name and user.email name), without
-/// agents and without targets.
+/// A bare repository with the rules of a pack on `main`, ready for pushes. The packs `platform` and `support` bring
+/// people, agents and targets to learn from and to replace; the admins given take the place of theirs. The others bring
+/// none without --example, and begin with the admins given (by default the person that git's user.name and user.email
+/// name).
 #[derive(Debug, clap::Args)]
 pub struct Init {
     /// Where [default: what --repo says, else governance.git]
     path: Option<PathBuf>,
-    /// Fill it with the example: three agents, four people, three targets
+    /// The trade that its rules are for
+    #[arg(long, value_enum, value_name = "PACK", default_value_t)]
+    pack: Pack,
+    /// Fill it with the pack's example: agents, people and targets
     #[arg(long)]
     example: bool,
     /// How much of the gate is closed: auto_approve, high_only, single_tier or two_tier
@@ -75,15 +81,22 @@ impl Init {
                 "make it there, empty; make its content with `countersign init NEW.git`, and push that `main` to it",
             ));
         }
-        let admins = if self.example {
-            Vec::new()
+        if self.example && self.pack == Pack::Blank {
+            return Err(failure::hinted(
+                "the pack `blank` has no example",
+                "leave out `--example`, or choose another pack",
+            ));
+        }
+        let with_people = self.example || self.pack.needs_people();
+        let admins = if with_people {
+            self.admins.clone()
         } else {
             self.admins()?
         };
-        let mut files = if self.example {
-            Files::example(self.mode)?
+        let mut files = if with_people {
+            Files::example(self.pack, &admins, self.mode)?
         } else {
-            Files::plain(&admins, self.mode)?
+            Files::plain(self.pack, &admins, self.mode)?
         };
         files.add_workflows(self.action.as_ref());
         let mode = files.mode()?;
@@ -147,17 +160,12 @@ impl Init {
             "made a governance repository in `{path}`, mode {mode}\n\nnext:\n  export COUNTERSIGN_REPO={}\n",
             shell_word(path)
         );
-        let rest = if self.example {
-            "  countersign propose --agent strategy-optimizer --action modify_parameters --target rsi-eurusd --set stop_loss_pct=4
-  countersign run
-  countersign show 1
-  countersign review 1 --as alice --approve
-  countersign run && countersign list\n"
-        } else {
+        let first_steps = self.pack.first_steps();
+        let rest = first_steps.filter(|_| self.example || self.pack.needs_people()).unwrap_or(
             "  git clone \"$COUNTERSIGN_REPO\" governance   # README.md explains everything
   git -C governance checkout -b govern/first  # register agents in rules/agents.yaml, add targets/
-  git -C governance push origin HEAD          # after a commit; then `countersign run`, and an admin approves\n"
-        };
+  git -C governance push origin HEAD          # after a commit; then `countersign run`, and an admin approves\n",
+        );
         format!("{first}{rest}")
     }
 }

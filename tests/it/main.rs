@@ -32,6 +32,7 @@ mod faults;
 mod forge_contract;
 mod insight;
 mod mcp;
+mod packs;
 mod policy;
 mod races;
 mod restore;

@@ -103,6 +103,11 @@ impl TestRepo {
         Self::made(&["--example", "--mode", mode])
     }
 
+    /// What `init --pack` makes, with more options.
+    pub fn of_pack(pack: &str, options: &[&str]) -> Self {
+        Self::made(&[&["--pack", pack], options].concat())
+    }
+
     fn made(options: &[&str]) -> Self {
         Self::made_in(|_| (), options)
     }
@@ -380,7 +385,8 @@ impl TestRepo {
     pub fn clone_of(&self, who: &str) -> Clone {
         let path = self.folder(&format!("clone-{who}"));
         let email = match who {
-            "strategy-optimizer" | "risk-manager" | "market-analyst" => {
+            "strategy-optimizer" | "risk-manager" | "market-analyst" | "autoscaler"
+            | "deployer" | "db-tuner" | "helpdesk" | "account-keeper" | "tuner" => {
                 format!("{who}@agents.example.org")
             }
             person => format!("{person}@example.org"),

@@ -9,46 +9,13 @@ use crate::domain::ids::{Login, Sha};
 use crate::domain::mode::Mode;
 use crate::domain::value::Value;
 use crate::domain::yaml_edit;
-use crate::rules::{RuleFiles, governance};
+use crate::rules::{RuleFiles, governance, people};
+
+use super::packs::Pack;
 
 /// Runs in the bare repository for each pushed ref.
 pub const UPDATE_HOOK: &str = include_str!("../templates/update.sh");
 
-macro_rules! own {
-    ($($path:literal),* $(,)?) => {
-        [$(($path, include_str!(concat!("../../../", $path)))),*]
-    };
-}
-
-/// The project's own rules that say nothing about anybody.
-const RULES: [(&str, &str); 8] = own![
-    "rules/governance.yaml",
-    "rules/parameters.yaml",
-    "rules/actions.yaml",
-    "rules/policy.yaml",
-    "rules/tests/factors.yaml",
-    "rules/tests/framework.yaml",
-    "rules/tests/modes.yaml",
-    "rules/tests/policy.yaml",
-];
-
-/// The example's people and agents.
-const EXAMPLE: [(&str, &str); 2] = own!["rules/people.yaml", "rules/agents.yaml"];
-
-const EXAMPLE_TARGETS: [(&str, &str); 3] = [
-    (
-        "targets/rsi-eurusd.yaml",
-        include_str!("../templates/targets/rsi-eurusd.yaml"),
-    ),
-    (
-        "targets/rsi-eurusd-paper.yaml",
-        include_str!("../templates/targets/rsi-eurusd-paper.yaml"),
-    ),
-    (
-        "targets/rsi-eurusd-draft.yaml",
-        include_str!("../templates/targets/rsi-eurusd-draft.yaml"),
-    ),
-];
 const EXAMPLE_ADMINS: &str = "@carol";
 
 const PEOPLE: &str = include_str!("../templates/people.yaml");
@@ -148,21 +115,28 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn example(mode: Option<Mode>) -> Result<Self> {
-        let mut files = Self::shared(EXAMPLE_ADMINS, mode)?;
-        for (path, text) in EXAMPLE.iter().chain(&EXAMPLE_TARGETS) {
-            files.add(path, text);
+    /// A beginning with the pack's people, agents and targets. The admins given, if any, take the place of its own.
+    pub fn example(pack: Pack, admins: &[Admin], mode: Option<Mode>) -> Result<Self> {
+        let owners = if admins.is_empty() {
+            EXAMPLE_ADMINS.to_owned()
+        } else {
+            owners(admins)
+        };
+        let mut files = Self::shared(pack, &owners, mode)?;
+        for (path, text) in pack.people().iter().chain(pack.targets()) {
+            let text = pack.explained(path, text);
+            let text = match *path {
+                people::PATH if !admins.is_empty() => administered(&text, admins)?,
+                _ => text.into_bytes(),
+            };
+            files.all.push(((*path).to_owned(), text));
         }
         Ok(files)
     }
 
     /// A beginning without agents and targets.
-    pub fn plain(admins: &[Admin], mode: Option<Mode>) -> Result<Self> {
-        let owners: Vec<String> = admins
-            .iter()
-            .map(|admin| format!("@{}", admin.login))
-            .collect();
-        let mut files = Self::shared(&owners.join(" "), mode)?;
+    pub fn plain(pack: Pack, admins: &[Admin], mode: Option<Mode>) -> Result<Self> {
+        let mut files = Self::shared(pack, &owners(admins), mode)?;
         let mut people = Vec::new();
         for Admin { login, id, email } in admins {
             let id = id.map(|id| format!("id: {id}, ")).unwrap_or_default();
@@ -188,15 +162,16 @@ impl Files {
         Ok(files)
     }
 
-    fn shared(owners: &str, mode: Option<Mode>) -> Result<Self> {
+    fn shared(pack: Pack, owners: &str, mode: Option<Mode>) -> Result<Self> {
         let mut files = Self { all: Vec::new() };
-        for (path, text) in RULES {
-            match mode.filter(|_| path == governance::PATH) {
+        for (path, text) in pack.rules() {
+            let text = &pack.explained(path, text);
+            match mode.filter(|_| *path == governance::PATH) {
                 Some(mode) => {
                     let change =
                         BTreeMap::from([("mode".to_owned(), Value::Text(mode.to_string()))]);
                     let edited = yaml_edit::set_in_mapping(path, text.as_bytes(), "", &change)?;
-                    files.all.push((path.to_owned(), edited));
+                    files.all.push(((*path).to_owned(), edited));
                 }
                 None => files.add(path, text),
             }
@@ -231,4 +206,29 @@ impl Files {
         let rules: RuleFiles = self.all.iter().cloned().collect();
         Ok(governance::read(&rules)?.mode)
     }
+}
+
+fn owners(admins: &[Admin]) -> String {
+    let owners = admins.iter().map(|admin| format!("@{}", admin.login));
+    owners.collect::<Vec<_>>().join(" ")
+}
+
+/// The people of a pack with these admins in place of its own.
+fn administered(text: &str, admins: &[Admin]) -> Result<Vec<u8>> {
+    let logins = admins.iter().map(|admin| admin.login.to_string());
+    let members = Value::List(logins.map(Value::Text).collect());
+    let people = admins.iter().map(|admin| {
+        let emails = Value::List(vec![Value::Text(admin.email.clone())]);
+        let id = admin
+            .id
+            .map(|id| ("id".to_owned(), Value::Number(id.into())));
+        let person = id.into_iter().chain([("emails".to_owned(), emails)]);
+        (admin.login.to_string(), Value::Map(person.collect()))
+    });
+    let set = |bytes: &[u8], mapping, changes| {
+        yaml_edit::set_in_mapping(people::PATH, bytes, mapping, &changes)
+    };
+    let listed = set(text.as_bytes(), "people", people.collect())?;
+    let members = BTreeMap::from([("members".to_owned(), members)]);
+    Ok(set(&listed, "admins", members)?)
 }
