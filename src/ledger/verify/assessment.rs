@@ -175,7 +175,9 @@ fn find_wrong_trigger(recorded: &[FiredTrigger], computed: &[FiredTrigger]) -> O
         return Some(format!("`{}` is recorded, but does not fire", extra.id));
     }
     let paired = || recorded.iter().zip(computed);
-    if let Some((said, is)) = paired().find(|(a, b)| a.id == b.id && a.then != b.then) {
+    if let Some((said, is)) =
+        paired().find(|(a, b)| a.id == b.id && a.effect_in_words() != b.effect_in_words())
+    {
         return Some(format!(
             "`{}`: {}, but computed again: {}",
             said.id,
@@ -183,7 +185,7 @@ fn find_wrong_trigger(recorded: &[FiredTrigger], computed: &[FiredTrigger]) -> O
             is.effect_in_words()
         ));
     }
-    let differs = |(a, b): &(&FiredTrigger, &FiredTrigger)| a.id != b.id || a.reason != b.reason;
+    let differs = |(a, b): &(&FiredTrigger, &FiredTrigger)| a != b;
     let (said, is) = paired().find(differs)?;
     Some(format!(
         "`{}` fired because {}, but computed again `{}` because {}",

@@ -360,3 +360,78 @@ fn what_was_said_agrees_with_what_was_made_of_it() {
         assert!(told(&found).contains(why), "{}", told(&found));
     }
 }
+
+/// Rules that ask the group `payments`, and that know a window.
+fn with_rules() -> World {
+    World::new(&[
+        (
+            "rules/people.yaml",
+            "reviewers:\n",
+            "groups:\n  payments: {members: [alice]}\nreviewers:\n",
+        ),
+        (
+            "rules/policy.yaml",
+            "rules:\n  - id: to_production",
+            "rules:\n  - id: owners\n    when: production\n    ask: {from: payments}\n    reason: it is theirs\n\n  - id: to_production",
+        ),
+        (
+            "rules/governance.yaml",
+            "pending_limit:",
+            "windows: {quiet: {from: 2020-01-01 00:00, to: 2020-01-02 00:00, timezone: Europe/Berlin}}\n\npending_limit:",
+        ),
+    ])
+}
+
+#[test]
+fn whom_a_rule_asks_is_asked_again() {
+    let decided = || {
+        let mut world = with_rules();
+        world.propose("strategy-optimizer", MEDIUM);
+        world.run();
+        world.review(1, "alice", Opinion::Approve, "fine");
+        world.run();
+        assert_eq!(told(&world.verify()), "");
+        let place = world.place("decision: approve");
+        (world, place)
+    };
+    let (world, place) = decided();
+    let by_bob = [("by: alice", "by: bob"), ("login: alice", "login: bob")];
+    let forgery = edited(&world, place, &by_bob, Some(("alice", "bob")));
+    let found = forging(&world, place, &forgery, FindingKind::NotEnoughApprovals);
+    let said = told(&found);
+    let missing = "it was merged, but it still needed 1 approval from payments (owners)";
+    assert!(said.contains(missing), "{said}");
+    // As if the rule had not fired.
+    let (world, place) = decided();
+    let other = [("from: payments", "from: reviewers")];
+    let forgery = edited(&world, place, &other, None);
+    let found = forging(&world, place, &forgery, FindingKind::WrongTrigger);
+    assert!(told(&found).contains("owners"), "{}", told(&found));
+    // As if it had been another time.
+    let (world, place) = decided();
+    let other = [("open: false", "open: true")];
+    let forgery = edited(&world, place, &other, None);
+    forging(&world, place, &forgery, FindingKind::WrongFactor);
+}
+
+#[test]
+fn nothing_is_refused_that_no_rule_refuses() {
+    let mut world = with_rules();
+    world.propose("strategy-optimizer", MEDIUM);
+    world.run();
+    world.review(1, "alice", Opinion::RequestChanges, "/reject too_risky: no");
+    world.run();
+    let place = world.place("decision: reject");
+    let forgery = edited(
+        &world,
+        place,
+        &[("status: rejected", "status: refused")],
+        Some(("rejected", "refused")),
+    );
+    let found = forging(&world, place, &forgery, FindingKind::WrongStatus);
+    let said = told(&found);
+    assert!(
+        said.contains("is refused, but no rule refuses it"),
+        "{said}"
+    );
+}
