@@ -105,7 +105,7 @@ fn split<'t>(text: &'t str, expected: &str) -> std::result::Result<(&'t str, &'t
 }
 
 fn parameter(text: &str) -> std::result::Result<(ParameterName, Value), String> {
-    let (key, value) = split(text, "KEY=VALUE, such as `stop_loss_pct=2.5`")?;
+    let (key, value) = split(text, "KEY=VALUE, such as `replicas=3`")?;
     let key = key.parse().map_err(|error| format!("{error}"))?;
     Ok((
         key,

@@ -84,7 +84,7 @@ impl Propose {
                     .any(|c| c.is_whitespace() || c.is_control() || "<>".contains(c))
             {
                 return Err(failure::usage(
-                    "`--as` takes an e-mail address, such as `strategy-optimizer@agents.example.org`",
+                    "`--as` takes an e-mail address, such as `tuner@agents.example.org`",
                 ));
             }
             return Ok(email.clone());

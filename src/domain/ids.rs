@@ -113,7 +113,7 @@ macro_rules! slug_type {
 }
 
 slug_type! {
-    /// The registered name of an agent, such as `strategy-optimizer`.
+    /// The registered name of an agent, such as `tuner`.
     AgentName, "an agent name", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
 }
 slug_type! {
@@ -125,7 +125,7 @@ slug_type! {
     ActionName, "an action name", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
 }
 slug_type! {
-    /// A parameter of a target, such as `stop_loss_pct`.
+    /// A parameter of a target, such as `replicas`.
     ParameterName, "a parameter name", extra: "-_.", max: 64, pattern: "^[a-z0-9][a-z0-9_.-]{0,63}$"
 }
 slug_type! {

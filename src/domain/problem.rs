@@ -15,7 +15,7 @@ pub struct Problem {
     pub line: Option<u64>,
     /// Column in characters, counted from 1, where known.
     pub column: Option<u64>,
-    /// The key path, such as `changes.stop_loss_pct`, where known.
+    /// The key path, such as `changes.replicas`, where known.
     pub key: Option<String>,
     /// What is wrong, what was expected, and what to do about it.
     pub message: String,

@@ -173,7 +173,7 @@ impl<'a> Explanation<'a> {
     }
 }
 
-/// `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`.
+/// `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`.
 fn push_factor(line: &mut String, factor: &FactorScore) {
     // Writing to a string cannot fail.
     let _ = write!(line, "+{} ", factor.contribution);

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn our_own_sentences_pass_unchanged() {
         for sentence in [
-            "+40.00 environment: live (targets/rsi-eurusd.yaml): production/live",
+            "+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production",
             "disables a safety control: stop_loss_enabled",
             "changes: [1, 2], {a: \"b\"}",
             "größer → 5 %",

@@ -210,7 +210,7 @@ fn the_first_proposal_of_the_readme_is_told_what_would_help() {
 MEDIUM RISK (score 55.00)
 
 This is MEDIUM risk because:
-  +40.00 environment: live (targets/rsi-eurusd.yaml): production/live
+  +40.00 environment: live (targets/rsi-eurusd.yaml): counts as production
   +15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate
   +0.00 scope: 1 target (recommendation.yaml): single entity
   +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
@@ -252,7 +252,7 @@ fn a_trigger_to_medium_is_shown_as_one() {
 
     This is MEDIUM risk because:
 
-    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive`
+    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points`
     - `+0.00 parameters: no change (recommendation.yaml): nothing changes`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+10.00 reversibility: irreversible (rules/actions.yaml): delete_strategy is irreversible`
@@ -275,7 +275,7 @@ fn a_trigger_to_medium_is_shown_as_one() {
       target rsi-eurusd-draft (inactive)
 
     MEDIUM RISK, score 50.00
-      +0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive
+      +0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points
       +0.00 parameters: no change (recommendation.yaml): nothing changes
       +0.00 scope: 1 target (recommendation.yaml): single entity
       +10.00 reversibility: irreversible (rules/actions.yaml): delete_strategy is irreversible
@@ -356,7 +356,7 @@ fn check_answers_yes_and_no() {
     HIGH RISK (score 75.00)
 
     This is HIGH risk because:
-      +40.00 environment: live (targets/rsi-eurusd.yaml): production/live
+      +40.00 environment: live (targets/rsi-eurusd.yaml): counts as production
       +22.50 parameters: stop_loss_pct: 8 (rules/parameters.yaml): stop_loss_pct 8 is aggressive
       +0.00 scope: 1 target (recommendation.yaml): single entity
       +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
@@ -539,7 +539,7 @@ fn a_new_recommendation_needs_no_repository_and_is_valid() {
     for (arguments, message) in [
         (
             ["--set", "stop_loss_pct"],
-            "expected KEY=VALUE, such as `stop_loss_pct=2.5`",
+            "expected KEY=VALUE, such as `replicas=3`",
         ),
         (["--set", "Stop=1"], "is not a parameter name"),
         (["--cite", "only a title"], "expected 'TITLE=URL'"),
@@ -617,7 +617,7 @@ fn a_clone_can_be_read_and_not_written() {
         stop_loss_pct: 3.0 → 2
 
     LOW RISK, score 0.00
-      +0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive
+      +0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points
       +0.00 parameters: stop_loss_pct: 2 (rules/parameters.yaml): stop_loss_pct 2 is conservative
       +0.00 scope: 1 target (recommendation.yaml): single entity
       +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
@@ -744,7 +744,7 @@ fn a_dismissed_request_for_changes_blocks_no_more() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -790,7 +790,7 @@ fn outcomes_are_reported_by_somebody() {
 
     This is MEDIUM risk because:
 
-    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive`
+    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points`
     - `+0.00 parameters: position_size_pct: 1 (rules/parameters.yaml): position_size_pct 1 is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+10.00 reversibility: irreversible (rules/actions.yaml): rebalance_portfolio is irreversible`
@@ -840,7 +840,7 @@ fn outcomes_are_reported_by_somebody() {
         position_size_pct: unset → 1
 
     MEDIUM RISK, score 50.00
-      +0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive
+      +0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points
       +0.00 parameters: position_size_pct: 1 (rules/parameters.yaml): position_size_pct 1 is conservative
       +0.00 scope: 1 target (recommendation.yaml): single entity
       +10.00 reversibility: irreversible (rules/actions.yaml): rebalance_portfolio is irreversible

@@ -125,7 +125,7 @@ fn a_platform_scales_what_is_critical() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: production (targets/checkout.yaml): production/live`
+    - `+40.00 environment: production (targets/checkout.yaml): counts as production`
     - `+0.00 parameters: limits.memory: 768Mi, replicas: 6 (rules/parameters.yaml): limits.memory 768Mi is conservative, and moving it by 50 % from 512Mi (targets/checkout.yaml) is conservative; the riskiest of 2 changes counts`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): scale is easily reversible`
@@ -191,7 +191,7 @@ fn a_platform_stands_still_at_weekends() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: production (targets/new-search.yaml): production/live`
+    - `+40.00 environment: production (targets/new-search.yaml): counts as production`
     - `+0.00 parameters: rollout: 10 % (rules/parameters.yaml): rollout 10 % is conservative, and moving it by 5 % from 5 % (targets/new-search.yaml) is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): set_flag is easily reversible`
@@ -238,7 +238,7 @@ fn a_platform_refuses_a_foreign_image_and_leaves_its_database_to_the_dbas() {
 
     This is MEDIUM risk because:
 
-    - `+20.00 environment: staging (targets/checkout-staging.yaml): staging/test`
+    - `+20.00 environment: staging (targets/checkout-staging.yaml): counts 50 points`
     - `+30.00 parameters: image: docker.io/shop/checkout:2.14.1 (rules/parameters.yaml): image docker.io/shop/checkout:2.14.1 is beyond all tiers`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+5.00 reversibility: effort (rules/actions.yaml): deploy takes effort to reverse`
@@ -263,7 +263,7 @@ fn a_platform_refuses_a_foreign_image_and_leaves_its_database_to_the_dbas() {
 
     This is HIGH risk because:
 
-    - `+40.00 environment: production (targets/orders-db.yaml): production/live`
+    - `+40.00 environment: production (targets/orders-db.yaml): counts as production`
     - `+0.00 parameters: max_rows: 500, migration: migrations/0042-split-names.sql (rules/parameters.yaml): max_rows 500 is conservative; the riskiest of 2 changes counts`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+10.00 reversibility: irreversible (rules/actions.yaml): migrate_data is irreversible`
@@ -318,7 +318,7 @@ fn a_support_desk_pays_back() {
 
     This is LOW risk because:
 
-    - `+20.00 environment: refund_desk (targets/refunds.yaml): staging/test`
+    - `+20.00 environment: refund_desk (targets/refunds.yaml): counts 50 points`
     - `+0.00 parameters: amount: 40 EUR, order: ORD-104211, reason: late (rules/parameters.yaml): amount 40 EUR is conservative; the riskiest of 3 changes counts`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+5.00 reversibility: effort (rules/actions.yaml): refund takes effort to reverse`
@@ -341,7 +341,7 @@ fn a_support_desk_pays_back() {
 
     This is HIGH risk because:
 
-    - `+20.00 environment: refund_desk (targets/refunds.yaml): staging/test`
+    - `+20.00 environment: refund_desk (targets/refunds.yaml): counts 50 points`
     - `+30.00 parameters: amount: 1500 EUR, order: ORD-104211, reason: late (rules/parameters.yaml): amount 1500 EUR is beyond all tiers; the riskiest of 3 changes counts`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+5.00 reversibility: effort (rules/actions.yaml): refund takes effort to reverse`
@@ -391,7 +391,7 @@ fn a_support_desk_leaves_deletions_to_the_privacy_officers() {
 
     This is HIGH risk because:
 
-    - `+40.00 environment: accounts (targets/accounts.yaml): production/live`
+    - `+40.00 environment: accounts (targets/accounts.yaml): counts as production`
     - `+0.00 parameters: customer: C-204417 (rules/parameters.yaml): customer C-204417 is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+10.00 reversibility: irreversible (rules/actions.yaml): delete_account is irreversible`
@@ -446,7 +446,7 @@ fn a_blank_repository_gets_its_first_agent_and_target() {
 
     This is HIGH risk because:
 
-    - `+40.00 environment: production (targets/queue.yaml): production/live`
+    - `+40.00 environment: production (targets/queue.yaml): counts as production`
     - `+30.00 parameters: mystery: 2 (rules/parameters.yaml): mystery has no guidance, which counts as beyond all tiers`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+5.00 reversibility: effort (rules/actions.yaml): change takes effort to reverse`

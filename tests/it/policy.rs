@@ -55,7 +55,7 @@ fn what_is_refused_ends_without_anybody_and_is_recorded() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -85,7 +85,7 @@ fn what_is_refused_ends_without_anybody_and_is_recorded() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -194,7 +194,7 @@ fn a_group_that_a_label_names_is_asked_beside_the_level() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -258,7 +258,7 @@ fn a_low_change_waits_for_whom_a_rule_asks() {
 
     This is LOW risk because:
 
-    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive`
+    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points`
     - `+0.00 parameters: stop_loss_pct: 1.5 (rules/parameters.yaml): stop_loss_pct 1.5 is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`

@@ -23,7 +23,7 @@ fn low_risk_is_merged_and_applied_by_the_bot_alone() {
 
     This is LOW risk because:
 
-    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive`
+    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points`
     - `+0.00 parameters: stop_loss_pct: 1.5 (rules/parameters.yaml): stop_loss_pct 1.5 is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -80,7 +80,7 @@ fn medium_risk_waits_for_a_reviewer() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -120,7 +120,7 @@ fn medium_risk_waits_for_a_reviewer() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -192,7 +192,7 @@ fn high_risk_needs_an_admin_and_a_justification() {
 
     This is HIGH risk because:
 
-    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+40.00 environment: live (recommendation.yaml): counts as production, where the proposal moves it`
     - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -243,7 +243,7 @@ fn high_risk_needs_an_admin_and_a_justification() {
 
     This is HIGH risk because:
 
-    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+40.00 environment: live (recommendation.yaml): counts as production, where the proposal moves it`
     - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -286,7 +286,7 @@ fn high_risk_needs_an_admin_and_a_justification() {
 
     This is HIGH risk because:
 
-    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+40.00 environment: live (recommendation.yaml): counts as production, where the proposal moves it`
     - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -347,7 +347,7 @@ fn a_rejection_is_recorded_with_its_category_and_reason() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -419,7 +419,7 @@ fn a_request_for_changes_blocks_until_that_person_approves() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -464,7 +464,7 @@ fn a_deleted_branch_is_withdrawn() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -504,7 +504,7 @@ fn what_nobody_decides_is_escalated_and_then_expires() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -534,7 +534,7 @@ fn what_nobody_decides_is_escalated_and_then_expires() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -851,7 +851,7 @@ fn while_it_is_frozen_nothing_is_merged() {
 
     This is LOW risk because:
 
-    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): development/inactive`
+    - `+0.00 environment: inactive (targets/rsi-eurusd-draft.yaml): counts 0 points`
     - `+0.00 parameters: stop_loss_pct: 1.5 (rules/parameters.yaml): stop_loss_pct 1.5 is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -906,7 +906,7 @@ fn a_push_after_the_approval_needs_a_new_approval() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+15.00 parameters: stop_loss_pct: 5 (rules/parameters.yaml): stop_loss_pct 5 is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -956,7 +956,7 @@ fn an_approval_survives_a_moved_main_only_if_its_facts_are_the_same() {
 
     This is MEDIUM risk because:
 
-    - `+40.00 environment: live (targets/rsi-eurusd.yaml): production/live`
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
     - `+0.00 parameters: take_profit_pct: 6 (rules/parameters.yaml): take_profit_pct 6 is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -1003,7 +1003,7 @@ fn in_auto_approve_everything_is_scored_logged_and_merged() {
 
     This is HIGH risk because:
 
-    - `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+    - `+40.00 environment: live (recommendation.yaml): counts as production, where the proposal moves it`
     - `+0.00 parameters: trading_mode: live (rules/parameters.yaml): trading_mode live is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`

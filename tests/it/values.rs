@@ -103,14 +103,14 @@ fn a_quantity_is_decided_carried_out_and_verified() {
     stage.run();
     insta::assert_snapshot!(factors(&stage.report(2)), @r#"
     **LOW RISK (score 20.00)**
-    - `+20.00 environment: paper (targets/api.yaml): staging/test`
+    - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+0.00 parameters: memory: 480Mi (rules/parameters.yaml): memory 480Mi is conservative, and moving it by 6.25 % from 512Mi (targets/api.yaml) is conservative`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     "#);
     insta::assert_snapshot!(factors(&stage.report(3)), @r#"
     **MEDIUM RISK (score 50.00)**
-    - `+20.00 environment: paper (targets/api.yaml): staging/test`
+    - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+30.00 parameters: memory: 1Gi (rules/parameters.yaml): memory 1Gi is moderate, and moving it by 113.34 % from 480Mi (targets/api.yaml) is beyond all tiers`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
@@ -176,35 +176,35 @@ fn every_type_is_explained() {
     let said: Vec<String> = said.iter().map(|report| factors(report)).collect();
     insta::assert_snapshot!(said.join("\n\n"), @r#"
     **MEDIUM RISK (score 50.00)**
-    - `+20.00 environment: paper (targets/api.yaml): staging/test`
+    - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+30.00 parameters: budget: 50 EUR (rules/parameters.yaml): budget 50 EUR is beyond all tiers where label tier is payments`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `budget: 10 lowers the score to MEDIUM 35.00`
 
     **MEDIUM RISK (score 35.00)**
-    - `+20.00 environment: paper (targets/api.yaml): staging/test`
+    - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+15.00 parameters: hosts: [a.example, c.example] (rules/parameters.yaml): hosts removes 1 element, which is moderate`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `hosts: [a.example, b.example, c.example] reaches LOW 20.00`
 
     **MEDIUM RISK (score 50.00)**
-    - `+20.00 environment: paper (targets/api.yaml): staging/test`
+    - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+30.00 parameters: hosts: [a.example, b.example, evil.test] (rules/parameters.yaml): hosts adds evil.test, which is beyond all tiers`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `hosts: [a.example, b.example] reaches LOW 20.00 (which leaves everything as it is)`
 
     **MEDIUM RISK (score 50.00)**
-    - `+20.00 environment: paper (targets/api.yaml): staging/test`
+    - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+30.00 parameters: limits.cpu: 4 (rules/parameters.yaml): limits.cpu 4 is beyond all tiers`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `limits: {cpu: 2} reaches LOW 20.00`
 
     **MEDIUM RISK (score 50.00)**
-    - `+20.00 environment: paper (targets/api.yaml): staging/test`
+    - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+30.00 parameters: hosts: [b.example, a.example], memory: 480 (rules/parameters.yaml): hosts has its elements in another order, which counts as replacing all of them and is beyond all tiers; the riskiest of 2 changes counts`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`

@@ -290,7 +290,7 @@ pub struct FactorScore {
     pub name: String,
     /// What was looked at, such as `live`.
     pub input: String,
-    /// Where that came from, such as `targets/rsi-eurusd.yaml`.
+    /// Where that came from, such as `targets/checkout.yaml`.
     pub source: String,
     /// 0 to 100.
     pub points: Score,

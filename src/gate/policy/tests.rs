@@ -31,7 +31,7 @@ requires: expected {role: none, approvals: 0, justification: false}, found {role
 reasons: expected one with \"because\", found none
 MEDIUM RISK (score 55.00)
 This is MEDIUM risk because:
-  +40.00 environment: live (targets/s.yaml): production/live
+  +40.00 environment: live (targets/s.yaml): counts as production
   +15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate
   +0.00 scope: 1 target (recommendation.yaml): single entity
   +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible

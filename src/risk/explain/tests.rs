@@ -36,7 +36,7 @@ fn the_example_dialog() {
 HIGH RISK (score 75.00)
 
 This is HIGH risk because:
-  +40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it
+  +40.00 environment: live (recommendation.yaml): counts as production, where the proposal moves it
   +22.50 parameters: stop_loss_pct: 8, trading_mode: live (rules/parameters.yaml): stop_loss_pct 8 is aggressive; the riskiest of 2 changes counts
   +0.00 scope: 1 target (recommendation.yaml): single entity
   +5.00 reversibility: effort (rules/actions.yaml): optimize takes effort to reverse
@@ -57,7 +57,7 @@ It needs the approval of an admin, with a justification.
 
 This is HIGH risk because:
 
-- `+40.00 environment: live (recommendation.yaml): production/live, where the proposal moves it`
+- `+40.00 environment: live (recommendation.yaml): counts as production, where the proposal moves it`
 - `+22.50 parameters: stop_loss_pct: 8, trading_mode: live (rules/parameters.yaml): stop_loss_pct 8 is aggressive; the riskiest of 2 changes counts`
 - `+0.00 scope: 1 target (recommendation.yaml): single entity`
 - `+5.00 reversibility: effort (rules/actions.yaml): optimize takes effort to reverse`
@@ -122,7 +122,7 @@ fn a_trigger_to_medium_says_how_far_it_lifts() {
 MEDIUM RISK (score 50.00)
 
 This is MEDIUM risk because:
-  +0.00 environment: inactive (targets/draft.yaml): development/inactive
+  +0.00 environment: inactive (targets/draft.yaml): counts 0 points
   +0.00 parameters: no change (recommendation.yaml): nothing changes
   +0.00 scope: 1 target (recommendation.yaml): single entity
   +10.00 reversibility: irreversible (rules/actions.yaml): delete_strategy is irreversible

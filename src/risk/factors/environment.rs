@@ -193,16 +193,15 @@ impl Environment<'_> {
             }
             origin => {
                 let words = match governance.environment_points(self.name) {
-                    100.. => "production/live",
-                    0 => "development/inactive",
-                    _ => "staging/test",
+                    100.. => "counts as production".to_owned(),
+                    points => format!("counts {points} points"),
                 };
                 match origin {
                     Origin::Proposed => format!("{words}, where the proposal moves it"),
                     Origin::Parameter(_) => {
                         format!("{words}, by {}", governance.environment_parameter)
                     }
-                    _ => words.to_owned(),
+                    _ => words,
                 }
             }
         }
@@ -245,15 +244,15 @@ mod tests {
         let modify = |targets| said(&environment("modify_parameters", targets, None, &example()));
         assert_eq!(
             modify("draft"),
-            "0.00 inactive (targets/draft.yaml): development/inactive"
+            "0.00 inactive (targets/draft.yaml): counts 0 points"
         );
         assert_eq!(
             modify("draft paper"),
-            "50.00 paper (targets/paper.yaml): staging/test"
+            "50.00 paper (targets/paper.yaml): counts 50 points"
         );
         assert_eq!(
             modify("draft live paper"),
-            "100.00 live (targets/live.yaml): production/live"
+            "100.00 live (targets/live.yaml): counts as production"
         );
     }
 
@@ -266,9 +265,12 @@ mod tests {
         let modify = |targets| said(&environment("modify_parameters", targets, None, &known));
         assert_eq!(
             modify("a"),
-            "100.00 live (targets/a.yaml): production/live, by trading_mode"
+            "100.00 live (targets/a.yaml): counts as production, by trading_mode"
         );
-        assert_eq!(modify("b"), "100.00 live (targets/b.yaml): production/live");
+        assert_eq!(
+            modify("b"),
+            "100.00 live (targets/b.yaml): counts as production"
+        );
     }
 
     #[test]
@@ -283,15 +285,15 @@ mod tests {
         };
         assert_eq!(
             modify("live", "inactive"),
-            "100.00 live (targets/live.yaml): production/live"
+            "100.00 live (targets/live.yaml): counts as production"
         );
         assert_eq!(
             modify("draft", "paper"),
-            "50.00 paper (recommendation.yaml): staging/test, where the proposal moves it"
+            "50.00 paper (recommendation.yaml): counts 50 points, where the proposal moves it"
         );
         assert_eq!(
             modify("paper", "paper"),
-            "50.00 paper (targets/paper.yaml): staging/test"
+            "50.00 paper (targets/paper.yaml): counts 50 points"
         );
     }
 

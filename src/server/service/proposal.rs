@@ -48,10 +48,10 @@ pub struct Document {
     pub session: Option<Session>,
     /// The action type, as listed in `rules/actions.yaml`, such as `modify_parameters`.
     pub action: ActionName,
-    /// What is acted on: names of files in `targets/`, such as `rsi-eurusd`.
+    /// What is acted on: names of files in `targets/`, such as `checkout`.
     #[serde(default)]
     pub targets: Vec<TargetName>,
-    /// The new values of the targets' parameters, such as `{"stop_loss_pct": 2.5}`; null removes one.
+    /// The new values of the targets' parameters, such as `{"replicas": 3}`; null removes one.
     #[serde(default)]
     pub changes: BTreeMap<ParameterName, Value>,
     /// Why, for the people who decide.

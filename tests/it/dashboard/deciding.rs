@@ -46,7 +46,7 @@ fn a_card_shows_everything_that_a_decision_is_about() {
     "command": "<b>rm</b>"
     Why this is MEDIUM
     Adds | Factor |
-    +40.00 | environment: production/live live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
+    +40.00 | environment: counts as production live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
     +15.00 | parameters: stop_loss_pct 4 is moderate stop_loss_pct: 4 (rules/parameters.yaml), 50.00 points × 30 % |
     +10.00 | scope: multiple entities 2 targets (recommendation.yaml), 50.00 points × 20 % |
     +0.00 | reversibility: modify_parameters is easily reversible easy (rules/actions.yaml), 0.00 points × 10 % |
@@ -177,7 +177,7 @@ fn a_card_shows_everything_that_a_decision_is_about() {
     Why it was MEDIUM
     By the rules of commit [commit]
     Adds | Factor |
-    +40.00 | environment: production/live live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
+    +40.00 | environment: counts as production live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
     +15.00 | parameters: stop_loss_pct 4 is moderate stop_loss_pct: 4 (rules/parameters.yaml), 50.00 points × 30 % |
     +10.00 | scope: multiple entities 2 targets (recommendation.yaml), 50.00 points × 20 % |
     +0.00 | reversibility: modify_parameters is easily reversible easy (rules/actions.yaml), 0.00 points × 10 % |
@@ -227,7 +227,7 @@ fn a_reviewer_decides_from_one_screen() {
     stop_loss_pct | 3.0 | → | 4 |
     Why this is MEDIUM
     Adds | Factor |
-    +40.00 | environment: production/live live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
+    +40.00 | environment: counts as production live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
     +15.00 | parameters: stop_loss_pct 4 is moderate stop_loss_pct: 4 (rules/parameters.yaml), 50.00 points × 30 % |
     +0.00 | scope: single entity 1 target (recommendation.yaml), 0.00 points × 20 % |
     +0.00 | reversibility: modify_parameters is easily reversible easy (rules/actions.yaml), 0.00 points × 10 % |
@@ -268,7 +268,7 @@ fn a_reviewer_decides_from_one_screen() {
     stop_loss_enabled | true | → | false |
     Why this is HIGH
     Adds | Factor |
-    +40.00 | environment: production/live live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
+    +40.00 | environment: counts as production live (targets/rsi-eurusd.yaml), 100.00 points × 40 % |
     +22.50 | parameters: stop_loss_enabled false is aggressive stop_loss_enabled: false (rules/parameters.yaml), 75.00 points × 30 % |
     +0.00 | scope: single entity 1 target (recommendation.yaml), 0.00 points × 20 % |
     +0.00 | reversibility: modify_parameters is easily reversible easy (rules/actions.yaml), 0.00 points × 10 % |
@@ -636,7 +636,7 @@ fn a_trigger_to_medium_says_how_far_it_lifts() {
     target rsi-eurusd-draft (inactive)
     Why this is MEDIUM
     Adds | Factor |
-    +0.00 | environment: development/inactive inactive (targets/rsi-eurusd-draft.yaml), 0.00 points × 40 % |
+    +0.00 | environment: counts 0 points inactive (targets/rsi-eurusd-draft.yaml), 0.00 points × 40 % |
     +0.00 | parameters: nothing changes no change (recommendation.yaml), 0.00 points × 30 % |
     +0.00 | scope: single entity 1 target (recommendation.yaml), 0.00 points × 20 % |
     +10.00 | reversibility: delete_strategy is irreversible irreversible (rules/actions.yaml), 100.00 points × 10 % |

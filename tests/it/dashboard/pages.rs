@@ -360,7 +360,7 @@ fn figures_lists_and_cases_say_what_is_in_the_trail() {
     Why it was LOW
     By the rules of commit [commit]
     Adds | Factor |
-    +0.00 | environment: development/inactive inactive (targets/rsi-eurusd-draft.yaml), 0.00 points × 40 % |
+    +0.00 | environment: counts 0 points inactive (targets/rsi-eurusd-draft.yaml), 0.00 points × 40 % |
     +0.00 | parameters: stop_loss_pct 1.5 is conservative stop_loss_pct: 1.5 (rules/parameters.yaml), 0.00 points × 30 % |
     +0.00 | scope: single entity 1 target (recommendation.yaml), 0.00 points × 20 % |
     +0.00 | reversibility: modify_parameters is easily reversible easy (rules/actions.yaml), 0.00 points × 10 % |
