@@ -203,6 +203,7 @@ fn figures_lists_and_cases_say_what_is_in_the_trail() {
     auto-approved | 100 % | 2 |
     approved | 0 % | 0 |
     rejected | 0 % | 0 |
+    refused | 0 % | 0 |
     withdrawn | 0 % | 0 |
     expired | 0 % | 0 |
     Why it was rejected
