@@ -259,6 +259,8 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
     let rules = &subject.rules.policy;
     let answers = condition::evaluate(rules.iter().map(|rule| &rule.when), &facts);
     let fired = rules.iter().zip(answers).filter_map(|(rule, answer)| {
+        // A rule that cannot be evaluated may ask for more, and never for others instead.
+        let has_failed = answer.is_err();
         let reason = match answer {
             Ok(false) => return None,
             Ok(true) => filled(&rule.reason, &facts),
@@ -283,7 +285,13 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
                 Some(Consequence::Refuse) => Some(RuleEffect::Refuse),
                 Some(Consequence::Medium | Consequence::High) => None,
             },
-            ask: rule.ask.as_ref().map(|ask| asked(ask, subject)),
+            ask: rule.ask.as_ref().map(|ask| {
+                let ask = asked(ask, subject);
+                RuleAsk {
+                    instead: ask.instead && !has_failed,
+                    ..ask
+                }
+            }),
         })
     });
     fired.collect()

@@ -330,6 +330,27 @@ fn those_who_are_asked_instead_are_asked_for_no_less() {
     stage.verifies();
 }
 
+/// A condition that fails counts as fired, but only to ask for more.
+#[test]
+fn a_rule_that_cannot_be_evaluated_asks_nobody_instead() {
+    let mut stage = with_rules(
+        "  - id: theirs\n    when: targets.all(t, t.labels.nothing == 'payments')\n    ask: {from: payments, instead: true}\n    reason: these are theirs\n",
+    );
+    stage.propose(AGENT, "a", MEDIUM);
+    stage.run();
+    has(
+        &stage.report(1),
+        "waiting: MEDIUM 55.00: needs 1 approval by a reviewer; 1 approval from payments (theirs)",
+    );
+    stage.approve(1, "erin");
+    stage.run();
+    has(
+        &stage.report(1),
+        "waiting: MEDIUM 55.00: needs 1 approval by a reviewer",
+    );
+    stage.verifies();
+}
+
 #[test]
 fn a_member_of_an_asked_group_may_block_and_reject() {
     let mut stage = with_rules(
