@@ -8,6 +8,7 @@ use crate::domain::documents::{Assessment, Recommendation, Requirement};
 use crate::domain::ids::CaseId;
 use crate::domain::problem::{Problem, Reading};
 use crate::domain::yaml;
+use crate::gate::asks::{self, AskInForce};
 use crate::gate::requirement;
 use crate::git::Repository;
 use crate::ledger::facts;
@@ -27,6 +28,8 @@ pub struct Checked {
     pub risk: Option<Assessment>,
     /// What approval it would need.
     pub requires: Option<Requirement>,
+    /// What rules ask for beside that.
+    pub asks: Vec<AskInForce>,
     /// The smallest edits that reach a lower level; where none does, the one that lowers the score most.
     pub reduce: Vec<Reduction>,
     /// The same in words.
@@ -41,6 +44,7 @@ impl Checked {
             errors,
             risk: None,
             requires: None,
+            asks: Vec::new(),
             reduce: Vec::new(),
             explanation: None,
         }
@@ -103,6 +107,7 @@ pub fn check_by(
     yaml::place(bytes, &mut errors);
     let assessment = risk::assess(&document, &situation, rules);
     let requires = requirement::for_recommendation(&assessment, &rules.governance);
+    let asks = asks::in_force(&assessment, &rules.governance);
     let explanation = Explanation::of(&document, &situation, rules, &assessment, requires);
     let (reduce, text) = (explanation.reductions.clone(), explanation.plain());
     Ok(Checked {
@@ -110,6 +115,7 @@ pub fn check_by(
         errors,
         risk: Some(assessment),
         requires: Some(requires),
+        asks,
         reduce,
         explanation: Some(text),
     })

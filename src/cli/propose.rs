@@ -8,7 +8,7 @@ use super::place::Place;
 use super::{CommandOutcome, Result, check, failure, output};
 use crate::bot::check::{Checked, check};
 use crate::bot::propose::{NewProposal, Opened, branch_of, find_email};
-use crate::domain::documents::{Recommendation, Role};
+use crate::domain::documents::{Recommendation, Role, RuleEffect};
 use crate::git::Repository;
 
 /// Propose a recommendation: open a pull request as the agent
@@ -146,13 +146,39 @@ fn expectation(checked: &Checked) -> String {
         (Role::Admin, 1) => "needs the approval of an admin".to_owned(),
         (Role::Admin, n) => format!("needs the approval of {n} admins"),
     };
+    let fired_with = |effect| {
+        let mut fired = risk.triggers.iter();
+        fired.find(|fired| fired.has_effect(effect))
+    };
+    if let Some(refused) = fired_with(RuleEffect::Refuse) {
+        return format!(
+            "{} {}: refused by the rule {}: {}",
+            risk.level, risk.score, refused.id, refused.reason
+        );
+    }
     let why = if requires.justification {
         ", with a justification"
     } else {
         ""
     };
+    let mut needs = match (requires.role, checked.asks.is_empty()) {
+        (Role::None, false) => "needs".to_owned(),
+        (Role::None, true) => needs,
+        (_, true) => format!("{needs}{why}"),
+        (_, false) => format!("{needs}{why}, and"),
+    };
+    for (place, asked) in checked.asks.iter().enumerate() {
+        let separator = if place == 0 { " " } else { "; " };
+        needs.push_str(&format!("{separator}{} ({})", asked.ask, asked.rule));
+    }
+    if let Some(held) = fired_with(RuleEffect::Wait) {
+        needs.push_str(&format!(
+            "; held back for now: {} ({})",
+            held.reason, held.id
+        ));
+    }
     format!(
-        "{} {}: {needs}{why}; `countersign run` works it off",
+        "{} {}: {needs}; `countersign run` works it off",
         risk.level, risk.score
     )
 }

@@ -1,5 +1,8 @@
 //! Whom the rules ask beside the level, and how far they have approved.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::domain::documents::{Assessment, CountedApproval, GroupAsk, Requirement, Role, RuleAsk};
 use crate::domain::ids::{GroupName, TriggerId};
 use crate::gate::requirement;
@@ -8,7 +11,7 @@ use crate::rules::governance::Governance;
 use crate::rules::people::{People, Person, PersonName};
 
 /// What a rule that fired asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AskInForce {
     pub rule: TriggerId,
     pub ask: RuleAsk,

@@ -77,7 +77,9 @@ impl FromStr for CaseStatus {
             return Ok(Self::Pending);
         }
         text.parse().map(Self::Decided).map_err(|_| {
-            Unexpected::expected("pending, auto_approved, approved, rejected, withdrawn or expired")
+            Unexpected::expected(
+                "pending, auto_approved, approved, rejected, refused, withdrawn or expired",
+            )
         })
     }
 }

@@ -325,6 +325,7 @@ fn check_answers_yes_and_no() {
     assert_eq!(
         keys(&yes),
         [
+            "asks",
             "errors",
             "explanation",
             "reduce",
