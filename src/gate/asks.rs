@@ -74,9 +74,8 @@ pub fn counts_for(
     justification: Option<&str>,
     governance: &Governance,
 ) -> bool {
-    let least = usize::try_from(governance.justification_min_length).unwrap_or(usize::MAX);
-    let length = justification.map_or(0, |text| text.chars().count());
-    People::is_in(person, &part.from) && (!part.justification || length >= least)
+    let is_justified = || governance.is_justification(justification.unwrap_or_default());
+    People::is_in(person, &part.from) && (!part.justification || is_justified())
 }
 
 /// The groups that are asked, each once.

@@ -1,8 +1,8 @@
 //! PURE. Who may approve, what counts, and the verdict.
 //!
-//! [`requirement`] says what a level asks for, [`asks`] what rules ask for beside it, [`eligibility`] who somebody is and what keeps them
-//! from deciding, [`verdict`] hears everything that was said and answers, [`permit`] writes the
-//! answer down and makes the token without which nothing is merged.
+//! [`requirement`] says what a level asks for, [`asks`] what rules ask for beside it, [`eligibility`]
+//! who somebody is and what keeps them from deciding, [`verdict`] hears everything that was said and
+//! answers, [`permit`] writes the answer down and makes the token without which nothing is merged.
 
 pub mod asks;
 pub mod eligibility;

@@ -161,7 +161,8 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     };
     evaluation.apply_reviews();
     evaluation.apply_blocks_elsewhere();
-    let verdict = evaluation.verdict();
+    let asks = evaluation.ask_statuses();
+    let verdict = evaluation.verdict(&asks);
     let withdrawn_on = match verdict {
         Verdict::Withdraw => evaluation.find_withdrawal_elsewhere(),
         _ => None,
@@ -172,7 +173,7 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let team_members = evaluation.team_members(&verdict);
     GateResult {
         required,
-        asks: evaluation.ask_statuses(),
+        asks,
         approvals: evaluation.approvals,
         ignored: evaluation.ignored,
         verdict,
@@ -413,9 +414,7 @@ impl<'a> GateEvaluation<'a> {
 
     /// Whether a text is justification enough for the level.
     fn is_justified(&self, text: &str) -> bool {
-        let least = self.rules.governance.justification_min_length;
-        !self.required.justification
-            || text.chars().count() >= usize::try_from(least).unwrap_or(usize::MAX)
+        !self.required.justification || self.rules.governance.is_justification(text)
     }
 
     /// How many of the approvals count for the level: one that counts for a rule may not.
@@ -458,7 +457,7 @@ impl<'a> GateEvaluation<'a> {
         })
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self, asks: &[AskStatus]) -> Verdict {
         if let Some(rejection) = self.find_rejection() {
             return Verdict::Reject(rejection);
         }
@@ -480,7 +479,7 @@ impl<'a> GateEvaluation<'a> {
             .approvals
             .saturating_sub(self.counted_for_level());
         let auto = self.required.role == Role::None || self.is_admins_own_in_auto_mode();
-        let is_asked_for = self.ask_statuses().iter().all(AskStatus::is_met);
+        let is_asked_for = asks.iter().all(AskStatus::is_met);
         let held_by = self.held_by();
         if (auto || missing == 0) && is_asked_for && self.blocked_by.is_empty() {
             let status = if auto && self.approvals.is_empty() {

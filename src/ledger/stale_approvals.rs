@@ -2,10 +2,10 @@
 //!
 //! The bot asks this before it merges and `verify` asks it again, of the same objects by the same code.
 
-use super::RulesCache;
-use super::facts::{self, TargetCache, Targets};
 use chrono::{DateTime, Utc};
 
+use super::RulesCache;
+use super::facts::{self, TargetCache, Targets};
 use crate::domain::documents::{Recommendation, TeamMember};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;

@@ -298,6 +298,12 @@ impl Governance {
         }
     }
 
+    /// Whether a text is long enough to justify an approval.
+    pub fn is_justification(&self, text: &str) -> bool {
+        let least = usize::try_from(self.justification_min_length).unwrap_or(usize::MAX);
+        text.chars().count() >= least
+    }
+
     /// The points of an environment; one that is not listed counts as the highest.
     pub fn environment_points(&self, name: &str) -> u32 {
         self.environments.get(name).copied().unwrap_or(100)

@@ -182,13 +182,19 @@ pub fn read(files: &RuleFiles) -> Result<Vec<PolicyRule>, Problems> {
     let mut written = Vec::new();
     if let Some(bytes) = files.get(TRIGGERS) {
         match yaml::read::<RawTriggers>(TRIGGERS, bytes) {
-            Ok(raw) => written.extend(raw.triggers.into_iter().enumerate().map(of_trigger)),
+            Ok(raw) => {
+                let triggers = raw.triggers.into_iter().enumerate();
+                written.extend(triggers.map(|(index, raw)| of_trigger(index, raw)));
+            }
             Err(found) => problems.extend(found.0),
         }
     }
     if let Some(bytes) = files.get(PATH) {
         match yaml::read::<RawPolicy>(PATH, bytes) {
-            Ok(raw) => written.extend(raw.rules.into_iter().enumerate().map(of_rule)),
+            Ok(raw) => {
+                let rules = raw.rules.into_iter().enumerate();
+                written.extend(rules.map(|(index, raw)| of_rule(index, raw)));
+            }
             Err(found) => problems.extend(found.0),
         }
     } else if !files.contains_key(TRIGGERS) {
@@ -210,7 +216,7 @@ pub fn read(files: &RuleFiles) -> Result<Vec<PolicyRule>, Problems> {
     }
 }
 
-fn of_trigger((index, raw): (usize, RawTrigger)) -> (RawRule, Place) {
+fn of_trigger(index: usize, raw: RawTrigger) -> (RawRule, Place) {
     let rule = RawRule {
         id: raw.id,
         when: raw.when,
@@ -228,7 +234,7 @@ fn of_trigger((index, raw): (usize, RawTrigger)) -> (RawRule, Place) {
     (rule, place)
 }
 
-fn of_rule((index, raw): (usize, RawRule)) -> (RawRule, Place) {
+fn of_rule(index: usize, raw: RawRule) -> (RawRule, Place) {
     let place = Place {
         file: PATH,
         key: format!("rules[{index}]"),
