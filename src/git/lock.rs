@@ -259,6 +259,21 @@ impl LockFile<'_> {
         write().context(|| format!("write what `{}` becomes", self.target.display()))
     }
 
+    /// Replaces the reflog of the ref that is locked. It is for git programs that run now: a power failure may lose it.
+    pub(super) fn replace_reflog(&self, name: &str, line: &str) -> Result<()> {
+        let files = self.owner.files;
+        let path = files.git_dir().join("logs").join(name);
+        let replace = || {
+            if let Some(folder) = path.parent() {
+                files.create_folders(folder)?;
+            }
+            let mut new = files.unfinished(files.git_dir(), NEW)?;
+            new.file.write_all(line.as_bytes())?;
+            new.put_at(&path)
+        };
+        replace().context(|| format!("write `{}`", path.display()))
+    }
+
     /// Puts a content that was prepared in place, at once for every reader.
     pub(super) fn publish(&self, new: UnfinishedFile) -> Result<()> {
         step("new content prepared");

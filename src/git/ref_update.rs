@@ -6,6 +6,9 @@
 //!   ([`with_locks`]). Git only moves them into `packed-refs`, under the lock of that file, and then removes their own,
 //!   under the lock of each, if they still say the same. So in large numbers they are written straight into
 //!   `packed-refs`, and deleted, under its lock only. A few have files as other refs have, which costs no rewrite.
+//! - Git reads the refs one after the other before it removes what none of them needs. What loses its branch while it
+//!   reads, and gets into a ref of ours that was read before, would be in neither. So the last change of such a ref is
+//!   in its reflog as well, which git reads after all refs.
 //! - `packed-refs.lock` is held until the files of what was written there, or deleted, are gone: who packs reads files
 //!   without locking them and could bring an old value back.
 
@@ -24,6 +27,9 @@ use crate::domain::ids::Sha;
 
 /// The refs of pull requests, which only we write: a push to them is refused.
 pub(super) const PULLS: &str = "refs/pull/";
+
+/// The other refs of ours. They are all that keeps what no branch has any more.
+const OWN: &str = "refs/countersign/";
 
 /// So many new values of them are worth a rewrite of `packed-refs`.
 const MANY: usize = 64;
@@ -133,6 +139,7 @@ fn try_to_update(
     step("refs locked");
     let mut touched = BTreeSet::new();
     for locked in &all {
+        locked.write_reflog(&packed)?;
         locked.write_file(durability)?;
         touched.extend(locked.touched_folders(git_dir));
     }
@@ -184,6 +191,22 @@ impl Locked<'_, '_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The change that is about to be made, and none of those before it.
+    fn write_reflog(&self, packed: &PackedRefs) -> Result<()> {
+        let (Some(lock), Some(new)) = (&self.lock, self.edit.new) else {
+            return Ok(());
+        };
+        if !self.edit.name.starts_with(OWN) {
+            return Ok(());
+        }
+        // One that is broken begins anew.
+        let old = self.find(packed).ok().flatten();
+        let old = old.map_or("0".repeat(40), |id| id.to_string());
+        let at = chrono::Utc::now().timestamp();
+        let line = format!("{old} {new} countersign <> {at} +0000\tupdate\n");
+        lock.replace_reflog(&self.edit.name, &line)
     }
 
     /// The folder of the ref and, if some were made, all above it up to the git directory.

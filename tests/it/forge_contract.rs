@@ -1,5 +1,7 @@
 //! The local forge keeps the contract, whatever happens to its refs and to its records.
 
+use std::fs;
+
 use chrono::{DateTime, Utc};
 use countersign::domain::ids::{PullNumber, Sha};
 use countersign::domain::pull::PullState;
@@ -225,6 +227,42 @@ fn only_what_waits_has_refs() {
     let parents = stage.git(&["log", "--format=%P", PULLS]);
     assert!(parents.contains(&rejected), "{parents}");
     stage.read_all();
+}
+
+/// Git that reads `refs/countersign/pulls` just before the end of a pull request, and its branch just after that, finds
+/// the head in no ref.
+#[test]
+fn a_head_is_kept_from_git_that_reads_refs_while_its_pull_request_ends() {
+    for clean_up in [
+        &["prune"][..],
+        &["gc", "-q", "--prune=now"],
+        &["repack", "-a", "-d", "-q"],
+    ] {
+        let mut stage = TestRepo::example();
+        let medium =
+            "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 4}";
+        stage.propose("strategy-optimizer", "medium", medium);
+        stage.run();
+        if clean_up[0] == "repack" {
+            stage.git(&["repack", "-a", "-d", "-q"]);
+        }
+        let head = stage
+            .git(&["rev-parse", "refs/pull/1/head"])
+            .trim()
+            .to_owned();
+        let pulls = stage.repo.join(PULLS);
+        let before = stage.git(&["rev-parse", PULLS]);
+        let no = ["--reject", "other", "-m", "Not this week."];
+        stage.review(1, "alice", &no).succeeds();
+        stage.run();
+        let after = fs::read(&pulls).unwrap();
+        fs::write(&pulls, before).unwrap();
+        stage.git(clean_up);
+        fs::write(&pulls, after).unwrap();
+        stage.git(&["cat-file", "-e", &head]);
+        trail::assert_whole(&stage);
+        stage.read_all();
+    }
 }
 
 #[test]
