@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use countersign::bot::Bot;
 use countersign::forge::local::LocalForge;
 use countersign::git::Repository;
@@ -13,6 +13,7 @@ use countersign::git::Repository;
 use crate::measure::{
     self, COUNTERSIGN, Folder, Series, Took, copy, git, headline, hourly, line, settle, timed_run,
 };
+use crate::trail;
 
 /// At so many whoever writes one more waits until some are joined.
 const MOST_PACKS: usize = 24;
@@ -286,8 +287,8 @@ impl Grown {
 /// A repository with so many records.
 fn grown(count: usize) -> PathBuf {
     measure::kept(&format!("growth-{count}-v2"), |repo| {
-        measure::init(repo);
         let at = hourly(measure::now(), count, AN_HOUR);
+        trail::begin(repo, &measure::example(), at(0) - TimeDelta::hours(1));
         for start in (0..count).step_by(STEP) {
             let numbers = start..count.min(start + STEP);
             let then = at(numbers.end);

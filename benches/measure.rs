@@ -49,6 +49,21 @@ pub fn init(repo: &Path) {
         .arg(repo));
 }
 
+/// The files of the repository that `init --example` makes.
+pub fn example() -> Vec<(String, Vec<u8>)> {
+    let folder = Folder::new("example");
+    let repo = folder.join("governance.git");
+    init(&repo);
+    let paths = git(&repo, &["ls-tree", "-r", "--name-only", "main"]);
+    let paths = paths.lines().map(str::to_owned);
+    paths
+        .map(|path| {
+            let content = git(&repo, &["show", &format!("main:{path}")]);
+            (path, content.into_bytes())
+        })
+        .collect()
+}
+
 /// Branches with one harmless recommendation each, as agents push them: the ids are those numbers, at
 /// the times that are told.
 pub fn push(repo: &Path, numbers: std::ops::Range<usize>, at: impl Fn(usize) -> DateTime<Utc>) {

@@ -21,7 +21,7 @@ const MEASURED_FOR: Duration = Duration::from_millis(1_500);
 type Case = (Recommendation, RiskContext);
 
 /// A condition that needs the interpreter, as somebody may write one.
-const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'aggressive')\", reason: bold}\n";
+const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'aggressive')\", then: HIGH, reason: bold}\n";
 
 pub fn run() {
     let rules = rules_with("");
@@ -94,8 +94,8 @@ fn report(what: &str, cases: &[&Case], run: impl Fn(&Case) -> usize) {
     println!("  {what:46} {per_second:>10.0} per second");
 }
 
-/// The shipped rules with something added to the triggers.
-fn rules_with(more_triggers: &str) -> Rules {
+/// The shipped rules with something added to the policy.
+fn rules_with(more: &str) -> Rules {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files: RuleFiles = Rules::FILES
         .into_iter()
@@ -104,7 +104,7 @@ fn rules_with(more_triggers: &str) -> Rules {
     files
         .get_mut("rules/policy.yaml")
         .unwrap()
-        .extend(more_triggers.bytes());
+        .extend(more.bytes());
     Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -101,6 +101,21 @@ impl Random {
     }
 }
 
+/// A repository whose trail began in the past.
+pub fn begin(path: &Path, files: &[(String, Vec<u8>)], at: DateTime<Utc>) -> Repository {
+    let repo = Repository::init_bare(path).unwrap();
+    let mut draft = Draft::on(&repo, None).unwrap();
+    let tip = draft.genesis(files, Mode::TwoTier, at).unwrap();
+    drop(draft.into_buffer().flush(&repo).unwrap());
+    let genesis = RefEdit {
+        name: MAIN.to_owned(),
+        expected: Expect::Any,
+        new: Some(tip),
+    };
+    repo.update_refs(&[genesis], Durability::Fast).unwrap();
+    repo
+}
+
 struct Author {
     path: PathBuf,
     repo: Repository,
@@ -118,17 +133,8 @@ struct Author {
 
 impl Author {
     fn new(path: &Path) -> Self {
-        let repo = Repository::init_bare(path).unwrap();
         let began: DateTime<Utc> = "2024-01-02T08:00:00Z".parse().unwrap();
-        let mut draft = Draft::on(&repo, None).unwrap();
-        let tip = draft.genesis(&files(), Mode::TwoTier, began).unwrap();
-        drop(draft.into_buffer().flush(&repo).unwrap());
-        let genesis = RefEdit {
-            name: MAIN.to_owned(),
-            expected: Expect::Any,
-            new: Some(tip),
-        };
-        repo.update_refs(&[genesis], Durability::Fast).unwrap();
+        let repo = begin(path, &files(), began);
         let clock = Arc::new(AtomicI64::new(began.timestamp()));
         let reads = Arc::clone(&clock);
         let bot = Bot::new(
@@ -443,7 +449,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
         (path, text)
     };
     let mut files: Vec<(String, String)> =
-        ["governance", "parameters", "triggers"].map(shipped).into();
+        ["governance", "parameters", "policy"].map(shipped).into();
     let (path, actions) = shipped("actions");
     files.push((path, actions.replacen("actions:\n", NOTIFY, 1)));
     let mut agents = "schema: countersign/agents/v1\nagents:\n".to_owned();
