@@ -1,29 +1,36 @@
 //! `countersign test`: runs the policy tests that stand beside the rules.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::options::{Options, rules_on_main};
 use super::{CommandOutcome, Result, failure, output};
+use crate::domain::ids::TriggerId;
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::yaml;
 use crate::gate::policy;
 use crate::ledger::rule_files;
+use crate::rules::policy::PolicyRule;
 use crate::rules::{RuleFiles, Rules};
 
 /// Run the policy tests of a folder, or of the repository's `main`
 ///
-/// Exit status 3 if the rules cannot be read or a test fails.
+/// Warns of each rule that fires in no test. Exit status 3 if the rules cannot be read or a test fails.
 #[derive(Debug, clap::Args)]
 pub struct Test {
     /// A folder that holds `rules/`, or `rules` itself
     dir: Option<PathBuf>,
+    /// Fail on warnings, too
+    #[arg(long)]
+    strict: bool,
 }
 
 /// What came out.
 #[derive(Debug, Default, Serialize)]
 pub struct Tested {
-    /// Whether everything is as the tests say.
+    /// Whether everything is as the tests say, and with `--strict` nothing is warned of.
     pub ok: bool,
     /// How many tests ran.
     pub tests: usize,
@@ -33,6 +40,19 @@ pub struct Tested {
     pub errors: Vec<Problem>,
     /// What will not work as it seems to.
     pub warnings: Vec<Problem>,
+    /// The rules that fire in no test.
+    pub untested: Vec<UntestedRule>,
+}
+
+/// A rule that fires in no test.
+#[derive(Debug, Serialize)]
+pub struct UntestedRule {
+    /// Its name.
+    pub id: TriggerId,
+    /// Where it stands.
+    pub file: String,
+    /// In which line of that file.
+    pub line: Option<u64>,
 }
 
 /// A test that failed.
@@ -51,14 +71,9 @@ pub struct Failed {
 impl Test {
     /// Runs them.
     pub fn run(&self, options: &Options) -> Result {
-        let files = match &self.dir {
-            Some(dir) => from_folder(dir)?,
-            None => {
-                let repo = options.open()?;
-                rule_files(repo.objects(), rules_on_main(&repo)?.tree)?
-            }
-        };
-        let tested = Tested::of(&files);
+        let mut tested = Tested::of(&rules_of(self.dir.as_deref(), options)?);
+        let has_warnings = !tested.warnings.is_empty() || !tested.untested.is_empty();
+        tested.ok &= !(self.strict && has_warnings);
         if options.is_json() {
             output::json(&tested)?;
         } else {
@@ -97,23 +112,29 @@ impl Tested {
             }
         };
         let mut failed = Vec::new();
+        let mut fired = BTreeSet::new();
         for placed in &tests {
-            if let Err(differences) = policy::run(&placed.test, &rules) {
+            let run = policy::run(&placed.test, &rules);
+            fired.extend(run.fired);
+            if !run.failures.is_empty() {
                 let place = placed.problem(files, "");
                 failed.push(Failed {
                     file: place.file,
                     line: place.line,
                     name: placed.test.name.clone(),
-                    differences,
+                    differences: run.failures,
                 });
             }
         }
+        let untested = rules.policy.iter().filter(|rule| !fired.contains(&rule.id));
+        let untested = untested.map(|rule| UntestedRule::of(rule, files));
         Self {
             ok: failed.is_empty(),
             tests: tests.len(),
             failed,
             errors: Vec::new(),
             warnings: rules.find_people_without_id(),
+            untested: untested.collect(),
         }
     }
 
@@ -126,6 +147,16 @@ impl Tested {
         for problem in &self.warnings {
             text.push_str(&format!("warning: {problem}\n"));
         }
+        if !self.untested.is_empty() {
+            let rules = match self.untested.len() {
+                1 => "1 rule fires".to_owned(),
+                count => format!("{count} rules fire"),
+            };
+            text.push_str(&format!("warning: {rules} in no policy test:\n"));
+        }
+        for UntestedRule { id, file, line } in &self.untested {
+            text.push_str(&format!("    {}: {id}\n", placed(file, *line)));
+        }
         for Failed {
             file,
             line,
@@ -133,11 +164,8 @@ impl Tested {
             differences,
         } in &self.failed
         {
-            let line = line.map_or_else(String::new, |line| format!(":{line}"));
-            text.push_str(&format!(
-                "FAILED {file}{line}: {}\n",
-                output::one_line(name)
-            ));
+            let (place, name) = (placed(file, *line), output::one_line(name));
+            text.push_str(&format!("FAILED {place}: {name}\n"));
             for line in differences {
                 text.push_str(&format!("    {line}\n"));
             }
@@ -147,7 +175,8 @@ impl Tested {
                 "the rules cannot be read, so no test was run".to_owned()
             }
             (0, _) => "there are no policy tests: add some in `rules/tests/*.yaml`".to_owned(),
-            (all, 0) => format!("{all} policy tests pass"),
+            (all, 0) if self.ok => format!("{all} policy tests pass"),
+            (all, 0) => format!("{all} policy tests pass, and `--strict` fails on the warnings"),
             (all, failed) => format!("{failed} of {all} policy tests failed"),
         };
         text.push_str(&summary);
@@ -155,7 +184,34 @@ impl Tested {
     }
 }
 
-/// The rule files below a folder, by the paths they have in a repository.
+impl UntestedRule {
+    fn of(rule: &PolicyRule, files: &RuleFiles) -> Self {
+        let mut place = rule.place();
+        if let Some(bytes) = files.get(&place.file) {
+            yaml::place(bytes, [&mut place]);
+        }
+        Self {
+            id: rule.id.clone(),
+            file: place.file,
+            line: place.line,
+        }
+    }
+}
+
+/// `rules/policy.yaml:12`.
+fn placed(file: &str, line: Option<u64>) -> String {
+    line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"))
+}
+
+/// The rule files of a folder, or those on `main`.
+pub fn rules_of(dir: Option<&Path>, options: &Options) -> Result<RuleFiles> {
+    let Some(dir) = dir else {
+        let repo = options.open()?;
+        return Ok(rule_files(repo.objects(), rules_on_main(&repo)?.tree)?);
+    };
+    from_folder(dir)
+}
+
 /// The rule files of a folder that holds `rules/`, or is it.
 pub fn from_folder(dir: &Path) -> Result<RuleFiles> {
     let rules = if dir.join(Rules::FOLDER).is_dir() {

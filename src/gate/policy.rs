@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 
 use crate::domain::documents::{Assessment, Recommendation, RecommendationSchema, Requirement};
-use crate::domain::ids::{AgentName, CaseId, GroupName};
+use crate::domain::ids::{AgentName, CaseId, GroupName, TriggerId};
 use crate::gate::requirement;
 use crate::risk::{Explanation, KnownTarget, RiskContext, assess, validity};
 use crate::rules::Rules;
@@ -36,20 +36,37 @@ pub fn check(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
     }
 }
 
+/// What came of one policy test.
+#[derive(Debug)]
+pub struct TestRun {
+    /// The rules that fired.
+    pub fired: BTreeSet<TriggerId>,
+    /// A line for each expectation that does not hold, and after them the lines of the explanation; empty: it passes.
+    pub failures: Vec<String>,
+}
+
 /// Runs one policy test and explains what came out, which takes longer where it fails.
-///
-/// # Errors
-/// A line for each expectation that does not hold, and after them the lines of the explanation.
-pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
+pub fn run(test: &PolicyTest, rules: &Rules) -> TestRun {
+    let decided = match decide(test, rules) {
+        Ok(decided) => decided,
+        Err(failures) => {
+            return TestRun {
+                fired: BTreeSet::new(),
+                failures,
+            };
+        }
+    };
     let Decided {
         recommendation,
         situation,
         assessment,
         required,
         differences: mut failures,
-    } = decide(test, rules)?;
+    } = decided;
+    let triggers = assessment.triggers.iter();
+    let fired = triggers.map(|trigger| trigger.id.clone()).collect();
     if failures.is_empty() {
-        return Ok(());
+        return TestRun { fired, failures };
     }
     let explanation = Explanation::of(&recommendation, &situation, rules, &assessment, required);
     failures.extend(
@@ -59,7 +76,7 @@ pub fn run(test: &PolicyTest, rules: &Rules) -> Result<(), Vec<String>> {
             .filter(|line| !line.is_empty())
             .map(str::to_owned),
     );
-    Err(failures)
+    TestRun { fired, failures }
 }
 
 fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {

@@ -5,23 +5,23 @@
 use super::*;
 use crate::risk::fixtures;
 
-fn outcome_of(yaml: &str) -> Result<(), Vec<String>> {
+fn failures_of(yaml: &str) -> Vec<String> {
     let yaml = format!("schema: countersign/policy-test/v1\ntests:\n- name: it\n{yaml}");
     let tests = crate::rules::policy_test::read("rules/tests/x.yaml", yaml.as_bytes());
     let tests = tests.unwrap_or_else(|problems| panic!("{problems}"));
-    run(tests.first().unwrap(), fixtures::rules())
+    run(tests.first().unwrap(), fixtures::rules()).failures
 }
 
 #[test]
 fn a_failure_says_what_was_expected_what_was_found_and_why() {
-    let failures = outcome_of(
+    let failures = failures_of(
         "  recommend: {action: modify_parameters, targets: [s], changes: {stop_loss_pct: 4}}
   given: {targets: {s: {environment: live}}}
   expect: {level: LOW, score: 10, triggers: [unattributed], reasons: [because], role: admin, requires: {role: none, approvals: 0, justification: false}}
 ",
     );
     assert_eq!(
-        failures.unwrap_err().join("\n"),
+        failures.join("\n"),
         "\
 level: expected LOW, found MEDIUM
 score: expected 10.00, found 55.00
@@ -43,21 +43,19 @@ It needs the approval of a reviewer."
 
 #[test]
 fn a_proposal_that_would_be_refused_fails_the_test() {
-    let failures = outcome_of(
+    let failures = failures_of(
         "  recommend: {action: analyze, changes: {leverage: 1}}\n  expect: {level: LOW}\n",
     );
     assert!(
         failures
-            .unwrap_err()
             .concat()
             .contains("the proposal is invalid: recommend: changes: `analyze` has no effect")
     );
-    let failures = outcome_of(
+    let failures = failures_of(
         "  recommend: {agent: market-analyst, action: optimize, targets: [s], changes: {leverage: 1}}\n  expect: {level: LOW}\n",
     );
     assert!(
         failures
-            .unwrap_err()
             .concat()
             .contains("it may propose analyze, query_documentation")
     );
