@@ -6,8 +6,8 @@ use super::output::Format;
 use super::report::Time;
 use super::{Result, output, page};
 use crate::domain::ids::AgentName;
+use crate::domain::page::Line;
 use crate::insight::lessons::Lessons as Computed;
-use crate::insight::page::Line;
 
 /// Tell an agent what it can learn from its decided cases, short enough for a prompt
 ///

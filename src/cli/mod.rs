@@ -15,6 +15,7 @@ mod contain;
 #[cfg(debug_assertions)]
 mod crash_point;
 mod demo;
+mod explain_rules;
 mod export;
 mod failure;
 mod feedback;
@@ -90,6 +91,7 @@ enum Command {
     Lessons(lessons::Lessons),
     Export(export::Export),
     Test(test::Test),
+    ExplainRules(explain_rules::ExplainRules),
     Schema(schema::Schema),
     Token(token::Token),
     Mcp(mcp::Mcp),
@@ -148,7 +150,7 @@ impl Command {
     /// What its results can look like.
     fn formats(&self) -> &'static [Format] {
         match self {
-            Self::Report(_) | Self::Lessons(_) | Self::Backtest(_) => {
+            Self::Report(_) | Self::Lessons(_) | Self::Backtest(_) | Self::ExplainRules(_) => {
                 &[Format::Text, Format::Json, Format::Markdown]
             }
             // An export says itself which it takes.
@@ -190,6 +192,7 @@ impl Command {
             Self::Lessons(command) => command.run(options),
             Self::Export(command) => command.run(options),
             Self::Test(command) => command.run(options),
+            Self::ExplainRules(command) => command.run(options),
             Self::Schema(command) => command.run(options),
             Self::Token(command) => command.run(options),
             Self::Mcp(command) => command.run(options),

@@ -16,7 +16,7 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
-    /// For issues and chats: of reports, lessons and backtests.
+    /// For issues and chats: of reports, lessons, backtests and rules.
     Markdown,
     /// A database: of exports.
     Sqlite,

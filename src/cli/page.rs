@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::output;
-use crate::insight::page::{Block, Line, Page, Span};
+use crate::domain::page::{Block, Line, Page, Span};
 use crate::risk::code_span;
 
 /// How wide a terminal is taken to be.
@@ -56,7 +56,7 @@ pub fn line_text(line: &Line) -> String {
     line.0.iter().fold(String::new(), |mut shown, span| {
         let _ = match span {
             Span::Ours(text) => write!(shown, "{text}"),
-            Span::Name(text) => write!(shown, "{}", output::one_line(text)),
+            Span::Name(text) | Span::Code(text) => write!(shown, "{}", output::one_line(text)),
             Span::Words(text) => write!(shown, "“{}”", output::one_line(text)),
         };
         shown
@@ -103,9 +103,26 @@ pub fn line_markdown(line: &Line) -> String {
             // An empty code span is none.
             Span::Name(text) | Span::Words(text) if text.is_empty() => {}
             Span::Name(text) | Span::Words(text) => shown.push_str(&code_span(text)),
+            Span::Code(text) => shown.push_str(&exact_code(text)),
         }
         shown
     })
+}
+
+/// A code span that shows every character but the hidden ones: its fence is longer than any that is inside.
+fn exact_code(text: &str) -> String {
+    let text = output::one_line(&text.replace('\n', " "));
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    match longest {
+        0 => format!("{fence}{text}{fence}"),
+        _ => format!("{fence} {text} {fence}"),
+    }
 }
 
 /// A bar ends a cell even inside of a code span, unless it is escaped.
@@ -129,7 +146,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::insight::page::{name, say};
+    use crate::domain::page::{name, say};
 
     fn page() -> Page {
         let mut page = Page::titled("Rejections");

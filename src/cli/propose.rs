@@ -8,7 +8,7 @@ use super::place::Place;
 use super::{CommandOutcome, Result, check, failure, output};
 use crate::bot::check::{Checked, check};
 use crate::bot::propose::{NewProposal, Opened, branch_of, find_email};
-use crate::domain::documents::{Recommendation, Role, RuleEffect};
+use crate::domain::documents::{Recommendation, RuleEffect};
 use crate::git::Repository;
 
 /// Propose a recommendation: open a pull request as the agent
@@ -139,13 +139,6 @@ fn expectation(checked: &Checked) -> String {
     let (Some(risk), Some(requires)) = (&checked.risk, checked.requires) else {
         return String::new();
     };
-    let needs = match (requires.role, requires.approvals) {
-        (Role::None, _) => "needs no approval".to_owned(),
-        (Role::Reviewer, 1) => "needs the approval of a reviewer".to_owned(),
-        (Role::Reviewer, n) => format!("needs the approval of {n} reviewers"),
-        (Role::Admin, 1) => "needs the approval of an admin".to_owned(),
-        (Role::Admin, n) => format!("needs the approval of {n} admins"),
-    };
     let fired_with = |effect| {
         let mut fired = risk.triggers.iter();
         fired.find(|fired| fired.has_effect(effect))
@@ -156,16 +149,11 @@ fn expectation(checked: &Checked) -> String {
             risk.level, risk.score, refused.id, refused.reason
         );
     }
-    let why = if requires.justification {
-        ", with a justification"
-    } else {
-        ""
-    };
-    let mut needs = match (requires.role, checked.asks.is_empty()) {
-        (Role::None, false) => "needs".to_owned(),
-        (Role::None, true) => needs,
-        (_, true) => format!("{needs}{why}"),
-        (_, false) => format!("{needs}{why}, and"),
+    let mut needs = match (requires.in_words(), checked.asks.is_empty()) {
+        (None, false) => "needs".to_owned(),
+        (None, true) => "needs no approval".to_owned(),
+        (Some(approval), true) => format!("needs {approval}"),
+        (Some(approval), false) => format!("needs {approval}, and"),
     };
     for (place, asked) in checked.asks.iter().enumerate() {
         let separator = if place == 0 { " " } else { "; " };

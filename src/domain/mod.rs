@@ -11,6 +11,7 @@ pub mod hidden;
 pub mod ids;
 pub mod level;
 pub mod mode;
+pub mod page;
 pub mod problem;
 pub mod pull;
 pub mod review;

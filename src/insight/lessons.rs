@@ -12,12 +12,12 @@ use super::case::Case;
 use super::case_documents::{self, Documents};
 use super::index::Index;
 use super::interner::InternedName;
-use super::page::{Line, Page};
 use super::query::Period;
 use super::reports::Scope;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, ParameterName};
 use crate::domain::level::{Level, Score};
+use crate::domain::page::{Line, Page};
 
 /// The documents of so many cases are looked at, the newest ones.
 const MOST_READ: usize = 200;

@@ -6,7 +6,7 @@
 //! - [`Index`] holds every [`Case`] in the order of its decision, and finds it by id and number;
 //! - [`Metrics`] are the figures of the dashboard;
 //! - [`reports`] and [`lessons`] answer what people and agents ask, as values that become a
-//!   [`Page`](page::Page) for people;
+//!   [`Page`](crate::domain::page::Page) for people;
 //! - [`Query`] says which cases somebody wants to see, [`Period`] of which time.
 
 mod case;
@@ -17,7 +17,6 @@ mod index;
 mod interner;
 pub mod lessons;
 pub mod metrics;
-pub mod page;
 mod proportion;
 mod query;
 pub mod reports;

@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::documents::{Assessment, FactorScore, Recommendation, Requirement, Role};
+use crate::domain::documents::{Assessment, FactorScore, Recommendation, Requirement};
 use crate::domain::ids::TriggerId;
 use crate::domain::level::Level;
 use crate::domain::value::Value;
@@ -134,41 +134,18 @@ impl<'a> Explanation<'a> {
     }
 
     fn render_requirement(&self, page: &mut Page<'_>) {
-        let Requirement {
-            role,
-            approvals,
-            justification,
-        } = self.requirement;
         if self.assessment.is_refused() {
             page.raw(format_args!(
                 "A rule refuses it: no approval changes that.\n"
             ));
             return;
         }
-        let (who, whose) = match role {
-            Role::None => {
-                page.raw(format_args!(
-                    "{}\n",
-                    match self.is_asked_by_rules {
-                        true => "It needs the approvals that the rules ask for, and no others.",
-                        false => "It needs no approval.",
-                    }
-                ));
-                return;
-            }
-            Role::Reviewer => ("a reviewer", "reviewers"),
-            Role::Admin => ("an admin", "admins"),
-        };
-        let why = match (justification, approvals) {
-            (false, _) => "",
-            (true, 1) => ", with a justification",
-            (true, _) => ", each with a justification",
-        };
-        match approvals {
-            1 => page.raw(format_args!("It needs the approval of {who}{why}.\n")),
-            count => page.raw(format_args!(
-                "It needs the approval of {count} {whose}{why}.\n"
+        match (self.requirement.in_words(), self.is_asked_by_rules) {
+            (Some(approval), _) => page.raw(format_args!("It needs {approval}.\n")),
+            (None, true) => page.raw(format_args!(
+                "It needs the approvals that the rules ask for, and no others.\n"
             )),
+            (None, false) => page.raw(format_args!("It needs no approval.\n")),
         }
     }
 }

@@ -8,6 +8,7 @@ mod cost;
 mod depth;
 mod facts;
 mod types;
+mod words;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -21,6 +22,7 @@ use cel::{Context, Env, Program, Value as CelValue};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::domain::page::Line;
 use crate::domain::value::Value;
 pub use cost::Sizes;
 pub use facts::{ChangeFact, FACTS, Fact, FactInfo, FactType, Facts, TargetFact, described, find};
@@ -75,6 +77,8 @@ pub enum AnswerError {
 
 #[derive(Debug)]
 pub struct Condition {
+    /// As it is written.
+    text: String,
     program: Program,
     /// The facts that it uses.
     facts: Vec<&'static str>,
@@ -101,10 +105,21 @@ impl Condition {
         let program = parse(expression)?;
         let uses = types::check(program.expression())?;
         Ok(Self {
+            text: expression.to_owned(),
             program,
             facts: uses.facts.into_iter().collect(),
             windows: uses.windows,
         })
+    }
+
+    /// The expression.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// When it holds, in words: `when bulk ...`; none where no sentence would say exactly that.
+    pub fn in_words(&self) -> Option<Line> {
+        words::of(self.program.expression())
     }
 
     /// The steps that answering it takes at most, over a proposal of this size.

@@ -7,6 +7,7 @@ pub mod conditions;
 mod pattern;
 mod raw;
 mod validate;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -163,6 +163,11 @@ impl People {
             .and_then(|login| self.people.get(login))
     }
 
+    /// What a named group is, for people.
+    pub fn describe_group(&self, name: &GroupName) -> Option<&String> {
+        self.groups.get(name)?.description.as_ref()
+    }
+
     /// Every login and alias.
     pub fn logins(&self) -> impl Iterator<Item = &Login> {
         self.by_login.keys()

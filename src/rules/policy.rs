@@ -3,6 +3,7 @@
 //! `rules/triggers.yaml`, the form before it, is read as well: its entries lift to HIGH, or to MEDIUM.
 
 mod ask;
+mod words;
 
 use std::collections::BTreeSet;
 
@@ -159,6 +160,11 @@ impl PolicyRule {
     /// What is wrong with one of its keys.
     pub fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
         self.place.problem(key, message)
+    }
+
+    /// Where it stands: the file, and the key of its `id`.
+    pub fn place(&self) -> Problem {
+        self.problem("id", "")
     }
 
     /// The level that it makes, at least; none if it lifts nothing.

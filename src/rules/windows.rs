@@ -70,6 +70,34 @@ impl Window {
         }
     }
 
+    /// When it is open: `every week from Friday 17:00 to Monday 09:00 (Europe/Berlin)`.
+    pub fn in_words(&self) -> String {
+        let zone = self.timezone;
+        match self.span {
+            Span::Weekly { from, to } => format!(
+                "every week from {} to {} ({zone})",
+                time_of_week(from),
+                time_of_week(to)
+            ),
+            Span::Once { from, to } => {
+                let form = "%A %Y-%m-%d %H:%M";
+                format!("from {} to {} ({zone})", from.format(form), to.format(form))
+            }
+        }
+    }
+
+    /// How it stands at a moment, in its own time: `open now, until Monday 2026-11-30 09:00`.
+    pub fn state_in_words(&self, now: DateTime<Utc>) -> String {
+        let next = self.next_change(now);
+        let next = next.map(|next| self.local(next).format("%A %Y-%m-%d %H:%M").to_string());
+        match (self.is_open(now), next) {
+            (true, Some(end)) => format!("open now, until {end}"),
+            (true, None) => "open now".to_owned(),
+            (false, Some(start)) => format!("closed now, opens on {start}"),
+            (false, None) => "over".to_owned(),
+        }
+    }
+
     fn local(&self, at: DateTime<Utc>) -> NaiveDateTime {
         at.with_timezone(&self.timezone).naive_local()
     }
@@ -103,6 +131,24 @@ impl Window {
     }
 }
 
+/// `Friday 17:00`.
+fn time_of_week(minute: u32) -> String {
+    let days = [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ];
+    let day = usize::try_from(minute / MINUTES_A_DAY)
+        .ok()
+        .and_then(|day| days.get(day));
+    let (hour, minute) = (minute % MINUTES_A_DAY / 60, minute % 60);
+    format!("{} {hour:02}:{minute:02}", day.unwrap_or(&""))
+}
+
 fn minute_of_week(local: NaiveDateTime) -> u32 {
     local.weekday().num_days_from_monday() * MINUTES_A_DAY + local.hour() * 60 + local.minute()
 }
@@ -132,6 +178,10 @@ impl Windows {
     pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let windows = self.0.values();
         windows.filter_map(|window| window.next_change(now)).min()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&WindowName, &Window)> {
+        self.0.iter()
     }
 
     pub fn names(&self) -> impl Iterator<Item = &WindowName> {

@@ -28,6 +28,7 @@ mod cli;
 mod crashes;
 mod dashboard;
 mod executors;
+mod explain;
 mod faults;
 mod forge_contract;
 mod insight;

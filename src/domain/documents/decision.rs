@@ -466,6 +466,27 @@ pub struct Requirement {
     pub justification: bool,
 }
 
+impl Requirement {
+    /// `the approval of an admin, with a justification`; none if nobody is asked.
+    pub fn in_words(self) -> Option<String> {
+        let (one, many) = match self.role {
+            Role::None => return None,
+            Role::Reviewer => ("a reviewer", "reviewers"),
+            Role::Admin => ("an admin", "admins"),
+        };
+        let who = match self.approvals {
+            1 => one.to_owned(),
+            count => format!("{count} {many}"),
+        };
+        let why = match (self.justification, self.approvals) {
+            (false, _) => "",
+            (true, 1) => ", with a justification",
+            (true, _) => ", each with a justification",
+        };
+        Some(format!("the approval of {who}{why}"))
+    }
+}
+
 /// An approval that counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 //! The facts in words, each in one line.
 
 use super::{Fact, Range};
-use crate::insight::page::{Line, name, say};
+use crate::domain::page::{Line, name, say};
 
 impl Fact {
     pub fn in_words(&self) -> Line {

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::Scope;
 use crate::domain::documents::RejectionCategory;
+use crate::domain::page::{Page, name, say};
 use crate::insight::metrics::{AgentFigures, Tally};
-use crate::insight::page::{Page, name, say};
 use crate::insight::{Index, InternedName, Proportion};
 
 /// All agents of a period, the busiest first.

@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use crate::domain::level::Level;
+use crate::domain::page::{Line, Page, say};
 use crate::insight::metrics::{Outcomes, Tally};
-use crate::insight::page::{Line, Page, say};
 use crate::insight::{Case, Proportion};
 
 /// Scores are looked at in bands of so many points.

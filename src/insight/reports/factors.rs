@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Scope;
 use crate::domain::documents::Status;
 use crate::domain::level::Score;
-use crate::insight::page::{Line, Page, say};
+use crate::domain::page::{Line, Page, say};
 use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// Rejections by what made the cases risky.

@@ -29,9 +29,9 @@ use super::case::Case;
 use super::case_documents::Documents;
 use super::index::Index;
 use super::metrics::day;
-use super::page::{Page, say};
 use super::query::Period;
 use crate::domain::ids::CaseId;
+use crate::domain::page::{Page, say};
 use crate::domain::unexpected::Unexpected;
 
 /// The reports there are.

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{Agents, Calibration, Scope};
 use crate::domain::documents::Status;
 use crate::domain::level::{Level, Score};
+use crate::domain::page::{Line, Page, name, say};
 use crate::insight::metrics::{quantile, waits};
-use crate::insight::page::{Line, Page, name, say};
 use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// Fewer decisions of people than these are no pattern.

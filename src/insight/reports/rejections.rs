@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::Scope;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, PullNumber};
+use crate::domain::page::{Page, name, say};
 use crate::insight::case_documents::{Documents, find};
-use crate::insight::page::{Page, name, say};
 use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// So many groups are shown; the rest is counted.

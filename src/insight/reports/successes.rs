@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::Scope;
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::level::{Level, Score};
+use crate::domain::page::{Line, Page, name, say};
 use crate::insight::case_documents::{Documents, find};
 use crate::insight::metrics::day;
-use crate::insight::page::{Line, Page, name, say};
 use crate::insight::{Case, Index, InternedName, Proportion};
 
 /// So many are shown, the newest first.

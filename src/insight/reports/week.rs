@@ -8,10 +8,10 @@ use serde::{Serialize, Serializer};
 use super::{Agents, Calibration, Factors, Rejections, Scope};
 use crate::domain::documents::time;
 use crate::domain::ids::{CaseId, PullNumber};
+use crate::domain::page::{Line, Page, name, say};
 use crate::domain::review::Confidence;
 use crate::insight::case_documents::{Documents, find};
 use crate::insight::metrics::Outcomes;
-use crate::insight::page::{Line, Page, name, say};
 use crate::insight::{Case, Index, InternedName, Proportion, Unseen};
 
 /// So many pieces of feedback are quoted, the newest first.

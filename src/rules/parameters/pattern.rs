@@ -37,6 +37,10 @@ impl Pattern {
         })
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)
     }

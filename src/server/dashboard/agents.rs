@@ -14,11 +14,11 @@ use super::page_context::{Frame, PageContext};
 use super::pages::{PageError, page, refused};
 use super::row::Row;
 use super::text::{counted, thousands};
+use crate::domain::page::{Block, Line, Span};
 use crate::domain::problem::Reading;
 use crate::insight::case_documents::Documents;
 use crate::insight::lessons::Lessons;
 use crate::insight::metrics::Tally;
-use crate::insight::page::{Block, Line, Span};
 use crate::insight::{Index, Period, Query};
 
 /// So many cases are shown, the newest first.
@@ -166,7 +166,7 @@ fn lessons(index: &Index, name: &str, documents: &Documents) -> (Vec<Vec<Piece>>
 fn pieces(line: Line) -> Vec<Piece> {
     let piece = |span| match span {
         Span::Ours(text) => Piece { kind: "ours", text },
-        Span::Name(text) => Piece { kind: "name", text },
+        Span::Name(text) | Span::Code(text) => Piece { kind: "name", text },
         Span::Words(text) => Piece {
             kind: "words",
             text,

@@ -1,4 +1,4 @@
-//! What a report has to say, as a value: terminal, Markdown and HTML each show it in their own way.
+//! What is told to people, as a value: terminal, Markdown and HTML each show it in their own way.
 //!
 //! What is ours and what others wrote are different things here, so that no renderer can mistake one
 //! for the other: [`Span::Ours`] may stand as it is, the others have to be made harmless.
@@ -38,6 +38,8 @@ pub enum Span {
     Ours(String),
     /// A name or value from the trail, such as an agent's or a target's.
     Name(String),
+    /// A value or expression of the rules, to the letter.
+    Code(String),
     /// What somebody wrote, in their words; cut to [`MOST_WORDS`].
     Words(String),
 }
@@ -85,6 +87,32 @@ impl Line {
     #[must_use]
     pub fn name(mut self, name: impl std::fmt::Display) -> Self {
         self.0.push(Span::Name(cut(&name.to_string())));
+        self
+    }
+    /// Adds what would say something else if it were cut or escaped.
+    #[must_use]
+    pub fn code(mut self, text: impl std::fmt::Display) -> Self {
+        self.0.push(Span::Code(text.to_string()));
+        self
+    }
+    #[must_use]
+    pub fn line(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+    /// Adds several with commas between, and ` and ` or the like before the last.
+    #[must_use]
+    pub fn joined(mut self, lines: impl IntoIterator<Item = Self>, last: &str) -> Self {
+        let mut lines = lines.into_iter().peekable();
+        let mut is_first = true;
+        while let Some(line) = lines.next() {
+            if !is_first {
+                let is_last = lines.peek().is_none();
+                self = self.say(if is_last { last } else { ", " });
+            }
+            self = self.line(line);
+            is_first = false;
+        }
         self
     }
     /// Adds what somebody wrote.
