@@ -7,40 +7,68 @@ use std::fmt::Write as _;
 
 use super::report;
 use crate::domain::documents::{Role, Status};
+use crate::domain::ids::{GroupName, Login};
 use crate::forge::{Ask, CommentText, Report};
 use crate::gate::eligibility::shown;
 use crate::gate::verdict::{GateResult, Verdict};
 use crate::risk::code_span;
 use crate::rules::Rules;
+use crate::rules::people::{People, PersonName};
 
 /// How many people are asked by name.
 const MOST_PEOPLE: usize = 15;
 
-/// Whose approval is still needed. Late, it is the admins who are asked: the reviewers were before.
-pub fn ask(gate_result: &GateResult, rules: &Rules) -> Option<Ask> {
+/// Whose approvals are still needed. Late, it is the admins who are asked for what the level needs: the reviewers were
+/// before.
+pub fn asks(gate_result: &GateResult, rules: &Rules) -> Vec<Ask> {
     let Verdict::Wait(wait) = &gate_result.verdict else {
-        return None;
+        return Vec::new();
     };
-    if wait.frozen || wait.missing == 0 || wait.unattributed.is_some() {
-        return None;
+    if wait.frozen || wait.unattributed.is_some() {
+        return Vec::new();
     }
-    let role = if wait.escalated {
-        Role::Admin
-    } else {
-        gate_result.required.role
+    let mut asks = Vec::new();
+    let role = match wait.escalated {
+        true => Role::Admin,
+        false => gate_result.required.role,
     };
-    let team = match role {
-        Role::None => return None,
-        Role::Reviewer => rules.people.reviewers_team.clone(),
-        Role::Admin => rules.people.admins_team.clone(),
+    let group = match role {
+        Role::None => None,
+        Role::Reviewer => Some(GroupName::reviewers()),
+        Role::Admin => Some(GroupName::admins()),
     };
-    let eligible = gate_result.eligible.iter();
-    let people = eligible
-        .filter(|(_, held)| *held >= role)
-        .map(|(name, _)| name.login().clone())
+    if let Some(group) = group.filter(|_| wait.missing > 0) {
+        let eligible = gate_result.eligible.iter();
+        let people = eligible.filter(|(_, held)| *held >= role);
+        asks.push(Ask {
+            teams: rules.people.teams_to_ask(&group),
+            people: logins(people.map(|(name, _)| name)),
+            group,
+        });
+    }
+    for asked in gate_result.asks.iter().filter(|asked| !asked.is_met()) {
+        for part in asked.ask.any_of.iter().flatten() {
+            let members = asked.eligible.iter().filter(|name| {
+                let person = rules.people.find(name.login());
+                person.is_some_and(|person| People::is_in(person, &part.from))
+            });
+            if asks.iter().all(|ask: &Ask| ask.group != part.from) {
+                asks.push(Ask {
+                    group: part.from.clone(),
+                    teams: rules.people.teams_to_ask(&part.from),
+                    people: logins(members),
+                });
+            }
+        }
+    }
+    asks
+}
+
+fn logins<'n>(names: impl Iterator<Item = &'n PersonName>) -> Vec<Login> {
+    names
+        .map(|name| name.login().clone())
         .take(MOST_PEOPLE)
-        .collect();
-    Some(Ask { role, team, people })
+        .collect()
 }
 
 /// What is worth a comment. After an approval there is nothing new: the check and the merge say it.

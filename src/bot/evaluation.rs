@@ -65,8 +65,11 @@ pub struct Pending {
 
 impl Pending {
     pub(super) fn learn_asked(&mut self, forge: &dyn Forge) {
-        let ask = self.evaluation.report.details.ask.as_ref();
-        self.asked = ask.and_then(|ask| forge.asked(self.pull.number, ask));
+        let asks = &self.evaluation.report.details.asks;
+        let is_asked = !asks.is_empty();
+        self.asked = is_asked
+            .then(|| forge.asked(self.pull.number, asks))
+            .flatten();
     }
 }
 

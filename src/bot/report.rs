@@ -286,7 +286,7 @@ fn finish(body: String, about: Headed<'_>, gate_result: &GateResult, rules: &Rul
     };
     report.details = Details {
         level: Some(level),
-        ask: details::ask(gate_result, rules),
+        asks: details::asks(gate_result, rules),
         comment: (level > Level::Low)
             .then(|| details::comment(&report, what, case, gate_result, rules))
             .flatten(),

@@ -147,12 +147,19 @@ slug_type! {
 }
 
 impl GroupName {
+    /// The group of those who review, and of those who administer.
+    pub const REVIEWERS: &'static str = "reviewers";
     /// The group of those who administer.
     pub const ADMINS: &'static str = "admins";
 
     /// The group of those who administer.
     pub fn admins() -> Self {
         Self(Self::ADMINS.to_owned())
+    }
+
+    /// The group of those who review.
+    pub fn reviewers() -> Self {
+        Self(Self::REVIEWERS.to_owned())
     }
 }
 

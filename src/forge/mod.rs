@@ -13,8 +13,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::documents::{AccountRecord, Role, Status};
-use crate::domain::ids::{Login, PullNumber, Sha};
+use crate::domain::documents::{AccountRecord, Status};
+use crate::domain::ids::{GroupName, Login, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problem;
 use crate::domain::pull::Pull;
@@ -120,7 +120,7 @@ pub trait Forge: Send {
     }
 
     /// Who of those whose approval is needed was asked for it; none where this forge asks nobody.
-    fn asked(&self, _number: PullNumber, _ask: &Ask) -> Option<Asked> {
+    fn asked(&self, _number: PullNumber, _asks: &[Ask]) -> Option<Asked> {
         None
     }
 
@@ -262,8 +262,8 @@ pub struct Report {
 pub struct Details {
     /// How risky it is; none while it cannot be scored.
     pub level: Option<Level>,
-    /// Whose approval is still needed.
-    pub ask: Option<Ask>,
+    /// Whose approvals are still needed, each group once.
+    pub asks: Vec<Ask>,
     /// What is worth a comment; none for what needs nobody.
     pub comment: Option<Box<CommentText>>,
     /// What is wrong with its files.
@@ -287,18 +287,18 @@ impl CommentText {
 /// Whose approval is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    pub role: Role,
-    /// Their team, as `ORGANISATION/SLUG`.
-    pub team: Option<String>,
-    /// People who have that role by name.
+    pub group: GroupName,
+    /// Their teams, as `ORGANISATION/SLUG`.
+    pub teams: Vec<String>,
+    /// Those of them who are known by name: asked where no team can be.
     pub people: Vec<Login>,
 }
 
 /// Who was asked for an approval.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The team that was asked, as `ORGANISATION/SLUG`; then nobody is by name.
-    pub team: Option<String>,
+    /// The teams that were asked, as `ORGANISATION/SLUG`.
+    pub teams: Vec<String>,
     pub people: Vec<Login>,
     /// Those for whom GitHub takes no request.
     pub refused: Vec<Login>,
@@ -306,19 +306,15 @@ pub struct Asked {
 
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |people: &[Login]| {
-            let names: Vec<&str> = people.iter().map(Login::as_str).collect();
-            names.join(", ")
-        };
-        let asked = match (&self.team, self.people.as_slice()) {
-            (Some(team), _) => Some(format!("Asked: the team {team}.")),
-            (None, []) => None,
-            (None, people) => Some(format!("Asked: {}.", names(people))),
-        };
-        let refused = (!self.refused.is_empty()).then(|| {
+        let teams = self.teams.iter().map(|team| format!("the team {team}"));
+        let people = self.people.iter().map(Login::to_string);
+        let asked: Vec<String> = teams.chain(people).collect();
+        let asked = (!asked.is_empty()).then(|| format!("Asked: {}.", asked.join(", ")));
+        let refused: Vec<&str> = self.refused.iter().map(Login::as_str).collect();
+        let refused = (!refused.is_empty()).then(|| {
             format!(
                 "Not asked: {} (GitHub takes no request for people without access to the repository).",
-                names(&self.refused)
+                refused.join(", ")
             )
         });
         let said: Vec<String> = asked.into_iter().chain(refused).collect();

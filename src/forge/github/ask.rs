@@ -51,35 +51,39 @@ impl Requested {
     }
 }
 
-/// Requests a review of this commit, once a role. What GitHub refuses (a team that does not exist, people without
+/// Requests reviews of this commit, once a group. What GitHub refuses (a team that does not exist, people without
 /// access) is left: the comment says who could not be asked.
-pub(super) fn ask(client: &Client, tracked: &mut TrackedPull, ask: Option<&Ask>) -> Result<()> {
-    let Some(ask) = ask else { return Ok(()) };
-    if tracked.asked.contains(&ask.role) {
+pub(super) fn ask(client: &Client, tracked: &mut TrackedPull, asks: &[Ask]) -> Result<()> {
+    for ask in asks {
+        if !tracked.asked.contains(&ask.group) {
+            ask_group(client, tracked, ask)?;
+            tracked.asked.insert(ask.group.clone());
+        }
+    }
+    Ok(())
+}
+
+fn ask_group(client: &Client, tracked: &mut TrackedPull, ask: &Ask) -> Result<()> {
+    let mut is_asked = false;
+    for team in reachable_teams(client, ask) {
+        is_asked |= tracked.requested.teams.contains(team.slug)
+            || request(client, tracked, &[], Some(team.slug))?;
+    }
+    if is_asked {
         return Ok(());
     }
-    let team = team(client, ask);
-    let is_asked = match team {
-        Some(slug) => {
-            tracked.requested.teams.contains(slug) || request(client, tracked, &[], Some(slug))?
-        }
-        None => false,
-    };
-    if !is_asked {
-        let missing: Vec<&str> = ask
-            .people
-            .iter()
-            .filter(|login| !is_author(tracked, login) && !was_asked(tracked, login))
-            .map(Login::as_str)
-            .collect();
-        // One of them without access makes GitHub refuse all of them.
-        if !missing.is_empty() && !request(client, tracked, &missing, None)? && missing.len() > 1 {
-            for login in missing {
-                request(client, tracked, &[login], None)?;
-            }
+    let missing: Vec<&str> = ask
+        .people
+        .iter()
+        .filter(|login| !is_author(tracked, login) && !was_asked(tracked, login))
+        .map(Login::as_str)
+        .collect();
+    // One of them without access makes GitHub refuse all of them.
+    if !missing.is_empty() && !request(client, tracked, &missing, None)? && missing.len() > 1 {
+        for login in missing {
+            request(client, tracked, &[login], None)?;
         }
     }
-    tracked.asked.insert(ask.role);
     Ok(())
 }
 
@@ -115,40 +119,69 @@ fn request(
 }
 
 /// Who of them was asked, and who could not be.
-pub(super) fn find_asked(client: &Client, tracked: &TrackedPull, ask: &Ask) -> Asked {
-    if team(client, ask).is_some_and(|slug| tracked.requested.teams.contains(slug)) {
-        return Asked {
-            team: ask.team.clone(),
-            ..Asked::default()
-        };
+pub(super) fn find_asked(client: &Client, tracked: &TrackedPull, asks: &[Ask]) -> Asked {
+    let mut asked = Asked::default();
+    for ask in asks {
+        let teams = reachable_teams(client, ask);
+        let teams: Vec<&str> = teams
+            .filter(|team| tracked.requested.teams.contains(team.slug))
+            .map(|team| team.name)
+            .collect();
+        if !teams.is_empty() {
+            asked.teams.extend(teams.into_iter().map(str::to_owned));
+            continue;
+        }
+        for login in ask.people.iter().filter(|login| !is_author(tracked, login)) {
+            if was_asked(tracked, login) {
+                asked.people.push(login.clone());
+            } else if tracked.asked.contains(&ask.group) {
+                asked.refused.push(login.clone());
+            }
+        }
     }
-    let others = ask.people.iter().filter(|login| !is_author(tracked, login));
-    let (people, refused) = others.cloned().partition(|login| was_asked(tracked, login));
-    Asked {
-        team: None,
+    // Somebody may be in several groups.
+    let Asked {
+        teams,
         people,
-        refused: match tracked.asked.contains(&ask.role) {
-            true => refused,
-            false => Vec::new(),
-        },
+        refused,
+    } = &mut asked;
+    let mut seen = BTreeSet::new();
+    teams.retain(|team| seen.insert(team.clone()));
+    for logins in [people, refused] {
+        let mut seen = BTreeSet::new();
+        logins.retain(|login| seen.insert(login.clone()));
     }
+    asked
 }
 
 /// What the comment says of it.
-pub(super) fn whom(client: &Client, tracked: &TrackedPull, ask: Option<&Ask>) -> String {
-    let asked = ask.map(|ask| find_asked(client, tracked, ask).to_string());
-    match asked.unwrap_or_default().as_str() {
+pub(super) fn whom(client: &Client, tracked: &TrackedPull, asks: &[Ask]) -> String {
+    match find_asked(client, tracked, asks).to_string().as_str() {
         "" => String::new(),
         asked => format!(" {asked}"),
     }
 }
 
-/// The team to ask, where it can be: of the repository's own organisation, and not by a job, whose token
+/// A team that can be asked.
+struct Reachable<'a> {
+    /// As `ORGANISATION/SLUG`.
+    name: &'a str,
+    slug: &'a str,
+}
+
+/// The teams to ask, where they can be: of the repository's own organisation, and not by a job, whose token
 /// sees none.
-fn team<'a>(client: &Client, ask: &'a Ask) -> Option<&'a str> {
+fn reachable_teams<'a>(
+    client: &'a Client,
+    ask: &'a Ask,
+) -> impl Iterator<Item = Reachable<'a>> + use<'a> {
     let owner = client.repository.split('/').next().unwrap_or_default();
-    let (organisation, slug) = ask.team.as_deref()?.split_once('/')?;
-    (client.sees_teams() && organisation.eq_ignore_ascii_case(owner)).then_some(slug)
+    let teams = ask.teams.iter().filter(|_| client.sees_teams());
+    teams.filter_map(move |name| {
+        let (organisation, slug) = name.split_once('/')?;
+        let is_ours = organisation.eq_ignore_ascii_case(owner);
+        is_ours.then_some(Reachable { name, slug })
+    })
 }
 
 fn is_author(tracked: &TrackedPull, login: &Login) -> bool {

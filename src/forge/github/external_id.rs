@@ -1,7 +1,7 @@
 //! What we keep in the `external_id` of our own check run. Only the App that made a check run can change it, so
 //! it is the one text on a pull request that nobody else writes.
 //!
-//! `countersign:v1:report=<40 digits>;asked=reviewer,admin;comment=17;level=MEDIUM;all=7:alice`: the prefix tells our
+//! `countersign:v1:report=<40 digits>;asked=admins,payments;comment=17;level=MEDIUM;all=7:alice`: the prefix tells our
 //! check run from every other of the same name, the job's own among them. Each part may be missing; unknown ones are
 //! ignored.
 
@@ -11,20 +11,22 @@ use std::str::FromStr;
 
 use super::pushers::Carried;
 use super::wire::WireCheckRun;
-use crate::domain::documents::Role;
-use crate::domain::ids::Sha;
+use crate::domain::ids::{GroupName, Sha};
 use crate::domain::level::Level;
 
 /// What every `external_id` of ours begins with.
 const PREFIX: &str = "countersign:v1:";
+
+/// The longest list of groups.
+const LONGEST_ASKED: usize = 60;
 
 /// What a check run of ours says to ourselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ExternalId {
     /// The fingerprint of the report that it shows.
     pub(super) report: Option<Sha>,
-    /// The roles that were asked for a review of this commit.
-    pub(super) asked: BTreeSet<Role>,
+    /// The groups that were asked for a review of this commit.
+    pub(super) asked: BTreeSet<GroupName>,
     /// The id of our comment.
     pub(super) comment: Option<u64>,
     /// The level that the report gave it, which its label says too.
@@ -53,7 +55,12 @@ impl FromStr for ExternalId {
         for (key, value) in parts.split(';').filter_map(|part| part.split_once('=')) {
             match key {
                 "report" => id.report = value.parse().ok(),
-                "asked" => id.asked = value.split(',').filter_map(role).collect(),
+                "asked" => {
+                    id.asked = value
+                        .split(',')
+                        .filter_map(|name| name.parse().ok())
+                        .collect()
+                }
                 "comment" => id.comment = value.parse().ok(),
                 "level" => id.level = value.parse().ok(),
                 "all" | "some" => id.pushed = Carried::read(key == "all", value),
@@ -66,10 +73,10 @@ impl FromStr for ExternalId {
 
 impl fmt::Display for ExternalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let asked: Vec<&str> = self.asked.iter().map(|role| role.as_str()).collect();
+        let asked = asked_text(&self.asked);
         let parts = [
             self.report.map(|report| format!("report={report}")),
-            (!asked.is_empty()).then(|| format!("asked={}", asked.join(","))),
+            (!asked.is_empty()).then(|| format!("asked={asked}")),
             self.comment.map(|id| format!("comment={id}")),
             self.level.map(|level| format!("level={level}")),
             self.pushed.as_ref().map(Carried::to_string),
@@ -79,9 +86,17 @@ impl fmt::Display for ExternalId {
     }
 }
 
-fn role(text: &str) -> Option<Role> {
-    let all = [Role::Reviewer, Role::Admin];
-    all.into_iter().find(|role| role.as_str() == text)
+/// What is too long to be kept is asked again by the next process, if the pull request does not show that it was.
+fn asked_text(groups: &BTreeSet<GroupName>) -> String {
+    let mut text = String::new();
+    for group in groups {
+        let comma = if text.is_empty() { "" } else { "," };
+        if text.len() + group.as_str().len() < LONGEST_ASKED {
+            text.push_str(comma);
+            text.push_str(group.as_str());
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -92,12 +107,14 @@ mod tests {
     fn what_is_written_is_read_again_and_nobody_elses_is_ours() {
         let full = ExternalId {
             report: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
-            asked: BTreeSet::from([Role::Reviewer, Role::Admin]),
+            asked: ["admins", "payments"]
+                .map(|name| name.parse().unwrap())
+                .into(),
             comment: Some(17),
             level: Some(Level::Medium),
             pushed: Carried::read(true, "7:alice,99:agent[bot]"),
         };
-        let text = "countersign:v1:report=0123456789abcdef0123456789abcdef01234567;asked=reviewer,admin;comment=17;level=MEDIUM;all=7:alice,99:agent[bot]";
+        let text = "countersign:v1:report=0123456789abcdef0123456789abcdef01234567;asked=admins,payments;comment=17;level=MEDIUM;all=7:alice,99:agent[bot]";
         assert_eq!(full.to_string(), text);
         for id in [full, ExternalId::default()] {
             assert_eq!(id.to_string().parse(), Ok(id));

@@ -520,10 +520,10 @@ impl Forge for GithubForge {
         Ok(known.members?)
     }
 
-    fn asked(&self, number: PullNumber, ask: &Ask) -> Option<Asked> {
+    fn asked(&self, number: PullNumber, asks: &[Ask]) -> Option<Asked> {
         let pull_cache = self.pull_cache();
         let tracked = pull_cache.pulls.get(&number)?;
-        Some(ask::find_asked(&self.shared.client, tracked, ask))
+        Some(ask::find_asked(&self.shared.client, tracked, asks))
     }
 
     fn start_workflow(&mut self, order: &WorkflowOrder) -> Result<()> {

@@ -54,7 +54,7 @@ impl ReportPublisher {
             };
         }
         // Whoever was asked is named in the comment, and both are kept in the check run.
-        let asked = ask(client, tracked, report.details.ask.as_ref());
+        let asked = ask(client, tracked, &report.details.asks);
         self.open(client, tracked, report)?;
         let before = asked.and(comment(client, tracked, report));
         // A check run that bears the report's fingerprint says to the next process that all of it was told.
@@ -84,7 +84,7 @@ impl ReportPublisher {
         if !client.is_app() {
             return Ok(());
         }
-        let text = comment.text(&whom(client, tracked, report.details.ask.as_ref()));
+        let text = comment.text(&whom(client, tracked, &report.details.asks));
         open::open(client, tracked, report, &words::comment(&text))
     }
 
@@ -209,7 +209,7 @@ impl ReportPublisher {
 /// One comment, kept up to date. What needs nobody gets none.
 fn comment(client: &Client, tracked: &mut TrackedPull, report: &Report) -> Result<()> {
     let text = match (&report.details.comment, tracked.comment, report.state) {
-        (Some(comment), ..) => comment.text(&whom(client, tracked, report.details.ask.as_ref())),
+        (Some(comment), ..) => comment.text(&whom(client, tracked, &report.details.asks)),
         // It says something that is no longer so.
         (None, Posted::This(_), ReportState::Failure) => {
             format!("**{}**\n\n{}", report.title, report.body)

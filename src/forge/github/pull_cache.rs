@@ -20,8 +20,7 @@ use super::pushers::{Branch, Pushed, Pushers};
 use super::webhook::{EventKind, PullChange, WebhookEvent};
 use super::wire::{User, WireApp, WireComment, WirePull, WireReview};
 use super::words;
-use crate::domain::documents::Role;
-use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::ids::{GroupName, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review::{Opinion, Review};
@@ -65,7 +64,7 @@ pub(super) struct TrackedPull {
     #[serde(default)]
     pub(super) level: Option<Level>,
     /// The roles that we asked for a review of this commit.
-    pub(super) asked: BTreeSet<Role>,
+    pub(super) asked: BTreeSet<GroupName>,
     /// Who is asked for one at the moment, by whomever.
     pub(super) requested: Requested,
     /// The check run, or the commit status, of the newest commit.

@@ -9,7 +9,7 @@ use crate::domain::problem::Problem;
 use crate::domain::similar::did_you_mean;
 
 /// The groups that are roles.
-const REVIEWERS: &str = "reviewers";
+const REVIEWERS: &str = GroupName::REVIEWERS;
 const ADMINS: &str = GroupName::ADMINS;
 
 /// A named group, with everybody who is in it through others.
@@ -176,6 +176,18 @@ impl People {
                 let teams = group.into_iter().flat_map(|group| &group.teams);
                 teams.map(String::as_str).collect()
             }
+        }
+    }
+
+    /// The GitHub teams that a group's approvals are asked of: of the reviewers, their own.
+    pub fn teams_to_ask(&self, group: &GroupName) -> Vec<String> {
+        match group.as_str() {
+            REVIEWERS => self.reviewers_team.iter().cloned().collect(),
+            _ => self
+                .teams_of(group)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use countersign::forge::Forge as _;
 use countersign::forge::github::{Connection, GithubConfig, GithubForge};
 
+use super::refusals::REQUESTS;
 use super::world::{GithubFixture, Running, app, however_it_runs};
 use super::{HIGH, MEDIUM, WHY};
 use crate::double::REPO;
@@ -210,4 +211,35 @@ fn rules_whose_admins_have_no_account_are_mended_by_hand_and_adopted() {
         fixture.github.read_all();
         fixture
     });
+}
+
+// Not however it runs: a job asks no team, because its token sees none.
+#[test]
+fn whom_rules_ask_is_requested_for_a_review() {
+    let mut fixture = GithubFixture::with(app, |example| {
+        let groups = "groups:\n  desk: {team: acme/reviewers}\n  risk: {members: [erin, alice]}\n\nreviewers:";
+        example.edit_on_main("rules/people.yaml", "reviewers:", groups);
+        let erin = "people:\n  erin: {emails: [erin@example.org]}";
+        example.edit_on_main("rules/people.yaml", "people:", erin);
+        let rule = "rules:\n  - id: stop_loss\n    when: \"'stop_loss_pct' in parameters\"\n    ask: [{from: desk}, {from: risk}]\n    reason: the stop loss is the desk's and the risk team's";
+        example.edit_on_main("rules/policy.yaml", "rules:", rule);
+    });
+    fixture.github.joins("erin", "read");
+    let number = fixture.proposes(MEDIUM);
+    fixture.hears();
+    let pull = fixture.github.pull(number);
+    assert_eq!(pull.asked_teams, ["reviewers"]);
+    assert_eq!(pull.asked_users, ["alice", "bob", "carol", "erin"]);
+    let comment = fixture.github.read_comment(number);
+    let lead = comment.lines().find(|line| line.starts_with("**"));
+    insta::assert_snapshot!(lead.unwrap(), @"**MEDIUM 55.00** needs 1 approval by a reviewer; 1 approval from desk and 1 approval from risk (stop_loss). Asked: the team acme/reviewers, alice, bob, carol, erin.");
+    // What is met is asked of nobody, and nobody is asked twice.
+    fixture.github.user("alice").approves(number, "Fine.");
+    fixture.restarts(true);
+    fixture.github.forget_calls();
+    fixture.runs();
+    fixture.hears();
+    let requests = fixture.github.calls().under_test().to("POST", REQUESTS);
+    assert_eq!(requests.count(), 0);
+    fixture.github.read_all();
 }

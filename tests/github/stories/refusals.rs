@@ -15,7 +15,7 @@ use crate::double::{Fault, GithubStage, REPO, StoryClock};
 use crate::support::{has, has_not};
 
 const CHECKS: &str = "/repos/{owner}/{repo}/check-runs";
-const REQUESTS: &str = "/repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers";
+pub const REQUESTS: &str = "/repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers";
 
 /// A run that did its work and could not tell everybody: how many it handled, and what it says.
 #[track_caller]
