@@ -9,6 +9,7 @@
 mod adoption;
 pub mod case_view;
 pub mod check;
+pub mod choices;
 mod commands;
 mod decide;
 mod details;

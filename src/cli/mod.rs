@@ -37,6 +37,7 @@ mod report;
 mod review;
 mod run;
 mod schema;
+mod sections;
 mod serve;
 mod show;
 mod test;
