@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ssh_key::{HashAlg, SshSig};
 
 use super::ids::quoted;
 
@@ -73,6 +74,69 @@ impl FromStr for PublicKey {
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// A signature as `ssh-keygen -Y sign` makes it, armored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshSignature(String);
+
+/// What a signature turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    /// By this key, and it covers what it has to.
+    By(PublicKey),
+    /// Not by any of the keys; the fingerprint of the one it names.
+    ByAnother(String),
+    /// It cannot be read, or does not cover what it has to.
+    Invalid,
+}
+
+impl SshSignature {
+    const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
+    const END: &str = "-----END SSH SIGNATURE-----";
+    /// How long a line between them is.
+    const WIDTH: usize = 70;
+
+    pub const fn from_armored(armored: String) -> Self {
+        Self(armored)
+    }
+
+    /// The same without armor, in one line.
+    pub fn from_line(line: &str) -> Self {
+        let chars: Vec<char> = line.chars().collect();
+        let lines = chars.chunks(Self::WIDTH).map(String::from_iter);
+        let lines: Vec<String> = lines.collect();
+        let (begin, end) = (Self::BEGIN, Self::END);
+        Self(format!("{begin}\n{}\n{end}\n", lines.join("\n")))
+    }
+
+    pub fn armored(&self) -> &str {
+        &self.0
+    }
+
+    /// Checks it against the keys that may sign; `namespace` is what it has to be made for.
+    pub fn check(&self, namespace: &str, payload: &[u8], keys: &[PublicKey]) -> Signed {
+        let Ok(signature) = SshSig::from_pem(&self.0) else {
+            return Signed::Invalid;
+        };
+        let signer = ssh_key::PublicKey::new(signature.public_key().clone(), "");
+        let line = signer.to_openssh().unwrap_or_default();
+        let Some(key) = keys.iter().find(|key| key.as_str() == line.trim_end()) else {
+            return Signed::ByAnother(signer.fingerprint(HashAlg::Sha256).to_string());
+        };
+        match signer.verify(namespace, payload, &signature) {
+            Ok(()) => Signed::By(key.clone()),
+            Err(_) => Signed::Invalid,
+        }
+    }
+}
+
+/// Without armor, in one line.
+impl fmt::Display for SshSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.0.lines().filter(|line| !line.starts_with('-'));
+        lines.try_for_each(|line| f.write_str(line.trim()))
     }
 }
 

@@ -90,7 +90,7 @@ impl StoredCommit {
             author: commit.author.clone(),
             committer: commit.committer.clone(),
             message: String::new(),
-            signature: signature.map(|signature| signature.armored),
+            signature: signature.map(|signed| signed.signature.armored().to_owned()),
         };
         // Up to the empty line.
         let headers = plain.to_bytes();

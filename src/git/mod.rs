@@ -65,7 +65,7 @@ pub use refs::{Durability, Expect, RefEdit, RefsUpdate, Turn};
 pub use remote::{Credentials, Fetched, NoPassword, Push, Pushed, Remote, RemoteError};
 pub use repository::{Repository, configured_identity};
 pub use sharing::RepositoryFiles;
-pub use signing::{CommitSignature, Signed, SigningKey};
+pub use signing::{CommitSignature, SigningKey};
 pub use tree::{InsertError, TreeEditor};
 
 /// Marks a point at which the process may die without harm; the crash tests kill it at each of them.

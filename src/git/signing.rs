@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
+use ssh_key::{HashAlg, LineEnding, PrivateKey};
 
 use super::commit::StoredCommit;
 use super::error::{GitError, Result};
-use crate::domain::signing::PublicKey;
+use crate::domain::signing::{PublicKey, Signed, SshSignature};
 
 /// What git signs commits under, so that a signature cannot be used for anything else.
 const NAMESPACE: &str = "git";
@@ -50,11 +50,16 @@ impl SigningKey {
         })
     }
 
-    /// The armored signature of a commit's payload.
-    pub fn sign(&self, payload: &[u8]) -> Result<String> {
-        let signed = self.key.sign(NAMESPACE, HashAlg::Sha512, payload);
+    /// The signature of a commit's payload.
+    pub fn sign(&self, payload: &[u8]) -> Result<SshSignature> {
+        self.sign_for(NAMESPACE, payload)
+    }
+
+    /// A signature that counts for nothing but what the namespace says.
+    pub fn sign_for(&self, namespace: &str, payload: &[u8]) -> Result<SshSignature> {
+        let signed = self.key.sign(namespace, HashAlg::Sha512, payload);
         let armored = signed.and_then(|signature| signature.to_pem(LineEnding::LF));
-        armored.map_err(|error| {
+        armored.map(SshSignature::from_armored).map_err(|error| {
             GitError::new(format!(
                 "cannot sign: {error}; take an Ed25519 or ECDSA P-256 key"
             ))
@@ -71,36 +76,14 @@ impl fmt::Debug for SigningKey {
 /// A signature on a commit, and what it has to cover.
 #[derive(Debug, Clone)]
 pub struct CommitSignature {
-    pub(super) armored: String,
+    pub(super) signature: SshSignature,
     payload: Vec<u8>,
-}
-
-/// What a signature turned out to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signed {
-    /// By this key, and it covers the commit.
-    By(PublicKey),
-    /// Not by any of the keys; the fingerprint of the one it names.
-    ByAnother(String),
-    /// It cannot be read, or does not cover the commit.
-    Invalid,
 }
 
 impl CommitSignature {
     /// Checks it against the keys that may sign.
     pub fn check(&self, keys: &[PublicKey]) -> Signed {
-        let Ok(signature) = SshSig::from_pem(&self.armored) else {
-            return Signed::Invalid;
-        };
-        let signer = ssh_key::PublicKey::new(signature.public_key().clone(), "");
-        let line = signer.to_openssh().unwrap_or_default();
-        let Some(key) = keys.iter().find(|key| key.as_str() == line.trim_end()) else {
-            return Signed::ByAnother(signer.fingerprint(HashAlg::Sha256).to_string());
-        };
-        match signer.verify(NAMESPACE, &self.payload, &signature) {
-            Ok(()) => Signed::By(key.clone()),
-            Err(_) => Signed::Invalid,
-        }
+        self.signature.check(NAMESPACE, &self.payload, keys)
     }
 }
 
@@ -136,7 +119,7 @@ fn split(bytes: &[u8]) -> Option<CommitSignature> {
             // Git takes the first and leaves out all of them; two are nobody's honest work.
             Some(_) if armored.is_some() => {
                 return Some(CommitSignature {
-                    armored: String::new(),
+                    signature: SshSignature::from_armored(String::new()),
                     payload,
                 });
             }
@@ -149,5 +132,6 @@ fn split(bytes: &[u8]) -> Option<CommitSignature> {
     }
     payload.extend(rest);
     let armored = String::from_utf8_lossy(&armored?).into_owned();
-    Some(CommitSignature { armored, payload })
+    let signature = SshSignature::from_armored(armored);
+    Some(CommitSignature { signature, payload })
 }

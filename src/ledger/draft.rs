@@ -449,8 +449,8 @@ impl<'r> Draft<'r> {
         };
         self.check_signer()?;
         if let Some(signer) = self.signer {
-            let signature = signer.sign(&commit.payload());
-            commit.signature = Some(signature?);
+            let signature = signer.sign(&commit.payload())?;
+            commit.signature = Some(signature.armored().to_owned());
         }
         let id = self.buffer.put_commit(&commit);
         self.rules = self.find(Rules::FOLDER)?.map(|entry| entry.id);

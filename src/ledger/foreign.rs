@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use super::rules_cache::read_signing;
 use super::{BOT_EMAIL, BOT_NAME, Entry, Event};
 use crate::domain::ids::Sha;
-use crate::git::{Commit, GitError, Repository, Signature, Signed};
+use crate::domain::signing::Signed;
+use crate::git::{Commit, GitError, Repository, Signature};
 use crate::rules::governance::{self, Signing};
 
 /// A commit that the bot did not make.

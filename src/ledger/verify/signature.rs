@@ -3,7 +3,7 @@
 use super::commit_check::CommitCheck;
 use super::finding::FindingKind;
 use crate::domain::ids::quoted;
-use crate::git::Signed;
+use crate::domain::signing::Signed;
 use crate::ledger::Version;
 use crate::ledger::proposal::BotKey;
 
