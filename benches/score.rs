@@ -210,6 +210,7 @@ fn situation() -> RiskContext {
         agent_registered: true,
         unattributed: false,
         windows: Vec::new(),
+        evidence: BTreeMap::new(),
         near: Default::default(),
     }
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::diff::{self, Diff, FetchedFrom};
 use super::{Bot, BotError, Pending};
 use crate::domain::documents::{
-    Assessment, Claim, Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Recommendation,
-    Rescored, time,
+    Assessment, Claim, Decision, EvidenceRecord, Feedback, OpinionKind, OpinionRecord, Outcome,
+    Recommendation, Rescored, time,
 };
 use crate::domain::ids::{CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
@@ -39,6 +39,9 @@ pub struct CaseView {
     pub diff: Option<Diff>,
     /// As decided; while it is pending, as it is now.
     pub risk: Option<Assessment>,
+    /// What was vouched for of its head, with its source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceRecord>,
     /// How it was decided; none while it is pending.
     pub decision: Option<Decision>,
     /// That it would be asked more by now, so that the bot does not carry it out.
@@ -188,6 +191,7 @@ impl CaseView {
             id: Some(id),
             status: decision.status.to_string(),
             risk: Some(decision.risk.clone()),
+            evidence: decision.evidence.clone(),
             opinions: decision.opinions.clone(),
             decision: Some(decision),
             ..Self::of_pull(pull)
@@ -202,6 +206,7 @@ impl CaseView {
             action: None,
             diff: None,
             risk: None,
+            evidence: Vec::new(),
             decision: None,
             rescored: None,
             claim: None,
@@ -234,6 +239,7 @@ impl CaseView {
             action: evaluation.preview.action.clone(),
             diff: evaluation.preview.diff.clone(),
             risk: evaluation.assessment.clone(),
+            evidence: evaluation.attested.evidence.clone(),
             report: Some(report),
             opinions: match &evaluation.gate_result {
                 Some(gate_result) => gate_result.opinions.clone(),

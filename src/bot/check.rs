@@ -84,7 +84,7 @@ pub fn check_by(
         Reading::Invalid(problems) => return Ok(Checked::invalid(problems.0)),
     };
     let rules = &version.rules;
-    let mut situation = facts::situation(&document, targets.known.clone(), &[], rules, now);
+    let mut situation = facts::situation(&document, targets.known.clone(), &[], &[], rules, now);
     situation.near = facts::find_near(repo.objects(), root, &document, &targets.known)?;
     let mut errors = risk::validity::problems(file, &document, &situation, rules);
     if repo

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::documents::{
-    AccountRecord, Assessment, Freeze, PullRecord, Recommendation, Role, RulesRecord, Status,
+    AccountRecord, Assessment, EvidenceRecord, EvidenceSource, Freeze, PullRecord, Recommendation,
+    Role, RulesRecord, Status,
 };
 use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::problem::Reading;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
 use crate::forge::{Asked, Basis, Forge, Report, ReportState};
+use crate::gate::attestations::Attested;
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::DecidedCase;
 use crate::gate::verdict::{Case, GateResult, Kind, Verdict, evaluate_gate};
@@ -46,6 +48,8 @@ pub struct Evaluation {
     pub assessment: Option<Assessment>,
     /// What the gate answers; none while it is invalid.
     pub gate_result: Option<GateResult>,
+    /// What was attested for its head.
+    pub attested: Attested,
     /// What people are told.
     pub report: Report,
     /// What it would change, and what would lower its risk; empty while it is invalid.
@@ -97,6 +101,7 @@ impl Evaluation {
             document: None,
             assessment: None,
             gate_result: None,
+            attested: Attested::default(),
             report,
             preview: Preview::default(),
             act,
@@ -111,7 +116,11 @@ impl Evaluation {
         {
             return None;
         }
-        let nobody = gate_result.required.role == Role::None && gate_result.approvals.is_empty();
+        // Whether somebody vouched for their own work depends on who pushed, as with an approval.
+        let is_by_person = |evidence: &EvidenceRecord| evidence.source == EvidenceSource::Login;
+        let nobody = gate_result.required.role == Role::None
+            && gate_result.approvals.is_empty()
+            && !self.attested.evidence.iter().any(is_by_person);
         let level = self.assessment.as_ref()?.level;
         Some(match nobody {
             true => Basis::Risk(level),
@@ -516,6 +525,7 @@ impl Evaluator<'_, '_, '_> {
             },
             mode: version.rules.governance.mode,
             windows: version.rules.governance.windows.recorded_at(self.now),
+            evidence: Vec::new(),
             risk,
             now: self.now,
             shortest_justification: usize::try_from(

@@ -4,6 +4,7 @@ use crate::domain::documents::{Decision, Status};
 use crate::domain::ids::CaseId;
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
+use crate::gate::attestations::Attested;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::permit::{DecisionOutcome, judge};
 use crate::gate::verdict::{GateResult, Kind};
@@ -108,6 +109,7 @@ impl Evaluator<'_, '_, '_> {
             document: None,
             assessment,
             gate_result,
+            attested: Attested::default(),
             report,
             preview,
             act,

@@ -7,9 +7,9 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod adoption;
+pub mod attest;
 pub mod case_view;
 pub mod check;
-pub mod choices;
 mod commands;
 mod decide;
 mod details;

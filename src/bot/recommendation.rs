@@ -8,7 +8,8 @@ use crate::domain::problem::{Problems, Reading};
 use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
-use crate::gate::permit::{DecisionOutcome, judge};
+use crate::gate::attestations::{self, Attested};
+use crate::gate::permit::{DecidedCase, DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Objection, Refusal};
@@ -20,7 +21,7 @@ use super::decide::Evaluator;
 use super::error::{Evaluated, InvalidPull, of_record};
 use super::evaluation::{Evaluation, PlannedAction, PullContext, ended};
 use super::preview::Preview;
-use super::{BotError, report};
+use super::{BotError, report, survival};
 
 /// A recommendation with its place in the repository.
 #[derive(Debug)]
@@ -77,10 +78,14 @@ impl Evaluator<'_, '_, '_> {
                     return invalid(Objection::of_all(Refusal::UnreadableTarget, problems));
                 }
             };
+        // What people said has a time of their clocks.
+        let seen = pull.until(self.now);
+        let attested = attestations::of(&seen, interests, &version.rules, self.now);
         let mut risk_context = facts::situation(
             &proposed.document,
             targets.known.clone(),
             interests.contributions,
+            &attested.evidence,
             &version.rules,
             self.now,
         );
@@ -97,7 +102,7 @@ impl Evaluator<'_, '_, '_> {
             yaml::place(&objects.read_blob(proposed.blob)?, &mut problems);
             return invalid(Objection::of_all(Refusal::NotAllowed, problems));
         }
-        self.judge_recommendation(context, proposed, targets, &risk_context)
+        self.judge_recommendation(context, proposed, targets, &risk_context, attested)
     }
 
     /// A case that is on `main` already, decided with this head or with another.
@@ -124,6 +129,7 @@ impl Evaluator<'_, '_, '_> {
         proposed: Proposed,
         targets: Targets,
         risk_context: &RiskContext,
+        attested: Attested,
     ) -> Evaluated<Evaluation> {
         let &PullContext {
             pull,
@@ -134,9 +140,15 @@ impl Evaluator<'_, '_, '_> {
         let Proposed { document, blob, .. } = proposed;
         let rules = &version.rules;
         let assessment = risk::assess(&document, risk_context, rules);
-        let outdated =
-            self.outdated_reviews(pull, &document, interests, &targets, assessment.level)?;
+        let current = survival::Facts {
+            targets: &targets,
+            evidence: &attested.evidence,
+            level: assessment.level,
+            rules,
+        };
+        let outdated = self.outdated_reviews(pull, &document, interests, current)?;
         let gate_result = self.ask_gate(context, Kind::Recommendation, &assessment, &outdated)?;
+        let gate_result = gate_result.with_attested(&attested, rules);
         let explanation = risk::Explanation::of(
             &document,
             risk_context,
@@ -145,9 +157,19 @@ impl Evaluator<'_, '_, '_> {
             gate_result.required,
         );
         let action = risk::ProposedAction::of(&document, risk_context).with_units(rules);
-        let report = report::recommendation(&document, &action, &explanation, &gate_result, rules);
+        let vouched = rules.evidence_in_words(&attested.evidence, self.now);
+        let case = report::ExplainedCase {
+            document: &document,
+            action: &action,
+            vouched: &vouched,
+            explanation: &explanation,
+        };
+        let report = report::recommendation(&case, &gate_result, rules);
         let preview = Preview::of(action, &explanation);
-        let subject = self.subject(pull, document.id, Some(blob), version, assessment.clone())?;
+        let subject = DecidedCase {
+            evidence: attested.evidence.clone(),
+            ..self.subject(pull, document.id, Some(blob), version, assessment.clone())?
+        };
         let (act, report) = match judge(gate_result.clone(), subject) {
             DecisionOutcome::Wait => {
                 let agent = Some(&document.agent);
@@ -170,6 +192,7 @@ impl Evaluator<'_, '_, '_> {
             document: Some(document),
             assessment: Some(assessment),
             gate_result: Some(gate_result),
+            attested,
             report,
             preview,
             act,

@@ -197,16 +197,31 @@ pub fn over_limit(agent: Option<&AgentName>, limit: u32, gate_result: &GateResul
     }
 }
 
+/// What is proposed, and how risky that is.
+pub struct ExplainedCase<'a> {
+    pub document: &'a Recommendation,
+    pub action: &'a ProposedAction,
+    /// What was vouched for, a line each.
+    pub vouched: &'a [String],
+    pub explanation: &'a Explanation<'a>,
+}
+
 /// A recommendation, decided or waiting.
-pub fn recommendation(
-    document: &Recommendation,
-    action: &ProposedAction,
-    explanation: &Explanation,
-    gate_result: &GateResult,
-    rules: &Rules,
-) -> Report {
+pub fn recommendation(case: &ExplainedCase<'_>, gate_result: &GateResult, rules: &Rules) -> Report {
+    let &ExplainedCase {
+        document,
+        action,
+        vouched,
+        explanation,
+    } = case;
     let mut body = String::new();
     proposed(&mut body, document, action);
+    if !vouched.is_empty() {
+        body.push_str("\nWhat others vouch for:\n\n");
+        for line in vouched {
+            let _ = writeln!(body, "- {}", code_span(line));
+        }
+    }
     let why = explanation.markdown();
     let _ = writeln!(body, "\n{}", clamp(why.trim_end(), MOST_EXPLANATION));
     let case = body.clone();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::documents::Recommendation;
+use crate::domain::documents::{EvidenceRecord, Recommendation};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
 use crate::domain::pull::Pull;
-use crate::domain::review::Opinion;
+use crate::domain::review::{Opinion, Review};
+use crate::gate::attestations;
 use crate::gate::eligibility::Interests;
 use crate::ledger::Version;
 use crate::ledger::facts::Targets;
@@ -16,17 +17,38 @@ use crate::rules::Rules;
 use super::BotError;
 use super::decide::Evaluator;
 
+/// What is so of a case now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub targets: &'a Targets,
+    /// What was vouched for.
+    pub evidence: &'a [EvidenceRecord],
+    pub level: Level,
+    pub rules: &'a Rules,
+}
+
 impl Evaluator<'_, '_, '_> {
-    /// Approvals of this head that were given while `main` said something else about the case.
+    /// Approvals of this head that were given while `main`, or who vouches for facts, said something else about the
+    /// case.
     pub(super) fn outdated_reviews(
         &mut self,
         pull: &Pull,
         document: &Recommendation,
         interests: Interests,
-        targets: &Targets,
-        level: Level,
+        facts: Facts<'_>,
     ) -> Result<BTreeMap<String, String>, BotError> {
+        let Facts {
+            targets,
+            evidence,
+            level,
+            rules,
+        } = facts;
         let mut outdated = BTreeMap::new();
+        for review in approvals(pull) {
+            if let Some(how) = attestations::find_change(evidence, rules, review.at, self.now) {
+                outdated.insert(review.id.clone(), how);
+            }
+        }
         for (id, main) in approvals_on_older_main(pull, self.draft.tip()?) {
             let Some(root) = self.find_root(main)? else {
                 outdated.insert(id, GONE.to_owned());
@@ -35,6 +57,7 @@ impl Evaluator<'_, '_, '_> {
             let about = About {
                 recommendation: document,
                 contributions: interests.contributions,
+                evidence,
                 at: self.now,
                 team_members: &[],
             };
@@ -79,12 +102,13 @@ impl Evaluator<'_, '_, '_> {
 /// Why an approval does not survive whose `main` is gone, as after a restore from a backup.
 const GONE: &str = "`main` was put back to what it was before";
 
+fn approvals(pull: &Pull) -> impl Iterator<Item = &Review> {
+    let reviews = pull.reviews.iter();
+    reviews.filter(|review| review.opinion == Opinion::Approve && review.head == pull.head)
+}
+
 fn approvals_on_older_main(pull: &Pull, tip: Sha) -> Vec<(String, Sha)> {
-    let approvals = pull
-        .reviews
-        .iter()
-        .filter(|review| review.opinion == Opinion::Approve && review.head == pull.head);
-    approvals
+    approvals(pull)
         .filter_map(|review| {
             review
                 .main

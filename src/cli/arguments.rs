@@ -51,9 +51,7 @@ impl Description {
     /// The recommendation that the arguments describe, with a fresh id.
     pub fn recommendation(&self, now: DateTime<Utc>) -> Result<Recommendation> {
         let missing = |option: &str| {
-            failure::usage(format!(
-                "`{option}` is missing: a recommendation needs it; `countersign new --list --agent NAME` says what there is"
-            ))
+            failure::usage(format!("`{option}` is missing: a recommendation needs it"))
         };
         let session = match &self.session {
             Some(session) => session.clone(),

@@ -6,6 +6,7 @@
 mod action;
 mod adopt;
 mod arguments;
+mod attest;
 mod backtest;
 mod case_ref;
 mod cases;
@@ -37,7 +38,6 @@ mod report;
 mod review;
 mod run;
 mod schema;
-mod sections;
 mod serve;
 mod show;
 mod test;
@@ -79,6 +79,7 @@ enum Command {
     Serve(serve::Serve),
     Action(action::Action),
     Review(review::Review),
+    Attest(attest::Attest),
     List(list::List),
     Show(show::Show),
     Outcome(outcome::Outcome),
@@ -180,6 +181,7 @@ impl Command {
             Self::Serve(command) => command.run(options),
             Self::Action(command) => command.run(options),
             Self::Review(command) => command.run(options),
+            Self::Attest(command) => command.run(options),
             Self::List(command) => command.run(options),
             Self::Show(command) => command.run(options),
             Self::Outcome(command) => command.run(options),

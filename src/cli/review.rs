@@ -195,7 +195,7 @@ fn shell_word(word: &str) -> String {
 
 /// A login that nobody has is a slip of the fingers. A known one that may not decide is recorded: it
 /// belongs in the trail that somebody tried.
-fn refuse_strangers(login: &Login, rules: &Rules) -> Result<()> {
+pub(super) fn refuse_strangers(login: &Login, rules: &Rules) -> Result<()> {
     let account = AccountRecord {
         login: Some(login.clone()),
         ..AccountRecord::default()
@@ -220,7 +220,7 @@ fn refuse_strangers(login: &Login, rules: &Rules) -> Result<()> {
     ))
 }
 
-fn number(text: &str) -> std::result::Result<PullNumber, String> {
+pub(super) fn number(text: &str) -> std::result::Result<PullNumber, String> {
     let number = text
         .trim_start_matches('#')
         .parse()

@@ -5,7 +5,9 @@ use schemars::{Schema as JsonSchema, schema_for};
 use super::options::Options;
 use super::{CommandOutcome, Result, failure, output};
 use crate::domain::documents;
-use crate::rules::{actions, agents, governance, parameters, people, policy, policy_test};
+use crate::rules::{
+    actions, agents, evidence, governance, parameters, people, policy, policy_test,
+};
 
 /// Print the JSON Schema of a kind of document
 ///
@@ -20,7 +22,7 @@ pub struct Schema {
 type Kind = (&'static str, fn() -> JsonSchema);
 
 /// Every kind of document.
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 17] = [
     ("recommendation", || schema_for!(documents::Recommendation)),
     ("decision", || schema_for!(documents::Decision)),
     ("outcome", || schema_for!(documents::Outcome)),
@@ -32,6 +34,7 @@ const KINDS: [Kind; 16] = [
     ("governance", || schema_for!(governance::RawGovernance)),
     ("parameters", || schema_for!(parameters::RawParameters)),
     ("actions", || schema_for!(actions::RawActions)),
+    ("evidence", || schema_for!(evidence::RawEvidence)),
     ("policy", || schema_for!(policy::RawPolicy)),
     ("triggers", || schema_for!(policy::RawTriggers)),
     ("agents", || schema_for!(agents::RawAgents)),

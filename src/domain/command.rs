@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
+use super::attestation::Attestation;
 use super::documents::RejectionCategory;
 use super::review::Confidence;
 use super::unexpected::Unexpected;
@@ -28,6 +29,8 @@ pub enum Command {
     Freeze(String),
     /// `/recheck`
     Recheck,
+    /// `/attest NAME=VALUE at=COMMIT`
+    Attest(Attestation),
 }
 
 impl Command {
@@ -80,6 +83,7 @@ impl Command {
             "/feedback" => needs(rest, "/feedback TEXT").map(Self::Feedback),
             "/freeze" => needs(rest, "/freeze REASON").map(Self::Freeze),
             "/recheck" => Ok(Self::Recheck),
+            "/attest" => rest.parse().map(Self::Attest),
             _ => return None,
         })
     }

@@ -146,6 +146,11 @@ slug_type! {
     WindowName, "a window name", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
 }
 
+slug_type! {
+    /// A fact that somebody vouches for, such as `monthly_cost`.
+    EvidenceName, "a name of evidence", extra: "_", max: 64, pattern: "^[a-z0-9][a-z0-9_]{0,63}$"
+}
+
 impl GroupName {
     /// The group of those who review, and of those who administer.
     pub const REVIEWERS: &'static str = "reviewers";

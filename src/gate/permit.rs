@@ -3,7 +3,7 @@
 use super::opinions;
 use super::verdict::{GateResult, Verdict};
 use crate::domain::documents::{
-    Assessment, Decision, PullRecord, RulesRecord, Status, WindowRecord,
+    Assessment, Decision, EvidenceRecord, PullRecord, RulesRecord, Status, WindowRecord,
 };
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::{CaseId, Sha};
@@ -24,6 +24,8 @@ pub struct DecidedCase {
     pub mode: Mode,
     /// The windows of the rules at that moment.
     pub windows: Vec<WindowRecord>,
+    /// What was vouched for of this commit.
+    pub evidence: Vec<EvidenceRecord>,
     pub risk: Assessment,
     /// The time of the decision.
     pub now: DateTime<Utc>,
@@ -83,6 +85,7 @@ pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
         engine: ENGINE.to_owned(),
         mode: subject.mode,
         windows: subject.windows,
+        evidence: subject.evidence,
         risk: subject.risk,
         required: gate_result.required,
         approvals: gate_result.approvals,

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use chrono::DateTime;
 
 use crate::domain::documents::{Assessment, Recommendation, RecommendationSchema, Requirement};
-use crate::domain::ids::{AgentName, CaseId, GroupName, TriggerId};
+use crate::domain::ids::{AgentName, CaseId, EvidenceName, GroupName, TriggerId};
+use crate::domain::similar::expected_one_of;
+use crate::domain::value::Value;
 use crate::gate::requirement;
 use crate::risk::{Explanation, KnownTarget, RiskContext, assess, validity};
 use crate::rules::Rules;
 use crate::rules::agents::Agent;
+use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
 use crate::rules::policy_test::{Expected, PolicyTest, Proposal};
 
@@ -100,6 +103,7 @@ fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
             || rules.agents.contains_key(&recommendation.agent),
         unattributed: test.given.unattributed,
         windows: test.given.windows.iter().cloned().collect(),
+        evidence: evidence(&test.given.evidence, rules)?,
         near: BTreeMap::new(),
     };
     let invalid = validity::problems("recommend", &recommendation, &situation, rules);
@@ -123,6 +127,27 @@ fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
         required,
         differences,
     })
+}
+
+/// What is known of each fact: what a test gives, and that the rest is absent.
+fn evidence(
+    given: &BTreeMap<EvidenceName, Value>,
+    rules: &Rules,
+) -> Result<BTreeMap<EvidenceName, EvidenceState>, Vec<String>> {
+    let mut states = rules.evidence_states(&[], DateTime::UNIX_EPOCH);
+    for (name, value) in given {
+        let Some(rule) = rules.evidence.get(name) else {
+            let known: Vec<&str> = rules.evidence.keys().map(EvidenceName::as_str).collect();
+            let expected = expected_one_of(name.as_str(), &known);
+            return Err(vec![format!(
+                "given.evidence: `{name}` is not in `rules/evidence.yaml`{expected}"
+            )]);
+        };
+        let known = rule.read_value(value);
+        let known = known.map_err(|why| vec![format!("given.evidence.{name}: {why}")])?;
+        states.insert(name.clone(), EvidenceState::Known(known));
+    }
+    Ok(states)
 }
 
 fn differences(expect: &Expected, assessment: &Assessment, required: Requirement) -> Vec<String> {

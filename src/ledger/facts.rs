@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::documents::{AccountRecord, PullRecord, Recommendation, Target};
+use crate::domain::documents::{AccountRecord, EvidenceRecord, PullRecord, Recommendation, Target};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Sha, TargetName};
 use crate::domain::problem::{Problems, Reading};
@@ -168,11 +168,13 @@ pub fn situation(
     about: &Recommendation,
     targets: KnownTargets,
     contributions: &[Contribution],
+    evidence: &[EvidenceRecord],
     rules: &Rules,
     at: DateTime<Utc>,
 ) -> RiskContext {
     RiskContext {
         windows: rules.governance.windows.open_at(at),
+        evidence: rules.evidence_states(evidence, at),
         targets,
         agent_registered: rules.agents.contains_key(&about.agent),
         unattributed: find_unattributed(contributions, rules).is_some(),

@@ -95,7 +95,14 @@ impl<'c> Approved<'c> {
             Reading::Invalid(problems) => return Again::Invalid(problems),
         };
         let contributions = facts::contributions(&self.decision.pull, &self.commits);
-        let situation = facts::situation(self.about, targets, &contributions, rules, at);
+        let situation = facts::situation(
+            self.about,
+            targets,
+            &contributions,
+            &self.decision.evidence,
+            rules,
+            at,
+        );
         let path = Recommendation::path_of(self.about.id);
         let problems = risk::validity::problems(&path, self.about, &situation, rules);
         if !problems.is_empty() {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::RulesCache;
 use super::facts::{self, TargetCache, Targets};
-use crate::domain::documents::{Recommendation, TeamMember};
+use crate::domain::documents::{EvidenceRecord, Recommendation, TeamMember};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
 use crate::domain::problem::Reading;
@@ -19,6 +19,8 @@ use crate::risk;
 pub struct About<'a> {
     pub recommendation: &'a Recommendation,
     pub contributions: &'a [Contribution],
+    /// What was vouched for.
+    pub evidence: &'a [EvidenceRecord],
     /// When it is decided: by what is open then, both moments are judged.
     pub at: DateTime<Utc>,
     /// Who is on record as a member of a team; nobody where the rules cache knows the teams itself.
@@ -68,12 +70,14 @@ impl ApprovalSnapshot {
         let About {
             recommendation,
             contributions,
+            evidence,
             at,
             team_members,
         } = about;
         let rules = version.rules.with_team_members(team_members);
         let known = targets.known.clone();
-        let situation = facts::situation(recommendation, known, contributions, &rules, at);
+        let situation =
+            facts::situation(recommendation, known, contributions, evidence, &rules, at);
         let level = risk::assess(recommendation, &situation, &rules).level;
         Ok(Self(Some((targets, level))))
     }

@@ -20,6 +20,7 @@ mod cross_commit_checks;
 mod decision;
 mod document;
 mod engines;
+mod evidence;
 mod execution;
 mod finding;
 mod first_parent_chain;

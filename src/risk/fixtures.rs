@@ -112,6 +112,7 @@ pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> RiskContext {
         agent_registered: true,
         unattributed: false,
         windows: Vec::new(),
+        evidence: BTreeMap::new(),
         near: BTreeMap::new(),
     }
 }

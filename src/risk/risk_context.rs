@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::documents::Target;
-use crate::domain::ids::{LabelName, ParameterName, TargetName, WindowName};
+use crate::domain::ids::{EvidenceName, LabelName, ParameterName, TargetName, WindowName};
 use crate::domain::value::Value;
-use crate::rules::governance::Governance;
+use crate::rules::evidence::EvidenceState;
 
 /// A target as `main` describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,22 +19,6 @@ pub struct KnownTarget {
     pub parameters: BTreeMap<ParameterName, Value>,
     /// A target in a less risky environment on which a change can be tried first.
     pub rehearsal: Option<TargetName>,
-}
-
-impl KnownTarget {
-    /// The environments that its file names, which may be two; none for one that the rules do not list.
-    pub fn environments<'t>(
-        &'t self,
-        governance: &Governance,
-    ) -> impl Iterator<Item = Option<&'t str>> {
-        let listed = |name: &'t str| {
-            let is_listed = governance.environments.contains_key(name);
-            is_listed.then_some(name)
-        };
-        let by_parameter = self.parameters.get(&governance.environment_parameter);
-        let by_parameter = by_parameter.map(|value| value.text().and_then(listed));
-        std::iter::once(listed(&self.environment)).chain(by_parameter)
-    }
 }
 
 impl From<Target> for KnownTarget {
@@ -60,6 +44,8 @@ pub struct RiskContext {
     pub unattributed: bool,
     /// The windows of the rules that are open, in the order of their names.
     pub windows: Vec<WindowName>,
+    /// What is known of each fact that somebody vouches for.
+    pub evidence: BTreeMap<EvidenceName, EvidenceState>,
     /// For a named target that does not exist, the one that was probably meant. Only ever part of a message.
     pub near: BTreeMap<TargetName, TargetName>,
 }

@@ -72,10 +72,9 @@ pub fn assess(
     let subject = ScoringInput::new(recommendation, situation, rules);
     let measured = Measured::of(&subject);
     let triggers = triggers::fired(&subject, &measured);
-    let lifts = triggers.iter().filter(|fired| fired.effect.is_none());
-    let least = lifts.map(|fired| match fired.then {
-        Some(lift) => lift.score,
-        None => governance.trigger_score,
+    let least = triggers.iter().filter_map(|fired| match fired.then {
+        Some(lift) => Some(lift.score),
+        None => fired.effect.is_none().then_some(governance.trigger_score),
     });
     let score = measured
         .sum(governance)

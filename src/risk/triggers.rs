@@ -9,21 +9,21 @@ use std::sync::OnceLock;
 use rust_decimal::Decimal;
 
 use crate::domain::documents::{FiredTrigger, GroupAsk, Lift, RuleAsk, RuleEffect};
-use crate::domain::ids::{ActionName, AgentName, GroupName, LabelName, ParameterName, WindowName};
+use crate::domain::ids::{GroupName, LabelName, ParameterName, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
 use crate::risk::factors::parameters::{Change, baseline};
 use crate::risk::safety::switches_off;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
-use crate::rules::Rules;
-use crate::rules::actions::{ActionType, Effect};
-use crate::rules::condition::{self, ChangeFact, Fact, Facts, TargetFact};
+use crate::rules::actions::Effect;
+use crate::rules::condition::{self, AnswerError, ChangeFact, Fact, Facts, TargetFact};
+use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
 use crate::rules::policy::{Ask, AskFrom, Consequence, PolicyRule};
 
 /// The facts that no edit of a proposal's values or targets changes.
-pub(crate) const LASTING_FACTS: [&str; 11] = [
+pub(crate) const LASTING_FACTS: [&str; 12] = [
     "action",
     "effect",
     "reversibility",
@@ -33,6 +33,7 @@ pub(crate) const LASTING_FACTS: [&str; 11] = [
     "unattributed",
     "session",
     "windows",
+    "evidence",
     "details",
     "citations",
 ];
@@ -159,7 +160,11 @@ impl Facts for ProposalFacts<'_, '_> {
         Some(match name {
             "action" => Fact::Text(subject.action.as_str()),
             "effect" => Fact::Text(effect_name(subject.effect())),
-            "reversibility" => Fact::Text(reversibility_name(subject.action_type)),
+            "reversibility" => Fact::Text(
+                subject
+                    .action_type
+                    .map_or("unknown", |action| action.reversibility.as_str()),
+            ),
             "affects" => Fact::Names(self.affects.get_or_init(|| self.affects())),
             "agent" => Fact::Text(subject.agent.as_str()),
             "agent_registered" => Fact::Bool(subject.situation.agent_registered),
@@ -185,6 +190,7 @@ impl Facts for ProposalFacts<'_, '_> {
                 let open = subject.situation.windows.iter();
                 open.map(WindowName::as_str).collect()
             })),
+            "evidence" => Fact::Evidence(&subject.situation.evidence),
             "changes" => Fact::Changes(self.changes.get_or_init(|| self.changes())),
             "targets" => Fact::Targets(self.targets.get_or_init(|| self.targets())),
             "details" => Fact::Map(subject.details),
@@ -197,58 +203,6 @@ impl Facts for ProposalFacts<'_, '_> {
             _ => return None,
         })
     }
-}
-
-/// What is known of a proposal before anything of it is but the agent and the action.
-struct ActionFacts<'a> {
-    agent: &'a AgentName,
-    action: &'a ActionName,
-    rules: &'a Rules,
-    affects: Vec<&'a str>,
-}
-
-impl Facts for ActionFacts<'_> {
-    fn find_fact(&self, name: &str) -> Option<Fact<'_>> {
-        let action_type = self.rules.actions.get(self.action);
-        Some(match name {
-            "action" => Fact::Text(self.action.as_str()),
-            "effect" => Fact::Text(effect_name(action_type.map(|action| action.effect))),
-            "reversibility" => Fact::Text(reversibility_name(action_type)),
-            "affects" => Fact::Names(&self.affects),
-            "agent" => Fact::Text(self.agent.as_str()),
-            "agent_registered" => Fact::Bool(self.rules.agents.contains_key(self.agent)),
-            _ if !takes_no_values(action_type) => return None,
-            "to_production" => Fact::Bool(false),
-            "changes" => Fact::Changes(&[]),
-            "parameters" | "unknown_parameters" | "safety_off" | "extreme" | "deviant" => {
-                Fact::Names(&[])
-            }
-            _ => return None,
-        })
-    }
-}
-
-/// Whether a proposal of it that changes values is invalid.
-fn takes_no_values(action_type: Option<&ActionType>) -> bool {
-    action_type.is_some_and(|action| matches!(action.effect, Effect::None | Effect::Delete))
-}
-
-/// Whether a rule may apply to what an agent proposes with this action, whatever else it is about: what is not known
-/// yet fails to be read, and what fails because of it may come out either way.
-pub fn may_apply(rule: &PolicyRule, agent: &AgentName, action: &ActionName, rules: &Rules) -> bool {
-    let action_type = rules.actions.get(action);
-    let affects = action_type.into_iter().flat_map(|known| &known.affects);
-    let facts = ActionFacts {
-        agent,
-        action,
-        rules,
-        affects: affects.map(String::as_str).collect(),
-    };
-    condition::any_fires([&rule.when], &facts)
-}
-
-fn reversibility_name(action_type: Option<&ActionType>) -> &'static str {
-    action_type.map_or("unknown", |action| action.reversibility.as_str())
 }
 
 const fn effect_name(effect: Option<Effect>) -> &'static str {
@@ -270,10 +224,24 @@ pub(crate) fn least_score(subject: &ScoringInput<'_>, measured: &Measured<'_>) -
         condition::any_fires(conditions.map(|rule| &rule.when), &facts)
     };
     let levels = [Level::High, Level::Medium];
-    let highest = levels.into_iter().find(|level| fires(*level));
+    let highest = match lacks_evidence(subject, &facts) {
+        true => Some(Level::High),
+        false => levels.into_iter().find(|level| fires(*level)),
+    };
     highest.map_or(Score::ZERO, |level| {
         lifted_to(level, &subject.rules.governance)
     })
+}
+
+/// Whether a rule from which anything follows reads evidence that is missing.
+fn lacks_evidence(subject: &ScoringInput<'_>, facts: &ProposalFacts<'_, '_>) -> bool {
+    let rules = subject.rules.policy.iter();
+    let reading = rules
+        .filter(|rule| !rule.when.evidence().is_empty() && rule.then != Some(Consequence::Note));
+    let answers = condition::evaluate(reading.map(|rule| &rule.when), facts);
+    answers
+        .iter()
+        .any(|answer| matches!(answer, Err(AnswerError::NoEvidence(_))))
 }
 
 /// The score that a rule which makes this level lifts to, at least.
@@ -290,7 +258,12 @@ pub(crate) fn is_refused(subject: &ScoringInput<'_>, measured: &Measured<'_>) ->
     let rules = subject.rules.policy.iter();
     let refusals = rules.filter(|rule| rule.then == Some(Consequence::Refuse));
     let facts = ProposalFacts::of(subject, measured);
-    condition::any_fires(refusals.map(|rule| &rule.when), &facts)
+    let answers = condition::evaluate(refusals.map(|rule| &rule.when), &facts);
+    // What lacks evidence waits for it.
+    let is_refusal = |answer: &Result<bool, AnswerError>| {
+        !matches!(answer, Ok(false) | Err(AnswerError::NoEvidence(_)))
+    };
+    answers.iter().any(is_refusal)
 }
 
 /// Whether this one rule fires.
@@ -310,30 +283,40 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
     let fired = rules.iter().zip(answers).filter_map(|(rule, answer)| {
         // A rule that cannot be evaluated may ask for more, and never for others instead.
         let has_failed = answer.is_err();
+        let lacks_evidence = matches!(answer, Err(AnswerError::NoEvidence(_)));
         let reason = match answer {
             Ok(false) => return None,
             Ok(true) => filled(&rule.reason, &facts),
+            Err(AnswerError::NoEvidence(why)) => why,
             Err(error) => format!(
                 "{} (counts as fired, because its expression fails: {})",
                 filled(&rule.reason, &facts),
                 crate::risk::words::shown(&error.to_string())
             ),
         };
-        let lifts_to_medium = || Lift {
-            level: Level::Medium,
-            score: subject.rules.governance.medium_trigger_score,
+        let governance = &subject.rules.governance;
+        let lift_to = |level: Level| Lift {
+            level,
+            score: lifted_to(level, governance),
+        };
+        let (then, effect) = match rule.then {
+            Some(Consequence::Note) => (None, Some(RuleEffect::Note)),
+            // What might be refused waits until it is known.
+            Some(Consequence::Wait | Consequence::Refuse) if lacks_evidence => {
+                (Some(lift_to(Level::High)), Some(RuleEffect::Wait))
+            }
+            _ if lacks_evidence => (None, None),
+            None => (None, Some(RuleEffect::Ask)),
+            Some(Consequence::Wait) => (None, Some(RuleEffect::Wait)),
+            Some(Consequence::Refuse) => (None, Some(RuleEffect::Refuse)),
+            Some(Consequence::Medium) => (Some(lift_to(Level::Medium)), None),
+            Some(Consequence::High) => (None, None),
         };
         Some(FiredTrigger {
             id: rule.id.clone(),
             reason,
-            then: (rule.then == Some(Consequence::Medium)).then(lifts_to_medium),
-            effect: match rule.then {
-                None => Some(RuleEffect::Ask),
-                Some(Consequence::Note) => Some(RuleEffect::Note),
-                Some(Consequence::Wait) => Some(RuleEffect::Wait),
-                Some(Consequence::Refuse) => Some(RuleEffect::Refuse),
-                Some(Consequence::Medium | Consequence::High) => None,
-            },
+            then,
+            effect,
             ask: rule.ask.as_ref().map(|ask| {
                 let ask = asked(ask, subject);
                 RuleAsk {
@@ -422,6 +405,15 @@ fn push_fact(text: &mut String, fact: Fact<'_>) {
             let entries = entries.iter().map(|(key, value)| format!("{key}: {value}"));
             text.push_str(&crate::risk::words::shown(
                 &entries.collect::<Vec<_>>().join(", "),
+            ));
+        }
+        Fact::Evidence(states) => {
+            let known = states.iter().filter_map(|(name, state)| match state {
+                EvidenceState::Known(known) => Some(format!("{name}: {}", known.shown)),
+                EvidenceState::Missing(_) => None,
+            });
+            text.push_str(&crate::risk::words::shown(
+                &known.collect::<Vec<_>>().join(", "),
             ));
         }
         Fact::Changes(changes) => {

@@ -10,7 +10,7 @@ mod facts;
 mod types;
 mod words;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use cel::common::types::{
@@ -18,10 +18,12 @@ use cel::common::types::{
 };
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
-use cel::{Context, Env, Program, Value as CelValue};
+use cel::{Context, Env, ExecutionError, Program, Value as CelValue};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use super::evidence::{EvidenceRules, EvidenceState};
+use crate::domain::ids::EvidenceName;
 use crate::domain::page::Line;
 use crate::domain::value::Value;
 pub use cost::Sizes;
@@ -70,6 +72,9 @@ pub enum AnswerError {
     TooManyParts,
     #[error("the expression does not answer true or false")]
     NotBoolean,
+    /// Why evidence that it reads counts as nothing, and who may vouch for it.
+    #[error("{0}")]
+    NoEvidence(String),
     /// As the interpreter says it.
     #[error("{0}")]
     Failed(String),
@@ -83,6 +88,7 @@ pub struct Condition {
     /// The facts that it uses.
     facts: Vec<&'static str>,
     windows: BTreeSet<String>,
+    evidence: BTreeSet<EvidenceName>,
 }
 
 impl Condition {
@@ -95,7 +101,11 @@ impl Condition {
     /// The most brackets: the parser's time grows with their nesting.
     const MOST_BRACKETS: usize = 100;
 
-    pub fn compile(expression: &str) -> Result<Self, ConditionError> {
+    /// Compiles an expression; where nothing is known of the evidence, what it names of that is not looked at.
+    pub fn compile(
+        expression: &str,
+        evidence: Option<&EvidenceRules>,
+    ) -> Result<Self, ConditionError> {
         if expression.len() > Self::LONGEST {
             return Err(ConditionError::TooLong);
         }
@@ -103,12 +113,13 @@ impl Condition {
             return Err(ConditionError::TooManyBrackets);
         }
         let program = parse(expression)?;
-        let uses = types::check(program.expression())?;
+        let uses = types::check(program.expression(), evidence)?;
         Ok(Self {
             text: expression.to_owned(),
             program,
             facts: uses.facts.into_iter().collect(),
             windows: uses.windows,
+            evidence: uses.evidence,
         })
     }
 
@@ -130,6 +141,11 @@ impl Condition {
     /// The windows that the expression names.
     pub const fn windows(&self) -> &BTreeSet<String> {
         &self.windows
+    }
+
+    /// The evidence that the expression reads.
+    pub const fn evidence(&self) -> &BTreeSet<EvidenceName> {
+        &self.evidence
     }
 
     /// The facts that the expression uses; the answer depends on nothing else.
@@ -204,7 +220,10 @@ fn answer(
     match condition.program.execute(context) {
         Ok(CelValue::Bool(answer)) => Ok(answer),
         Ok(_) => Err(AnswerError::NotBoolean),
-        Err(error) => Err(AnswerError::Failed(error.to_string())),
+        Err(error) => {
+            let why = resolver.why_no_evidence(condition, &error);
+            Err(why.unwrap_or_else(|| AnswerError::Failed(error.to_string())))
+        }
     }
 }
 
@@ -228,6 +247,32 @@ impl<'f> Resolver<'f> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.set_variable_resolver(self);
         context
+    }
+
+    /// Why a condition failed that names evidence which is missing: the error names what was read last, and where that
+    /// is something else, all of it counts as read.
+    fn why_no_evidence(
+        &self,
+        condition: &Condition,
+        error: &ExecutionError,
+    ) -> Option<AnswerError> {
+        let Some(Fact::Evidence(states)) = self.facts.find_fact("evidence") else {
+            return None;
+        };
+        let find_why = |name: &str| match states.get(name)? {
+            EvidenceState::Missing(why) => Some(why.as_str()),
+            EvidenceState::Known(_) => None,
+        };
+        let named = || condition.evidence.iter().map(EvidenceName::as_str);
+        if let ExecutionError::NoSuchKey(key) = error
+            && let Some(why) = named()
+                .find(|name| *name == key.as_str())
+                .and_then(find_why)
+        {
+            return Some(AnswerError::NoEvidence(why.to_owned()));
+        }
+        let all: Vec<&str> = named().filter_map(find_why).collect();
+        (!all.is_empty()).then(|| AnswerError::NoEvidence(all.join("; ")))
     }
 
     fn has_too_many_parts(&self, fact: &str) -> bool {
@@ -268,6 +313,7 @@ impl VariableResolver for Resolver<'_> {
                 let entries = entries.iter();
                 CowVal::owned(map(entries.map(|(key, value)| (key.as_str(), shown(value)))))
             }
+            Fact::Evidence(states) => CowVal::owned(evidence(states)),
             Fact::Changes(changes) => CowVal::Borrowed(
                 self.changes
                     .get_or_init(|| CelList::from(changes.iter().map(change).collect::<Vec<_>>())),
@@ -285,6 +331,14 @@ type Shown<'b> = Box<dyn Val + 'b>;
 fn map<'b, 'k>(entries: impl Iterator<Item = (&'k str, Shown<'b>)>) -> CelMap<'b> {
     let entries = entries.map(|(key, value)| (CelMapKey::from(key.to_owned()), value));
     CelMap::from(entries.collect::<HashMap<_, _>>())
+}
+
+/// What counts; what is missing is a key that is not there, so that whatever reads it fails.
+fn evidence<'b>(states: &'b BTreeMap<EvidenceName, EvidenceState>) -> CelMap<'b> {
+    map(states.iter().filter_map(|(name, state)| match state {
+        EvidenceState::Known(known) => Some((name.as_str(), shown(&known.value))),
+        EvidenceState::Missing(_) => None,
+    }))
 }
 
 fn change<'b>(change: &ChangeFact<'b>) -> Shown<'b> {

@@ -1,6 +1,6 @@
 //! The rule files of a governance repository, read once into types that cannot be wrong.
 //!
-//! One file a document: [`governance`], [`parameters`], [`actions`], [`policy`], [`agents`],
+//! One file a document: [`governance`], [`parameters`], [`actions`], [`evidence`], [`policy`], [`agents`],
 //! [`people`]; [`policy_test`] is the shape of `rules/tests/*.yaml`. Each holds the `Raw…` shape of
 //! the YAML and its validated form. [`Rules::read`] takes the files' bytes, whoever fetched them.
 
@@ -8,6 +8,7 @@ pub mod actions;
 pub mod agents;
 pub mod condition;
 pub mod cost;
+pub mod evidence;
 pub mod executor;
 pub mod governance;
 pub mod parameters;
@@ -28,6 +29,7 @@ use crate::domain::yaml;
 
 use actions::ActionType;
 use agents::Agent;
+use evidence::EvidenceRules;
 use governance::Governance;
 use parameters::Guidance;
 use people::People;
@@ -43,6 +45,8 @@ pub struct Rules {
     pub parameters: BTreeMap<ParameterName, Guidance>,
     /// What each type of action does, and who carries it out.
     pub actions: BTreeMap<ActionName, ActionType>,
+    /// The facts that somebody vouches for.
+    pub evidence: EvidenceRules,
     /// The conditions and what follows from each, in their order.
     pub policy: Arc<Vec<PolicyRule>>,
     /// The agents that may propose.
@@ -57,7 +61,7 @@ pub type RuleFiles = BTreeMap<String, Vec<u8>>;
 impl Rules {
     /// The folder that holds them.
     pub const FOLDER: &'static str = "rules";
-    /// The files that must be there, beside the optional `rules/tests/*.yaml`; `rules/triggers.yaml` may stand for
+    /// The files that must be there, beside the optional `rules/tests/*.yaml` and `rules/evidence.yaml`; `rules/triggers.yaml` may stand for
     /// the policy, or beside it.
     pub const FILES: [&'static str; 6] = [
         "rules/governance.yaml",
@@ -80,14 +84,18 @@ impl Rules {
         let governance = keep(governance::read(files), &mut problems);
         let parameters = keep(parameters::read(files), &mut problems);
         let actions = keep(actions::read(files), &mut problems);
-        let policy = keep(policy::read(files), &mut problems);
+        let evidence = keep(evidence::read(files), &mut problems);
+        let policy = keep(policy::read(files, evidence.as_ref()), &mut problems);
         let people = keep(people::read(files), &mut problems);
         let agents = keep(agents::read(files, people.as_ref()), &mut problems);
-        match (governance, parameters, actions, policy, agents, people) {
+        match (
+            governance, parameters, actions, evidence, policy, agents, people,
+        ) {
             (
                 Some(governance),
                 Some(parameters),
                 Some(actions),
+                Some(evidence),
                 Some(policy),
                 Some(agents),
                 Some(people),
@@ -96,6 +104,7 @@ impl Rules {
                     governance,
                     parameters,
                     actions,
+                    evidence,
                     policy: Arc::new(policy),
                     agents,
                     people,
@@ -196,6 +205,7 @@ impl Rules {
             found.extend(self.find_unmeetable(rule));
             found.extend(self.find_unknown_window(rule));
         }
+        found.extend(self.find_wrong_attesters());
         for (name, agent) in &self.agents {
             for action in agent
                 .actions

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleFiles;
 use super::condition::{Condition, FACTS, find};
+use super::evidence::EvidenceRules;
 use crate::domain::documents::schema_tag;
 use crate::domain::ids::TriggerId;
 use crate::domain::level::Level;
@@ -179,11 +180,15 @@ impl Place {
     }
 }
 
-/// Reads the rules of both files, those of the older form first.
+/// Reads the rules of both files, those of the older form first. Where the evidence cannot be read, nothing is known
+/// of what conditions name of it.
 ///
 /// # Errors
 /// When both are missing, or one is unreadable, or an expression does not compile.
-pub fn read(files: &RuleFiles) -> Result<Vec<PolicyRule>, Problems> {
+pub fn read(
+    files: &RuleFiles,
+    evidence: Option<&EvidenceRules>,
+) -> Result<Vec<PolicyRule>, Problems> {
     let mut problems = Vec::new();
     let mut written = Vec::new();
     if let Some(bytes) = files.get(TRIGGERS) {
@@ -212,7 +217,7 @@ pub fn read(files: &RuleFiles) -> Result<Vec<PolicyRule>, Problems> {
             let message = format!("`{}` is there twice: give each rule its own id", raw.id);
             problems.push(place.problem("id", message));
         }
-        validated(raw, place, &mut problems)
+        validated(raw, place, evidence, &mut problems)
     });
     let rules: Vec<PolicyRule> = rules.collect();
     if problems.is_empty() {
@@ -248,7 +253,12 @@ fn of_rule(index: usize, raw: RawRule) -> (RawRule, Place) {
     (raw, place)
 }
 
-fn validated(raw: RawRule, place: Place, problems: &mut Vec<Problem>) -> Option<PolicyRule> {
+fn validated(
+    raw: RawRule,
+    place: Place,
+    evidence: Option<&EvidenceRules>,
+    problems: &mut Vec<Problem>,
+) -> Option<PolicyRule> {
     if raw.then.is_none() && raw.ask.is_none() {
         let message = "nothing follows from this rule: give `then` (note, MEDIUM, HIGH, wait or refuse), `ask`, or both";
         problems.push(place.problem("then", message));
@@ -265,7 +275,7 @@ fn validated(raw: RawRule, place: Place, problems: &mut Vec<Problem>) -> Option<
         problems.push(place.problem("reason", message));
     }
     let ask = raw.ask.map(|ask| Ask::validated(ask, &place, problems));
-    let when = Condition::compile(&raw.when);
+    let when = Condition::compile(&raw.when, evidence);
     let reads_claims = |when: &Condition| {
         let mut facts = when.facts().iter();
         facts.any(|fact| matches!(*fact, "details" | "citations" | "session"))

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::RuleFiles;
 use crate::domain::documents::{Requirement, Role, schema_tag};
 use crate::domain::ids::{
-    ActionName, AgentName, GroupName, LabelName, ParameterName, TargetName, TriggerId, WindowName,
+    ActionName, AgentName, EvidenceName, GroupName, LabelName, ParameterName, TargetName,
+    TriggerId, WindowName,
 };
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
@@ -102,6 +103,9 @@ pub struct Given {
     /// The windows that are open.
     #[serde(default)]
     pub windows: BTreeSet<WindowName>,
+    /// What is vouched for, by the names of `rules/evidence.yaml`.
+    #[serde(default)]
+    pub evidence: BTreeMap<EvidenceName, Value>,
 }
 
 /// A target that exists.

@@ -1009,17 +1009,17 @@ fn policy_tests_that_fail_say_what_was_expected_and_found() {
     let none = bare(folder.path(), &["test", "."]).succeeds();
     insta::assert_snapshot!(redact(&none.stdout), @r"
         warning: 11 rules fire in no policy test:
-            rules/policy.yaml:61: to_production
-            rules/policy.yaml:66: safety_off
-            rules/policy.yaml:71: extreme_value
-            rules/policy.yaml:76: deviant_value
-            rules/policy.yaml:82: bulk_in_production
-            rules/policy.yaml:88: bulk
-            rules/policy.yaml:93: irreversible
-            rules/policy.yaml:98: irreversible_bulk
-            rules/policy.yaml:103: real_money_or_production_data
-            rules/policy.yaml:108: unregistered_agent
-            rules/policy.yaml:113: unattributed
+            rules/policy.yaml:62: to_production
+            rules/policy.yaml:67: safety_off
+            rules/policy.yaml:72: extreme_value
+            rules/policy.yaml:77: deviant_value
+            rules/policy.yaml:83: bulk_in_production
+            rules/policy.yaml:89: bulk
+            rules/policy.yaml:94: irreversible
+            rules/policy.yaml:99: irreversible_bulk
+            rules/policy.yaml:104: real_money_or_production_data
+            rules/policy.yaml:109: unregistered_agent
+            rules/policy.yaml:114: unattributed
         there are no policy tests: add some in `rules/tests/*.yaml`
         ");
     let test = "schema: countersign/policy-test/v1\ntests:\n  - name: wrong on purpose\n    recommend: {action: analyze}\n    expect: {level: HIGH}\n";
@@ -1027,17 +1027,17 @@ fn policy_tests_that_fail_say_what_was_expected_and_found() {
     let failed = bare(folder.path(), &["test", "rules"]).exits(3);
     insta::assert_snapshot!(redact(&failed.stdout), @r"
         warning: 11 rules fire in no policy test:
-            rules/policy.yaml:61: to_production
-            rules/policy.yaml:66: safety_off
-            rules/policy.yaml:71: extreme_value
-            rules/policy.yaml:76: deviant_value
-            rules/policy.yaml:82: bulk_in_production
-            rules/policy.yaml:88: bulk
-            rules/policy.yaml:93: irreversible
-            rules/policy.yaml:98: irreversible_bulk
-            rules/policy.yaml:103: real_money_or_production_data
-            rules/policy.yaml:108: unregistered_agent
-            rules/policy.yaml:113: unattributed
+            rules/policy.yaml:62: to_production
+            rules/policy.yaml:67: safety_off
+            rules/policy.yaml:72: extreme_value
+            rules/policy.yaml:77: deviant_value
+            rules/policy.yaml:83: bulk_in_production
+            rules/policy.yaml:89: bulk
+            rules/policy.yaml:94: irreversible
+            rules/policy.yaml:99: irreversible_bulk
+            rules/policy.yaml:104: real_money_or_production_data
+            rules/policy.yaml:109: unregistered_agent
+            rules/policy.yaml:114: unattributed
         FAILED rules/tests/a.yaml:3: wrong on purpose
             level: expected HIGH, found LOW
             LOW RISK (score 0.00)
@@ -1079,7 +1079,7 @@ fn rules_that_no_policy_test_touches_are_named() {
     insta::assert_snapshot!(redact(&tested.text()), @r"
         warning: 2 rules fire in no policy test:
             rules/triggers.yaml:3: of_before
-            rules/policy.yaml:78: never_tried
+            rules/policy.yaml:79: never_tried
         17 policy tests pass
         ");
     let strict = stage.countersign(&["test", "--strict"]).exits(3);
@@ -1089,15 +1089,15 @@ fn rules_that_no_policy_test_touches_are_named() {
         let json = stage.countersign(&asked).exits(status).json();
         format!("{} {}", json["ok"], json["untested"])
     };
-    insta::assert_snapshot!(redact(&json(&[], 0)), @r#"true [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":78}]"#);
-    insta::assert_snapshot!(redact(&json(&["--strict"], 3)), @r#"false [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":78}]"#);
+    insta::assert_snapshot!(redact(&json(&[], 0)), @r#"true [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":79}]"#);
+    insta::assert_snapshot!(redact(&json(&["--strict"], 3)), @r#"false [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":79}]"#);
 }
 
 #[test]
 fn every_kind_has_a_schema() {
     let folder = tempfile::tempdir().unwrap();
     let kinds = bare(folder.path(), &["schema"]).succeeds().stdout;
-    assert_eq!(kinds.lines().count(), 16);
+    assert_eq!(kinds.lines().count(), 17);
     for kind in kinds.lines() {
         let schema = bare(folder.path(), &["schema", kind]).succeeds().json();
         assert_eq!(schema["title"], format!("countersign {kind}"));
@@ -1106,13 +1106,13 @@ fn every_kind_has_a_schema() {
     }
     let unknown = bare(folder.path(), &["schema", "nonsense"]);
     assert_eq!((unknown.status, unknown.stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(redact(&unknown.stderr), @"
-    error: `nonsense` is not a kind of document: expected recommendation, decision, outcome, rescored, claim, feedback, freeze, target, governance, parameters, actions, policy, triggers, agents, people, policy-test
+    insta::assert_snapshot!(redact(&unknown.stderr), @r"
+        error: `nonsense` is not a kind of document: expected recommendation, decision, outcome, rescored, claim, feedback, freeze, target, governance, parameters, actions, evidence, policy, triggers, agents, people, policy-test
 
-    Usage: countersign [OPTIONS] <COMMAND>
+        Usage: countersign [OPTIONS] <COMMAND>
 
-    For more information, try '--help'.
-    ");
+        For more information, try '--help'.
+        ");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = bare(folder.path(), &["completions", shell]).succeeds();
         assert!(script.stdout.contains("request-changes"));

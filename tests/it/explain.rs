@@ -215,7 +215,7 @@ fn a_manager_reads_the_rules_of_a_platform() {
 
         inspect
           Reads metrics, logs and settings, and reports.
-          It changes nothing. Nothing carries it out.
+          It changes nothing, and nothing is carried out.
           autoscaler, db-tuner and deployer may propose it.
 
         migrate_data
@@ -463,7 +463,7 @@ fn a_manager_reads_the_rules_of_trading() {
         ------------------
         analyze
           Looks at targets and reports; changes nothing.
-          It changes nothing. Nothing carries it out.
+          It changes nothing, and nothing is carried out.
           market-analyst, risk-manager and strategy-optimizer may propose it.
 
         create_strategy
@@ -496,7 +496,7 @@ fn a_manager_reads_the_rules_of_trading() {
 
         query_documentation
           Answers a question from the documentation.
-          It changes nothing. Nothing carries it out.
+          It changes nothing, and nothing is carried out.
           market-analyst, risk-manager and strategy-optimizer may propose it.
 
         rebalance_portfolio
@@ -787,7 +787,7 @@ groups:
           - It removes targets; that cannot be undone. The bot sends it to `https://deploy.example.org/run`, which answers within 30s.
           - No agent may propose it.
         - **`look`**
-          - It changes nothing. Nothing carries it out.
+          - It changes nothing, and nothing is carried out.
           - No agent may propose it.
         - **`run`**
           - It changes parameters of targets; that takes effort to undo. It touches `data`, `money` and `people`. The bot runs `/usr/local/bin/run`, for at most 1m30s.
@@ -850,7 +850,7 @@ fn rules_that_cannot_be_read_are_not_explained() {
     has(&said.stderr, "error: these rules cannot be read:\n");
     insta::assert_snapshot!(redact(&said.text()), @r"
         error: these rules cannot be read:
-        rules/policy.yaml:105:11: rules[7].when: `to_prod` is not a fact: expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows
+        rules/policy.yaml:106:11: rules[7].when: `to_prod` is not a fact: expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows, evidence
         hint: mend what is named; `countersign test` tries them
         ");
     // A folder may be `rules` itself, and a clone will do.

@@ -26,7 +26,6 @@ fn an_agents_whole_life_on_stdio() {
         .collect();
     let expected = [
         "check_recommendation",
-        "list_choices",
         "list_recommendations",
         "propose_recommendation",
         "read_lessons",

@@ -5,6 +5,7 @@ mod canonical;
 mod checkpoint;
 mod clocks;
 mod engines;
+mod evidence;
 mod findings;
 mod history;
 mod insider;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use crate::bot::case_view::{CaseView, CaseViewPull};
 use crate::cli::output::{one_line, quoted_block};
 use crate::domain::documents::{
-    Assessment, Claim, Decision, Feedback, OpinionRecord, Outcome, Recommendation, Rescored, time,
+    Assessment, Claim, Decision, EvidenceRecord, Feedback, OpinionRecord, Outcome, Recommendation,
+    Rescored, time,
 };
 use crate::domain::review::Confidence;
 use crate::domain::value::Value;
@@ -25,6 +26,7 @@ pub fn said(shown: &CaseView) -> String {
                 text.push_str(&unfolded(&diff.markdown()));
             }
             risk(&mut text, &decision.risk);
+            vouched_for(&mut text, &decision.evidence);
             decided(&mut text, decision);
             said_by_people(&mut text, &shown.opinions, decision.omitted_opinions);
             if let Some(rescored) = &shown.rescored {
@@ -133,6 +135,16 @@ fn reasons(text: &mut String, risk: &Assessment) {
             trigger.id,
             one_line(&trigger.reason)
         );
+    }
+}
+
+fn vouched_for(text: &mut String, evidence: &[EvidenceRecord]) {
+    if !evidence.is_empty() {
+        text.push_str("\nWhat others vouched for\n");
+    }
+    for one in evidence {
+        let line = format!("{}: {}, {}", one.name, one.value, one.origin());
+        let _ = writeln!(text, "  {}", one_line(&line));
     }
 }
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema_tag;
+use super::{EvidenceRecord, schema_tag};
 use crate::domain::ids::{CaseId, GroupName, Login, PullNumber, Sha, TriggerId, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
@@ -49,6 +49,10 @@ pub struct Decision {
     /// The windows of the rules, and the local time by which each was open or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<WindowRecord>,
+    /// What was vouched for of the commit that was decided, in the order of the names and oldest first; the newest
+    /// of a name that is valid counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceRecord>,
     /// The whole risk assessment.
     pub risk: Assessment,
     /// What the gate asked for.
@@ -313,7 +317,7 @@ pub struct FiredTrigger {
     /// What it lifts to, at least; absent: HIGH, unless `effect` is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Lift>,
-    /// What it does instead of lifting the score; absent: it lifts.
+    /// What it does beside what `then` lifts to, or instead of lifting; absent: it lifts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<RuleEffect>,
     /// Who must approve because of it, beside whom the level asks for.
@@ -331,7 +335,7 @@ pub struct Lift {
     pub score: Score,
 }
 
-/// What a rule does that does not lift the score.
+/// What a rule does but lift the score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleEffect {
@@ -377,6 +381,9 @@ impl FiredTrigger {
     /// `HIGH in any case`, or `lifts to at least MEDIUM 50.00`.
     pub fn effect_in_words(&self) -> String {
         let effect = match (self.effect, self.then) {
+            (Some(RuleEffect::Wait), Some(Lift { level, score })) => {
+                format!("lifts to at least {level} {score}, not merged while this holds")
+            }
             (Some(RuleEffect::Ask), _) => String::new(),
             (Some(RuleEffect::Note), _) => "noted, changes nothing".to_owned(),
             (Some(RuleEffect::Wait), _) => "not merged while this holds".to_owned(),

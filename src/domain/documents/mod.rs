@@ -4,6 +4,7 @@
 //! error, so that an old bot never half-understands a new record.
 
 mod decision;
+mod evidence;
 mod freeze;
 mod outcome;
 mod recommendation;
@@ -16,6 +17,7 @@ pub use decision::{
     RejectionCategory, Requirement, Role, RuleAsk, RuleEffect, RulesRecord, Status, TeamMember,
     WindowRecord,
 };
+pub use evidence::{CheckRecord, EvidenceRecord, EvidenceSource};
 pub use freeze::{Freeze, SaidIn, SaidInKind};
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};
 pub use recommendation::{Citation, Recommendation, RecommendationSchema};

@@ -106,7 +106,8 @@ impl<'a> GateEvaluation<'a> {
                         "everybody in `rules/people.yaml`",
                         self.person(account, false).err(),
                     ),
-                    Command::Confidence(_) | Command::Recheck => continue,
+                    // Whether an attestation counts, only its head and value tell.
+                    Command::Confidence(_) | Command::Recheck | Command::Attest(_) => continue,
                 };
                 let is_told = rejected_commands
                     .iter()

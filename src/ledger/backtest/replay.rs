@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use super::{Changed, Oversight, RiskAnswer};
-use crate::domain::documents::{Decision, Recommendation};
+use crate::domain::documents::{Decision, EvidenceRecord, Recommendation};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::problem::Reading;
@@ -141,6 +141,7 @@ impl<'a> Replayer<'a> {
             about: &about,
             targets: targets.known,
             contributions: &contributions,
+            evidence: &decision.evidence,
             at: decision.decided_at,
         };
         let (now, is_refused) = proposal.rate(&rules);
@@ -207,6 +208,7 @@ struct Proposal<'p> {
     about: &'p Recommendation,
     targets: KnownTargets,
     contributions: &'p [Contribution],
+    evidence: &'p [EvidenceRecord],
     /// When it was decided.
     at: DateTime<Utc>,
 }
@@ -215,7 +217,14 @@ impl Proposal<'_> {
     /// What these rules say of it, and whether it contradicts them.
     fn rate(self, rules: &Rules) -> (RiskAnswer, bool) {
         let about = self.about;
-        let situation = facts::situation(about, self.targets, self.contributions, rules, self.at);
+        let situation = facts::situation(
+            about,
+            self.targets,
+            self.contributions,
+            self.evidence,
+            rules,
+            self.at,
+        );
         let assessment = risk::assess(about, &situation, rules);
         let answer = RiskAnswer {
             score: assessment.score,

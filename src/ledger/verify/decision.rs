@@ -10,6 +10,7 @@ use super::branch::Branch;
 use super::commit_check::CommitCheck;
 use super::commit_verifier::{CheckResult, CommitVerifier, Fact, PullId};
 use super::document::Written;
+use super::evidence;
 use super::finding::FindingKind;
 use super::record;
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
@@ -18,6 +19,7 @@ use crate::domain::ids::{CaseId, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
+use crate::gate::eligibility::Interests;
 use crate::gate::verdict::Kind;
 use crate::git::GitError;
 use crate::ledger::facts::{self, Targets};
@@ -204,6 +206,7 @@ fn recompute(
         about,
         targets.known.clone(),
         &contributions,
+        &decision.evidence,
         rules,
         decision.decided_at,
     );
@@ -220,7 +223,15 @@ fn recompute(
     let path = Recommendation::path_of(about.id);
     let problems = risk::validity::problems(&path, about, &situation, rules);
     check.object(Objection::of_all(Refusal::NotAllowed, problems));
-    let outdated = find_outdated(
+    let owner = rules.agents.get(&about.agent).map(|agent| &agent.owner);
+    let interests = Interests {
+        contributions: &contributions,
+        owner,
+    };
+    if branch.is_some() {
+        evidence::check(check, written, rules, interests);
+    }
+    let mut outdated = find_outdated(
         verifier,
         check,
         written,
@@ -229,7 +240,7 @@ fn recompute(
         &contributions,
         computed.level,
     )?;
-    let owner = rules.agents.get(&about.agent).map(|agent| &agent.owner);
+    outdated.extend(evidence::outdated(decision, rules));
     let question = Question {
         kind: Kind::Recommendation,
         assessment: &computed,
@@ -263,6 +274,7 @@ fn find_outdated(
             About {
                 recommendation: about,
                 contributions,
+                evidence: &written.document.evidence,
                 at: written.document.decided_at,
                 team_members: &written.document.team_members,
             },

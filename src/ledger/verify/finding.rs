@@ -92,6 +92,8 @@ kinds! {
     TimeRunsBackwards = "time_runs_backwards",
     /// A time in a record is not the time of its commit, or cannot be.
     WrongTime = "wrong_time",
+    /// What was vouched for was not, or by nobody who may, or is left out.
+    WrongEvidence = "wrong_evidence",
     /// A record was edited or removed.
     EditedRecord = "edited_record",
     /// The tree changes more than the event may change.
@@ -195,6 +197,7 @@ impl FindingKind {
             | Self::WrongApproval
             | Self::WrongIgnored
             | Self::WrongOpinions
+            | Self::WrongEvidence
             | Self::NotEnoughApprovals
             | Self::WrongStatus
             | Self::WrongRejection

@@ -6,6 +6,7 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryEx
 
 use super::facts::{CHANGE, FactType, TARGET, find};
 use crate::domain::documents::Recommendation;
+use crate::rules::evidence;
 
 /// How much of everything a condition may find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,7 @@ impl Counter {
             Some((FactType::Records(record), _)) if *record == TARGET => self.sizes.targets,
             Some((FactType::Names | FactType::Records(_), _)) => self.sizes.changes,
             Some((FactType::Map, _)) => self.sizes.parts,
+            Some((FactType::Evidence, _)) => u64::try_from(evidence::MOST).unwrap_or(u64::MAX),
             _ => 1,
         };
         // The list is made anew for each that asks.

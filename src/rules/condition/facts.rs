@@ -6,8 +6,9 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
-use crate::domain::ids::{LabelName, ParameterName, TargetName};
+use crate::domain::ids::{EvidenceName, LabelName, ParameterName, TargetName};
 use crate::domain::value::Value;
+use crate::rules::evidence::EvidenceState;
 
 /// A fact as the rules know it.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub enum FactType {
     Texts,
     /// A list of such maps.
     Records(&'static Record),
+    /// What `rules/evidence.yaml` names, read by name only.
+    Evidence,
 }
 
 impl fmt::Display for FactType {
@@ -45,7 +48,7 @@ impl fmt::Display for FactType {
             Self::Text | Self::Word(_) => "string",
             Self::Names => "list(string)",
             Self::Number => "double",
-            Self::Map | Self::Texts => "map",
+            Self::Map | Self::Texts | Self::Evidence => "map",
             Self::Records(_) => "list(map)",
         })
     }
@@ -64,7 +67,7 @@ const REVERSIBILITIES: &[&str] = &["easy", "effort", "irreversible", "unknown"];
 const TIERS: &[&str] = &["conservative", "moderate", "aggressive", "beyond all tiers"];
 
 #[rustfmt::skip]
-pub static FACTS: [FactInfo; 23] = [
+pub static FACTS: [FactInfo; 24] = [
     fact("action", FactType::Text, "the action type"),
     fact("effect", FactType::Word(EFFECTS), "what it does to its targets"),
     fact("reversibility", FactType::Word(REVERSIBILITIES), "how hard it is to undo"),
@@ -88,6 +91,7 @@ pub static FACTS: [FactInfo; 23] = [
     fact("details", FactType::Map, "what the agent gives its executor"),
     fact("citations", FactType::Names, "the addresses that it cites"),
     fact("windows", FactType::Names, "the windows of governance.yaml that are open now"),
+    fact("evidence", FactType::Evidence, "what others vouch for, by the names of evidence.yaml; what is missing makes it HIGH"),
 ];
 
 /// What a list of maps holds.
@@ -193,6 +197,7 @@ pub enum Fact<'a> {
     Text(&'a str),
     Names(&'a [&'a str]),
     Map(&'a BTreeMap<String, Value>),
+    Evidence(&'a BTreeMap<EvidenceName, EvidenceState>),
     Changes(&'a [ChangeFact<'a>]),
     Targets(&'a [TargetFact<'a>]),
 }

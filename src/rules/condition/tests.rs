@@ -37,7 +37,7 @@ impl Facts for Given {
             FactType::Text | FactType::Word(_) => Fact::Text(self.text),
             FactType::Records(record) if *record == TARGET => Fact::Targets(&[]),
             FactType::Records(_) => Fact::Changes(&[]),
-            FactType::Number | FactType::Map | FactType::Texts => return None,
+            FactType::Number | FactType::Map | FactType::Texts | FactType::Evidence => return None,
         })
     }
 }
@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn whether_any_fires_is_told_as_each_answers(given in facts()) {
         for expression in EXPRESSIONS {
-            let condition = Condition::compile(expression).unwrap();
+            let condition = Condition::compile(expression, None).unwrap();
             let answers = evaluate([&condition], &given);
             prop_assert!(answers[0].is_ok(), "{}: {:?}", expression, answers);
             prop_assert_eq!(any_fires([&condition], &given), answers[0] == Ok(true));
@@ -84,14 +84,18 @@ proptest! {
 
 #[test]
 fn a_condition_says_what_is_wrong_with_it() {
-    let wrong = |expression: &str| Condition::compile(expression).unwrap_err().to_string();
+    let wrong = |expression: &str| {
+        Condition::compile(expression, None)
+            .unwrap_err()
+            .to_string()
+    };
     assert!(wrong("productoin").contains("`productoin` is not a fact"));
     assert!(wrong("bulk &&").contains("not a CEL expression"));
     assert!(wrong(&"a".repeat(1_001)).contains("too long"));
     let nested = "parameters.all(a, parameters.all(b, parameters.all(c, a == c)))";
     assert!(wrong(nested).contains("too many loops"));
     assert_eq!(
-        Condition::compile("bulk && !production || bulk")
+        Condition::compile("bulk && !production || bulk", None)
             .unwrap()
             .facts(),
         ["bulk", "production"]
@@ -101,8 +105,8 @@ fn a_condition_says_what_is_wrong_with_it() {
 #[test]
 fn a_failing_expression_is_not_false() {
     let conditions = [
-        Condition::compile("affects[9] == 'a'").unwrap(),
-        Condition::compile("changes[0].value").unwrap(),
+        Condition::compile("affects[9] == 'a'", None).unwrap(),
+        Condition::compile("changes[0].value", None).unwrap(),
     ];
     for answer in evaluate(&conditions, &Given::default()) {
         assert!(answer.is_err());
@@ -135,7 +139,7 @@ fn deep_nesting_is_refused_or_answered_but_never_overflows() {
         let longest = (Condition::LONGEST - inner.len() - end.len()) / (open.len() + close.len());
         for depth in (1..30).chain([50, 95, 96, 97, 98, 99, longest]) {
             let expression = format!("{}{inner}{}{end}", open.repeat(depth), close.repeat(depth));
-            if let Ok(condition) = Condition::compile(&expression) {
+            if let Ok(condition) = Condition::compile(&expression, None) {
                 let _ = evaluate([&condition], &Given::default());
                 answered = depth;
             }
@@ -144,12 +148,15 @@ fn deep_nesting_is_refused_or_answered_but_never_overflows() {
     }
     let deep = format!("{}1{} > 0", "(1 + ".repeat(30), ")".repeat(30));
     assert_eq!(
-        Condition::compile(&deep).unwrap_err(),
+        Condition::compile(&deep, None).unwrap_err(),
         ConditionError::TooDeep
     );
     let loops = "changes.exists(c, changes.exists(d, c.value != d.value && (c.tier == 'moderate' || d.tier == c.tier)))";
     assert_eq!(
-        evaluate([&Condition::compile(loops).unwrap()], &Given::default()),
+        evaluate(
+            [&Condition::compile(loops, None).unwrap()],
+            &Given::default()
+        ),
         [Ok(false)]
     );
 }
@@ -249,21 +256,21 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "pamareters.exists(p, q == 'a')",
-        "`pamareters` is not a fact: did you mean `parameters`? expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows",
+        "`pamareters` is not a fact: did you mean `parameters`? expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows, evidence",
     ),
 ];
 
 #[test]
 fn what_can_never_be_right_is_refused_with_what_was_expected() {
     let differences = REFUSED.iter().filter_map(|(expression, expected)| {
-        let error = Condition::compile(expression).err();
+        let error = Condition::compile(expression, None).err();
         let said = error.map_or_else(String::new, |error| error.to_string());
         (said != *expected).then(|| format!("{expression}\nexpected {expected}\nfound    {said}"))
     });
     let differences: Vec<String> = differences.collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     // A loop's variable is known in its loop only.
-    assert!(Condition::compile("parameters.exists(p, p == 'a') || p == 'a'").is_err());
+    assert!(Condition::compile("parameters.exists(p, p == 'a') || p == 'a'", None).is_err());
 }
 
 /// The changes of a proposal, as JSON.
@@ -284,7 +291,7 @@ fn holds(changes: &str, expression: &str) -> Result<bool, AnswerError> {
         delta: None,
         ratio: None,
     });
-    let condition = Condition::compile(expression).unwrap();
+    let condition = Condition::compile(expression, None).unwrap();
     evaluate([&condition], &Changed(changed.collect())).remove(0)
 }
 
@@ -326,7 +333,7 @@ fn the_words_of_a_closed_set_are_those_of_the_facts() {
     use crate::rules::actions::Reversibility;
     use crate::rules::parameters::Tier;
     let compares = |fact: &str, word: &str| {
-        Condition::compile(&format!("changes.exists(c, {fact} == '{word}')")).unwrap();
+        Condition::compile(&format!("changes.exists(c, {fact} == '{word}')"), None).unwrap();
     };
     for tier in [
         Tier::Conservative,
@@ -349,8 +356,8 @@ fn the_words_of_a_closed_set_are_those_of_the_facts() {
 }
 
 fn said(expression: &str) -> String {
-    let condition =
-        Condition::compile(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
+    let condition = Condition::compile(expression, None)
+        .unwrap_or_else(|error| panic!("{expression}: {error}"));
     let Some(line) = condition.in_words() else {
         return "-".to_owned();
     };

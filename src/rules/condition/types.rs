@@ -11,8 +11,11 @@ use cel::common::ast::{
 };
 
 use super::facts::{FACTS, FactType, Record, find};
+use crate::domain::ids::EvidenceName;
 use crate::domain::ids::quoted;
 use crate::domain::similar::expected_one_of;
+use crate::domain::value::ValueType;
+use crate::rules::evidence::EvidenceRules;
 
 /// What an expression may call, beside operators; the last six are loops and `has`.
 const FUNCTIONS: [&str; 13] = [
@@ -74,7 +77,7 @@ impl From<FactType> for Type {
             }
             FactType::Names => Self::List(Box::new(Self::Text)),
             FactType::Number => Self::Double,
-            FactType::Map => Self::Map(Box::new(Self::Any)),
+            FactType::Map | FactType::Evidence => Self::Map(Box::new(Self::Any)),
             FactType::Texts => Self::Map(Box::new(Self::Text)),
             FactType::Records(record) => Self::List(Box::new(Self::Record(record))),
         }
@@ -146,11 +149,17 @@ pub(super) struct Uses {
     pub facts: BTreeSet<&'static str>,
     /// The windows that it names.
     pub windows: BTreeSet<String>,
+    /// The evidence that it reads.
+    pub evidence: BTreeSet<EvidenceName>,
 }
 
 /// What an expression looks at, if it can be right.
-pub(super) fn check(expression: &IdedExpr) -> Result<Uses> {
-    let mut checker = Checker::default();
+pub(super) fn check(expression: &IdedExpr, evidence: Option<&EvidenceRules>) -> Result<Uses> {
+    let mut checker = Checker {
+        evidence,
+        scope: Vec::new(),
+        uses: Uses::default(),
+    };
     match checker.expression(expression)? {
         Type::Bool | Type::Any => Ok(checker.uses),
         other => wrong(format!(
@@ -159,8 +168,9 @@ pub(super) fn check(expression: &IdedExpr) -> Result<Uses> {
     }
 }
 
-#[derive(Default)]
-struct Checker {
+struct Checker<'r> {
+    /// What the rules know of evidence; none if they cannot be read.
+    evidence: Option<&'r EvidenceRules>,
     /// The variables of the loops around, innermost last.
     scope: Vec<Variable>,
     uses: Uses,
@@ -171,7 +181,7 @@ struct Variable {
     of_type: Type,
 }
 
-impl Checker {
+impl Checker<'_> {
     fn expression(&mut self, expression: &IdedExpr) -> Result {
         match &expression.expr {
             Expr::Literal(literal) => Ok(literal_type(literal)),
@@ -218,17 +228,66 @@ impl Checker {
                 expected_one_of(name, &known)
             ));
         };
+        if fact.of_type == FactType::Evidence {
+            return wrong("`evidence` is read by name only: write `evidence.NAME`");
+        }
         self.uses.facts.insert(fact.name);
         Ok(fact.of_type.into())
     }
 
+    /// Whether this is the fact `evidence`, of which one part is named.
+    fn is_evidence(&self, expression: &IdedExpr) -> bool {
+        let Expr::Ident(name) = &expression.expr else {
+            return false;
+        };
+        let is_variable = self.scope.iter().any(|known| known.name == *name);
+        !is_variable && find(name).is_some_and(|fact| fact.of_type == FactType::Evidence)
+    }
+
+    fn evidence(&mut self, name: &str) -> Result {
+        self.uses.facts.insert("evidence");
+        let Some(rules) = self.evidence else {
+            return Ok(Type::Any);
+        };
+        let Some((name, rule)) = rules.get_key_value(name) else {
+            let known: Vec<&str> = rules.keys().map(EvidenceName::as_str).collect();
+            let meant = match known.as_slice() {
+                [] => ": that file has none".to_owned(),
+                known => expected_one_of(name, known),
+            };
+            return wrong(format!(
+                "{} is not evidence of `rules/evidence.yaml`{meant}",
+                quoted(name)
+            ));
+        };
+        self.uses.evidence.insert(name.clone());
+        Ok(match rule.value_type {
+            ValueType::Number | ValueType::Quantity | ValueType::Duration => Type::Double,
+            ValueType::Text => Type::Text,
+            ValueType::Boolean => Type::Bool,
+            ValueType::List | ValueType::Mapping => Type::Any,
+        })
+    }
+
     fn select(&mut self, select: &SelectExpr) -> Result {
+        if self.is_evidence(&select.operand) {
+            if select.test {
+                return wrong("what is absent makes a case HIGH by itself: leave `has` out");
+            }
+            return self.evidence(&select.field);
+        }
         let operand = self.expression(&select.operand)?;
         let selected = field(operand, &select.field)?;
         Ok(if select.test { Type::Bool } else { selected })
     }
 
     fn call(&mut self, call: &CallExpr) -> Result {
+        if let (operators::INDEX, [of, index]) = (call.func_name.as_str(), call.args.as_slice())
+            && self.is_evidence(of)
+            && let Expr::Literal(LiteralValue::String(name)) = &index.expr
+        {
+            return self.evidence(name.inner());
+        }
         let target = match &call.target {
             Some(target) => Some(self.expression(target)?),
             None => None,

@@ -6,7 +6,7 @@ use super::*;
 use crate::rules::condition::Condition;
 
 fn steps(expression: &str) -> u64 {
-    Condition::compile(expression)
+    Condition::compile(expression, None)
         .unwrap()
         .steps(Sizes::most(8))
 }

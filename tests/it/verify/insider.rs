@@ -112,6 +112,7 @@ fn judged(
         },
         mode: version.rules.governance.mode,
         windows: version.rules.governance.windows.recorded_at(world.now()),
+        evidence: Vec::new(),
         risk,
         now: world.now(),
         shortest_justification: 0,
@@ -226,7 +227,14 @@ pub fn merge_recommendation(world: &World, head: Sha, path: &str) -> Sha {
         .map(|targets| targets.known)
         .unwrap_or_default();
     let contributions = facts::contributions(&branch.pull, &branch.commits);
-    let situation = facts::situation(&about, targets, &contributions, &version.rules, world.now());
+    let situation = facts::situation(
+        &about,
+        targets,
+        &contributions,
+        &[],
+        &version.rules,
+        world.now(),
+    );
     let risk = risk::assess(&about, &situation, &version.rules);
     let case = (Kind::Recommendation, about.id, Some(blob));
     let permit = permit(world, &branch, case, (risk, &version));
