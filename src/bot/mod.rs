@@ -10,6 +10,7 @@ mod adoption;
 pub mod attest;
 pub mod case_view;
 pub mod check;
+pub mod choices;
 mod commands;
 mod decide;
 mod details;

@@ -51,7 +51,9 @@ impl Description {
     /// The recommendation that the arguments describe, with a fresh id.
     pub fn recommendation(&self, now: DateTime<Utc>) -> Result<Recommendation> {
         let missing = |option: &str| {
-            failure::usage(format!("`{option}` is missing: a recommendation needs it"))
+            failure::usage(format!(
+                "`{option}` is missing: a recommendation needs it; `countersign new --list --agent NAME` says what there is"
+            ))
         };
         let session = match &self.session {
             Some(session) => session.clone(),

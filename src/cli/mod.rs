@@ -38,6 +38,7 @@ mod report;
 mod review;
 mod run;
 mod schema;
+mod sections;
 mod serve;
 mod show;
 mod test;

@@ -53,14 +53,7 @@ fn table(header: &[&'static str], rows: &[Vec<Line>]) -> String {
 
 /// One line for a terminal: names as they are, free text in quotation marks.
 pub fn line_text(line: &Line) -> String {
-    line.0.iter().fold(String::new(), |mut shown, span| {
-        let _ = match span {
-            Span::Ours(text) => write!(shown, "{text}"),
-            Span::Name(text) | Span::Code(text) => write!(shown, "{}", output::one_line(text)),
-            Span::Words(text) => write!(shown, "“{}”", output::one_line(text)),
-        };
-        shown
-    })
+    output::one_line(&line.to_string())
 }
 
 /// As Markdown. Whatever others wrote is a code span that nothing in it can end: no markup, no link, no mention.

@@ -24,6 +24,11 @@ impl Score {
     pub const fn hundredths(hundredths: u32) -> Self {
         Self(hundredths)
     }
+    /// As people write it: `30`, `37.50`.
+    pub fn short(self) -> String {
+        let text = self.to_string();
+        text.strip_suffix(".00").map_or(text.clone(), str::to_owned)
+    }
     /// This score in hundredths.
     pub const fn as_hundredths(self) -> u32 {
         self.0

@@ -3,6 +3,8 @@
 //! What is ours and what others wrote are different things here, so that no renderer can mistake one
 //! for the other: [`Span::Ours`] may stand as it is, the others have to be made harmless.
 
+use std::fmt;
+
 /// The longest piece of somebody's free text that a page carries, in characters.
 pub const MOST_WORDS: usize = 200;
 
@@ -135,6 +137,15 @@ impl Line {
             0 => self,
             more => self.say(format_args!(" and {more} more")),
         }
+    }
+}
+/// Free text in quotation marks.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|span| match span {
+            Span::Ours(text) | Span::Name(text) | Span::Code(text) => f.write_str(text),
+            Span::Words(text) => write!(f, "“{text}”"),
+        })
     }
 }
 impl From<&str> for Line {

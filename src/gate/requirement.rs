@@ -45,6 +45,29 @@ pub fn of_level(level: Level, governance: &Governance) -> Requirement {
     }
 }
 
+/// What a level is, and asks for, as a sentence.
+pub fn level_in_words(level: Level, governance: &Governance) -> String {
+    let (low, medium) = (governance.low_up_to, governance.medium_up_to);
+    let range = match level {
+        Level::Low => format!("up to {}", low.short()),
+        Level::Medium => format!("above {} and up to {}", low.short(), medium.short()),
+        Level::High => format!("above {}", medium.short()),
+    };
+    let required = of_level(level, governance);
+    let least = governance.justification_min_length;
+    let follows = match required.in_words() {
+        Some(approval) if required.justification => {
+            format!("needs {approval} of at least {least} characters")
+        }
+        Some(approval) => format!("needs {approval}"),
+        None if governance.mode.asks_people() => {
+            "is merged at once, and nobody is asked unless a rule asks for somebody".to_owned()
+        }
+        None => "is merged at once; it is scored and shown".to_owned(),
+    };
+    format!("A score {range} {follows}.")
+}
+
 /// What the gate asks for before a governance change is merged: an admin, in every mode.
 pub fn for_governance_change(governance: &Governance) -> Requirement {
     Requirement {

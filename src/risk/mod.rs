@@ -31,4 +31,5 @@ pub use explain::Explanation;
 pub use proposed_action::ProposedAction;
 pub use risk_context::{KnownTarget, RiskContext};
 pub use score::{assess, assess_governance_change};
+pub use triggers::may_apply;
 pub use words::code_span;

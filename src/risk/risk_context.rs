@@ -7,6 +7,7 @@ use crate::domain::documents::Target;
 use crate::domain::ids::{EvidenceName, LabelName, ParameterName, TargetName, WindowName};
 use crate::domain::value::Value;
 use crate::rules::evidence::EvidenceState;
+use crate::rules::governance::Governance;
 
 /// A target as `main` describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,22 @@ pub struct KnownTarget {
     pub parameters: BTreeMap<ParameterName, Value>,
     /// A target in a less risky environment on which a change can be tried first.
     pub rehearsal: Option<TargetName>,
+}
+
+impl KnownTarget {
+    /// The environments that its file names, which may be two; none for one that the rules do not list.
+    pub fn environments<'t>(
+        &'t self,
+        governance: &Governance,
+    ) -> impl Iterator<Item = Option<&'t str>> {
+        let listed = |name: &'t str| {
+            let is_listed = governance.environments.contains_key(name);
+            is_listed.then_some(name)
+        };
+        let by_parameter = self.parameters.get(&governance.environment_parameter);
+        let by_parameter = by_parameter.map(|value| value.text().and_then(listed));
+        std::iter::once(listed(&self.environment)).chain(by_parameter)
+    }
 }
 
 impl From<Target> for KnownTarget {

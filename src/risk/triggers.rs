@@ -9,14 +9,15 @@ use std::sync::OnceLock;
 use rust_decimal::Decimal;
 
 use crate::domain::documents::{FiredTrigger, GroupAsk, Lift, RuleAsk, RuleEffect};
-use crate::domain::ids::{GroupName, LabelName, ParameterName, WindowName};
+use crate::domain::ids::{ActionName, AgentName, GroupName, LabelName, ParameterName, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
 use crate::risk::factors::parameters::{Change, baseline};
 use crate::risk::safety::switches_off;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
-use crate::rules::actions::Effect;
+use crate::rules::Rules;
+use crate::rules::actions::{ActionType, Effect};
 use crate::rules::condition::{self, AnswerError, ChangeFact, Fact, Facts, TargetFact};
 use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
@@ -160,11 +161,7 @@ impl Facts for ProposalFacts<'_, '_> {
         Some(match name {
             "action" => Fact::Text(subject.action.as_str()),
             "effect" => Fact::Text(effect_name(subject.effect())),
-            "reversibility" => Fact::Text(
-                subject
-                    .action_type
-                    .map_or("unknown", |action| action.reversibility.as_str()),
-            ),
+            "reversibility" => Fact::Text(reversibility_name(subject.action_type)),
             "affects" => Fact::Names(self.affects.get_or_init(|| self.affects())),
             "agent" => Fact::Text(subject.agent.as_str()),
             "agent_registered" => Fact::Bool(subject.situation.agent_registered),
@@ -203,6 +200,58 @@ impl Facts for ProposalFacts<'_, '_> {
             _ => return None,
         })
     }
+}
+
+/// What is known of a proposal before anything of it is but the agent and the action.
+struct ActionFacts<'a> {
+    agent: &'a AgentName,
+    action: &'a ActionName,
+    rules: &'a Rules,
+    affects: Vec<&'a str>,
+}
+
+impl Facts for ActionFacts<'_> {
+    fn find_fact(&self, name: &str) -> Option<Fact<'_>> {
+        let action_type = self.rules.actions.get(self.action);
+        Some(match name {
+            "action" => Fact::Text(self.action.as_str()),
+            "effect" => Fact::Text(effect_name(action_type.map(|action| action.effect))),
+            "reversibility" => Fact::Text(reversibility_name(action_type)),
+            "affects" => Fact::Names(&self.affects),
+            "agent" => Fact::Text(self.agent.as_str()),
+            "agent_registered" => Fact::Bool(self.rules.agents.contains_key(self.agent)),
+            _ if !takes_no_values(action_type) => return None,
+            "to_production" => Fact::Bool(false),
+            "changes" => Fact::Changes(&[]),
+            "parameters" | "unknown_parameters" | "safety_off" | "extreme" | "deviant" => {
+                Fact::Names(&[])
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a proposal of it that changes values is invalid.
+fn takes_no_values(action_type: Option<&ActionType>) -> bool {
+    action_type.is_some_and(|action| matches!(action.effect, Effect::None | Effect::Delete))
+}
+
+/// Whether a rule may apply to what an agent proposes with this action, whatever else it is about: what is not known
+/// yet fails to be read, and what fails because of it may come out either way.
+pub fn may_apply(rule: &PolicyRule, agent: &AgentName, action: &ActionName, rules: &Rules) -> bool {
+    let action_type = rules.actions.get(action);
+    let affects = action_type.into_iter().flat_map(|known| &known.affects);
+    let facts = ActionFacts {
+        agent,
+        action,
+        rules,
+        affects: affects.map(String::as_str).collect(),
+    };
+    condition::any_fires([&rule.when], &facts)
+}
+
+fn reversibility_name(action_type: Option<&ActionType>) -> &'static str {
+    action_type.map_or("unknown", |action| action.reversibility.as_str())
 }
 
 const fn effect_name(effect: Option<Effect>) -> &'static str {

@@ -9,6 +9,7 @@ use super::executor::{self, Executor, RawCommand, RawDispatch, RawHttp, RawSetti
 use super::{RuleFiles, file};
 use crate::domain::documents::{ExecutorKind, schema_tag};
 use crate::domain::ids::ActionName;
+use crate::domain::page::Line;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 
@@ -105,6 +106,28 @@ pub struct ActionType {
     pub affects: BTreeSet<String>,
     /// Who carries it out.
     pub executor: Executor,
+}
+
+impl ActionType {
+    /// What it does, and how hard that is to undo, in sentences.
+    pub fn in_words(&self) -> Line {
+        let effect = match self.effect {
+            Effect::None => return "It changes nothing.".into(),
+            Effect::Modify => "It changes parameters of targets; ",
+            Effect::Create => "It makes a new target; ",
+            Effect::Delete => "It removes targets; ",
+        };
+        let line = Line::from(effect).say(match self.reversibility {
+            Reversibility::Easy => "that is easy to undo.",
+            Reversibility::Effort => "that takes effort to undo.",
+            Reversibility::Irreversible => "that cannot be undone.",
+        });
+        if self.affects.is_empty() {
+            return line;
+        }
+        let affects = self.affects.iter().map(|name| Line::default().name(name));
+        line.say(" It touches ").joined(affects, " and ").say(".")
+    }
 }
 
 /// Reads the file.

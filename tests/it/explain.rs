@@ -215,7 +215,7 @@ fn a_manager_reads_the_rules_of_a_platform() {
 
         inspect
           Reads metrics, logs and settings, and reports.
-          It changes nothing, and nothing is carried out.
+          It changes nothing. Nothing carries it out.
           autoscaler, db-tuner and deployer may propose it.
 
         migrate_data
@@ -463,7 +463,7 @@ fn a_manager_reads_the_rules_of_trading() {
         ------------------
         analyze
           Looks at targets and reports; changes nothing.
-          It changes nothing, and nothing is carried out.
+          It changes nothing. Nothing carries it out.
           market-analyst, risk-manager and strategy-optimizer may propose it.
 
         create_strategy
@@ -496,7 +496,7 @@ fn a_manager_reads_the_rules_of_trading() {
 
         query_documentation
           Answers a question from the documentation.
-          It changes nothing, and nothing is carried out.
+          It changes nothing. Nothing carries it out.
           market-analyst, risk-manager and strategy-optimizer may propose it.
 
         rebalance_portfolio
@@ -787,7 +787,7 @@ groups:
           - It removes targets; that cannot be undone. The bot sends it to `https://deploy.example.org/run`, which answers within 30s.
           - No agent may propose it.
         - **`look`**
-          - It changes nothing, and nothing is carried out.
+          - It changes nothing. Nothing carries it out.
           - No agent may propose it.
         - **`run`**
           - It changes parameters of targets; that takes effort to undo. It touches `data`, `money` and `people`. The bot runs `/usr/local/bin/run`, for at most 1m30s.

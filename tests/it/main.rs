@@ -24,6 +24,7 @@ mod attacks_records;
 mod attacks_stop;
 mod attacks_words;
 mod backtest;
+mod choices;
 mod cli;
 mod crashes;
 mod dashboard;

@@ -26,6 +26,7 @@ fn an_agents_whole_life_on_stdio() {
         .collect();
     let expected = [
         "check_recommendation",
+        "list_choices",
         "list_recommendations",
         "propose_recommendation",
         "read_lessons",

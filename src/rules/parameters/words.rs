@@ -6,10 +6,6 @@ use super::{Elements, Guidance, Limit, Movement, Tier, UsualValues, Values};
 use crate::domain::page::Line;
 use crate::domain::value::{Value, ValueType};
 
-impl Tier {
-    const NAMED: [Self; 3] = [Self::Conservative, Self::Moderate, Self::Aggressive];
-}
-
 impl Guidance {
     /// All that it says; where it differs by target, the first whose conditions hold counts.
     pub fn in_words(&self) -> Vec<Line> {
@@ -21,25 +17,43 @@ impl Guidance {
         let mut said: Vec<Line> = specials.collect();
         let place = if said.is_empty() { "" } else { "Elsewhere: " };
         said.push(Line::from(place).line(self.usual.in_words(unit)));
-        if self.safety_control {
-            let told =
-                "A safety control: the rules say what follows where it is switched off or removed.";
-            said.push(told.into());
-        }
+        said.extend(self.safety_in_words().map(Line::from));
         said
+    }
+
+    /// What it is beside its values.
+    pub fn safety_in_words(&self) -> Option<&'static str> {
+        self.safety_control.then_some(
+            "A safety control: the rules say what follows where it is switched off or removed.",
+        )
     }
 }
 
 impl UsualValues {
     /// Which values are in which tier, how far they may move, and what is extreme.
     pub fn in_words(&self, unit: Option<&str>) -> Line {
+        let movement = self.movement.as_ref();
+        self.with_movement(movement.map(|known| known.in_words(self, unit)), unit)
+    }
+
+    /// The same of a value that is there: how far it may move is said from there.
+    pub fn in_words_from(&self, present: &Value, unit: Option<&str>) -> Line {
+        match (&self.movement, self.measure(present)) {
+            (Some(movement), Some(from)) => {
+                self.with_movement(Some(movement.steps_in_words(from, self, unit)), unit)
+            }
+            _ => self.in_words(unit),
+        }
+    }
+
+    fn with_movement(&self, movement: Option<Line>, unit: Option<&str>) -> Line {
         let line = match self.value_type {
             Some(ValueType::List) => self.elements.in_words(),
             Some(ValueType::Mapping) => "A mapping: each part counts by itself.".into(),
             _ => self.tiers_in_words(unit),
         };
-        let line = match &self.movement {
-            Some(movement) => line.say(" ").line(movement.in_words(self, unit)),
+        let line = match movement {
+            Some(movement) => line.say(" ").line(movement),
             None => line,
         };
         let outside = |below: Option<Decimal>, above: Option<Decimal>| {
@@ -165,21 +179,17 @@ impl Movement {
     }
 
     /// Where a value may go from this one in each tier, the nearest first.
-    pub fn reach_in_words(&self, from: Decimal, usual: &UsualValues, unit: Option<&str>) -> Line {
-        let mut steps = Vec::new();
-        let mut before = None;
-        for tier in Tier::NAMED {
-            let Some((low, high)) = self.reach(tier, from) else {
-                continue;
-            };
-            if before.replace((low, high)) == Some((low, high)) {
-                continue;
-            }
+    fn steps_in_words(&self, from: Decimal, usual: &UsualValues, unit: Option<&str>) -> Line {
+        let tiers = self.0.iter().map(|(tier, _)| *tier);
+        let steps = tiers.enumerate().filter_map(|(index, tier)| {
+            let (low, high) = self.reach(tier, from)?;
             let line = usual.amount_in_words(low, None).say(" to ");
             let line = line.line(usual.amount_in_words(high, unit));
-            steps.push(line.say(" is a ").say(tier.as_str()).say(" step"));
-        }
-        Line::default().joined(steps, ", ")
+            let is = if index == 0 { " is " } else { " " };
+            Some(line.say(is).say(tier.as_str()))
+        });
+        let line = Line::from("As a move from there, ").joined(steps, ", ");
+        line.say("; further is beyond all tiers.")
     }
 }
 

@@ -1,7 +1,7 @@
 //! What follows from a rule, and whom it asks, in sentences.
 
 use super::{Ask, AskFrom, AskPart, Consequence, PolicyRule};
-use crate::domain::page::{Line, words};
+use crate::domain::page::Line;
 
 impl Consequence {
     /// What it does, as a sentence about what is proposed.
@@ -19,8 +19,8 @@ impl Consequence {
 }
 
 impl PolicyRule {
-    /// What people are told, with a dash where a fact's value will stand.
-    pub fn reason_in_words(&self) -> Line {
+    /// What people are told, with … where a fact's value will stand.
+    pub fn reason_in_words(&self) -> String {
         let mut text = String::with_capacity(self.reason.len());
         let mut rest = self.reason.as_str();
         while let Some((before, after)) = rest.split_once('{') {
@@ -29,7 +29,7 @@ impl PolicyRule {
             rest = after.split_once('}').map_or("", |(_, after)| after);
         }
         text.push_str(rest);
-        words(&text)
+        text
     }
 
     /// When it applies: in words, or as the expression says it.

@@ -14,17 +14,50 @@ use super::request::{JsonBody, Path, Query, Recommendation};
 use super::schema::Cases;
 use crate::bot::case_view::CaseView;
 use crate::bot::check::Checked;
+use crate::bot::choices::Choices;
 use crate::bot::review::Reviewed;
 use crate::domain::ids::PullNumber;
-use crate::server::service::operations::{CHECK, LIST, PROPOSE, REPORT, SHOW, WAIT};
+use crate::server::service::operations::{CHECK, CHOICES, LIST, PROPOSE, REPORT, SHOW, WAIT};
 use crate::server::service::{
-    AuthContext, CaseName, Document, FeedbackRequest, Filters, MOST_ROWS, MOST_SECONDS, NewOpinion,
-    Proposed, Recorded, Report, Wait, read, wrong,
+    AuthContext, CaseName, ChoicesRequest, Document, FeedbackRequest, Filters, MOST_ROWS,
+    MOST_SECONDS, NewOpinion, Proposed, Recorded, Report, Wait, read, wrong,
 };
 use crate::server::state::AppState;
 
 /// Rows of a page, where nothing is said.
 const ROWS: usize = 50;
+
+/// Of what it is asked.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ChoicesFilter {
+    /// For this agent; known from an agent's token
+    agent: Option<String>,
+    /// Only this action
+    action: Option<String>,
+    /// Only this target
+    target: Option<String>,
+}
+
+#[utoipa::path(
+    get, path = "/choices", tag = "recommendations", security(("token" = [])), params(ChoicesFilter),
+    summary = CHOICES.summary, description = CHOICES.details,
+    responses((status = 200, description = "What may be proposed", body = Choices), Problems),
+)]
+pub async fn choices(
+    auth: AuthContext,
+    Query(filter): Query<ChoicesFilter>,
+) -> Result<Json<Choices>, Problem> {
+    let request = ChoicesRequest {
+        agent: read("agent", filter.agent.as_ref())?,
+        action: read("action", filter.action.as_ref())?,
+        targets: read("target", filter.target.as_ref())?
+            .into_iter()
+            .collect(),
+    };
+    Ok(Json(auth.choices(request).await?))
+}
 
 #[utoipa::path(
     post, path = "/check", tag = "recommendations", security(("token" = [])),

@@ -31,6 +31,7 @@ const PREFIX: &str = "/api/v1";
 pub fn router() -> Router<AppState> {
     let (router, described) = OpenApiRouter::new()
         .routes(routes!(figures::identity))
+        .routes(routes!(cases::choices))
         .routes(routes!(cases::check))
         .routes(routes!(cases::list, cases::propose))
         .routes(routes!(cases::show))

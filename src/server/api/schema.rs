@@ -14,6 +14,7 @@ use super::figures::Identity;
 use super::problem::Problem;
 use crate::bot::case_view::CaseView;
 use crate::bot::check::Checked;
+use crate::bot::choices::Choices;
 use crate::bot::review::Reviewed;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, PullNumber};
@@ -82,6 +83,7 @@ macro_rules! shapes {
 shapes! {
     "Document": Document,
     "Checked": Checked,
+    "Choices": Choices,
     "Proposed": Proposed,
     "Shown": CaseView,
     "Report": Report,

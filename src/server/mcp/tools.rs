@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::McpService;
+use crate::domain::ids::{ActionName, TargetName};
 use crate::insight::Period;
-use crate::server::service::operations::{CHECK, LESSONS, LIST, PROPOSE, REPORT, SHOW, WAIT};
+use crate::server::service::operations::{
+    CHECK, CHOICES, LESSONS, LIST, PROPOSE, REPORT, SHOW, WAIT,
+};
 use crate::server::service::{
-    AuthContext, Document, Filters, Kind, Report, Sent, ServiceError, Wait,
+    AuthContext, ChoicesRequest, Document, Filters, Kind, Report, Sent, ServiceError, Wait,
 };
 
 /// Clients give up after a minute, so a wait ends before.
@@ -30,6 +33,18 @@ pub static ROUTER: LazyLock<ToolRouter<McpService>> = LazyLock::new(McpService::
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
+
+/// Of what the choices are asked for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// Only this action.
+    #[serde(default)]
+    action: Option<ActionName>,
+    /// Only these targets.
+    #[serde(default)]
+    targets: Vec<TargetName>,
+}
 
 /// Which case.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -97,6 +112,20 @@ type Answer = Result<CallToolResult, ServiceError>;
 
 #[tool_router(router = tools)]
 impl McpService {
+    #[tool(description = CHOICES.text(), annotations(read_only_hint = true, open_world_hint = false))]
+    async fn list_choices(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(asked): Parameters<Asked>,
+    ) -> Answer {
+        let request = ChoicesRequest {
+            agent: None,
+            action: asked.action,
+            targets: asked.targets,
+        };
+        answer(&auth.choices(request).await?)
+    }
+
     #[tool(description = CHECK.text(), annotations(read_only_hint = true, open_world_hint = false))]
     async fn check_recommendation(
         &self,

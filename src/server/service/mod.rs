@@ -4,6 +4,7 @@
 //! the same ones, and the same as elsewhere: an agent speaks only for itself, and never decides.
 
 mod answers;
+mod choices;
 mod error;
 mod figures;
 mod filters;
@@ -20,6 +21,7 @@ use crate::domain::ids::{AgentName, CaseId, PullNumber, quoted};
 use crate::rules::people::PersonName;
 
 pub use answers::{MOST_ROWS, MOST_SECONDS, Wait};
+pub use choices::ChoicesRequest;
 pub use error::{Kind, NEW_TOKEN, ServiceError};
 pub use filters::{Filters, period, read, wrong};
 pub use proposal::{

@@ -11,6 +11,14 @@ impl Operation {
     }
 }
 
+pub const CHOICES: Operation = Operation {
+    summary: "Say what an agent may propose: actions, targets, values, and what is asked for",
+    details: "Its actions; the targets with environment, labels and parameters, each with type, unit, present value, and in \
+        words which values are usual there and how far it may move; what each level needs, the windows, and the rules that \
+        may apply. With many targets some are only named: ask for those by `target`. An agent reads this before its first \
+        proposal.",
+};
+
 pub const CHECK: Operation = Operation {
     summary: "Validate and score a recommendation; changes nothing",
     details: "Answers whether it is valid, the risk (score, level, every factor and trigger with its reason), which approval \

@@ -79,10 +79,9 @@ fn environments<'a>(
     let listed =
         |name: &'a str| Some(name).filter(|name| governance.environments.contains_key(*name));
     let named = |value: &'a Value| value.text().and_then(listed);
-    let present = known.into_iter().flat_map(|known| {
-        let by_parameter = known.parameters.get(parameter).map(named);
-        std::iter::once(listed(&known.environment)).chain(by_parameter)
-    });
+    let present = known
+        .into_iter()
+        .flat_map(|known| known.environments(governance));
     let proposed = subject.proposed(parameter).map(named);
     let mut environments: Vec<Option<&str>> = present.chain(proposed).collect();
     environments.sort_unstable();

@@ -4,15 +4,14 @@ use std::cmp::Reverse;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Item, Section, Sentence};
+use super::super::sections::{Item, Section, Sentence};
 use crate::domain::ids::GroupName;
-use crate::domain::level::{Level, Score};
+use crate::domain::level::Level;
 use crate::domain::mode::Mode;
-use crate::domain::page::Line;
+use crate::domain::page::{Line, words};
 use crate::domain::value::{Duration, ValueType};
 use crate::gate::requirement;
 use crate::rules::Rules;
-use crate::rules::actions::{ActionType, Effect, Reversibility};
 use crate::rules::executor::Executor;
 use crate::rules::governance::{Aggregate, Governance, LikelyTypos};
 use crate::rules::parameters::Guidance;
@@ -48,35 +47,9 @@ fn described(description: Option<&String>) -> Option<Sentence> {
 fn decides(rules: &Rules) -> Section {
     let governance = &rules.governance;
     let levels = [Level::Low, Level::Medium, Level::High];
-    let levels = levels.into_iter().map(|level| {
-        let range = match level {
-            Level::Low => format!("A score up to {}", points(governance.low_up_to)),
-            Level::Medium => format!(
-                "A score above {} and up to {}",
-                points(governance.low_up_to),
-                points(governance.medium_up_to)
-            ),
-            Level::High => format!("A score above {}", points(governance.medium_up_to)),
-        };
-        let required = requirement::of_level(level, governance);
-        let follows = match required.in_words() {
-            Some(approval) => format!("needs {approval}"),
-            None if governance.mode == Mode::AutoApprove => {
-                "is merged at once; it is scored and shown".to_owned()
-            }
-            None => {
-                "is merged at once, and nobody is asked unless a rule asks for somebody".to_owned()
-            }
-        };
-        let least = governance.justification_min_length;
-        let justified = match required.justification {
-            true => format!(" of at least {least} characters"),
-            false => String::new(),
-        };
-        Item {
-            name: level.as_str().into(),
-            sentences: vec![format!("{range} {follows}{justified}.").into()],
-        }
+    let levels = levels.into_iter().map(|level| Item {
+        name: level.as_str().into(),
+        sentences: vec![requirement::level_in_words(level, governance).into()],
     });
     let mut items: Vec<Item> = levels.collect();
     let of_rules = requirement::for_governance_change(governance);
@@ -255,7 +228,7 @@ fn score(governance: &Governance) -> Section {
             ).into(),
             format!(
                 "A rule that makes it HIGH lifts the score to {}, one that makes it MEDIUM to {}, if it is lower.",
-                points(governance.trigger_score), points(governance.medium_trigger_score)
+                governance.trigger_score.short(), governance.medium_trigger_score.short()
             ).into(),
         ],
         items: Vec::new(),
@@ -264,7 +237,7 @@ fn score(governance: &Governance) -> Section {
 
 fn policy(rules: &Rules) -> Section {
     let items = rules.policy.iter().map(|rule| {
-        let mut sentences: Vec<Sentence> = vec![rule.reason_in_words().into()];
+        let mut sentences: Vec<Sentence> = vec![words(&rule.reason_in_words()).into()];
         let condition = rule.condition_in_words();
         sentences.push(Line::from("Applies ").line(condition).say(".").into());
         sentences.extend(rule.then.map(|then| then.in_words().into()));
@@ -295,7 +268,8 @@ fn actions(rules: &Rules) -> Section {
     let items = rules.actions.iter().map(|(name, action)| {
         let mut sentences: Vec<Sentence> =
             described(action.description.as_ref()).into_iter().collect();
-        sentences.push(action_in_words(action).into());
+        let does = action.in_words().say(" ");
+        sentences.push(does.line(executor_in_words(&action.executor)).into());
         let agents = rules.agents.iter();
         let agents = agents.filter(|(_, agent)| agent.actions.contains(name));
         let agents: Vec<Line> = agents.map(|(name, _)| Line::default().name(name)).collect();
@@ -318,43 +292,25 @@ fn actions(rules: &Rules) -> Section {
     }
 }
 
-/// What it does, how hard that is to undo, and who carries it out.
-fn action_in_words(action: &ActionType) -> Line {
-    let effect = match action.effect {
-        Effect::None => return "It changes nothing, and nothing is carried out.".into(),
-        Effect::Modify => "It changes parameters of targets; ",
-        Effect::Create => "It makes a new target; ",
-        Effect::Delete => "It removes targets; ",
-    };
-    let undo = match action.reversibility {
-        Reversibility::Easy => "that is easy to undo. ",
-        Reversibility::Effort => "that takes effort to undo. ",
-        Reversibility::Irreversible => "that cannot be undone. ",
-    };
-    let mut line = Line::from(effect).say(undo);
-    if !action.affects.is_empty() {
-        let affects = action.affects.iter().map(|name| Line::default().name(name));
-        line = line.say("It touches ").joined(affects, " and ").say(". ");
-    }
+/// Who carries it out.
+fn executor_in_words(executor: &Executor) -> Line {
     let seconds = |limit: std::time::Duration| Duration::from_milliseconds(limit.as_secs() * 1_000);
-    match &action.executor {
-        Executor::None => line.say("Nothing carries it out."),
-        Executor::Apply => line.say("The bot writes it into the target's file."),
-        Executor::Command(run) => line
-            .say("The bot runs ")
+    match executor {
+        Executor::None => "Nothing carries it out.".into(),
+        Executor::Apply => "The bot writes it into the target's file.".into(),
+        Executor::Command(run) => Line::from("The bot runs ")
             .code(&run.program)
             .say(format_args!(", for at most {}.", seconds(run.time_limit))),
-        Executor::Http(hook) => line
-            .say("The bot sends it to ")
-            .code(&hook.url)
-            .say(format_args!(
-                ", which answers within {}.",
-                seconds(hook.time_limit)
-            )),
+        Executor::Http(hook) => {
+            Line::from("The bot sends it to ")
+                .code(&hook.url)
+                .say(format_args!(
+                    ", which answers within {}.",
+                    seconds(hook.time_limit)
+                ))
+        }
         Executor::Dispatch(workflow) => {
-            let line = line
-                .say("The bot starts the GitHub workflow ")
-                .code(&workflow.event_type);
+            let line = Line::from("The bot starts the GitHub workflow ").code(&workflow.event_type);
             let line = match &workflow.repository {
                 Some(repository) => line.say(" of ").code(repository),
                 None => line,
@@ -364,7 +320,7 @@ fn action_in_words(action: &ActionType) -> Line {
                 seconds(workflow.time_limit)
             ))
         }
-        Executor::External => line.say("Another system carries it out and reports."),
+        Executor::External => "Another system carries it out and reports.".into(),
     }
 }
 
@@ -414,12 +370,6 @@ fn parameters(rules: &Rules) -> Section {
         about: vec!["Where it is said how far a value may move, the worse of value and movement counts. A parameter that is not here is beyond all tiers.".into()],
         items: items.collect(),
     }
-}
-
-/// `30`, `37.50`.
-fn points(score: Score) -> String {
-    let text = score.to_string();
-    text.strip_suffix(".00").map_or(text.clone(), str::to_owned)
 }
 
 /// `24 hours`, `7 days`, `1h30m`.
