@@ -107,7 +107,8 @@ pub fn check_by(
     yaml::place(bytes, &mut errors);
     let assessment = risk::assess(&document, &situation, rules);
     let requires = requirement::for_recommendation(&assessment, &rules.governance);
-    let asks = asks::in_force(&assessment, &rules.governance);
+    let level = requirement::of_level(assessment.level, &rules.governance);
+    let asks = asks::in_force(&assessment, level, &rules.governance);
     let explanation = Explanation::of(&document, &situation, rules, &assessment, requires);
     let (reduce, text) = (explanation.reductions.clone(), explanation.plain());
     Ok(Checked {

@@ -259,6 +259,13 @@ pub fn governance(
         "\nThe rules that it would make are readable; {} policy tests pass.",
         rule_change.validation.tests
     );
+    for asked in assessment
+        .triggers
+        .iter()
+        .filter(|fired| fired.ask.is_some())
+    {
+        let _ = writeln!(body, "\n- {} ({})", asked.reason, asked.id);
+    }
     if let Some(backtest) = rule_change
         .backtest
         .as_ref()

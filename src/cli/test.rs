@@ -12,7 +12,6 @@ use crate::domain::problem::{Problem, Problems};
 use crate::domain::yaml;
 use crate::gate::policy;
 use crate::ledger::rule_files;
-use crate::rules::policy::PolicyRule;
 use crate::rules::{RuleFiles, Rules};
 
 /// Run the policy tests of a folder, or of the repository's `main`
@@ -126,8 +125,11 @@ impl Tested {
                 });
             }
         }
-        let untested = rules.policy.iter().filter(|rule| !fired.contains(&rule.id));
-        let untested = untested.map(|rule| UntestedRule::of(rule, files));
+        let of_recommendations = rules.policy.iter().map(|rule| (&rule.id, rule.place()));
+        let of_changes = rules.path_rules.iter().map(|rule| (&rule.id, rule.place()));
+        let all = of_recommendations.chain(of_changes);
+        let untested = all.filter(|(id, _)| !fired.contains(*id));
+        let untested = untested.map(|(id, place)| UntestedRule::of(id, place, files));
         Self {
             ok: failed.is_empty(),
             tests: tests.len(),
@@ -185,13 +187,12 @@ impl Tested {
 }
 
 impl UntestedRule {
-    fn of(rule: &PolicyRule, files: &RuleFiles) -> Self {
-        let mut place = rule.place();
+    fn of(id: &TriggerId, mut place: Problem, files: &RuleFiles) -> Self {
         if let Some(bytes) = files.get(&place.file) {
             yaml::place(bytes, [&mut place]);
         }
         Self {
-            id: rule.id.clone(),
+            id: id.clone(),
             file: place.file,
             line: place.line,
         }

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::domain::documents::{Assessment, CountedApproval, GroupAsk, Requirement, Role, RuleAsk};
 use crate::domain::ids::{GroupName, TriggerId};
-use crate::gate::requirement;
 use crate::rules::Rules;
 use crate::rules::governance::Governance;
 use crate::rules::people::{People, Person, PersonName};
@@ -35,11 +34,15 @@ impl AskStatus {
 }
 
 /// What the rules that fired ask for. What takes the place of the level's approvals asks for no less than those.
-pub fn in_force(assessment: &Assessment, governance: &Governance) -> Vec<AskInForce> {
+/// `level` is what those ask for.
+pub fn in_force(
+    assessment: &Assessment,
+    level: Requirement,
+    governance: &Governance,
+) -> Vec<AskInForce> {
     if !governance.mode.asks_people() {
         return Vec::new();
     }
-    let level = requirement::of_level(assessment.level, governance);
     let asks = assessment.triggers.iter().filter_map(|fired| {
         let mut ask = fired.ask.clone()?;
         if ask.instead && level.role > Role::None {

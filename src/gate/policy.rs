@@ -13,20 +13,27 @@ use crate::domain::ids::{AgentName, CaseId, EvidenceName, GroupName, TriggerId};
 use crate::domain::similar::expected_one_of;
 use crate::domain::value::Value;
 use crate::gate::requirement;
-use crate::risk::{Explanation, KnownTarget, RiskContext, assess, validity};
+use crate::risk::{
+    Explanation, KnownTarget, RiskContext, assess, assess_governance_change, validity,
+};
 use crate::rules::Rules;
 use crate::rules::agents::Agent;
 use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
-use crate::rules::policy_test::{Expected, PolicyTest, Proposal};
+use crate::rules::policy_test::{Expected, Given, PolicyTest, Proposal};
 
 /// What a test comes to.
 struct Decided {
-    recommendation: Recommendation,
-    situation: RiskContext,
     assessment: Assessment,
     required: Requirement,
     differences: Vec<String>,
+    /// What is explained where it fails; none of a governance change.
+    recommended: Option<Recommended>,
+}
+
+struct Recommended {
+    recommendation: Recommendation,
+    situation: RiskContext,
 }
 
 /// Runs one policy test.
@@ -60,18 +67,21 @@ pub fn run(test: &PolicyTest, rules: &Rules) -> TestRun {
         }
     };
     let Decided {
-        recommendation,
-        situation,
         assessment,
         required,
         differences: mut failures,
+        recommended,
     } = decided;
     let triggers = assessment.triggers.iter();
     let fired = triggers.map(|trigger| trigger.id.clone()).collect();
-    if failures.is_empty() {
+    let Some(recommended) = recommended.filter(|_| !failures.is_empty()) else {
         return TestRun { fired, failures };
-    }
-    let explanation = Explanation::of(&recommendation, &situation, rules, &assessment, required);
+    };
+    let Recommended {
+        recommendation,
+        situation,
+    } = &recommended;
+    let explanation = Explanation::of(recommendation, situation, rules, &assessment, required);
     failures.extend(
         explanation
             .plain()
@@ -83,49 +93,33 @@ pub fn run(test: &PolicyTest, rules: &Rules) -> TestRun {
 }
 
 fn decide(test: &PolicyTest, rules: &Rules) -> Result<Decided, Vec<String>> {
-    let recommendation = recommendation(&test.recommend, rules)?;
-    let situation = RiskContext {
-        targets: test
-            .given
-            .targets
-            .iter()
-            .map(|(name, given)| {
-                let known = KnownTarget {
-                    environment: given.environment.clone(),
-                    labels: given.labels.clone(),
-                    parameters: given.parameters.clone(),
-                    rehearsal: None,
-                };
-                (name.clone(), Arc::new(known))
-            })
-            .collect(),
-        agent_registered: test.recommend.agent.is_none()
-            || rules.agents.contains_key(&recommendation.agent),
-        unattributed: test.given.unattributed,
-        windows: test.given.windows.iter().cloned().collect(),
-        evidence: evidence(&test.given.evidence, rules)?,
-        near: BTreeMap::new(),
-    };
-    let invalid = validity::problems("recommend", &recommendation, &situation, rules);
-    if !invalid.is_empty() {
-        let found = invalid
-            .iter()
-            .map(|problem| format!("the proposal is invalid: {problem}"));
-        return Err(found.collect());
-    }
     let governance = Governance {
         mode: test.mode.unwrap_or(rules.governance.mode),
         ..rules.governance.clone()
     };
-    let assessment = assess(&recommendation, &situation, rules);
-    let required = requirement::for_recommendation(&assessment, &governance);
+    let recommended = match &test.recommend {
+        Some(proposal) => Some(Recommended::of(proposal, &test.given, rules)?),
+        None => None,
+    };
+    let (assessment, required) = match &recommended {
+        Some(recommended) => {
+            let assessment = assess(&recommended.recommendation, &recommended.situation, rules);
+            let required = requirement::for_recommendation(&assessment, &governance);
+            (assessment, required)
+        }
+        None => {
+            let paths = test.change.as_deref().unwrap_or_default();
+            let assessment = assess_governance_change(paths, rules);
+            let required = requirement::for_governance_change(&assessment, &governance);
+            (assessment, required)
+        }
+    };
     let differences = differences(&test.expect, &assessment, required);
     Ok(Decided {
-        recommendation,
-        situation,
         assessment,
         required,
         differences,
+        recommended,
     })
 }
 
@@ -148,6 +142,42 @@ fn evidence(
         states.insert(name.clone(), EvidenceState::Known(known));
     }
     Ok(states)
+}
+
+impl Recommended {
+    /// What a test gives, unless it would not be scored at all.
+    fn of(proposal: &Proposal, given: &Given, rules: &Rules) -> Result<Self, Vec<String>> {
+        let recommendation = recommendation(proposal, rules)?;
+        let targets = given.targets.iter().map(|(name, given)| {
+            let known = KnownTarget {
+                environment: given.environment.clone(),
+                labels: given.labels.clone(),
+                parameters: given.parameters.clone(),
+                rehearsal: None,
+            };
+            (name.clone(), Arc::new(known))
+        });
+        let situation = RiskContext {
+            targets: targets.collect(),
+            agent_registered: proposal.agent.is_none()
+                || rules.agents.contains_key(&recommendation.agent),
+            unattributed: given.unattributed,
+            windows: given.windows.iter().cloned().collect(),
+            evidence: evidence(&given.evidence, rules)?,
+            near: BTreeMap::new(),
+        };
+        let invalid = validity::problems("recommend", &recommendation, &situation, rules);
+        if !invalid.is_empty() {
+            let found = invalid
+                .iter()
+                .map(|problem| format!("the proposal is invalid: {problem}"));
+            return Err(found.collect());
+        }
+        Ok(Self {
+            recommendation,
+            situation,
+        })
+    }
 }
 
 fn differences(expect: &Expected, assessment: &Assessment, required: Requirement) -> Vec<String> {

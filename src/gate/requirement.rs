@@ -5,9 +5,26 @@ use crate::domain::level::Level;
 use crate::domain::mode::Mode;
 use crate::rules::governance::Governance;
 
-/// What the gate asks for before a recommendation is merged, beside what the rules ask for: nothing where a rule asks
-/// others instead.
+/// What the gate asks for before a recommendation is merged, beside what the rules ask for.
 pub fn for_recommendation(assessment: &Assessment, governance: &Governance) -> Requirement {
+    unless_instead(
+        of_level(assessment.level, governance),
+        assessment,
+        governance,
+    )
+}
+
+/// What the gate asks for before a governance change is merged, beside what the rules ask for.
+pub fn for_governance_change(assessment: &Assessment, governance: &Governance) -> Requirement {
+    unless_instead(of_governance_change(governance), assessment, governance)
+}
+
+/// Nothing where a rule asks others instead.
+fn unless_instead(
+    requirement: Requirement,
+    assessment: &Assessment,
+    governance: &Governance,
+) -> Requirement {
     let mut asks = assessment
         .triggers
         .iter()
@@ -19,7 +36,7 @@ pub fn for_recommendation(assessment: &Assessment, governance: &Governance) -> R
             justification: false,
         };
     }
-    of_level(assessment.level, governance)
+    requirement
 }
 
 /// What a level asks for.
@@ -68,8 +85,8 @@ pub fn level_in_words(level: Level, governance: &Governance) -> String {
     format!("A score {range} {follows}.")
 }
 
-/// What the gate asks for before a governance change is merged: an admin, in every mode.
-pub fn for_governance_change(governance: &Governance) -> Requirement {
+/// What a governance change asks for: an admin, in every mode.
+pub fn of_governance_change(governance: &Governance) -> Requirement {
     Requirement {
         role: Role::Admin,
         approvals: governance.approvals_high,

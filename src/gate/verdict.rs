@@ -145,15 +145,22 @@ impl Wait {
 }
 
 pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
-    let required = match case.kind {
-        Kind::Recommendation => requirement::for_recommendation(case.assessment, &rules.governance),
-        Kind::GovernanceChange => requirement::for_governance_change(&rules.governance),
+    let (assessment, governance) = (case.assessment, &rules.governance);
+    let (level, required) = match case.kind {
+        Kind::Recommendation => (
+            requirement::of_level(assessment.level, governance),
+            requirement::for_recommendation(assessment, governance),
+        ),
+        Kind::GovernanceChange => (
+            requirement::of_governance_change(governance),
+            requirement::for_governance_change(assessment, governance),
+        ),
     };
     let mut evaluation = GateEvaluation {
         case,
         rules,
         required,
-        asks: asks::in_force(case.assessment, &rules.governance),
+        asks: asks::in_force(assessment, level, governance),
         approvals: Vec::new(),
         ignored: Vec::new(),
         blocked_by: Vec::new(),

@@ -12,6 +12,7 @@ use crate::risk::subject::ScoringInput;
 use crate::risk::triggers;
 use crate::rules::Rules;
 use crate::rules::governance::Governance;
+use crate::rules::policy::fired_by_paths;
 
 /// The four factors, before anything is said about them.
 pub(crate) struct Measured<'a> {
@@ -92,7 +93,7 @@ pub fn assess(
     }
 }
 
-/// How risky a change of the rules, targets, agents or people is: always HIGH, by one trigger.
+/// How risky a change of the rules, targets, agents or people is: always HIGH, by one trigger; more say whom its files ask.
 ///
 /// `paths` are the files it touches.
 pub fn assess_governance_change(paths: &[String], rules: &Rules) -> Assessment {
@@ -108,20 +109,20 @@ pub fn assess_governance_change(paths: &[String], rules: &Rules) -> Assessment {
     );
     // The name is a constant of this program and always parses.
     let id = "governance_change".parse().ok();
+    let changed = id.map(|id| FiredTrigger {
+        id,
+        reason,
+        then: None,
+        effect: None,
+        ask: None,
+    });
+    let mut triggers: Vec<FiredTrigger> = changed.into_iter().collect();
+    triggers.extend(fired_by_paths(&rules.path_rules, paths));
     Assessment {
         score: rules.governance.trigger_score,
         level: Level::High,
         factors: Vec::new(),
-        triggers: id
-            .map(|id| FiredTrigger {
-                id,
-                reason,
-                then: None,
-                effect: None,
-                ask: None,
-            })
-            .into_iter()
-            .collect(),
+        triggers,
     }
 }
 

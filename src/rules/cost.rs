@@ -55,7 +55,10 @@ impl Rules {
         let affects = self.most_affected();
         let mut steps = 0u64;
         for (index, placed) in tests.iter().enumerate() {
-            let changes = &placed.test.recommend.changes;
+            let Some(proposal) = &placed.test.recommend else {
+                continue;
+            };
+            let changes = &proposal.changes;
             let parts: usize = changes.values().map(condition::parts).sum();
             let sizes = Sizes {
                 changes: u64::try_from(changes.len()).unwrap_or(u64::MAX),

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod executor;
 pub mod governance;
 pub mod parameters;
+mod pattern;
 pub mod people;
 pub mod policy;
 pub mod policy_test;
@@ -33,7 +34,7 @@ use evidence::EvidenceRules;
 use governance::Governance;
 use parameters::Guidance;
 use people::People;
-use policy::{AskFrom, PolicyRule};
+use policy::{Ask, AskFrom, PathRule, PolicyRule};
 use policy_test::PlacedTest;
 
 /// Everything that the bot decides by, as one version of `rules/` says it.
@@ -49,6 +50,8 @@ pub struct Rules {
     pub evidence: EvidenceRules,
     /// The conditions and what follows from each, in their order.
     pub policy: Arc<Vec<PolicyRule>>,
+    /// Whom a governance change asks because of the files that it touches.
+    pub path_rules: Arc<Vec<PathRule>>,
     /// The agents that may propose.
     pub agents: BTreeMap<AgentName, Agent>,
     /// The people who may decide.
@@ -105,7 +108,8 @@ impl Rules {
                     parameters,
                     actions,
                     evidence,
-                    policy: Arc::new(policy),
+                    policy: Arc::new(policy.rules),
+                    path_rules: Arc::new(policy.paths),
                     agents,
                     people,
                 };
@@ -202,10 +206,15 @@ impl Rules {
             }
         }
         for rule in self.policy.iter() {
-            found.extend(self.find_unmeetable(rule));
+            let unmeetable = rule.ask.iter().flat_map(|ask| self.find_unmeetable(ask));
+            found.extend(unmeetable.map(|message| rule.problem("ask", message)));
             found.extend(self.find_unknown_window(rule));
         }
         found.extend(self.find_wrong_attesters());
+        for rule in self.path_rules.iter() {
+            let unmeetable = self.find_unmeetable(&rule.ask).into_iter();
+            found.extend(unmeetable.map(|message| rule.problem("ask", message)));
+        }
         for (name, agent) in &self.agents {
             for action in agent
                 .actions
@@ -253,29 +262,25 @@ impl Rules {
         Some(rule.problem("when", message))
     }
 
-    /// What a rule asks for that nobody can give.
-    fn find_unmeetable(&self, rule: &PolicyRule) -> Vec<Problem> {
-        let parts = rule.ask.iter().flat_map(policy::Ask::parts);
-        let problems = parts.filter_map(|part| {
+    /// What is asked for that nobody can give.
+    fn find_unmeetable(&self, ask: &Ask) -> Vec<String> {
+        let problems = ask.parts().filter_map(|part| {
             let AskFrom::Group(group) = &part.from else {
                 return None;
             };
             if !self.people.has_group(group) {
                 let known: Vec<&str> = self.people.group_names().collect();
                 let meant = expected_one_of(group.as_str(), &known);
-                let message =
-                    format!("`{group}` is not a group of `rules/people.yaml`{meant}");
-                return Some(rule.problem("ask", message));
+                return Some(format!("`{group}` is not a group of `rules/people.yaml`{meant}"));
             }
             let members = self.people.members(group).count();
             let needed = usize::try_from(part.approvals).unwrap_or(usize::MAX);
             let is_short = members < needed && self.people.teams_of(group).is_empty();
             is_short.then(|| {
-                let message = format!(
+                format!(
                     "it asks for {needed} approvals from `{group}`, which has only {members}: nobody could ever approve it; \
                      ask for fewer, or add people to the group"
-                );
-                rule.problem("ask", message)
+                )
             })
         });
         problems.collect()

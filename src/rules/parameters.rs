@@ -4,7 +4,6 @@
 //! by target is in [`conditions`].
 
 pub mod conditions;
-mod pattern;
 mod raw;
 mod validate;
 mod words;
@@ -13,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
+pub use super::pattern::Pattern;
 use super::{RuleFiles, file};
 use crate::domain::ids::ParameterName;
 use crate::domain::problem::Problems;
 use crate::domain::value::{Value, ValueType};
 use crate::domain::yaml;
 pub use conditions::{Circumstances, Conditions};
-pub use pattern::Pattern;
 pub use raw::RawParameters;
 pub(super) use validate::find_unlisted;
 

@@ -3,6 +3,7 @@
 //! `rules/triggers.yaml`, the form before it, is read as well: its entries lift to HIGH, or to MEDIUM.
 
 mod ask;
+mod path_rule;
 mod words;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::domain::similar::expected_one_of;
 use crate::domain::yaml;
 
 pub use ask::{Ask, AskFrom, AskPart, RawAsk};
+pub use path_rule::{PathRule, RawPathRule, fired as fired_by_paths};
 
 /// Where this document is kept.
 pub const PATH: &str = "rules/policy.yaml";
@@ -44,6 +46,9 @@ pub struct RawPolicy {
     schema: PolicySchema,
     /// The rules, in the order in which they are reported.
     rules: Vec<RawRule>,
+    /// Who must approve a governance change because of the files that it touches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    paths: Vec<RawPathRule>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -180,16 +185,23 @@ impl Place {
     }
 }
 
+/// Everything that a policy says.
+#[derive(Debug)]
+pub struct Policy {
+    /// Of recommendations.
+    pub rules: Vec<PolicyRule>,
+    /// Of governance changes.
+    pub paths: Vec<PathRule>,
+}
+
 /// Reads the rules of both files, those of the older form first. Where the evidence cannot be read, nothing is known
 /// of what conditions name of it.
 ///
 /// # Errors
 /// When both are missing, or one is unreadable, or an expression does not compile.
-pub fn read(
-    files: &RuleFiles,
-    evidence: Option<&EvidenceRules>,
-) -> Result<Vec<PolicyRule>, Problems> {
+pub fn read(files: &RuleFiles, evidence: Option<&EvidenceRules>) -> Result<Policy, Problems> {
     let mut problems = Vec::new();
+    let mut paths = Vec::new();
     let mut written = Vec::new();
     if let Some(bytes) = files.get(TRIGGERS) {
         match yaml::read::<RawTriggers>(TRIGGERS, bytes) {
@@ -205,6 +217,7 @@ pub fn read(
             Ok(raw) => {
                 let rules = raw.rules.into_iter().enumerate();
                 written.extend(rules.map(|(index, raw)| of_rule(index, raw)));
+                paths = raw.paths;
             }
             Err(found) => problems.extend(found.0),
         }
@@ -220,8 +233,18 @@ pub fn read(
         validated(raw, place, evidence, &mut problems)
     });
     let rules: Vec<PolicyRule> = rules.collect();
+    let mut read = Vec::new();
+    for (index, raw) in paths.into_iter().enumerate() {
+        read.extend(path_rule::validated(raw, index, &mut problems));
+    }
+    for rule in &read {
+        if !seen.insert(rule.id.clone()) {
+            let message = format!("`{}` is there twice: give each rule its own id", rule.id);
+            problems.push(rule.problem("id", message));
+        }
+    }
     if problems.is_empty() {
-        Ok(rules)
+        Ok(Policy { rules, paths: read })
     } else {
         Err(Problems(problems))
     }

@@ -65,7 +65,11 @@ pub struct PolicyTest {
     #[serde(default)]
     pub mode: Option<Mode>,
     /// What is proposed.
-    pub recommend: Proposal,
+    #[serde(default)]
+    pub recommend: Option<Proposal>,
+    /// In place of that: the files that a governance change touches.
+    #[serde(default)]
+    pub change: Option<Vec<String>>,
     /// What is so on `main`.
     #[serde(default)]
     pub given: Given,
@@ -173,6 +177,13 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<PolicyTest>, Problems> {
             ),
         )
         .into());
+    }
+    let unclear =
+        { raw.tests.iter() }.position(|test| test.recommend.is_some() == test.change.is_some());
+    if let Some(index) = unclear {
+        let message =
+            "give either `recommend`, or `change` with the files that a governance change touches";
+        return Err(Problem::of_key(path, format!("tests[{index}]"), message).into());
     }
     Ok(raw.tests)
 }

@@ -53,7 +53,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("serde_yaml",          &["src/domain/yaml"]),
     ("serde_saphyr",        &["src/domain/yaml"]),
     ("cel",                 &["src/rules/condition"]),
-    ("regex",               &["src/rules/parameters/pattern.rs"]),
+    ("regex",               &["src/rules/pattern.rs"]),
     ("axum",                &["src/server/"]),
     ("askama",              &["src/server/"]),
     ("futures_util",        &["src/server/dashboard/live.rs"]),

@@ -46,6 +46,15 @@ fn a_manager_reads_the_rules_of_a_platform() {
           They are always HIGH, whatever they say: each needs the approval of an admin, with a
           justification.
 
+        database_targets
+          Changes of targets/*-db.yaml: databases are described by those who run them.
+          In place of those whom the level asks for, and no fewer of them, 1 of dbas must approve.
+
+        cost_rules
+          Changes of rules/parameters.yaml and rules/evidence.yaml: what may be spent is for finance to
+          know.
+          Beside those whom the level asks for, 1 of finance must approve.
+
         Groups
         ------
         An admin is a reviewer, too.

@@ -500,3 +500,140 @@ fn the_triggers_of_older_rules_are_read_as_they_were() {
     has(&said, "- `HIGH in any case, fours: four is bold`");
     stage.verifies();
 }
+
+const PATHS: &str = "paths:\n  - id: desk_targets\n    touches: [targets/rsi-*.yaml]\n    ask: {from: payments, instead: true}\n    reason: the desk's targets\n  - id: people\n    touches: [rules/people.yaml, rules/tests/**]\n    ask: {from: security}\n    reason: who people are\n";
+
+/// The target's file, with another description.
+fn described(stage: &TestRepo, path: &str) -> String {
+    let lines = stage.file(path);
+    let lines = lines
+        .lines()
+        .map(|line| match line.starts_with("description:") {
+            true => "description: Changed.",
+            false => line,
+        });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn files_that_a_rule_names_are_left_to_their_owners() {
+    let mut stage = with_rules(PATHS);
+    let path = "targets/rsi-eurusd.yaml";
+    let described = described(&stage, path);
+    stage.govern("dana", "mine", &[(path, &described)]);
+    stage.run();
+    let waiting = stage.report(1);
+    let said = waiting.split("pass.").nth(1).unwrap();
+    insta::assert_snapshot!(redact(said), @r"
+        - the desk's targets (desk_targets)
+
+        Still needed: 1 approval from payments with a justification (desk_targets). Who may give it: alice, erin.
+        ");
+    // An admin is not asked, and does not count; nor does an approval without words.
+    stage
+        .review(1, "carol", &["--approve", "--message", WHY])
+        .succeeds();
+    without_reason(&stage, 1, "erin");
+    stage.run();
+    insta::assert_snapshot!(redact(&stage.report(1)).lines().next().unwrap(), @"waiting: governance change, HIGH: needs 1 approval from payments with a justification (desk_targets)");
+    stage
+        .review(1, "erin", &["--approve", "--message", WHY])
+        .succeeds();
+    stage.run();
+    has(
+        &stage.report(1),
+        "success: governance change, HIGH: approved",
+    );
+    has(&stage.file(path), "description: Changed.");
+    stage.verifies();
+}
+
+#[test]
+fn one_file_more_and_an_admin_is_asked_as_well() {
+    let mut stage = with_rules(PATHS);
+    let path = "targets/rsi-eurusd.yaml";
+    let described = described(&stage, path);
+    let people = format!("{}# More to come.\n", stage.file("rules/people.yaml"));
+    let files = [(path, &*described), ("rules/people.yaml", &people)];
+    stage.govern("dana", "more", &files);
+    stage.run();
+    insta::assert_snapshot!(redact(&stage.report(1)).lines().next().unwrap(), @"waiting: governance change, HIGH: needs 1 approval by an admin, with a justification; 1 approval from payments (desk_targets); 1 approval from security (people)");
+    for who in ["erin", "frank"] {
+        stage
+            .review(1, who, &["--approve", "--message", WHY])
+            .succeeds();
+    }
+    stage.run();
+    insta::assert_snapshot!(redact(&stage.report(1)).lines().next().unwrap(), @"waiting: governance change, HIGH: needs 1 approval by an admin, with a justification");
+    stage
+        .review(1, "carol", &["--approve", "--message", WHY])
+        .succeeds();
+    stage.run();
+    has(
+        &stage.report(1),
+        "success: governance change, HIGH: approved",
+    );
+    stage.verifies();
+    // What ends without a merge has no branch that tells its files.
+    let again = stage.file(path).replace("Changed.", "Changed again.");
+    stage.govern("dana", "again", &[(path, &again)]);
+    stage.run();
+    has(&stage.report(2), "needs 1 approval from payments");
+    let no = ["--reject", "other", "--message", "Not today."];
+    stage.review(2, "erin", &no).succeeds();
+    stage.run();
+    has(&stage.report(2), "rejected by erin");
+    stage.verifies();
+}
+
+#[test]
+fn rules_of_files_are_tested_and_checked() {
+    let stage = with_rules("");
+    let folder = stage.folder("rules-of-files");
+    let write = |path: &str, text: &str| {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    for path in ["governance", "parameters", "actions", "agents", "people"] {
+        let path = format!("rules/{path}.yaml");
+        write(&path, &stage.file(&path));
+    }
+    let tested = |more: &str, tests: &str| {
+        write(
+            "rules/policy.yaml",
+            &format!("schema: countersign/policy/v1\nrules: []\n{more}"),
+        );
+        let tests = format!("schema: countersign/policy-test/v1\ntests:\n{tests}");
+        write("rules/tests/paths.yaml", &tests);
+        let ran = stage.countersign(&["test", folder.to_str().unwrap()]);
+        ran.text()
+    };
+    insta::assert_snapshot!(tested(PATHS, "  - name: The desk decides on its targets.
+    change: [targets/rsi-eurusd.yaml, targets/rsi-gbp.yaml]
+    expect: {level: HIGH, triggers: [governance_change, desk_targets], asks: [payments], role: none}
+  - name: But on no others.
+    change: [targets/rsi-eurusd.yaml, targets/other.yaml]
+    expect: {level: HIGH, asks: [payments], role: none}
+"), @r"
+        warning: 1 rule fires in no policy test:
+            rules/policy.yaml:8: people
+        FAILED rules/tests/paths.yaml:6: But on no others.
+            role: expected none, found admin
+        1 of 2 policy tests failed
+        ");
+    let wrong = "paths:\n  - {id: a, touches: [rules/people.yaml], ask: {from: payments, instead: true}, reason: r}\n  - {id: a, touches: [/etc, 'targets/../x'], ask: {from: {label: owner}}, reason: r}\n  - {id: b, touches: [], ask: {from: nobody}, reason: r}\n";
+    insta::assert_snapshot!(tested(wrong, "  - {name: A., change: [a], expect: {level: HIGH}}\n"), @r"
+        rules/policy.yaml:4:43: paths[0].ask: `rules/people.yaml` is for the admins to decide: only files below `targets/` can be left to others; leave `instead` out
+        rules/policy.yaml:5:46: paths[1].ask: a file has no labels: name the group
+        rules/policy.yaml:5:13: paths[1].touches: `/etc` is not a path in the repository: expected one such as `targets/db-*.yaml` or `rules/**`
+        rules/policy.yaml:5:13: paths[1].touches: `targets/../x` is not a path in the repository: expected one such as `targets/db-*.yaml` or `rules/**`
+        rules/policy.yaml:6:13: paths[2].touches: it is about no file: give at least one, such as `targets/db-*.yaml`
+        rules/policy.yaml:5:10: paths[1].id: `a` is there twice: give each rule its own id
+        the rules cannot be read, so no test was run
+        ");
+    insta::assert_snapshot!(tested("", "  - {name: Neither., expect: {level: LOW}}\n"), @r"
+        rules/tests/paths.yaml:3:5: tests[0]: give either `recommend`, or `change` with the files that a governance change touches
+        the rules cannot be read, so no test was run
+        ");
+}

@@ -52,7 +52,7 @@ fn decides(rules: &Rules) -> Section {
         sentences: vec![requirement::level_in_words(level, governance).into()],
     });
     let mut items: Vec<Item> = levels.collect();
-    let of_rules = requirement::for_governance_change(governance);
+    let of_rules = requirement::of_governance_change(governance);
     let of_rules = of_rules.in_words().unwrap_or_default();
     let own = match governance.mode {
         Mode::AutoApprove => " An admin's own change is merged at once.",
@@ -64,6 +64,22 @@ fn decides(rules: &Rules) -> Section {
             format!("They are always HIGH, whatever they say: each needs {of_rules}.{own}").into(),
         ],
     });
+    items.extend(rules.path_rules.iter().map(|rule| {
+        let mut about = Line::from("Changes of ");
+        let files: Vec<Line> = rule
+            .touches
+            .iter()
+            .map(|files| Line::default().name(files.as_str()))
+            .collect();
+        about = about.joined(files, " and ").say(": ");
+        Item {
+            name: named(&rule.id),
+            sentences: vec![
+                about.say(format!("{}.", rule.reason)).into(),
+                rule.ask.in_words().into(),
+            ],
+        }
+    }));
     Section {
         title: "Who decides",
         about: vec![

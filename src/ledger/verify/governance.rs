@@ -231,6 +231,14 @@ fn recompute(
         for (trigger, recorded) in computed.triggers.iter_mut().zip(&decision.risk.triggers) {
             trigger.reason.clone_from(&recorded.reason);
         }
+        for recorded in decision.risk.triggers.iter().skip(1) {
+            let mut rules = rules.path_rules.iter();
+            let rule = rules.find(|rule| rule.id == recorded.id);
+            let is_instead = recorded.ask.as_ref().is_some_and(|ask| ask.instead);
+            computed
+                .triggers
+                .extend(rule.map(|rule| rule.fired(is_instead && rule.ask.instead)));
+        }
     }
     assessment::compare(check, written, &computed);
     let mut outdated = BTreeMap::new();

@@ -37,6 +37,22 @@ impl Pattern {
         })
     }
 
+    /// Of the paths of a repository: `*` stands for anything but `/`, `**` for anything. None if it is no path.
+    pub fn of_paths(text: &str) -> Option<Self> {
+        let mut names = text.split('/');
+        let is_path = text.len() <= MOST_BYTES
+            && names.all(|name| !matches!(name, "" | "." | ".."))
+            && !text.chars().any(char::is_control);
+        let regex = regex::escape(text)
+            .replace(r"\*\*", "(?s:.*)")
+            .replace(r"\*", "[^/]*");
+        let regex = is_path.then(|| compile(&format!(r"\A{regex}\z")).ok());
+        Some(Self {
+            text: text.to_owned(),
+            regex: regex.flatten()?,
+        })
+    }
+
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -97,6 +113,26 @@ mod tests {
         ] {
             assert_eq!(pattern.matches(value), matches, "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_path_matches_as_a_whole() {
+        for (pattern, path, matches) in [
+            ("targets/db-*.yaml", "targets/db-1.yaml", true),
+            ("targets/db-*.yaml", "targets/db-a/b.yaml", false),
+            ("targets/db-*.yaml", "other/targets/db-1.yaml", false),
+            ("targets/db-*.yaml", "targets/db-1xyaml", false),
+            ("rules/**", "rules/tests/a.yaml", true),
+            ("rules/**", "rules", false),
+            ("a.yaml", "a.yaml\n", false),
+        ] {
+            let read = Pattern::of_paths(pattern).unwrap();
+            assert_eq!(read.matches(path), matches, "{pattern} {path}");
+        }
+        for wrong in ["", "/a", "a/", "a//b", "a/../b", "./a", "a\n"] {
+            assert_eq!(Pattern::of_paths(wrong), None, "{wrong}");
+        }
+        assert!(Pattern::of_paths(&"*".repeat(999)).is_none_or(|read| read.matches("a")));
     }
 
     #[test]
