@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use crate::support::{COUNTERSIGN, clean};
+use crate::support::{COUNTERSIGN, clean, redact};
 use crate::verify::story::{HIGH, MEDIUM, every_event};
 use crate::verify::world::{World, shipped_rules};
 
@@ -53,7 +53,7 @@ fn softer_rules_say_what_they_would_have_let_through() {
     assert_eq!((status, stderr.as_str()), (0, ""), "{text}");
     // MEDIUM #2 was approved; #4 rejected, #5 withdrawn, #6 expired. `notify` is unknown to these rules.
     assert!(text.contains("MEDIUM → LOW: 4"), "{text}");
-    assert!(text.contains("Less would be asked of people in 4, nobody any more in 4 of them: 0 were HIGH, 1 were rejected, 0 failed, 1 succeeded."), "{text}");
+    assert!(text.contains("Less, or other people, would be asked in 4, nobody any more in 4 of them: 0 were HIGH, 1 were rejected, 0 failed, 1 succeeded."), "{text}");
     assert!(
         text.contains("Nobody would be asked any more about 1 that went wrong or were HIGH:"),
         "{text}"
@@ -90,10 +90,42 @@ fn stricter_rules_say_what_they_would_have_asked() {
     );
     let (_, text, _) = backtest(&world, &["--rules", &folder, "--format", "markdown"]);
     assert!(
-        text.contains("More would be asked of people in 6"),
+        text.contains("More of people would be asked in 6"),
         "{text}"
     );
     assert!(!text.contains("Less would be asked"), "{text}");
+}
+
+#[test]
+fn whom_other_rules_ask_and_refuse_is_compared() {
+    let world = every_event();
+    let asks = "rules:\n  - {id: theirs, when: \"'rsi-eurusd' in targets.map(t, t.name) && 'stop_loss_pct' in parameters\", ask: {from: admins, instead: true}, reason: theirs}\n  - {id: analysis, when: \"targets.exists(t, t.name == 'rsi-eurusd-draft')\", then: refuse, reason: not on drafts}";
+    let folder = other_rules(&world, "rules/policy.yaml", "rules:", asks);
+    let (status, text, stderr) = backtest(&world, &["--rules", &folder]);
+    assert_eq!((status, stderr.as_str()), (0, ""), "{text}");
+    insta::assert_snapshot!(redact(&text), @r"
+        11 past decisions replayed: 0 would have had another level, 8 been asked of other people.
+          HIGH → HIGH: 1
+          LOW → LOW: 4
+          MEDIUM → MEDIUM: 6
+
+        Approvals asked for: 7 then, 7 now.
+        Less, or other people, would be asked in 4, nobody any more in 0 of them: 0 were HIGH, 1 were rejected, 0 failed, 1 succeeded.
+        More of people would be asked in 4, nobody then in 3 of them: 0 were HIGH, 0 were rejected, 0 failed, 4 succeeded.
+
+        Other decisions that come out differently, newest first:
+
+          #13 [id] rebalance_portfolio on rsi-eurusd-draft: MEDIUM 50.00 → MEDIUM 50.00, refused; approved, success
+          #10 [id] notify on rsi-eurusd-draft: LOW 0.00 → LOW 10.00, refused; auto_approved, success
+          #9 [id] modify_parameters on rsi-eurusd-draft: LOW 0.00 → LOW 0.00, refused; auto_approved, success
+          #6 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 approval from admins instead of 1 reviewer; expired
+          #5 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 approval from admins instead of 1 reviewer; withdrawn
+          #4 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 approval from admins instead of 1 reviewer; rejected
+          #2 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 approval from admins instead of 1 reviewer; approved, success
+          #1 [id] modify_parameters on rsi-eurusd-draft: LOW 0.00 → LOW 0.00, refused; auto_approved, success
+
+        1 contradict these rules: they could not be proposed at all.
+        ");
 }
 
 #[test]

@@ -145,11 +145,7 @@ impl<'a> Replayer<'a> {
             at: decision.decided_at,
         };
         let (now, is_refused) = proposal.rate(&rules);
-        let then = RiskAnswer {
-            score: decision.risk.score,
-            level: decision.risk.level,
-            requires: decision.required,
-        };
+        let then = RiskAnswer::of(&decision.risk, decision.required, decision.mode);
         let changed = (then != now).then(|| Changed {
             id: case,
             number: decision.pull.number.0,
@@ -157,9 +153,9 @@ impl<'a> Replayer<'a> {
             agent: about.agent.to_string(),
             action: about.action.to_string(),
             targets: about.targets.iter().map(ToString::to_string).collect(),
-            then,
-            now,
-            oversight: Oversight::of(then.requires, now.requires),
+            oversight: Oversight::of(&then, &now),
+            then: then.clone(),
+            now: now.clone(),
             status: decision.status,
             success: None,
         });
@@ -226,11 +222,9 @@ impl Proposal<'_> {
             self.at,
         );
         let assessment = risk::assess(about, &situation, rules);
-        let answer = RiskAnswer {
-            score: assessment.score,
-            level: assessment.level,
-            requires: requirement::for_recommendation(&assessment, &rules.governance),
-        };
+        let governance = &rules.governance;
+        let requires = requirement::for_recommendation(&assessment, governance);
+        let answer = RiskAnswer::of(&assessment, requires, governance.mode);
         let problems = risk::validity::problems(self.path, about, &situation, rules);
         (answer, !problems.is_empty())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Backtest, Changed, Turned};
+use super::{Backtest, Changed, Oversight, RiskAnswer, Turned};
 use crate::domain::documents::{Outcome, Requirement, Role};
 
 /// How many cases are named in one list.
@@ -35,8 +35,8 @@ impl Backtest {
             self.approvals_then, self.approvals_now
         );
         let turned = [
-            ("Less", "any more", self.weaker),
-            ("More", "then", self.stronger),
+            ("Less, or other people,", "any more", self.weaker),
+            ("More of people", "then", self.stronger),
         ];
         for (word, unasked, turned) in turned.into_iter().filter(|(.., turned)| turned.cases > 0) {
             let _ = writeln!(text, "{}", direction(word, unasked, turned));
@@ -74,14 +74,17 @@ impl Backtest {
     }
 
     fn list_others(&self, text: &mut String, markdown: bool) {
-        let other = |case: &&Changed| !case.is_alarming() && case.then.level != case.now.level;
+        let other = |case: &&Changed| {
+            let is_other = case.then.level != case.now.level || case.oversight != Oversight::Same;
+            is_other && !case.is_alarming()
+        };
         let count = self.changed.iter().filter(other).count();
         if count == 0 {
             return;
         }
         let _ = writeln!(
             text,
-            "\nOther decisions with another level, newest first:\n"
+            "\nOther decisions that come out differently, newest first:\n"
         );
         list(
             text,
@@ -92,7 +95,7 @@ impl Backtest {
     }
 }
 
-/// `Less would be asked of people in 3 cases: …`
+/// `Less, or other people, would be asked in 3, nobody any more in 1 of them: …`
 fn direction(word: &str, unasked: &str, turned: Turned) -> String {
     let Turned {
         cases,
@@ -103,7 +106,7 @@ fn direction(word: &str, unasked: &str, turned: Turned) -> String {
         ..
     } = turned;
     format!(
-        "{word} would be asked of people in {cases}, nobody {unasked} in {} of them: {high} were HIGH, {rejected} were rejected, {failed} failed, {succeeded} succeeded.",
+        "{word} would be asked in {cases}, nobody {unasked} in {} of them: {high} were HIGH, {rejected} were rejected, {failed} failed, {succeeded} succeeded.",
         turned.unasked
     )
 }
@@ -133,18 +136,20 @@ fn line(case: &Changed, markdown: bool) -> String {
     if case.targets.len() > 1 {
         let _ = write!(what, " and {} more", case.targets.len() - 1);
     }
-    let (then, now) = (case.then, case.now);
+    let (then, now) = (&case.then, &case.now);
     let mut text = format!(
         "{item}#{} {tick}{}{tick} {what}: {} {} → {} {}",
         case.number, case.id, then.level, then.score, now.level, now.score
     );
-    if then.requires != now.requires {
-        let _ = write!(
-            text,
-            ", asks {} instead of {}",
-            asks(now.requires),
-            asks(then.requires)
-        );
+    match (then.refused, now.refused) {
+        (false, true) => text.push_str(", refused"),
+        (true, false) => {
+            let _ = write!(text, ", asks {} instead of being refused", now.whom());
+        }
+        (false, false) if then.whom() != now.whom() => {
+            let _ = write!(text, ", asks {} instead of {}", now.whom(), then.whom());
+        }
+        _ => {}
     }
     let _ = write!(text, "; {}", case.status);
     if case.success.is_some() {
@@ -153,9 +158,22 @@ fn line(case: &Changed, markdown: bool) -> String {
     text
 }
 
-fn asks(required: Requirement) -> String {
+impl RiskAnswer {
+    /// `1 admin with a justification, 1 approval from dbas`
+    pub fn whom(&self) -> String {
+        let level = of_level(self.requires);
+        let rules = self.asks.iter().map(ToString::to_string);
+        let all: Vec<String> = level.into_iter().chain(rules).collect();
+        match all.as_slice() {
+            [] => "nobody".to_owned(),
+            all => all.join(", "),
+        }
+    }
+}
+
+fn of_level(required: Requirement) -> Option<String> {
     let (who, count) = match (required.role, required.approvals) {
-        (Role::None, _) => return "nobody".to_owned(),
+        (Role::None, _) => return None,
         (Role::Reviewer, 1) => ("reviewer", 1),
         (Role::Reviewer, count) => ("reviewers", count),
         (Role::Admin, 1) => ("admin", 1),
@@ -166,5 +184,5 @@ fn asks(required: Requirement) -> String {
     } else {
         ""
     };
-    format!("{count} {who}{why}")
+    Some(format!("{count} {who}{why}"))
 }

@@ -392,7 +392,10 @@ fn replayed(backtest: &Backtest) -> Replayed {
     let in_words = |one: &&Changed| {
         let (then, now) = (&one.then, &one.now);
         let asked = |answer: &RiskAnswer| {
-            let whom = text::people(answer.requires.role, answer.requires.approvals);
+            let whom = match answer.refused {
+                true => "refused".to_owned(),
+                false => answer.whom(),
+            };
             format!("{} {}, {whom}", answer.level, answer.score)
         };
         let what = format!(
