@@ -698,13 +698,13 @@ fn rules_that_nobody_can_meet_are_refused() {
     ];
     let said: Vec<String> = all.iter().map(|when| refused(cost, &rule(when))).collect();
     insta::assert_snapshot!(said.join("\n"), @r"
-        rules/policy.yaml:135:11: rules[11].when: `costs` is not evidence of `rules/evidence.yaml`: did you mean `cost`? expected one of cost, ticket
-        rules/policy.yaml:135:11: rules[11].when: a number with a fraction is never equal to text
-        rules/policy.yaml:135:11: rules[11].when: what is absent makes a case HIGH by itself: leave `has` out
-        rules/policy.yaml:135:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
-        rules/policy.yaml:135:11: rules[11].when: `&&`, `||`, `!`, `? :` and loops take true or false, not text
-        rules/policy.yaml:135:11: rules[11].when: `tickt` is not evidence of `rules/evidence.yaml`: did you mean `ticket`? expected one of cost, ticket
-        rules/policy.yaml:135:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
+        rules/policy.yaml:144:11: rules[11].when: `costs` is not evidence of `rules/evidence.yaml`: did you mean `cost`? expected one of cost, ticket
+        rules/policy.yaml:144:11: rules[11].when: a number with a fraction is never equal to text
+        rules/policy.yaml:144:11: rules[11].when: what is absent makes a case HIGH by itself: leave `has` out
+        rules/policy.yaml:144:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
+        rules/policy.yaml:144:11: rules[11].when: `&&`, `||`, `!`, `? :` and loops take true or false, not text
+        rules/policy.yaml:144:11: rules[11].when: `tickt` is not evidence of `rules/evidence.yaml`: did you mean `ticket`? expected one of cost, ticket
+        rules/policy.yaml:144:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
         ");
 }
 

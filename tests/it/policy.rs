@@ -523,7 +523,7 @@ fn files_that_a_rule_names_are_left_to_their_owners() {
     stage.govern("dana", "mine", &[(path, &described)]);
     stage.run();
     let waiting = stage.report(1);
-    let said = waiting.split("pass.").nth(1).unwrap();
+    let said = waiting.split("pass.").nth(1).unwrap().trim();
     insta::assert_snapshot!(redact(said), @r"
         - the desk's targets (desk_targets)
 
