@@ -40,7 +40,6 @@ pub struct CaseView {
     /// As decided; while it is pending, as it is now.
     pub risk: Option<Assessment>,
     /// What was vouched for of its head, with its source.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<EvidenceRecord>,
     /// How it was decided; none while it is pending.
     pub decision: Option<Decision>,

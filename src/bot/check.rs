@@ -30,7 +30,8 @@ pub struct Checked {
     pub requires: Option<Requirement>,
     /// What rules ask for beside that.
     pub asks: Vec<AskInForce>,
-    /// The smallest edits that reach a lower level; where none does, the one that lowers the score most.
+    /// The smallest edits that reach a lower level; where none does, the one that lowers the score most. Where rules ask
+    /// for approvals, last the smallest of which none does (`unasked`).
     pub reduce: Vec<Reduction>,
     /// The same in words.
     pub explanation: Option<String>,

@@ -36,7 +36,8 @@ pub const MOST_SCORINGS: usize = 40;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Advice {
     /// For each lower level that some edit reaches, the smallest one, the nearer level first; where none
-    /// reaches any, the one that lowers the score most.
+    /// reaches any, the one that lowers the score most. Where rules ask for approvals, last the smallest one of which
+    /// none does.
     pub reductions: Vec<Reduction>,
     /// The triggers that no edit of a value or of the targets removes, such as that the agent is not
     /// registered.
@@ -54,15 +55,25 @@ pub fn advise(
     assessment: &Assessment,
 ) -> Advice {
     let present = assessment.present();
+    let is_asked = assessment.triggers.iter().any(|fired| fired.ask.is_some());
+    let is_asked = is_asked && rules.governance.mode.asks_people() && !assessment.is_refused();
     if present.level == Level::Low {
-        return Advice::default();
+        let unasked = || {
+            searched(recommendation, situation, rules, |search| {
+                search.unasked(present)
+            })
+        };
+        return Advice {
+            reductions: is_asked.then(unasked).flatten().into_iter().collect(),
+            lasting: Vec::new(),
+        };
     }
     searched(recommendation, situation, rules, |search| {
         let lasting = fired(rules, assessment).filter(|trigger| triggers::is_lasting(trigger));
         let least = lasting
             .filter_map(PolicyRule::level)
             .map(|level| triggers::lifted_to(level, &rules.governance));
-        let reductions = search.run(present, least.max().unwrap_or_default());
+        let mut reductions = search.run(present, least.max().unwrap_or_default());
         let reached = reductions.iter().map(|reduction| reduction.level).min();
         let reached = reached.unwrap_or(assessment.level);
         let lasting = fired(rules, assessment).filter(|rule| {
@@ -74,6 +85,7 @@ pub fn advise(
             may_last && (triggers::is_lasting(rule) || search.cannot_remove(rule))
         });
         let lasting = lasting.map(|trigger| trigger.id.clone()).collect();
+        reductions.extend(is_asked.then(|| search.unasked(present)).flatten());
         Advice {
             reductions,
             lasting,
@@ -241,6 +253,21 @@ impl<'v> Search<'v> {
         best
     }
 
+    /// The smallest candidate that is no riskier and of which no rule asks for approvals.
+    fn unasked(&self, present: Lift) -> Option<Reduction> {
+        let candidates = self.candidates().into_iter().take(MOST_SCORINGS);
+        let mut scored = candidates.filter_map(|candidate| self.score(candidate, present.score));
+        let scored = scored.find(|scored| {
+            let subject = self.subject(scored.candidate);
+            let measured = Measured::of(&subject);
+            !scored.changes_nothing && !triggers::asks_somebody(&subject, &measured)
+        });
+        scored.map(|scored| Reduction {
+            unasked: true,
+            ..self.reduction(scored)
+        })
+    }
+
     /// All candidates but the proposal itself, the smallest first.
     fn candidates(&self) -> Vec<Candidate> {
         let mut candidates = Vec::with_capacity(32);
@@ -400,6 +427,7 @@ impl<'v> Search<'v> {
             edits,
             score: scored.score,
             level: scored.level,
+            unasked: false,
             note,
         }
     }

@@ -103,6 +103,7 @@ impl<'a> Explanation<'a> {
         if self.assessment.present().level != Level::Low {
             self.render_reductions(&mut page);
         }
+        self.render_unasked(&mut page);
         page.raw(format_args!("\n"));
         self.render_requirement(&mut page);
         page.text
@@ -110,7 +111,8 @@ impl<'a> Explanation<'a> {
 
     fn render_reductions(&self, page: &mut Page<'_>) {
         let is_refused = self.assessment.is_refused();
-        if self.reductions.is_empty() {
+        let reductions = || self.reductions.iter().filter(|edit| !edit.unasked);
+        if reductions().next().is_none() {
             let nothing = match is_refused {
                 true => "With every edit that was tried it is refused.",
                 false => "No edit that was tried makes it less risky.",
@@ -119,7 +121,7 @@ impl<'a> Explanation<'a> {
             return;
         }
         let present = self.assessment.present().level;
-        let reaches_lower = self.reductions.iter().any(|edit| edit.level < present);
+        let reaches_lower = reductions().any(|edit| edit.level < present);
         let heading = match (is_refused, reaches_lower) {
             (true, _) => "What would not be refused:",
             (false, true) => "To make it less risky:",
@@ -128,9 +130,19 @@ impl<'a> Explanation<'a> {
             }
         };
         page.raw(format_args!("\n{heading}{}", page.form.gap));
-        for reduction in &self.reductions {
+        for reduction in reductions() {
             page.item(|line| push_reduction(line, reduction, present));
         }
+    }
+
+    fn render_unasked(&self, page: &mut Page<'_>) {
+        let Some(reduction) = self.reductions.iter().find(|edit| edit.unasked) else {
+            return;
+        };
+        let heading = "For no rule to ask for approvals:";
+        page.raw(format_args!("\n{heading}{}", page.form.gap));
+        let present = self.assessment.present().level;
+        page.item(|line| push_reduction(line, reduction, present));
     }
 
     fn render_requirement(&self, page: &mut Page<'_>) {
@@ -195,12 +207,15 @@ fn push_reduction(line: &mut String, reduction: &Reduction, present: Level) {
             separator = ", ";
         }
     }
-    let reaches = if reduction.level < present {
-        "reaches"
-    } else {
-        "lowers the score to"
+    let reaches = match (reduction.level < present, reduction.unasked) {
+        (true, _) => "reaches",
+        (false, true) => "comes to",
+        (false, false) => "lowers the score to",
     };
     let _ = write!(line, " {reaches} {} {}", reduction.level, reduction.score);
+    if reduction.unasked {
+        line.push_str(", of which no rule asks for approvals");
+    }
     if let Some(note) = reduction.note {
         let _ = write!(line, " ({note})");
     }

@@ -315,6 +315,17 @@ pub(crate) fn is_refused(subject: &ScoringInput<'_>, measured: &Measured<'_>) ->
     answers.iter().any(is_refusal)
 }
 
+/// Whether a rule asks for approvals.
+pub(crate) fn asks_somebody(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> bool {
+    let asking = subject
+        .rules
+        .policy
+        .iter()
+        .filter(|rule| rule.ask.is_some());
+    let facts = ProposalFacts::of(subject, measured);
+    condition::any_fires(asking.map(|rule| &rule.when), &facts)
+}
+
 /// Whether this one rule fires.
 pub(crate) fn fires(
     trigger: &PolicyRule,

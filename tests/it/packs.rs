@@ -115,6 +115,10 @@ fn a_platform_scales_what_is_critical() {
 
     - `without replicas, only on checkout-staging reaches LOW 20.00 (on one rehearsal target first)`
 
+    For no rule to ask for approvals:
+
+    - `only on checkout-staging comes to MEDIUM 35.00, of which no rule asks for approvals (on one rehearsal target first)`
+
     It needs the approval of a reviewer.
 
     Still needed: 1 approval by a reviewer; 1 approval from web (owners_agree). Who may give it: alice, bob, carol.
@@ -332,6 +336,10 @@ fn a_support_desk_pays_back() {
 
     - `amount: 1000 reaches MEDIUM 47.50`
     - `amount: 50 reaches LOW 25.00`
+
+    For no rule to ask for approvals:
+
+    - `amount: 200 reaches MEDIUM 40.00, of which no rule asks for approvals`
 
     It needs the approval of an admin, with a justification.
 

@@ -204,6 +204,10 @@ fn a_group_that_a_label_names_is_asked_beside_the_level() {
 
     - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
 
+    For no rule to ask for approvals:
+
+    - `only on rsi-eurusd-paper comes to MEDIUM 35.00, of which no rule asks for approvals (on one rehearsal target first)`
+
     It needs the approval of a reviewer.
 
     Still needed: 1 approval by a reviewer; 1 approval from payments (owners). Who may give it: alice, bob, carol, erin.

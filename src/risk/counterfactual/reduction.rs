@@ -30,6 +30,9 @@ pub struct Reduction {
     pub score: Score,
     /// Its level.
     pub level: Level,
+    /// Whether it is there because no rule asks for approvals of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
     /// What to bear in mind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,

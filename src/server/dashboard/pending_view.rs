@@ -286,7 +286,7 @@ impl PendingView {
                 && evaluation
                     .assessment
                     .as_ref()
-                    .is_some_and(|risk| risk.score > Score::ZERO),
+                    .is_some_and(|risk| risk.score > Score::ZERO || !preview.reductions.is_empty()),
             needs: None,
             whom: None,
             late: None,
