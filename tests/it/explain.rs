@@ -778,7 +778,7 @@ groups:
 
         - Below, “it” is what an agent proposes; … stands for what it is about. All rules that apply count together. One whose condition cannot be answered counts as one that applies.
         - **`sums`**
-          - `… and [more]\u{28}https\u{3a}//evil.example) …`
+          - `… and [more]\u{28}https\u{3a}//evil.example) {`
           - Applies when `` target_count + 1 > 3 && agent != '`x`' ``.
           - It is at least MEDIUM.
         - **`owners`**
@@ -838,7 +838,7 @@ groups:
         {
           "name": "sums",
           "sentences": [
-            "“… and [more](https://evil.example) …”",
+            "“… and [more](https://evil.example) {”",
             "Applies when target_count + 1 > 3 && agent != '`x`'.",
             "It is at least MEDIUM."
           ]

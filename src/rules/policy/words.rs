@@ -23,10 +23,13 @@ impl PolicyRule {
     pub fn reason_in_words(&self) -> String {
         let mut text = String::with_capacity(self.reason.len());
         let mut rest = self.reason.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
+        while let Some((before, (_, after))) = rest
+            .split_once('{')
+            .and_then(|(before, after)| Some((before, after.split_once('}')?)))
+        {
             text.push_str(before);
             text.push('…');
-            rest = after.split_once('}').map_or("", |(_, after)| after);
+            rest = after;
         }
         text.push_str(rest);
         text
