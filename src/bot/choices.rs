@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::BotError;
 use crate::domain::documents::{ExecutorKind, Freeze, Requirement, Target};
 use crate::domain::ids::{
-    ActionName, AgentName, LabelName, Sha, TargetName, TriggerId, WindowName, quoted,
+    ActionName, AgentName, EvidenceName, LabelName, Sha, TargetName, TriggerId, WindowName, quoted,
 };
 use crate::domain::level::{Level, Score};
 use crate::domain::page::{Line, cut};
@@ -71,6 +71,8 @@ pub struct Choices {
     pub windows: Vec<WindowChoice>,
     /// The rules that may apply to these actions, in their order.
     pub rules: Vec<RuleChoice>,
+    /// What others vouch for, as far as those rules read it: what is missing makes a case HIGH.
+    pub evidence: Vec<EvidenceChoice>,
     /// How many proposals of the agent may wait for people at a time.
     pub pending_limit: u32,
     /// Targets that cannot be read, so that nothing can be proposed about them.
@@ -178,6 +180,22 @@ pub struct RuleChoice {
     pub actions: Vec<ActionName>,
 }
 
+/// A fact that others vouch for.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct EvidenceChoice {
+    /// Its name.
+    pub name: EvidenceName,
+    /// What it is.
+    pub description: Option<String>,
+    /// The type of its value.
+    #[serde(rename = "type")]
+    pub value_type: ValueType,
+    /// What a number counts.
+    pub unit: Option<String>,
+    /// Who vouches for it.
+    pub text: String,
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ChoicesError {
@@ -228,13 +246,15 @@ pub fn choices(
         ..ParameterChoice::of(name.as_str(), None, Some(guidance))
     });
     let names: Vec<&ActionName> = actions.iter().map(|action| &action.name).collect();
+    let applicable = applicable_rules(rules, &query.agent, &names);
     Ok(Choices {
         registered: rules.agents.contains_key(&query.agent),
         frozen: tip.frozen,
         other_parameters: other_parameters.collect(),
         levels: levels(rules),
         windows: windows(rules, query.now),
-        rules: applicable_rules(rules, &query.agent, &names),
+        evidence: evidence(rules, &applicable),
+        rules: applicable,
         pending_limit: rules.governance.pending_limit,
         more_targets: more.len(),
         more_target_names: more.into_iter().take(MOST_NAMES).collect(),
@@ -489,6 +509,25 @@ fn windows(rules: &Rules, now: DateTime<Utc>) -> Vec<WindowChoice> {
         text: format!("{}; {}", window.in_words(), window.state_in_words(now)),
     });
     windows.collect()
+}
+
+/// What these rules read.
+fn evidence(rules: &Rules, applicable: &[RuleChoice]) -> Vec<EvidenceChoice> {
+    let is_applicable = |id: &TriggerId| applicable.iter().any(|choice| choice.id == *id);
+    let read = rules.policy.iter().filter(|rule| is_applicable(&rule.id));
+    let read: BTreeSet<&EvidenceName> = read.flat_map(|rule| rule.when.evidence()).collect();
+    let facts = rules
+        .evidence
+        .iter()
+        .filter(|(name, _)| read.contains(name));
+    let facts = facts.map(|(name, fact)| EvidenceChoice {
+        name: name.clone(),
+        description: fact.description.as_deref().map(cut),
+        value_type: fact.value_type,
+        unit: fact.unit.clone(),
+        text: fact.attesters_in_words().to_string(),
+    });
+    facts.collect()
 }
 
 fn applicable_rules(rules: &Rules, agent: &AgentName, actions: &[&ActionName]) -> Vec<RuleChoice> {

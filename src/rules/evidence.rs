@@ -13,6 +13,7 @@ use super::people::People;
 use super::{RuleFiles, Rules};
 use crate::domain::documents::{AccountRecord, EvidenceRecord, EvidenceSource, schema_tag, time};
 use crate::domain::ids::{AgentName, EvidenceName, Login, quoted};
+use crate::domain::page::Line;
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::signing::PublicKey;
 use crate::domain::similar::did_you_mean;
@@ -93,6 +94,18 @@ pub struct EvidenceRule {
     pub valid_for: Option<Duration>,
     /// Who may vouch for it.
     pub from: Vec<Attester>,
+}
+
+impl EvidenceRule {
+    /// Who vouches for it, and for how long that counts, as a sentence.
+    pub fn attesters_in_words(&self) -> Line {
+        let from = self.from.iter().map(|one| Line::default().name(one));
+        let who = Line::default().joined(from, " or ").say(" vouches for it");
+        match self.valid_for {
+            Some(length) => who.say(format_args!(", and that counts for {length}.")),
+            None => who.say("."),
+        }
+    }
 }
 
 /// Somebody who may vouch for a fact.

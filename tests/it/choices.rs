@@ -483,3 +483,24 @@ fn the_api_and_mcp_answer_the_same() {
     );
     client.ends();
 }
+
+/// What rules that may apply read of others is named, with who vouches for it.
+#[test]
+fn evidence_that_is_needed_is_named() {
+    let stage = TestRepo::example();
+    let evidence = "schema: countersign/evidence/v1\nevidence:\n  monthly_cost: {description: What it adds to the bill., type: number, unit: EUR, valid_for: 24h, from: [{login: alice}]}\n";
+    let policy = stage.file("rules/policy.yaml")
+        + "\n  - id: costly\n    when: effect != 'none' && evidence.monthly_cost > 100\n    then: MEDIUM\n    reason: it costs\n";
+    stage.commit_to_main(&[
+        ("rules/evidence.yaml", Some(evidence)),
+        ("rules/policy.yaml", Some(&policy)),
+    ]);
+    let analyst = json_of(&stage, &["--agent", "market-analyst"]);
+    assert_eq!(analyst["evidence"], json!([]));
+    let optimizer = json_of(&stage, &["--agent", "strategy-optimizer"]);
+    let rule = optimizer["rules"].as_array().unwrap().last().unwrap();
+    insta::assert_snapshot!(format!("{}\n{}", rule["when"], optimizer["evidence"]), @r#"
+    "when it has an effect and the evidence monthly_cost is above 100"
+    [{"description":"What it adds to the bill.","name":"monthly_cost","text":"alice vouches for it, and that counts for 1d.","type":"number","unit":"EUR"}]
+    "#);
+}

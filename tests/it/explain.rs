@@ -723,108 +723,108 @@ groups:
     );
     let folder = folder.to_str().unwrap();
     insta::assert_snapshot!(explained(&stage, &[folder, "--format", "markdown"]), @r"
-        # What the rules mean
+            # What the rules mean
 
-        ## Who decides
+            ## Who decides
 
-        - The mode is high_only. What agents propose is scored from 0 to 100, and the score makes the level.
-        - Nobody decides on what they, or an agent of theirs, had a hand in. Approvals of bots never count.
-        - **LOW**
-          - A score up to 30 is merged at once, and nobody is asked unless a rule asks for somebody.
-        - **MEDIUM**
-          - A score above 30 and up to 70 is merged at once, and nobody is asked unless a rule asks for somebody.
-        - **HIGH**
-          - A score above 70 needs the approval of 2 admins, each with a justification of at least 20 characters.
-        - **Changes of rules, people, agents and targets**
-          - They are always HIGH, whatever they say: each needs the approval of 2 admins, each with a justification.
+            - The mode is high_only. What agents propose is scored from 0 to 100, and the score makes the level.
+            - Nobody decides on what they, or an agent of theirs, had a hand in. Approvals of bots never count.
+            - **LOW**
+              - A score up to 30 is merged at once, and nobody is asked unless a rule asks for somebody.
+            - **MEDIUM**
+              - A score above 30 and up to 70 is merged at once, and nobody is asked unless a rule asks for somebody.
+            - **HIGH**
+              - A score above 70 needs the approval of 2 admins, each with a justification of at least 20 characters.
+            - **Changes of rules, people, agents and targets**
+              - They are always HIGH, whatever they say: each needs the approval of 2 admins, each with a justification.
 
-        ## Groups
+            ## Groups
 
-        - An admin is a reviewer, too.
-        - **`reviewers`**
-          - `bob`, `carol` and the members of the GitHub team `acme/reviewers`.
-        - **`admins`**
-          - `bob` and `carol`.
-        - **`all`**
-          - `**All** of us`
-          - `bob`, `carol` and the members of the GitHub team `acme/all`.
+            - An admin is a reviewer, too.
+            - **`reviewers`**
+              - `bob`, `carol` and the members of the GitHub team `acme/reviewers`.
+            - **`admins`**
+              - `bob` and `carol`.
+            - **`all`**
+              - `**All** of us`
+              - `bob`, `carol` and the members of the GitHub team `acme/all`.
 
-        ## Deadlines and limits
+            ## Deadlines and limits
 
-        - What has waited for 90 minutes the admins are asked about, too; after 7 days it is recorded as expired.
-        - At most 20 proposals of one agent wait for people at a time; more are refused.
-        - What looks mistyped (an action or target that does not exist, a value of another type) is refused, and its agent is told what was probably meant.
+            - What has waited for 90 minutes the admins are asked about, too; after 7 days it is recorded as expired.
+            - At most 20 proposals of one agent wait for people at a time; more are refused.
+            - What looks mistyped (an action or target that does not exist, a value of another type) is refused, and its agent is told what was probably meant.
 
-        ## Windows
+            ## Windows
 
-        - **`midweek`**
-          - Every week from Wednesday 08:00 to Wednesday 18:00 (America/New_York); closed now, opens on Wednesday 2026-12-02 08:00.
-          - Looked at by `either`.
-        - **`summer`**
-          - From Wednesday 2026-07-01 00:00 to Saturday 2026-08-01 00:00 (Europe/Berlin); over.
-        - **`year_end`**
-          - From Friday 2026-12-18 18:00 to Monday 2027-01-04 09:00 (UTC); closed now, opens on Friday 2026-12-18 18:00.
-          - Looked at by `either`.
+            - **`midweek`**
+              - Every week from Wednesday 08:00 to Wednesday 18:00 (America/New_York); closed now, opens on Wednesday 2026-12-02 08:00.
+              - Looked at by `either`.
+            - **`summer`**
+              - From Wednesday 2026-07-01 00:00 to Saturday 2026-08-01 00:00 (Europe/Berlin); over.
+            - **`year_end`**
+              - From Friday 2026-12-18 18:00 to Monday 2027-01-04 09:00 (UTC); closed now, opens on Friday 2026-12-18 18:00.
+              - Looked at by `either`.
 
-        ## How risk is scored
+            ## How risk is scored
 
-        - Where it takes effect is 40 % of the score: `production` counts 100, anything else 100. What counts 100 is production.
-        - How unusual the new values are is 30 %: conservative counts 0, moderate 50, aggressive 75, beyond all tiers 100; of several values the highest counts. What has no guidance, or is removed, is beyond all tiers.
-        - On how many targets is 20 %: one counts 0, several 50, 10 or more 100, which is called bulk, as is a change of none that is named.
-        - How hard it is to undo is 10 %: easy counts 0, with effort 50, irreversible 100. An action that is not listed is irreversible.
-        - A rule that makes it HIGH lifts the score to 75, one that makes it MEDIUM to 50, if it is lower.
+            - Where it takes effect is 40 % of the score: `production` counts 100, anything else 100. What counts 100 is production.
+            - How unusual the new values are is 30 %: conservative counts 0, moderate 50, aggressive 75, beyond all tiers 100; of several values the highest counts. What has no guidance, or is removed, is beyond all tiers.
+            - On how many targets is 20 %: one counts 0, several 50, 10 or more 100, which is called bulk, as is a change of none that is named.
+            - How hard it is to undo is 10 %: easy counts 0, with effort 50, irreversible 100. An action that is not listed is irreversible.
+            - A rule that makes it HIGH lifts the score to 75, one that makes it MEDIUM to 50, if it is lower.
 
-        ## Rules beside the score
+            ## Rules beside the score
 
-        - Below, “it” is what an agent proposes; … stands for what it is about. All rules that apply count together. One whose condition cannot be answered counts as one that applies.
-        - **`sums`**
-          - `… and [more]\u{28}https\u{3a}//evil.example) {`
-          - Applies when `` target_count + 1 > 3 && agent != '`x`' ``.
-          - It is at least MEDIUM.
-        - **`owners`**
-          - `theirs`
-          - Applies when every target, if there is any, has the label `tier: one`, or that cannot be told.
-          - In place of those whom the level asks for, and no fewer of them, 2 (each with a justification) of the group that the label `owner` of each target names, or of the admins where it names none, must approve.
-        - **`either`**
-          - `quiet`
-          - Applies when the window `midweek` is open or the window `year_end` is open.
-          - Beside those whom the level asks for, one of these must approve: 2 of `all`, or 1 (with a justification) of `admins` and 1 of `reviewers`.
+            - Below, “it” is what an agent proposes; … stands for what it is about. All rules that apply count together. One whose condition cannot be answered counts as one that applies.
+            - **`sums`**
+              - `… and [more]\u{28}https\u{3a}//evil.example) {`
+              - Applies when `` target_count + 1 > 3 && agent != '`x`' ``.
+              - It is at least MEDIUM.
+            - **`owners`**
+              - `theirs`
+              - Applies when every target, if there is any, has the label `tier: one`, or that cannot be told.
+              - In place of those whom the level asks for, and no fewer of them, 2 (each with a justification) of the group that the label `owner` of each target names, or of the admins where it names none, must approve.
+            - **`either`**
+              - `quiet`
+              - Applies when the window `midweek` is open or the window `year_end` is open.
+              - Beside those whom the level asks for, one of these must approve: 2 of `all`, or 1 (with a justification) of `admins` and 1 of `reviewers`.
 
-        ## What agents may do
+            ## What agents may do
 
-        - **`call`**
-          - It removes targets; that cannot be undone. The bot sends it to `https://deploy.example.org/run`, which answers within 30s.
-          - No agent may propose it.
-        - **`look`**
-          - It changes nothing. Nothing carries it out.
-          - No agent may propose it.
-        - **`run`**
-          - It changes parameters of targets; that takes effort to undo. It touches `data`, `money` and `people`. The bot runs `/usr/local/bin/run`, for at most 1m30s.
-          - No agent may propose it.
-        - **`start`**
-          - It makes a new target; that is easy to undo. The bot starts the GitHub workflow `deploy` of `acme/deploy`, which reports within 1h.
-          - No agent may propose it.
+            - **`call`**
+              - It removes targets; that cannot be undone. The bot sends it to `https://deploy.example.org/run`, which answers within 30s.
+              - No agent may propose it.
+            - **`look`**
+              - It changes nothing. Nothing carries it out.
+              - No agent may propose it.
+            - **`run`**
+              - It changes parameters of targets; that takes effort to undo. It touches `data`, `money` and `people`. The bot runs `/usr/local/bin/run`, for at most 1m30s.
+              - No agent may propose it.
+            - **`start`**
+              - It makes a new target; that is easy to undo. The bot starts the GitHub workflow `deploy` of `acme/deploy`, which reports within 1h.
+              - No agent may propose it.
 
-        ## Agents
+            ## Agents
 
-        - **`idle`**
-          - It may propose nothing. `bob` answers for it.
+            - **`idle`**
+              - It may propose nothing. `bob` answers for it.
 
-        ## Values
+            ## Values
 
-        - Where it is said how far a value may move, the worse of value and movement counts. A parameter that is not here is beyond all tiers.
-        - **`disk.size`**
-          - 64M to 1Gi is conservative, otherwise 1 to 1536Mi moderate; anything else is beyond all tiers.
-        - **`hosts`**
-          - `[Click]\u{28}https\u{3a}//evil.example) \u{40}admin 'now' \u{3c}b\u{3e}`
-          - Of each element that is added, text that matches `[a-z]+[.]example[.]org` is conservative, otherwise `localhost` aggressive; anything else is beyond all tiers. Adding up to 1 element is conservative, up to 3 moderate; more is beyond all tiers. Removing any element is beyond all tiers.
-        - **`names`**
-          - Adding any element is beyond all tiers. Removing up to 2 elements is conservative; more is beyond all tiers.
-        - **`price`**
-          - exactly 5 EUR/h is conservative; anything else is beyond all tiers.
-        - **`timeout`**
-          - Every value is beyond all tiers. Moving it by up to 5s is conservative, by up to 1m30s aggressive; further is beyond all tiers. Extreme is below 1s or above 1h. Usual is 30s; below 10s or above 50s is more than 2 standard deviations away.
-        ");
+            - Where it is said how far a value may move, the worse of value and movement counts. A parameter that is not here is beyond all tiers.
+            - **`disk.size`**
+              - 64M to 1Gi is conservative, otherwise 1 to 1536Mi moderate; anything else is beyond all tiers.
+            - **`hosts`**
+              - `[Click]\u{28}https\u{3a}//evil.example) \u{40}admin 'now' \u{3c}b\u{3e}`
+              - Of each element that is added, text that matches `[a-z]+[.]example[.]org` is conservative, otherwise `localhost` aggressive; anything else is beyond all tiers. Adding up to 1 element is conservative, up to 3 moderate; more is beyond all tiers. Removing any element is beyond all tiers.
+            - **`names`**
+              - Adding any element is beyond all tiers. Removing up to 2 elements is conservative; more is beyond all tiers.
+            - **`price`**
+              - exactly 5 EUR/h is conservative; anything else is beyond all tiers.
+            - **`timeout`**
+              - Every value is beyond all tiers. Moving it by up to 5s is conservative, by up to 1m30s aggressive; further is beyond all tiers. Extreme is below 1s or above 1h. Usual is 30s; below 10s or above 50s is more than 2 standard deviations away.
+            ");
     let json = stage
         .countersign(&["explain-rules", folder, "--format", "json"])
         .succeeds()

@@ -172,24 +172,12 @@ fn windows(rules: &Rules, now: DateTime<Utc>) -> Section {
 }
 
 fn evidence(rules: &Rules) -> Section {
-    let facts = rules.evidence.iter().map(|(name, fact)| {
-        let from: Vec<Line> = fact
-            .from
-            .iter()
-            .map(|one| Line::default().name(one))
-            .collect();
-        let who = Line::default().joined(from, " or ").say(" vouches for it");
-        let who = match fact.valid_for {
-            Some(length) => who.say(format!(", and that counts for {length}.")),
-            None => who.say("."),
-        };
-        Item {
-            name: named(name),
-            sentences: described(fact.description.as_ref())
-                .into_iter()
-                .chain([who.into()])
-                .collect(),
-        }
+    let facts = rules.evidence.iter().map(|(name, fact)| Item {
+        name: named(name),
+        sentences: described(fact.description.as_ref())
+            .into_iter()
+            .chain([fact.attesters_in_words().into()])
+            .collect(),
     });
     let items: Vec<Item> = facts.collect();
     let about = match items.is_empty() {

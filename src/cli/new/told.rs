@@ -17,6 +17,13 @@ pub fn told(choices: &Choices) -> Told {
         name: named(&parameter.name),
         sentences: about_parameter(parameter),
     });
+    let evidence = choices.evidence.iter().map(|fact| {
+        let description = fact.description.as_deref().map(whole);
+        Item {
+            name: named(&fact.name),
+            sentences: description.into_iter().chain([whole(&fact.text)]).collect(),
+        }
+    });
     let sections = vec![
         Section {
             title: "Actions",
@@ -42,6 +49,11 @@ pub fn told(choices: &Choices) -> Told {
             title: "Windows",
             about: Vec::new(),
             items: windows.collect(),
+        },
+        Section {
+            title: "What others vouch for",
+            about: Vec::new(),
+            items: evidence.collect(),
         },
         Section {
             title: "Rules that may apply",

@@ -407,6 +407,7 @@ const SAYABLE: &[&str] = &[
     "citations.all(c, c.startsWith('https://example.org/'))",
     "has(details.speed) && details.speed == 'fast'",
     "details.rows > 10.0",
+    "evidence.monthly_cost > 100.0 && !evidence.reviewed && evidence.state != 'open'",
     "size(citations) == 0",
     "!has(details.speed) || details.speed == 'slow'",
 ];
@@ -416,86 +417,88 @@ fn a_condition_is_said_in_words() {
     let all = SAYABLE
         .iter()
         .map(|expression| format!("{expression}\n    {}", said(expression)));
-    insta::assert_snapshot!(all.collect::<Vec<_>>().join("\n"), @r"
-        true
-            always
-        false
-            never
-        bulk
-            when it is bulk
-        !bulk || !agent_registered
-            when it is not bulk or the agent is not registered
-        production == false
-            when it is not in production
-        effect != 'none' && reversibility == 'irreversible'
-            when it has an effect and it cannot be undone
-        !(effect == 'none')
-            when it has an effect
-        action == 'deploy' || 'tuner' == agent
-            when the action is `deploy` or the agent is `tuner`
-        action in ['deploy', 'scale']
-            when the action is `deploy` or `scale`
-        !(action in ['deploy', 'scale'])
-            when the action is none of `deploy` and `scale`
-        agent.startsWith('test-') && !session.contains('night')
-            when the agent begins with `test-` and the session does not contain `night`
-        target_count > 3
-            when more than 3 targets are named
-        3 <= target_count
-            when at least 3 targets are named
-        !(target_count > 1)
-            when at most 1 target is named
-        size(targets) == 0
-            when no target is named
-        size(safety_off) > 0 && size(extreme) == 0 && size(parameters) >= 2
-            when a safety control is switched off, no value is extreme and at least 2 parameters change
-        'real_money' in affects && !('night' in windows)
-            when it touches `real_money` and the window `night` is not open
-        production && ('a' in affects || 'b' in affects)
-            when it is in production, and either it touches `a` or it touches `b`
-        production && !('a' in parameters && 'b' in parameters)
-            when it is in production, and either `a` does not change or `b` does not change
-        (production && bulk) || (unattributed && to_production)
-            when both it is in production and it is bulk, or both a commit is by nobody that the rules know and a target is moved into production from elsewhere
-        changes.exists(c, c.parameter == 'image')
-            when `image` changes
-        !changes.exists(c, c.parameter == 'image')
-            when `image` does not change
-        changes.exists(c, c.parameter == 'image' && c.tier == 'beyond all tiers')
-            when a change of `image` is beyond all tiers
-        changes.exists(c, c.parameter == 'amount' && c.value > 200.0 && c.tier != 'conservative')
-            when a change of `amount` has a new value above `200` and is not conservative, or that cannot be told
-        changes.exists(c, c.value == null || c.value == 'goodwill')
-            when a change removes it or has the new value `goodwill`
-        changes.exists(c, c.parameter in ['a', 'b'] && c.ratio >= 1.5)
-            when a change is of `a` or `b` and is to at least 1.5 times the present value, where it moves furthest, or that cannot be told
-        changes.exists(c, c.before == 3.0 && c.delta < -1.0)
-            when a change has the present value `3` on every target and moves down by more than 1 where it moves furthest, or that cannot be told
-        changes.all(c, c.tier == 'conservative')
-            when every change, if there is any, is conservative
-        !changes.all(c, c.tier in ['conservative', 'moderate'])
-            when not every change is `conservative` or `moderate`
-        targets.exists(t, has(t.labels.owner) && t.labels.owner == 'payments')
-            when a target has a label `owner` and has the label `owner: payments`
-        targets.exists(t, 'owner' in t.labels && t.labels['owner'] != 'payments')
-            when a target has a label `owner` and does not have the label `owner: payments`
-        targets.exists(t, t.labels.owner == 'payments')
-            when a target has the label `owner: payments`, or that cannot be told
-        targets.all(t, t.environment == 'staging' || t.parameters.replicas > 3.0)
-            when every target, if there is any, is in the environment `staging` or has a present value above `3` of `replicas`, or that cannot be told
-        parameters.exists(p, p.startsWith('limits'))
-            when a parameter that changes begins with `limits`
-        citations.all(c, c.startsWith('https://example.org/'))
-            when every source that it cites, if there is any, begins with `https://example.org/`
-        has(details.speed) && details.speed == 'fast'
-            when the details name `speed` and the detail `speed` is `fast`
-        details.rows > 10.0
-            when the detail `rows` is more than `10`, or that cannot be told
-        size(citations) == 0
-            when no source is cited
-        !has(details.speed) || details.speed == 'slow'
-            when the details do not name `speed` or the detail `speed` is `slow`
-        ");
+    insta::assert_snapshot!(all.collect::<Vec<_>>().join("\n"), @"
+    true
+        always
+    false
+        never
+    bulk
+        when it is bulk
+    !bulk || !agent_registered
+        when it is not bulk or the agent is not registered
+    production == false
+        when it is not in production
+    effect != 'none' && reversibility == 'irreversible'
+        when it has an effect and it cannot be undone
+    !(effect == 'none')
+        when it has an effect
+    action == 'deploy' || 'tuner' == agent
+        when the action is `deploy` or the agent is `tuner`
+    action in ['deploy', 'scale']
+        when the action is `deploy` or `scale`
+    !(action in ['deploy', 'scale'])
+        when the action is none of `deploy` and `scale`
+    agent.startsWith('test-') && !session.contains('night')
+        when the agent begins with `test-` and the session does not contain `night`
+    target_count > 3
+        when more than 3 targets are named
+    3 <= target_count
+        when at least 3 targets are named
+    !(target_count > 1)
+        when at most 1 target is named
+    size(targets) == 0
+        when no target is named
+    size(safety_off) > 0 && size(extreme) == 0 && size(parameters) >= 2
+        when a safety control is switched off, no value is extreme and at least 2 parameters change
+    'real_money' in affects && !('night' in windows)
+        when it touches `real_money` and the window `night` is not open
+    production && ('a' in affects || 'b' in affects)
+        when it is in production, and either it touches `a` or it touches `b`
+    production && !('a' in parameters && 'b' in parameters)
+        when it is in production, and either `a` does not change or `b` does not change
+    (production && bulk) || (unattributed && to_production)
+        when both it is in production and it is bulk, or both a commit is by nobody that the rules know and a target is moved into production from elsewhere
+    changes.exists(c, c.parameter == 'image')
+        when `image` changes
+    !changes.exists(c, c.parameter == 'image')
+        when `image` does not change
+    changes.exists(c, c.parameter == 'image' && c.tier == 'beyond all tiers')
+        when a change of `image` is beyond all tiers
+    changes.exists(c, c.parameter == 'amount' && c.value > 200.0 && c.tier != 'conservative')
+        when a change of `amount` has a new value above `200` and is not conservative, or that cannot be told
+    changes.exists(c, c.value == null || c.value == 'goodwill')
+        when a change removes it or has the new value `goodwill`
+    changes.exists(c, c.parameter in ['a', 'b'] && c.ratio >= 1.5)
+        when a change is of `a` or `b` and is to at least 1.5 times the present value, where it moves furthest, or that cannot be told
+    changes.exists(c, c.before == 3.0 && c.delta < -1.0)
+        when a change has the present value `3` on every target and moves down by more than 1 where it moves furthest, or that cannot be told
+    changes.all(c, c.tier == 'conservative')
+        when every change, if there is any, is conservative
+    !changes.all(c, c.tier in ['conservative', 'moderate'])
+        when not every change is `conservative` or `moderate`
+    targets.exists(t, has(t.labels.owner) && t.labels.owner == 'payments')
+        when a target has a label `owner` and has the label `owner: payments`
+    targets.exists(t, 'owner' in t.labels && t.labels['owner'] != 'payments')
+        when a target has a label `owner` and does not have the label `owner: payments`
+    targets.exists(t, t.labels.owner == 'payments')
+        when a target has the label `owner: payments`, or that cannot be told
+    targets.all(t, t.environment == 'staging' || t.parameters.replicas > 3.0)
+        when every target, if there is any, is in the environment `staging` or has a present value above `3` of `replicas`, or that cannot be told
+    parameters.exists(p, p.startsWith('limits'))
+        when a parameter that changes begins with `limits`
+    citations.all(c, c.startsWith('https://example.org/'))
+        when every source that it cites, if there is any, begins with `https://example.org/`
+    has(details.speed) && details.speed == 'fast'
+        when the details name `speed` and the detail `speed` is `fast`
+    details.rows > 10.0
+        when the detail `rows` is above `10`, or that cannot be told
+    evidence.monthly_cost > 100.0 && !evidence.reviewed && evidence.state != 'open'
+        when the evidence `monthly_cost` is above `100`, the evidence `reviewed` is false and the evidence `state` is not `open`
+    size(citations) == 0
+        when no source is cited
+    !has(details.speed) || details.speed == 'slow'
+        when the details do not name `speed` or the detail `speed` is `slow`
+    ");
 }
 
 /// Each is a condition, and none has a sentence: a wrong one would be worse.

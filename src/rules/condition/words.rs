@@ -51,6 +51,7 @@ enum Owner {
     Change,
     Target,
     Details,
+    Evidence,
 }
 
 /// What a loop goes over.
@@ -87,6 +88,19 @@ impl<'e> Speaker<'e> {
                 let key = self.key(&select.operand, &select.field)?;
                 presence(key, polarity)
             }
+            Expr::Select(select) => match self.key(&select.operand, &select.field)? {
+                Key {
+                    of: Owner::Evidence,
+                    name,
+                    ..
+                } => {
+                    let line = Line::from("the evidence ").code(name);
+                    Some(Said::Clause(
+                        line.say(polarity.choose(" is true", " is false")),
+                    ))
+                }
+                _ => None,
+            },
             Expr::Call(call) => self.call(call, polarity),
             Expr::Comprehension(looped) => self.looped(looped, polarity),
             _ => None,
@@ -209,11 +223,18 @@ impl<'e> Speaker<'e> {
                     inner: None,
                 })
             }
-            Expr::Ident(fact) if fact == "details" => Some(Key {
-                of: Owner::Details,
-                name,
-                inner: None,
-            }),
+            Expr::Ident(fact) => {
+                let of = match fact.as_str() {
+                    "details" => Owner::Details,
+                    "evidence" => Owner::Evidence,
+                    _ => return None,
+                };
+                Some(Key {
+                    of,
+                    name,
+                    inner: None,
+                })
+            }
             Expr::Select(select) if !select.test => {
                 let outer = self.key(&select.operand, &select.field)?;
                 let is_map = matches!(
@@ -309,7 +330,8 @@ impl<'e> Speaker<'e> {
         if comparison.is_order() {
             // Only numbers: texts have an order, too, but nobody means it.
             number_of(literal)?;
-            self.may_fail = true;
+            // Evidence is of the type that the rules say; what is missing is no matter of this condition.
+            self.may_fail |= key.of != Owner::Evidence;
         }
         if key.inner.is_some() || key.of == Owner::Details {
             self.may_fail |= !self.present.contains(&key);
@@ -374,12 +396,12 @@ impl<'e> Speaker<'e> {
                 }
             },
             (Owner::Details, name, None) if !is_null => {
-                let line = Line::from("the detail ").code(name);
-                match comparison {
-                    Comparison::Equal => line.say(" is ").code(shown?),
-                    Comparison::Unequal => line.say(" is not ").code(shown?),
-                    order => line.say(" is ").say(order.of_count()).code(shown?),
-                }
+                let line = Line::from("the detail ").code(name).say(" is ");
+                line.say(comparison.of_value()).code(shown?)
+            }
+            (Owner::Evidence, name, None) if !is_null => {
+                let line = Line::from("the evidence ").code(name).say(" is ");
+                line.say(comparison.of_value()).code(shown?)
             }
             _ => return None,
         };

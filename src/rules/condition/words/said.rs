@@ -166,6 +166,18 @@ impl Comparison {
         }
     }
 
+    /// After `is`: `above 3`, `not 3`.
+    pub const fn of_value(self) -> &'static str {
+        match self {
+            Self::Equal => "",
+            Self::Unequal => "not ",
+            Self::Less => "below ",
+            Self::AtMost => "at most ",
+            Self::More => "above ",
+            Self::AtLeast => "at least ",
+        }
+    }
+
     /// Before a number of things: `more than 3`.
     pub const fn of_count(self) -> &'static str {
         match self {
