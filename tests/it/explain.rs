@@ -28,331 +28,355 @@ fn explained(stage: &TestRepo, options: &[&str]) -> String {
 fn a_manager_reads_the_rules_of_a_platform() {
     let stage = at_noon("platform", &[]);
     insta::assert_snapshot!(explained(&stage, &[]), @r"
-        Who decides
-        -----------
-        The mode is two_tier. What agents propose is scored from 0 to 100, and the score makes the level.
-        Nobody decides on what they, or an agent of theirs, had a hand in. Approvals of bots never count.
+    Who decides
+    -----------
+    The mode is two_tier. What agents propose is scored from 0 to 100, and the score makes the level.
+    Nobody decides on what they, or an agent of theirs, had a hand in. Approvals of bots never count.
 
-        LOW
-          A score up to 30 is merged at once, and nobody is asked unless a rule asks for somebody.
+    LOW
+      A score up to 30 is merged at once, and nobody is asked unless a rule asks for somebody.
 
-        MEDIUM
-          A score above 30 and up to 70 needs the approval of a reviewer.
+    MEDIUM
+      A score above 30 and up to 70 needs the approval of a reviewer.
 
-        HIGH
-          A score above 70 needs the approval of an admin, with a justification of at least 20 characters.
+    HIGH
+      A score above 70 needs the approval of an admin, with a justification of at least 20 characters.
 
-        Changes of rules, people, agents and targets
-          They are always HIGH, whatever they say: each needs the approval of an admin, with a
-          justification.
+    Changes of rules, people, agents and targets
+      They are always HIGH, whatever they say: each needs the approval of an admin, with a
+      justification.
 
-        database_targets
-          Changes of targets/*-db.yaml: databases are described by those who run them.
-          In place of those whom the level asks for, and no fewer of them, 1 of dbas must approve.
+    database_targets
+      Changes of targets/*-db.yaml: databases are described by those who run them.
+      In place of those whom the level asks for, and no fewer of them, 1 of dbas must approve.
 
-        cost_rules
-          Changes of rules/parameters.yaml and rules/evidence.yaml: what may be spent is for finance to
-          know.
-          Beside those whom the level asks for, 1 of finance must approve.
+    cost_rules
+      Changes of rules/parameters.yaml and rules/evidence.yaml: what may be spent is for finance to
+      know.
+      Beside those whom the level asks for, 1 of finance must approve.
 
-        Groups
-        ------
-        An admin is a reviewer, too.
+    Groups
+    ------
+    An admin is a reviewer, too.
 
-        reviewers
-          alice, bob and carol.
+    reviewers
+      alice, bob and carol.
 
-        admins
-          carol.
+    admins
+      carol.
 
-        data_owners
-          Answer for production data
-          erin, frank and grace.
+    data_owners
+      Answer for production data
+      erin, frank and grace.
 
-        dbas
-          Decide about databases
-          erin and frank.
+    dbas
+      Decide about databases
+      erin and frank.
 
-        finance
-          Answer for what the cloud costs
-          grace.
+    finance
+      Answer for what the cloud costs
+      grace.
 
-        search
-          Own the search
-          bob and grace.
+    search
+      Own the search
+      bob and grace.
 
-        web
-          Own what customers see
-          alice and bob.
+    web
+      Own what customers see
+      alice and bob.
 
-        Deadlines and limits
-        --------------------
-        What has waited for 24 hours the admins are asked about, too; after 7 days it is recorded as
-        expired.
-        At most 20 proposals of one agent wait for people at a time; more are refused.
-        What looks mistyped (an action or target that does not exist, a value of another type) is refused,
-        and its agent is told what was probably meant.
+    Deadlines and limits
+    --------------------
+    What has waited for 24 hours the admins are asked about, too; after 7 days it is recorded as
+    expired.
+    At most 20 proposals of one agent wait for people at a time; more are refused.
+    What looks mistyped (an action or target that does not exist, a value of another type) is refused,
+    and its agent is told what was probably meant.
 
-        Windows
-        -------
-        weekend
-          Every week from Friday 17:00 to Monday 09:00 (Europe/Berlin); closed now, opens on Friday
-          2026-12-04 17:00.
-          Looked at by weekend_freeze.
+    Windows
+    -------
+    weekend
+      Every week from Friday 17:00 to Monday 09:00 (Europe/Berlin); closed now, opens on Friday
+      2026-12-04 17:00.
+      Looked at by weekend_freeze.
 
-        How risk is scored
-        ------------------
-        Where it takes effect is 40 % of the score: production counts 100, staging 50, development 0,
-        anything else 100. What counts 100 is production.
-        How unusual the new values are is 30 %: conservative counts 0, moderate 50, aggressive 75, beyond
-        all tiers 100; of several values the highest counts. What has no guidance, or is removed, is beyond
-        all tiers.
-        On how many targets is 20 %: one counts 0, several 50, 10 or more 100, which is called bulk, as is a
-        change of none that is named.
-        How hard it is to undo is 10 %: easy counts 0, with effort 50, irreversible 100. An action that is
-        not listed is irreversible.
-        A rule that makes it HIGH lifts the score to 75, one that makes it MEDIUM to 50, if it is lower.
+    What others vouch for
+    ---------------------
+    What is absent, too old or no such value makes a case HIGH where a rule looks at it. Nobody vouches
+    for what they, or an agent of theirs, had a hand in.
 
-        Rules beside the score
-        ----------------------
-        Below, “it” is what an agent proposes; … stands for what it is about. All rules that apply count
-        together. One whose condition cannot be answered counts as one that applies.
+    monthly_cost
+      What a new service adds to the bill of a month, as the plan of the cloud's resources says.
+      the App infracost or grace vouches for it.
 
-        weekend_freeze
-          “nothing changes in production between Friday 17:00 and Monday 09:00”
-          Applies when it is in production, it has an effect and the window weekend is open.
-          It waits: approvals are collected, but nothing is merged while this is so.
+    rows
+      How many rows a migration touches, counted on a copy of the data.
+      erin or frank vouches for it, and that counts for 1d.
 
-        foreign_image
-          “an image must come from registry.example.org”
-          Applies when a change of image is beyond all tiers.
-          It is refused, whoever approves.
+    How risk is scored
+    ------------------
+    Where it takes effect is 40 % of the score: production counts 100, staging 50, development 0,
+    anything else 100. What counts 100 is production.
+    How unusual the new values are is 30 %: conservative counts 0, moderate 50, aggressive 75, beyond
+    all tiers 100; of several values the highest counts. What has no guidance, or is removed, is beyond
+    all tiers.
+    On how many targets is 20 %: one counts 0, several 50, 10 or more 100, which is called bulk, as is a
+    change of none that is named.
+    How hard it is to undo is 10 %: easy counts 0, with effort 50, irreversible 100. An action that is
+    not listed is irreversible.
+    A rule that makes it HIGH lifts the score to 75, one that makes it MEDIUM to 50, if it is lower.
 
-        owners_agree
-          “those who own it agree to … in production”
-          Applies when it is in production, it has an effect, it does not touch database and it does not
-          touch cloud_budget.
-          Beside those whom the level asks for, 1 of the group that the label owner of each target names, or
-          of the admins where it names none, must approve.
+    Rules beside the score
+    ----------------------
+    Below, “it” is what an agent proposes; … stands for what it is about. All rules that apply count
+    together. One whose condition cannot be answered counts as one that applies.
 
-        database_is_the_dbas
-          “… is decided by the DBAs”
-          Applies when it touches database.
-          In place of those whom the level asks for, and no fewer of them, 1 of dbas must approve.
+    weekend_freeze
+      “nothing changes in production between Friday 17:00 and Monday 09:00”
+      Applies when it is in production, it has an effect and the window weekend is open.
+      It waits: approvals are collected, but nothing is merged while this is so.
 
-        production_data
-          “… touches data of production: two data owners must agree”
-          Applies when it is in production and it touches production_data.
-          It is HIGH.
-          Beside those whom the level asks for, 2 (each with a justification) of data_owners must approve.
+    foreign_image
+      “an image must come from registry.example.org”
+      Applies when a change of image is beyond all tiers.
+      It is refused, whoever approves.
 
-        migration_without_limit
-          “a migration names its file and after how many rows it stops”
-          Applies when the action is migrate_data, and either max_rows does not change or migration does not
-          change.
-          It is refused, whoever approves.
+    owners_agree
+      “those who own it agree to … in production”
+      Applies when it is in production, it has an effect, it does not touch database and it does not
+      touch cloud_budget.
+      Beside those whom the level asks for, 1 of the group that the label owner of each target names, or
+      of the admins where it names none, must approve.
 
-        budget
-          “the budget moves by more than 10 %, or above 5000 EUR”
-          Applies when a change of monthly_budget is not conservative.
-          Beside those whom the level asks for, 1 of finance must approve.
+    database_is_the_dbas
+      “… is decided by the DBAs”
+      Applies when it touches database.
+      In place of those whom the level asks for, and no fewer of them, 1 of dbas must approve.
 
-        to_production
-          “something starts to run in production (…)”
-          Applies when a target is moved into production from elsewhere.
-          It is HIGH.
+    production_data
+      “… touches data of production: two data owners must agree”
+      Applies when it is in production and it touches production_data.
+      It is HIGH.
+      Beside those whom the level asks for, 2 (each with a justification) of data_owners must approve.
 
-        safety_off
-          “switches off what protects it: …”
-          Applies when a safety control is switched off.
-          It is HIGH.
+    migration_without_limit
+      “a migration names its file and after how many rows it stops”
+      Applies when the action is migrate_data, and either max_rows does not change or migration does not
+      change.
+      It is refused, whoever approves.
 
-        extreme_value
-          “far beyond what anybody runs: …”
-          Applies when a value is extreme.
-          It is HIGH.
+    budget
+      “the budget moves by more than 10 %, or above 5000 EUR”
+      Applies when a change of monthly_budget is not conservative.
+      Beside those whom the level asks for, 1 of finance must approve.
 
-        bulk_in_production
-          “… targets in production at once”
-          Applies when it is bulk, it is in production and it has an effect.
-          It is HIGH.
+    to_production
+      “something starts to run in production (…)”
+      Applies when a target is moved into production from elsewhere.
+      It is HIGH.
 
-        irreversible
-          “… cannot be undone”
-          Applies when it cannot be undone.
-          It is at least MEDIUM.
+    safety_off
+      “switches off what protects it: …”
+      Applies when a safety control is switched off.
+      It is HIGH.
 
-        unregistered_agent
-          “… is not registered in rules/agents.yaml”
-          Applies when the agent is not registered.
-          It is HIGH.
+    extreme_value
+      “far beyond what anybody runs: …”
+      Applies when a value is extreme.
+      It is HIGH.
 
-        unattributed
-          “a commit is by nobody that the rules know”
-          Applies when a commit is by nobody that the rules know.
-          It is HIGH.
+    bulk_in_production
+      “… targets in production at once”
+      Applies when it is bulk, it is in production and it has an effect.
+      It is HIGH.
 
-        full_rollout
-          “the flag is on for everybody: remove it from the code soon”
-          Applies when a change of rollout has the new value 100.
-          It is noted; nothing else follows.
+    irreversible
+      “… cannot be undone”
+      Applies when it cannot be undone.
+      It is at least MEDIUM.
 
-        What agents may do
-        ------------------
-        configure_database
-          Sets timeouts, connections and backups of a database.
-          It changes parameters of targets; that takes effort to undo. It touches database. The bot writes
-          it into the target's file.
-          db-tuner may propose it.
+    unregistered_agent
+      “… is not registered in rules/agents.yaml”
+      Applies when the agent is not registered.
+      It is HIGH.
 
-        create_service
-          Makes a new target; name its `environment`.
-          It makes a new target; that is easy to undo. The bot writes it into the target's file.
-          deployer may propose it.
+    unattributed
+      “a commit is by nobody that the rules know”
+      Applies when a commit is by nobody that the rules know.
+      It is HIGH.
 
-        delete_service
-          Removes a service together with its volumes.
-          It removes targets; that cannot be undone. It touches production_data. The bot writes it into the
-          target's file.
-          deployer may propose it.
+    costly_service
+      “finance agrees to a service that costs more than 500 EUR a month (…)”
+      Applies when it makes a target and the evidence monthly_cost is above 500.
+      Beside those whom the level asks for, 1 of finance must approve.
 
-        deploy
-          Sets the image; the one before can be set again, what it wrote in between stays.
-          It changes parameters of targets; that takes effort to undo. The bot writes it into the target's
-          file.
-          deployer may propose it.
+    many_rows
+      “a migration of more than 10000 rows is tried like one of production (…)”
+      Applies when the action is migrate_data, it is not in production and the evidence rows is above
+      10000.
+      It is HIGH.
 
-        inspect
-          Reads metrics, logs and settings, and reports.
-          It changes nothing. Nothing carries it out.
-          autoscaler, db-tuner and deployer may propose it.
+    full_rollout
+      “the flag is on for everybody: remove it from the code soon”
+      Applies when a change of rollout has the new value 100.
+      It is noted; nothing else follows.
 
-        migrate_data
-          Changes rows of a database; done by the migration's own pipeline, which reports.
-          It changes parameters of targets; that cannot be undone. It touches database and production_data.
-          Another system carries it out and reports.
-          db-tuner may propose it.
+    What agents may do
+    ------------------
+    configure_database
+      Sets timeouts, connections and backups of a database.
+      It changes parameters of targets; that takes effort to undo. It touches database. The bot writes
+      it into the target's file.
+      db-tuner may propose it.
 
-        scale
-          Sets replicas and limits; the deployment takes them from the target's file.
-          It changes parameters of targets; that is easy to undo. The bot writes it into the target's file.
-          autoscaler and deployer may propose it.
+    create_service
+      Makes a new target; name its `environment`.
+      It makes a new target; that is easy to undo. The bot writes it into the target's file.
+      deployer may propose it.
 
-        set_budget
-          Sets what the cloud may cost.
-          It changes parameters of targets; that is easy to undo. It touches cloud_budget. The bot writes it
-          into the target's file.
-          deployer may propose it.
+    delete_service
+      Removes a service together with its volumes.
+      It removes targets; that cannot be undone. It touches production_data. The bot writes it into the
+      target's file.
+      deployer may propose it.
 
-        set_flag
-          Turns a flag on for more or fewer customers.
-          It changes parameters of targets; that is easy to undo. The bot writes it into the target's file.
-          deployer may propose it.
+    deploy
+      Sets the image; the one before can be set again, what it wrote in between stays.
+      It changes parameters of targets; that takes effort to undo. The bot writes it into the target's
+      file.
+      deployer may propose it.
 
-        Agents
-        ------
-        autoscaler
-          Follows the load.
-          It may propose inspect and scale. dana answers for it.
+    inspect
+      Reads metrics, logs and settings, and reports.
+      It changes nothing. Nothing carries it out.
+      autoscaler, db-tuner and deployer may propose it.
 
-        db-tuner
-          Watches the databases.
-          It may propose configure_database, inspect and migrate_data. dana answers for it.
+    migrate_data
+      Changes rows of a database; done by the migration's own pipeline, which reports.
+      It changes parameters of targets; that cannot be undone. It touches database and production_data.
+      Another system carries it out and reports.
+      db-tuner may propose it.
 
-        deployer
-          Brings releases and flags to where they run, and cleans up behind them.
-          It may propose create_service, delete_service, deploy, inspect, scale, set_budget and set_flag.
-          dana answers for it.
+    scale
+      Sets replicas and limits; the deployment takes them from the target's file.
+      It changes parameters of targets; that is easy to undo. The bot writes it into the target's file.
+      autoscaler and deployer may propose it.
 
-        Values
-        ------
-        Where it is said how far a value may move, the worse of value and movement counts. A parameter that
-        is not here is beyond all tiers.
+    set_budget
+      Sets what the cloud may cost.
+      It changes parameters of targets; that is easy to undo. It touches cloud_budget. The bot writes it
+      into the target's file.
+      deployer may propose it.
 
-        backups
-          Whether the database is backed up.
-          true is conservative; anything else is beyond all tiers.
-          A safety control: the rules say what follows where it is switched off or removed.
+    set_flag
+      Turns a flag on for more or fewer customers.
+      It changes parameters of targets; that is easy to undo. The bot writes it into the target's file.
+      deployer may propose it.
 
-        deletion_protection
-          Whether it cannot be deleted by accident.
-          true is conservative; anything else is beyond all tiers.
-          A safety control: the rules say what follows where it is switched off or removed.
+    Agents
+    ------
+    autoscaler
+      Follows the load.
+      It may propose inspect and scale. dana answers for it.
 
-        environment
-          Where it runs.
-          development, production or staging is conservative; anything else is beyond all tiers.
+    db-tuner
+      Watches the databases.
+      It may propose configure_database, inspect and migrate_data. dana answers for it.
 
-        image
-          The image that runs.
-          text that matches registry\.example\.org/[a-z0-9/-]+:[0-9]+\.[0-9]+\.[0-9]+ is conservative,
-          otherwise text that matches registry\.example\.org/[a-z0-9/-]+(:[A-Za-z0-9._-]+)? aggressive;
-          anything else is beyond all tiers.
+    deployer
+      Brings releases and flags to where they run, and cleans up behind them.
+      It may propose create_service, delete_service, deploy, inspect, scale, set_budget and set_flag.
+      dana answers for it.
 
-        kill_switch
-          Whether the flag can be turned off at once for everybody.
-          true is conservative; anything else is beyond all tiers.
-          A safety control: the rules say what follows where it is switched off or removed.
+    Values
+    ------
+    Where it is said how far a value may move, the worse of value and movement counts. A parameter that
+    is not here is beyond all tiers.
 
-        limits.cpu
-          What a container may use of processors.
-          100m to 2 is conservative, otherwise 50m to 4 moderate, otherwise 50m to 16 aggressive; anything
-          else is beyond all tiers. Moving it by up to 50 % of its present value is conservative, by up to
-          100 % moderate, by up to 300 % aggressive; further is beyond all tiers.
+    backups
+      Whether the database is backed up.
+      true is conservative; anything else is beyond all tiers.
+      A safety control: the rules say what follows where it is switched off or removed.
 
-        limits.memory
-          What a container may use of memory.
-          64Mi to 1Gi is conservative, otherwise 64Mi to 4Gi moderate, otherwise 64Mi to 16Gi aggressive;
-          anything else is beyond all tiers. Moving it by up to 50 % of its present value is conservative,
-          by up to 100 % moderate, by up to 300 % aggressive; further is beyond all tiers.
+    deletion_protection
+      Whether it cannot be deleted by accident.
+      true is conservative; anything else is beyond all tiers.
+      A safety control: the rules say what follows where it is switched off or removed.
 
-        max_connections
-          How many connections the database takes.
-          50 to 200 is conservative, otherwise 20 to 500 moderate, otherwise 10 to 1000 aggressive; anything
-          else is beyond all tiers. Moving it by up to 25 % of its present value is conservative, by up to
-          50 % moderate, by up to 100 % aggressive; further is beyond all tiers.
+    environment
+      Where it runs.
+      development, production or staging is conservative; anything else is beyond all tiers.
 
-        max_rows
-          After how many rows a migration stops.
-          1 to 1000 is conservative, otherwise 1 to 100000 moderate, otherwise 1 to 1000000 aggressive;
-          anything else is beyond all tiers.
+    image
+      The image that runs.
+      text that matches registry\.example\.org/[a-z0-9/-]+:[0-9]+\.[0-9]+\.[0-9]+ is conservative,
+      otherwise text that matches registry\.example\.org/[a-z0-9/-]+(:[A-Za-z0-9._-]+)? aggressive;
+      anything else is beyond all tiers.
 
-        migration
-          The migration that is run.
-          text that matches migrations/[0-9]{4}-[a-z0-9-]+\.sql is conservative; anything else is beyond all
-          tiers.
+    kill_switch
+      Whether the flag can be turned off at once for everybody.
+      true is conservative; anything else is beyond all tiers.
+      A safety control: the rules say what follows where it is switched off or removed.
 
-        monthly_budget
-          What the cloud may cost in a month.
-          0 to 5000 EUR is conservative, otherwise 0 to 10000 EUR moderate, otherwise 0 to 20000 EUR
-          aggressive; anything else is beyond all tiers. Moving it by up to 10 % of its present value is
-          conservative, by up to 25 % moderate, by up to 100 % aggressive; further is beyond all tiers.
-          Extreme is above 50000 EUR.
+    limits.cpu
+      What a container may use of processors.
+      100m to 2 is conservative, otherwise 50m to 4 moderate, otherwise 50m to 16 aggressive; anything
+      else is beyond all tiers. Moving it by up to 50 % of its present value is conservative, by up to
+      100 % moderate, by up to 300 % aggressive; further is beyond all tiers.
 
-        replicas
-          How many pods run.
-          Where environment is development or staging: 0 to 5 is conservative, otherwise 0 to 10 moderate;
-          anything else is beyond all tiers.
-          Where label tier is critical: 3 to 20 is conservative, otherwise 3 to 40 moderate; anything else
-          is beyond all tiers. Moving it by up to 25 % of its present value is conservative, by up to 50 %
-          moderate; further is beyond all tiers. Extreme is above 100.
-          Elsewhere: 2 to 10 is conservative, otherwise 1 to 20 moderate, otherwise 1 to 50 aggressive;
-          anything else is beyond all tiers. Moving it by up to 50 % of its present value is conservative,
-          by up to 100 % moderate, by up to 300 % aggressive; further is beyond all tiers. Extreme is above
-          100.
+    limits.memory
+      What a container may use of memory.
+      64Mi to 1Gi is conservative, otherwise 64Mi to 4Gi moderate, otherwise 64Mi to 16Gi aggressive;
+      anything else is beyond all tiers. Moving it by up to 50 % of its present value is conservative,
+      by up to 100 % moderate, by up to 300 % aggressive; further is beyond all tiers.
 
-        rollout
-          To how many of the customers a flag is on.
-          0 to 10 % is conservative, otherwise 0 to 50 % moderate, otherwise 0 to 100 % aggressive; anything
-          else is beyond all tiers. Moving it by up to 10 percentage points is conservative, by up to 25
-          percentage points moderate, by up to 100 percentage points aggressive; further is beyond all
-          tiers.
+    max_connections
+      How many connections the database takes.
+      50 to 200 is conservative, otherwise 20 to 500 moderate, otherwise 10 to 1000 aggressive; anything
+      else is beyond all tiers. Moving it by up to 25 % of its present value is conservative, by up to
+      50 % moderate, by up to 100 % aggressive; further is beyond all tiers.
 
-        statement_timeout
-          After what time the database gives a statement up.
-          1s to 30s is conservative, otherwise 500ms to 2m moderate, otherwise 100ms to 10m aggressive;
-          anything else is beyond all tiers. Extreme is above 1h.
-        ");
+    max_rows
+      After how many rows a migration stops.
+      1 to 1000 is conservative, otherwise 1 to 100000 moderate, otherwise 1 to 1000000 aggressive;
+      anything else is beyond all tiers.
+
+    migration
+      The migration that is run.
+      text that matches migrations/[0-9]{4}-[a-z0-9-]+\.sql is conservative; anything else is beyond all
+      tiers.
+
+    monthly_budget
+      What the cloud may cost in a month.
+      0 to 5000 EUR is conservative, otherwise 0 to 10000 EUR moderate, otherwise 0 to 20000 EUR
+      aggressive; anything else is beyond all tiers. Moving it by up to 10 % of its present value is
+      conservative, by up to 25 % moderate, by up to 100 % aggressive; further is beyond all tiers.
+      Extreme is above 50000 EUR.
+
+    replicas
+      How many pods run.
+      Where environment is development or staging: 0 to 5 is conservative, otherwise 0 to 10 moderate;
+      anything else is beyond all tiers.
+      Where label tier is critical: 3 to 20 is conservative, otherwise 3 to 40 moderate; anything else
+      is beyond all tiers. Moving it by up to 25 % of its present value is conservative, by up to 50 %
+      moderate; further is beyond all tiers. Extreme is above 100.
+      Elsewhere: 2 to 10 is conservative, otherwise 1 to 20 moderate, otherwise 1 to 50 aggressive;
+      anything else is beyond all tiers. Moving it by up to 50 % of its present value is conservative,
+      by up to 100 % moderate, by up to 300 % aggressive; further is beyond all tiers. Extreme is above
+      100.
+
+    rollout
+      To how many of the customers a flag is on.
+      0 to 10 % is conservative, otherwise 0 to 50 % moderate, otherwise 0 to 100 % aggressive; anything
+      else is beyond all tiers. Moving it by up to 10 percentage points is conservative, by up to 25
+      percentage points moderate, by up to 100 percentage points aggressive; further is beyond all
+      tiers.
+
+    statement_timeout
+      After what time the database gives a statement up.
+      1s to 30s is conservative, otherwise 500ms to 2m moderate, otherwise 100ms to 10m aggressive;
+      anything else is beyond all tiers. Extreme is above 1h.
+    ");
 }
 
 #[test]
@@ -857,11 +881,13 @@ fn rules_that_cannot_be_read_are_not_explained() {
         .countersign(&["explain-rules", folder.to_str().unwrap()])
         .exits(1);
     has(&said.stderr, "error: these rules cannot be read:\n");
-    insta::assert_snapshot!(redact(&said.text()), @r"
-        error: these rules cannot be read:
-        rules/policy.yaml:106:11: rules[7].when: `to_prod` is not a fact: expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows, evidence
-        hint: mend what is named; `countersign test` tries them
-        ");
+    insta::assert_snapshot!(redact(&said.text()), @"
+    error: these rules cannot be read:
+    rules/policy.yaml:106:11: rules[7].when: `to_prod` is not a fact: expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows, evidence
+    rules/policy.yaml:142:11: rules[14].when: `monthly_cost` is not evidence of `rules/evidence.yaml`: that file has none
+    rules/policy.yaml:148:11: rules[15].when: `rows` is not evidence of `rules/evidence.yaml`: that file has none
+    hint: mend what is named; `countersign test` tries them
+    ");
     // A folder may be `rules` itself, and a clone will do.
     let clone = stage.clone_of("carol");
     let from_clone = ["--repo", clone.path.to_str().unwrap()];

@@ -285,6 +285,8 @@ fn a_support_desk_pays_back() {
     let small = stage.propose("helpdesk", "a", &refund("40"));
     stage.propose("helpdesk", "b", &refund("1500"));
     stage.propose("helpdesk", "c", &refund("2500"));
+    let attest = ["attest", "2", "order_total=1800", "--as", "erin"];
+    stage.countersign(&attest).succeeds();
     stage.run();
     insta::assert_snapshot!(redact(&stage.report(1)), @r#"
     success: LOW 25.00: merged by the bot
@@ -320,6 +322,10 @@ fn a_support_desk_pays_back() {
       order: unset → "ORD-104211"
       reason: unset → "late"
     ```
+
+    What others vouch for:
+
+    - `order_total: 1800 EUR, attested by erin on [time]`
 
     **HIGH RISK (score 75.00)**
 

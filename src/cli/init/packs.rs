@@ -40,9 +40,9 @@ impl Pack {
                 "governance", "parameters", "actions", "policy",
                 "tests/factors", "tests/framework", "tests/modes", "tests/policy"),
             Self::Platform => templates!("rules/packs/platform/" to "rules/":
-                "governance", "parameters", "actions", "policy", "tests/policy"),
+                "governance", "parameters", "actions", "evidence", "policy", "tests/policy"),
             Self::Support => templates!("rules/packs/support/" to "rules/":
-                "governance", "parameters", "actions", "policy", "tests/policy"),
+                "governance", "parameters", "actions", "evidence", "policy", "tests/policy"),
             Self::Blank => templates!("rules/packs/blank/" to "rules/":
                 "governance", "parameters", "actions", "policy", "tests/policy"),
         }
