@@ -8,7 +8,7 @@ use crate::domain::problem::{Problems, Reading};
 use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
-use crate::gate::attestations::{self, Attested};
+use crate::gate::attestations::{Attested, Hearing};
 use crate::gate::permit::{DecidedCase, DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
@@ -78,9 +78,20 @@ impl Evaluator<'_, '_, '_> {
                     return invalid(Objection::of_all(Refusal::UnreadableTarget, problems));
                 }
             };
+        let checks = match &mut self.forge {
+            Some(forge) if version.rules.is_vouched_for_by_app() => {
+                forge.check_runs(pull.head).map_err(BotError::from)?
+            }
+            _ => Vec::new(),
+        };
         // What people said has a time of their clocks.
-        let seen = pull.until(self.now);
-        let attested = attestations::of(&seen, interests, &version.rules, self.now);
+        let hearing = Hearing {
+            pull: &pull.until(self.now),
+            interests,
+            rules: &version.rules,
+            now: self.now,
+        };
+        let attested = hearing.attested(&checks);
         let mut risk_context = facts::situation(
             &proposed.document,
             targets.known.clone(),

@@ -60,6 +60,12 @@ impl Command {
         }
     }
 
+    /// Whether a text holds a signed attestation, which counts whoever wrote it.
+    pub fn attests_signed(text: &str) -> bool {
+        let mut commands = Self::find_all(text).into_iter();
+        commands.any(|command| matches!(command, Ok(Self::Attest(given)) if given.signed.is_some()))
+    }
+
     /// The command that a line gives if it is prose.
     fn of_line(line: &str) -> Option<Result<Self, Unexpected>> {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));

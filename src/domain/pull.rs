@@ -113,6 +113,24 @@ pub enum PullState {
     Done,
 }
 
+/// A completed check run of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRun {
+    /// Its id on the forge.
+    pub id: u64,
+    pub name: String,
+    /// The slug of the App that made it, and its numeric id.
+    pub app: String,
+    pub app_id: u64,
+    /// Whether it ended as a success.
+    pub is_success: bool,
+    /// Summary and text, as Markdown.
+    pub text: String,
+    pub completed_at: DateTime<Utc>,
+    /// Its address for people.
+    pub url: Option<String>,
+}
+
 /// What somebody had to do with the commits of a pull request: none of them may approve it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contribution {

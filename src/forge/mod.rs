@@ -17,7 +17,7 @@ use crate::domain::documents::{AccountRecord, Status};
 use crate::domain::ids::{GroupName, Login, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Problem;
-use crate::domain::pull::Pull;
+use crate::domain::pull::{CheckRun, Pull};
 use crate::domain::review::{Comment, Opinion, Review};
 use crate::git::{GitError, ObjectBuffer, RemoteError, Repository};
 
@@ -122,6 +122,15 @@ pub trait Forge: Send {
     /// Who of those whose approval is needed was asked for it; none where this forge asks nobody.
     fn asked(&self, _number: PullNumber, _asks: &[Ask]) -> Option<Asked> {
         None
+    }
+
+    /// The completed check runs of a commit, asked only where the rules have an App vouch for something; none where the
+    /// forge knows none.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked. Then nothing is decided.
+    fn check_runs(&mut self, _head: Sha) -> Result<Vec<CheckRun>, ForgeError> {
+        Ok(Vec::new())
     }
 
     /// Starts a workflow, once; it reports by itself how it ended.

@@ -10,11 +10,12 @@ use super::verdict::{GateResult, RejectedCommand, without_id};
 use crate::domain::attestation::{Attestation, SignedAttestation};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::command::Command;
-use crate::domain::documents::{AccountRecord, EvidenceRecord, EvidenceSource};
+use crate::domain::documents::{AccountRecord, CheckRecord, EvidenceRecord, EvidenceSource};
 use crate::domain::ids::{AgentName, EvidenceName, Sha};
-use crate::domain::pull::{Pull, Pushes};
+use crate::domain::pull::{CheckRun, Pull, Pushes};
 use crate::domain::review::Opinion;
 use crate::domain::similar::expected_one_of;
+use crate::domain::value::ValueType;
 use crate::rules::Rules;
 use crate::rules::evidence::{Attester, EvidenceRule, EvidenceState};
 use crate::rules::people::PersonName;
@@ -99,53 +100,6 @@ pub struct SaidBy<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Everything that was attested for the head.
-pub fn of(pull: &Pull, interests: Interests<'_>, rules: &Rules, now: DateTime<Utc>) -> Attested {
-    let mut attested = Attested::default();
-    if rules.evidence.is_empty() {
-        return attested;
-    }
-    let hearing = Hearing {
-        pull,
-        interests,
-        rules,
-        now,
-    };
-    for (said, body) in texts(pull) {
-        for command in Command::find_all(body) {
-            let Ok(Command::Attest(attestation)) = command else {
-                continue;
-            };
-            match hearing.admit(&attestation, said) {
-                Ok(record) => attested.evidence.push(record),
-                // A bot is never answered: two of them would go on for ever.
-                Err(_) if said.is_bot => {}
-                Err(reason) => attested.refused.push(RefusedAttestation {
-                    account: said.account.clone(),
-                    review: said.review.to_owned(),
-                    reason,
-                }),
-            }
-        }
-    }
-    let evidence = &mut attested.evidence;
-    evidence.sort_by_key(|record| record.at);
-    // What is signed may be posted by anybody, as often as they like.
-    let mut signatures = Vec::new();
-    evidence.retain(|record| match &record.signature {
-        Some(signature) if signatures.contains(signature) => false,
-        Some(signature) => {
-            signatures.push(signature.clone());
-            true
-        }
-        None => true,
-    });
-    evidence.sort_by_key(EvidenceRecord::vouched_at);
-    evidence.drain(..evidence.len().saturating_sub(MOST));
-    evidence.sort_by(|a, b| a.name.cmp(&b.name));
-    attested
-}
-
 /// Every text that was not changed afterwards nor taken back.
 fn texts(pull: &Pull) -> impl Iterator<Item = (SaidBy<'_>, &str)> {
     let reviews = pull
@@ -174,6 +128,16 @@ fn texts(pull: &Pull) -> impl Iterator<Item = (SaidBy<'_>, &str)> {
     reviews.chain(comments)
 }
 
+/// The attestations that a text gives.
+fn find_all(text: &str) -> Vec<Attestation> {
+    let commands = Command::find_all(text).into_iter();
+    let given = commands.filter_map(|command| match command {
+        Ok(Command::Attest(attestation)) => Some(attestation),
+        _ => None,
+    });
+    given.collect()
+}
+
 /// What attestations of one pull request are held against.
 #[derive(Debug, Clone, Copy)]
 pub struct Hearing<'a> {
@@ -184,6 +148,82 @@ pub struct Hearing<'a> {
 }
 
 impl Hearing<'_> {
+    /// Everything that was attested for the head, in words and by these check runs of it.
+    pub fn attested(&self, checks: &[CheckRun]) -> Attested {
+        let mut attested = Attested::default();
+        if self.rules.evidence.is_empty() {
+            return attested;
+        }
+        for (said, body) in texts(self.pull) {
+            for attestation in find_all(body) {
+                match self.admit(&attestation, said) {
+                    Ok(record) => attested.evidence.push(record),
+                    // A bot is never answered: two of them would go on for ever.
+                    Err(_) if said.is_bot => {}
+                    Err(reason) => attested.refused.push(RefusedAttestation {
+                        account: said.account.clone(),
+                        review: said.review.to_owned(),
+                        reason,
+                    }),
+                }
+            }
+        }
+        let evidence = &mut attested.evidence;
+        evidence.extend(checks.iter().flat_map(|run| self.of_check(run)));
+        evidence.sort_by_key(|record| record.at);
+        // What is signed may be posted by anybody, as often as they like.
+        let mut signatures = Vec::new();
+        evidence.retain(|record| match &record.signature {
+            Some(signature) if signatures.contains(signature) => false,
+            Some(signature) => {
+                signatures.push(signature.clone());
+                true
+            }
+            None => true,
+        });
+        evidence.sort_by_key(EvidenceRecord::vouched_at);
+        evidence.drain(..evidence.len().saturating_sub(MOST));
+        evidence.sort_by(|a, b| a.name.cmp(&b.name));
+        attested
+    }
+
+    /// What a check run says: a line for each fact, and of a boolean without one how it ended.
+    fn of_check(&self, run: &CheckRun) -> Vec<EvidenceRecord> {
+        let said = find_all(&run.text);
+        let head = self.pull.head;
+        let records = self.rules.evidence.iter().filter_map(|(name, rule)| {
+            let line = said
+                .iter()
+                .rev()
+                .find(|line| line.name == *name && line.head.is_none_or(|of| of == head));
+            let value = match line {
+                Some(line) => line.value.clone(),
+                None if rule.value_type == ValueType::Boolean => run.is_success.to_string(),
+                None => return None,
+            };
+            let record = EvidenceRecord {
+                name: name.clone(),
+                value,
+                source: EvidenceSource::Check,
+                by: run.app.clone(),
+                at: run.completed_at.min(self.now),
+                account: None,
+                review: None,
+                signed_at: None,
+                signature: None,
+                check: Some(CheckRecord {
+                    id: run.id,
+                    name: run.name.clone(),
+                    app_id: run.app_id,
+                    url: run.url.clone(),
+                }),
+            };
+            let is_old = self.pull.base_changed_at.is_some_and(|at| record.at <= at);
+            (rule.may_vouch(&record) && !is_old).then_some(record)
+        });
+        records.collect()
+    }
+
     /// The record of an attestation that counts. Whether its value is of the right type and still fresh, the rules
     /// say of the record.
     pub fn admit(

@@ -4,6 +4,7 @@ mod afterwards;
 mod approvals;
 mod elsewhere;
 mod entitled;
+mod evidence;
 mod faults;
 mod identity;
 mod reconciling;

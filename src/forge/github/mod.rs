@@ -43,7 +43,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{PullNumber, Sha};
-use crate::domain::pull::{Pull, PullState};
+use crate::domain::pull::{CheckRun, Pull, PullState};
 use crate::domain::review::Opinion;
 use crate::forge::{
     AfterEnd, Afterword, Ask, Asked, Basis, Forge, ForgeError, Publication, Published, Report,
@@ -104,6 +104,8 @@ struct Shared {
     publisher: ReportPublisher,
     pull_cache: Mutex<PullRequestCache>,
     teams: Mutex<HashMap<String, Known>>,
+    /// The check runs of the heads that were looked at since the pull requests were read.
+    checks: Mutex<HashMap<Sha, Vec<CheckRun>>>,
     /// Whom something could not be told, and why.
     untold: Mutex<BTreeMap<PullNumber, ForgeError>>,
     /// What is written beside the clone of what we know; none before it was looked for.
@@ -146,6 +148,7 @@ impl GithubForge {
             publisher,
             pull_cache: Mutex::new(PullRequestCache::of(we)),
             teams: Mutex::default(),
+            checks: Mutex::default(),
             untold: Mutex::default(),
             stored: Mutex::default(),
             said_after_end: Mutex::default(),
@@ -366,6 +369,7 @@ impl Forge for GithubForge {
         let numbers = |pull_cache: &PullRequestCache| -> Vec<PullNumber> {
             pull_cache.pulls.keys().copied().collect()
         };
+        lock(&self.shared.checks).clear();
         let asked = numbers(&self.pull_cache());
         let (main, mut heads) = self.fetch(repo, &asked)?;
         self.pull_cache().main = main;
@@ -518,6 +522,16 @@ impl Forge for GithubForge {
             }
         };
         Ok(known.members?)
+    }
+
+    fn check_runs(&mut self, head: Sha) -> Result<Vec<CheckRun>> {
+        self.pull_cache().watches_checks = true;
+        if let Some(known) = lock(&self.shared.checks).get(&head) {
+            return Ok(known.clone());
+        }
+        let runs = read::check_runs(&self.shared.client, head)?;
+        lock(&self.shared.checks).insert(head, runs.clone());
+        Ok(runs)
     }
 
     fn asked(&self, number: PullNumber, asks: &[Ask]) -> Option<Asked> {

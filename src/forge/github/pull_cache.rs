@@ -20,6 +20,7 @@ use super::pushers::{Branch, Pushed, Pushers};
 use super::webhook::{EventKind, PullChange, WebhookEvent};
 use super::wire::{User, WireApp, WireComment, WirePull, WireReview};
 use super::words;
+use crate::domain::command::Command;
 use crate::domain::ids::{GroupName, PullNumber, Sha};
 use crate::domain::level::Level;
 use crate::domain::pull::{Pull, PullState, Pushes};
@@ -250,7 +251,8 @@ impl TrackedPull {
             return self.hear_own_comment(wire);
         }
         let mut comment = wire.comment();
-        if comment.is_bot {
+        // What a bot carries over counts by its signature.
+        if comment.is_bot && !Command::attests_signed(&comment.body) {
             return false;
         }
         comment.edited |= was_edited;
@@ -439,6 +441,8 @@ pub(super) struct PullRequestCache {
     /// Nothing that changed before this is unknown; none before everything was read once.
     pub(super) seen_until: Option<DateTime<Utc>>,
     pub(super) we: We,
+    /// Whether the rules have an App vouch for something, so that its check runs are news.
+    pub(super) watches_checks: bool,
     queue: Vec<WebhookEvent>,
 }
 
@@ -585,6 +589,10 @@ impl PullRequestCache {
                     is_known = true;
                 }
                 is_known
+            }
+            EventKind::Checked { head } => {
+                let mut heads = self.pulls.values().map(|tracked| tracked.pull.head);
+                self.watches_checks && heads.any(|known| Some(known) == head)
             }
             EventKind::Installation => false,
             EventKind::Team => true,

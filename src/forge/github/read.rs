@@ -9,10 +9,10 @@ use super::BASE;
 use super::client::Client;
 use super::error::ApiError;
 use super::pull_cache::{Discussion, SAME_MOMENT, TrackedPull};
-use super::wire::{Label, User, WireComment, WireIssue, WirePull, WireReview};
+use super::wire::{Label, User, WireCheckRun, WireComment, WireIssue, WirePull, WireReview};
 use crate::domain::documents::{AccountRecord, Status};
-use crate::domain::ids::PullNumber;
-use crate::domain::pull::PullState;
+use crate::domain::ids::{PullNumber, Sha};
+use crate::domain::pull::{CheckRun, PullState};
 use crate::git::{GitError, Repository};
 use crate::ledger::{Entry, MAIN};
 
@@ -153,6 +153,24 @@ pub(super) fn discussion(client: &Client, number: PullNumber) -> Result<Discussi
 pub(super) fn comments(client: &Client, number: PullNumber) -> Result<Vec<WireComment>, ApiError> {
     let path = client.path(&format!("/issues/{}/comments?per_page=100", number.0));
     client.list::<WireComment>(&path, None, |_| false)
+}
+
+/// The completed check runs of a commit; none where we may not see them.
+pub(super) fn check_runs(client: &Client, head: Sha) -> Result<Vec<CheckRun>, ApiError> {
+    let path = client.path(&format!(
+        "/commits/{head}/check-runs?status=completed&filter=all&per_page=100"
+    ));
+    match client.list::<WireCheckRun>(&path, Some("check_runs"), |_| false) {
+        Ok(runs) => Ok(runs
+            .into_iter()
+            .filter_map(WireCheckRun::check_run)
+            .collect()),
+        Err(error) if matches!(error.status(), Some(403 | 404)) => {
+            tracing::warn!("the check runs of {head} cannot be read: {error}");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Who is in a team. Bots are not asked.

@@ -80,6 +80,8 @@ pub enum EventKind {
     },
     /// Somebody asked for our check run again, or for all of our App's.
     CheckAgain { head: Option<Sha> },
+    /// A check run of another App has ended.
+    Checked { head: Option<Sha> },
     /// Repositories were added to the App or taken from it.
     Installation,
     /// Who is in a team has changed.
@@ -215,10 +217,14 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<WebhookEvent>, InvalidWe
         "check_run" => {
             let OfCheckRun { check_run } = read(event, body)?;
             let is_ours = ExternalId::of(&check_run).is_some();
-            let is_asked = matches!(action, "rerequested" | "requested_action");
-            (is_ours && is_asked).then_some(EventKind::CheckAgain {
-                head: check_run.head_sha,
-            })
+            let head = check_run.head_sha;
+            match action {
+                "rerequested" | "requested_action" if is_ours => {
+                    Some(EventKind::CheckAgain { head })
+                }
+                "completed" if !is_ours => Some(EventKind::Checked { head }),
+                _ => None,
+            }
         }
         "check_suite" => {
             let OfCheckSuite { check_suite } = read(event, body)?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::Sha;
+use crate::domain::pull::CheckRun;
 use crate::domain::review::{Comment, Opinion, Review};
 
 /// An edit within this time of the first writing is the writing itself.
@@ -253,6 +254,30 @@ pub struct WireCheckRun {
     /// The App that made it.
     #[serde(default)]
     pub app: Option<WireApp>,
+    #[serde(default)]
+    pub completed_at: Option<DateTime<Utc>>,
+    /// Its address for people.
+    #[serde(default)]
+    pub html_url: Option<String>,
+}
+
+impl WireCheckRun {
+    /// As the domain hears it; none while it is not completed.
+    pub fn check_run(self) -> Option<CheckRun> {
+        let (app, completed_at) = (self.app?, self.completed_at?);
+        let parts = [self.output.summary, self.output.text];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (self.status == "completed").then(|| CheckRun {
+            id: self.id,
+            name: self.name,
+            app: app.slug,
+            app_id: app.id,
+            is_success: self.conclusion.as_deref() == Some("success"),
+            text: parts.join("\n\n"),
+            completed_at,
+            url: self.html_url,
+        })
+    }
 }
 
 /// What a check run says.
@@ -262,6 +287,8 @@ pub struct WireOutput {
     pub title: Option<String>,
     #[serde(default)]
     pub summary: Option<String>,
+    #[serde(default)]
+    pub text: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

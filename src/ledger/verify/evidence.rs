@@ -48,8 +48,7 @@ pub fn check(
     if in_order != decision.evidence {
         say("they are not in the order of their names, oldest first".to_owned());
     }
-    let said = attestations::of(&pull, interests, rules, decision.decided_at);
-    for record in said.evidence {
+    for record in hearing.attested(&[]).evidence {
         if !decision.evidence.contains(&record) {
             let value = quoted(&record.value);
             say(format!(

@@ -43,6 +43,7 @@ pub use faults::Fault;
 #[allow(unused_imports)]
 pub use people::{Person, Response, ask};
 #[allow(unused_imports)]
+pub use stage::cast::AppCheck;
 pub use stage::{APP_ID, GithubStage, INSTALLATION, ORG, REPO, SECRET, StoryClock};
 #[allow(unused_imports)]
 pub use webhooks::{Delivered, Delivery, Weather};

@@ -1,6 +1,6 @@
 //! The stage of a story on GitHub: one organisation, its people, one repository, the App, and the strings to pull.
 
-mod cast;
+pub mod cast;
 mod post;
 mod scene;
 

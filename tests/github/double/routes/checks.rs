@@ -142,6 +142,15 @@ fn tell(world: &mut World, name: &str, run: &CheckRun, action: &str, by: &str) {
     world.tell(name, by, "check_run", payload);
 }
 
+/// An App that is not under test has made a check run.
+pub fn made_by_other(world: &mut World, name: &str, run: CheckRun) {
+    world.repos.get_mut(name).unwrap().checks.push(run.clone());
+    tell(world, name, &run, "created", &run.app);
+    if run.status == "completed" {
+        tell(world, name, &run, "completed", &run.app);
+    }
+}
+
 /// Somebody presses a button of the check; there is no operation for it, only the page.
 pub fn press(world: &mut World, name: &str, run: &CheckRun, identifier: &str, by: &str) {
     let mut payload = told(world, name, run, "requested_action");

@@ -8,7 +8,7 @@ mod pulls;
 mod repos;
 mod reviews;
 
-pub use checks::{SUITE, press};
+pub use checks::{SUITE, made_by_other, press};
 pub use reviews::edit as edit_review;
 
 use std::collections::BTreeMap;

@@ -101,9 +101,11 @@ impl World {
         let mut made = self.integration();
         if login != self.app.login() {
             let id = self.users[login].id;
-            made["id"] = json!(15368);
-            made["slug"] = json!("github-actions");
-            made["name"] = json!("GitHub Actions");
+            let slug = login.trim_end_matches("[bot]");
+            let is_actions = slug == "github-actions";
+            made["id"] = json!(if is_actions { 15368 } else { id });
+            made["slug"] = json!(slug);
+            made["name"] = json!(if is_actions { "GitHub Actions" } else { slug });
             made["node_id"] = json!(node("A", id));
         }
         made

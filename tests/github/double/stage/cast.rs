@@ -8,8 +8,17 @@ use serde_json::{Value, json};
 use super::super::crypto;
 use super::super::git_room;
 use super::super::people::Person;
-use super::super::world::{Actor, Kind, Team};
+use super::super::routes::made_by_other;
+use super::super::world::{Actor, CheckRun, Kind, Team};
 use super::{APP_ID, GithubStage, ORG, REPO};
+
+/// What a check run of another App says.
+#[derive(Debug, Clone, Copy)]
+pub struct AppCheck<'a> {
+    pub name: &'a str,
+    pub conclusion: &'a str,
+    pub summary: &'a str,
+}
 
 impl GithubStage {
     /// One of the people.
@@ -51,6 +60,34 @@ impl GithubStage {
             held.insert(login.to_owned(), "write".to_owned());
         });
         self.user(login)
+    }
+    /// Another App has checked a commit.
+    pub fn app_checks(&self, slug: &str, head: &str, said: AppCheck<'_>) {
+        let login = format!("{slug}[bot]");
+        self.world(|world| {
+            if !world.users.contains_key(&login) {
+                world.add_user(&login, "Bot");
+            }
+            let run = CheckRun {
+                id: world.fresh_id(),
+                head_sha: head.to_owned(),
+                name: said.name.to_owned(),
+                status: "completed".to_owned(),
+                conclusion: Some(said.conclusion.to_owned()),
+                external_id: None,
+                details_url: None,
+                title: Some(said.name.to_owned()),
+                summary: Some(said.summary.to_owned()),
+                text: None,
+                annotations: 0,
+                actions: Vec::new(),
+                started_at: world.now,
+                completed_at: Some(world.now),
+                app: login,
+                is_job: false,
+            };
+            made_by_other(world, REPO, run);
+        });
     }
     pub fn email_of(&self, login: &str) -> String {
         self.world(|world| world.users[login].email.clone())

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use countersign::forge::github::CHECK_NAME;
+
 use super::super::git_room;
 use super::super::world::{CheckRun, Comment, Pull};
 use super::{GithubStage, REPO};
@@ -94,7 +96,7 @@ impl GithubStage {
     pub fn all_comments(&self, number: u64) -> Vec<Comment> {
         self.pull(number).comments
     }
-    /// The last check run of a pull request's head, leaving out those of jobs.
+    /// The last check run of a pull request's head, leaving out those of jobs and of other Apps.
     pub fn find_check_run(&self, number: u64) -> Option<CheckRun> {
         self.world(|world| {
             let repo = &world.repos[REPO];
@@ -102,7 +104,7 @@ impl GithubStage {
             repo.checks
                 .iter()
                 .rev()
-                .find(|run| run.head_sha == *head && !run.is_job)
+                .find(|run| run.head_sha == *head && !run.is_job && run.name == CHECK_NAME)
                 .cloned()
         })
     }
