@@ -1,4 +1,5 @@
-//! How many proposals a second are scored, gated and explained on one core, with the shipped rules.
+//! How many proposals a second are scored, gated and explained on one core, with the shipped rules and with those of the
+//! platform pack.
 //!
 //! The mix is what a team of agents sends: LOW, MEDIUM and HIGH, one target and many, plain edits and ones that fire
 //! triggers.
@@ -10,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign::domain::documents::Recommendation;
+use countersign::domain::documents::{Recommendation, Target};
 use countersign::domain::level::Level;
+use countersign::domain::yaml;
 use countersign::gate::requirement;
 use countersign::risk::{Explanation, KnownTarget, RiskContext, advise, assess};
 use countersign::rules::{RuleFiles, Rules};
@@ -24,12 +26,26 @@ type Case = (Recommendation, RiskContext);
 const LOOP: &str = "\n  - {id: bold, when: \"changes.exists(c, c.parameter == 'leverage' && c.tier == 'aggressive')\", then: HIGH, reason: bold}\n";
 
 pub fn run() {
+    println!("the shipped rules");
     let rules = rules_with("");
     let cases = cases(&rules);
+    measure(&rules, &cases);
+    let interpreted = rules_with(LOOP);
+    println!("mix, with one more trigger that loops over the changes");
+    let all: Vec<&Case> = cases.iter().collect();
+    report("assess + requirement + reductions + text", &all, |case| {
+        explained(case, &interpreted, false)
+    });
+    println!("\nthe platform pack");
+    let rules = rules_of("rules/packs/platform", "");
+    measure(&rules, &platform_cases());
+}
+
+fn measure(rules: &Rules, cases: &[Case]) {
     let level = |wanted| {
         cases
             .iter()
-            .filter(|case| level_of(case, &rules) == wanted)
+            .filter(|case| level_of(case, rules) == wanted)
             .collect()
     };
     let groups: [(&str, Vec<&Case>); 4] = [
@@ -41,29 +57,23 @@ pub fn run() {
     for (name, cases) in &groups {
         println!("{name}: {} cases", cases.len());
         report("assess", cases, |case| {
-            assess(&case.0, &case.1, &rules).score.as_hundredths() as usize
+            assess(&case.0, &case.1, rules).score.as_hundredths() as usize
         });
         report("assess + advice", cases, |case| {
-            let assessment = assess(&case.0, &case.1, &rules);
-            advise(&case.0, &case.1, &rules, &assessment)
+            let assessment = assess(&case.0, &case.1, rules);
+            advise(&case.0, &case.1, rules, &assessment)
                 .reductions
                 .len()
         });
         report("assess + requirement + reductions + text", cases, |case| {
-            explained(case, &rules, false)
+            explained(case, rules, false)
         });
         report(
             "assess + requirement + reductions + Markdown",
             cases,
-            |case| explained(case, &rules, true),
+            |case| explained(case, rules, true),
         );
     }
-    let interpreted = rules_with(LOOP);
-    println!("mix, with one more trigger that loops over the changes");
-    let all: Vec<&Case> = cases.iter().collect();
-    report("assess + requirement + reductions + text", &all, |case| {
-        explained(case, &interpreted, false)
-    });
 }
 
 fn explained((recommendation, situation): &Case, rules: &Rules, markdown: bool) -> usize {
@@ -96,16 +106,67 @@ fn report(what: &str, cases: &[&Case], run: impl Fn(&Case) -> usize) {
 
 /// The shipped rules with something added to the policy.
 fn rules_with(more: &str) -> Rules {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: RuleFiles = Rules::FILES
-        .into_iter()
-        .map(|path| (path.to_owned(), fs::read(root.join(path)).unwrap()))
-        .collect();
+    rules_of("rules", more)
+}
+
+fn rules_of(folder: &str, more: &str) -> Rules {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let paths = Rules::FILES.into_iter().chain(["rules/evidence.yaml"]);
+    let files = paths.filter_map(|path| {
+        let (_, name) = path.rsplit_once('/').unwrap();
+        Some((path.to_owned(), fs::read(folder.join(name)).ok()?))
+    });
+    let mut files: RuleFiles = files.collect();
     files
         .get_mut("rules/policy.yaml")
         .unwrap()
         .extend(more.bytes());
     Rules::read(&files).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// What a platform team's agents propose on the targets of the pack.
+fn platform_cases() -> Vec<Case> {
+    let written = [
+        ("inspect", "checkout, orders-db", ""),
+        ("scale", "checkout-staging", "replicas: 3"),
+        ("scale", "checkout", "replicas: 6"),
+        ("scale", "checkout", "replicas: 12"),
+        ("scale", "checkout", "limits: {cpu: 500m, memory: 8Gi}"),
+        (
+            "deploy",
+            "checkout",
+            "image: \"registry.example.org/shop/checkout:2.14.1\"",
+        ),
+        ("deploy", "checkout", "image: \"docker.io/shop/checkout:2\""),
+        ("set_flag", "new-search", "rollout: 10"),
+        ("configure_database", "orders-db", "statement_timeout: 20s"),
+        ("configure_database", "orders-db", "backups: false"),
+        ("set_budget", "cloud", "monthly_budget: 4400"),
+        ("create_service", "fresh", "environment: staging"),
+        ("delete_service", "checkout", ""),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/packs/platform/targets");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let targets = files.map(|path| {
+        let name = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        let read: Target = yaml::read("target", &fs::read(&path).unwrap()).unwrap();
+        let known = KnownTarget {
+            environment: read.environment,
+            labels: read.labels,
+            parameters: read.parameters,
+            rehearsal: read.rehearsal,
+        };
+        (name, Arc::new(known))
+    });
+    let situation = RiskContext {
+        targets: targets.collect(),
+        ..situation()
+    };
+    let case =
+        |(action, targets, changes)| (recommendation(action, targets, changes), situation.clone());
+    written.into_iter().map(case).collect()
 }
 
 fn cases(rules: &Rules) -> Vec<Case> {
