@@ -102,8 +102,9 @@ impl<'s, 'a> ProposalFacts<'s, 'a> {
             .collect();
         let first = present.first().copied().flatten();
         let measure = |value: &Value| {
-            let by_guidance = change.guidance.and_then(|known| known.usual.measure(value));
-            by_guidance.or_else(|| value.number())
+            let known = change.guidance.and_then(|known| known.usual.value_type);
+            let amount = known.and_then(|known| known.measure_for_conditions(value));
+            amount.or_else(|| value.number())
         };
         let amount = measure(change.value);
         let moves = amount.and_then(|amount| {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -193,14 +192,7 @@ impl EvidenceRule {
         if !self.value_type.holds(value) {
             return Err(wrong());
         }
-        let amount = self
-            .value_type
-            .measure(value)
-            .map(|amount| match self.value_type {
-                ValueType::Duration => amount / Decimal::ONE_THOUSAND,
-                _ => amount,
-            });
-        let seen = match amount {
+        let seen = match self.value_type.measure_for_conditions(value) {
             Some(amount) => {
                 let number = ValueType::Number.write(amount, &Value::Null);
                 number.ok_or_else(wrong)?

@@ -54,161 +54,166 @@ fn an_agent_reads_what_it_may_propose() {
         "checkout",
     ];
     insta::assert_snapshot!(listed(&stage, &scaling), @r"
-        Actions
-        -------
-        autoscaler may propose what follows; at most 20 proposals of it may wait for people at a time.
+    Actions
+    -------
+    autoscaler may propose what follows; at most 20 proposals of it may wait for people at a time.
 
-        scale
-          Sets replicas and limits; the deployment takes them from the target's file.
-          It changes parameters of targets; that is easy to undo.
-          It takes one target or more, and new values of their parameters.
+    scale
+      Sets replicas and limits; the deployment takes them from the target's file.
+      It changes parameters of targets; that is easy to undo.
+      It takes one target or more, and new values of their parameters.
 
-        Targets
-        -------
-        checkout
-          The checkout.
-          In production; owner: web; tier: critical; try it first on checkout-staging.
-          environment is production. Where it runs. development, production or staging is conservative;
-          anything else is beyond all tiers.
-          image is registry.example.org/shop/checkout:2.14.0. The image that runs. text that matches
-          registry\.example\.org/[a-z0-9/-]+:[0-9]+\.[0-9]+\.[0-9]+ is conservative, otherwise text that
-          matches registry\.example\.org/[a-z0-9/-]+(:[A-Za-z0-9._-]+)? aggressive; anything else is beyond
-          all tiers.
-          limits.cpu is 500m. What a container may use of processors. 100m to 2 is conservative, otherwise
-          50m to 4 moderate, otherwise 50m to 16 aggressive; anything else is beyond all tiers. As a move
-          from there, 250m to 750m is conservative, 0 to 1 moderate, -1 to 2 aggressive; further is beyond
-          all tiers. A part of limits, which is proposed whole.
-          limits.memory is 512Mi. What a container may use of memory. 64Mi to 1Gi is conservative, otherwise
-          64Mi to 4Gi moderate, otherwise 64Mi to 16Gi aggressive; anything else is beyond all tiers. As a
-          move from there, 256Mi to 768Mi is conservative, 0 to 1Gi moderate, -1Gi to 2Gi aggressive;
-          further is beyond all tiers. A part of limits, which is proposed whole.
-          replicas is 5. How many pods run. 3 to 20 is conservative, otherwise 3 to 40 moderate; anything
-          else is beyond all tiers. As a move from there, 3.75 to 6.25 is conservative, 2.5 to 7.5 moderate;
-          further is beyond all tiers. Extreme is above 100.
+    Targets
+    -------
+    checkout
+      The checkout.
+      In production; owner: web; tier: critical; try it first on checkout-staging.
+      environment is production. Where it runs. development, production or staging is conservative;
+      anything else is beyond all tiers.
+      image is registry.example.org/shop/checkout:2.14.0. The image that runs. text that matches
+      registry\.example\.org/[a-z0-9/-]+:[0-9]+\.[0-9]+\.[0-9]+ is conservative, otherwise text that
+      matches registry\.example\.org/[a-z0-9/-]+(:[A-Za-z0-9._-]+)? aggressive; anything else is beyond
+      all tiers.
+      limits.cpu is 500m. What a container may use of processors. 100m to 2 is conservative, otherwise
+      50m to 4 moderate, otherwise 50m to 16 aggressive; anything else is beyond all tiers. As a move
+      from there, 250m to 750m is conservative, 0 to 1 moderate, -1 to 2 aggressive; further is beyond
+      all tiers. A part of limits, which is proposed whole.
+      limits.memory is 512Mi. What a container may use of memory. 64Mi to 1Gi is conservative, otherwise
+      64Mi to 4Gi moderate, otherwise 64Mi to 16Gi aggressive; anything else is beyond all tiers. As a
+      move from there, 256Mi to 768Mi is conservative, 0 to 1Gi moderate, -1Gi to 2Gi aggressive;
+      further is beyond all tiers. A part of limits, which is proposed whole.
+      replicas is 5. How many pods run. 3 to 20 is conservative, otherwise 3 to 40 moderate; anything
+      else is beyond all tiers. As a move from there, 3.75 to 6.25 is conservative, 2.5 to 7.5 moderate;
+      further is beyond all tiers. Extreme is above 100.
 
-        Parameters that none of these targets has
-        -----------------------------------------
-        backups
-          Whether the database is backed up.
-          true is conservative; anything else is beyond all tiers.
-          A safety control: the rules say what follows where it is switched off or removed.
+    Parameters that none of these targets has
+    -----------------------------------------
+    backups
+      Whether the database is backed up.
+      true is conservative; anything else is beyond all tiers.
+      A safety control: the rules say what follows where it is switched off or removed.
 
-        deletion_protection
-          Whether it cannot be deleted by accident.
-          true is conservative; anything else is beyond all tiers.
-          A safety control: the rules say what follows where it is switched off or removed.
+    deletion_protection
+      Whether it cannot be deleted by accident.
+      true is conservative; anything else is beyond all tiers.
+      A safety control: the rules say what follows where it is switched off or removed.
 
-        kill_switch
-          Whether the flag can be turned off at once for everybody.
-          true is conservative; anything else is beyond all tiers.
-          A safety control: the rules say what follows where it is switched off or removed.
+    kill_switch
+      Whether the flag can be turned off at once for everybody.
+      true is conservative; anything else is beyond all tiers.
+      A safety control: the rules say what follows where it is switched off or removed.
 
-        max_connections
-          How many connections the database takes.
-          50 to 200 is conservative, otherwise 20 to 500 moderate, otherwise 10 to 1000 aggressive; anything
-          else is beyond all tiers. Moving it by up to 25 % of its present value is conservative, by up to
-          50 % moderate, by up to 100 % aggressive; further is beyond all tiers.
+    max_connections
+      How many connections the database takes.
+      50 to 200 is conservative, otherwise 20 to 500 moderate, otherwise 10 to 1000 aggressive; anything
+      else is beyond all tiers. Moving it by up to 25 % of its present value is conservative, by up to
+      50 % moderate, by up to 100 % aggressive; further is beyond all tiers.
 
-        max_rows
-          After how many rows a migration stops.
-          1 to 1000 is conservative, otherwise 1 to 100000 moderate, otherwise 1 to 1000000 aggressive;
-          anything else is beyond all tiers.
+    max_rows
+      After how many rows a migration stops.
+      1 to 1000 is conservative, otherwise 1 to 100000 moderate, otherwise 1 to 1000000 aggressive;
+      anything else is beyond all tiers.
 
-        migration
-          The migration that is run.
-          text that matches migrations/[0-9]{4}-[a-z0-9-]+\.sql is conservative; anything else is beyond all
-          tiers.
+    migration
+      The migration that is run.
+      text that matches migrations/[0-9]{4}-[a-z0-9-]+\.sql is conservative; anything else is beyond all
+      tiers.
 
-        monthly_budget
-          What the cloud may cost in a month.
-          0 to 5000 EUR is conservative, otherwise 0 to 10000 EUR moderate, otherwise 0 to 20000 EUR
-          aggressive; anything else is beyond all tiers. Moving it by up to 10 % of its present value is
-          conservative, by up to 25 % moderate, by up to 100 % aggressive; further is beyond all tiers.
-          Extreme is above 50000 EUR.
+    monthly_budget
+      What the cloud may cost in a month.
+      0 to 5000 EUR is conservative, otherwise 0 to 10000 EUR moderate, otherwise 0 to 20000 EUR
+      aggressive; anything else is beyond all tiers. Moving it by up to 10 % of its present value is
+      conservative, by up to 25 % moderate, by up to 100 % aggressive; further is beyond all tiers.
+      Extreme is above 50000 EUR.
 
-        rollout
-          To how many of the customers a flag is on.
-          0 to 10 % is conservative, otherwise 0 to 50 % moderate, otherwise 0 to 100 % aggressive; anything
-          else is beyond all tiers. Moving it by up to 10 percentage points is conservative, by up to 25
-          percentage points moderate, by up to 100 percentage points aggressive; further is beyond all
-          tiers.
+    rollout
+      To how many of the customers a flag is on.
+      0 to 10 % is conservative, otherwise 0 to 50 % moderate, otherwise 0 to 100 % aggressive; anything
+      else is beyond all tiers. Moving it by up to 10 percentage points is conservative, by up to 25
+      percentage points moderate, by up to 100 percentage points aggressive; further is beyond all
+      tiers.
 
-        statement_timeout
-          After what time the database gives a statement up.
-          1s to 30s is conservative, otherwise 500ms to 2m moderate, otherwise 100ms to 10m aggressive;
-          anything else is beyond all tiers. Extreme is above 1h.
+    statement_timeout
+      After what time the database gives a statement up.
+      1s to 30s is conservative, otherwise 500ms to 2m moderate, otherwise 100ms to 10m aggressive;
+      anything else is beyond all tiers. Extreme is above 1h.
 
-        What each level asks for
-        ------------------------
-        LOW
-          A score up to 30 is merged at once, and nobody is asked unless a rule asks for somebody.
+    What each level asks for
+    ------------------------
+    LOW
+      A score up to 30 is merged at once, and nobody is asked unless a rule asks for somebody.
 
-        MEDIUM
-          A score above 30 and up to 70 needs the approval of a reviewer.
+    MEDIUM
+      A score above 30 and up to 70 needs the approval of a reviewer.
 
-        HIGH
-          A score above 70 needs the approval of an admin, with a justification of at least 20 characters.
+    HIGH
+      A score above 70 needs the approval of an admin, with a justification of at least 20 characters.
 
-        Windows
-        -------
-        weekend
-          It is open every week from Friday 17:00 to Monday 09:00 (Europe/Berlin); closed now, opens on
-          Friday 2026-12-04 17:00.
+    Windows
+    -------
+    weekend
+      It is open every week from Friday 17:00 to Monday 09:00 (Europe/Berlin); closed now, opens on
+      Friday 2026-12-04 17:00.
 
-        Rules that may apply
-        --------------------
-        weekend_freeze
-          “nothing changes in production between Friday 17:00 and Monday 09:00”
-          Applies when it is in production, it has an effect and the window weekend is open.
-          It waits: approvals are collected, but nothing is merged while this is so.
+    Rules that may apply
+    --------------------
+    weekend_freeze
+      “nothing changes in production between Friday 17:00 and Monday 09:00”
+      Applies when it is in production, it has an effect and the window weekend is open.
+      It waits: approvals are collected, but nothing is merged while this is so.
 
-        foreign_image
-          “an image must come from registry.example.org”
-          Applies when a change of image is beyond all tiers.
-          It is refused, whoever approves.
+    foreign_image
+      “an image must come from registry.example.org”
+      Applies when a change of image is beyond all tiers.
+      It is refused, whoever approves.
 
-        owners_agree
-          “those who own it agree to … in production”
-          Applies when it is in production, it has an effect, it does not touch database and it does not
-          touch cloud_budget.
-          Beside those whom the level asks for, 1 of the group that the label owner of each target names, or
-          of the admins where it names none, must approve.
+    owners_agree
+      “those who own it agree to … in production”
+      Applies when it is in production, it has an effect, it does not touch database and it does not
+      touch cloud_budget.
+      Beside those whom the level asks for, 1 of the group that the label owner of each target names, or
+      of the admins where it names none, must approve.
 
-        budget
-          “the budget moves by more than 10 %, or above 5000 EUR”
-          Applies when a change of monthly_budget is not conservative.
-          Beside those whom the level asks for, 1 of finance must approve.
+    budget
+      “the budget moves by more than 10 %, or above 5000 EUR”
+      Applies when a change of monthly_budget is not conservative.
+      Beside those whom the level asks for, 1 of finance must approve.
 
-        to_production
-          “something starts to run in production (…)”
-          Applies when a target is moved into production from elsewhere.
-          It is HIGH.
+    to_production
+      “something starts to run in production (…)”
+      Applies when a target is moved into production from elsewhere.
+      It is HIGH.
 
-        safety_off
-          “switches off what protects it: …”
-          Applies when a safety control is switched off.
-          It is HIGH.
+    safety_off
+      “switches off what protects it: …”
+      Applies when a safety control is switched off.
+      It is HIGH.
 
-        extreme_value
-          “far beyond what anybody runs: …”
-          Applies when a value is extreme.
-          It is HIGH.
+    extreme_value
+      “far beyond what anybody runs: …”
+      Applies when a value is extreme.
+      It is HIGH.
 
-        bulk_in_production
-          “… targets in production at once”
-          Applies when it is bulk, it is in production and it has an effect.
-          It is HIGH.
+    bulk_in_production
+      “… targets in production at once”
+      Applies when it is bulk, it is in production and it has an effect.
+      It is HIGH.
 
-        unattributed
-          “a commit is by nobody that the rules know”
-          Applies when a commit is by nobody that the rules know.
-          It is HIGH.
+    unattributed
+      “a commit is by nobody that the rules know”
+      Applies when a commit is by nobody that the rules know.
+      It is HIGH.
 
-        full_rollout
-          “the flag is on for everybody: remove it from the code soon”
-          Applies when a change of rollout has the new value 100.
-          It is noted; nothing else follows.
-        ");
+    full_rollout
+      “the flag is on for everybody: remove it from the code soon”
+      Applies when a change of rollout has the new value 100.
+      It is noted; nothing else follows.
+
+    long_statements
+      “a statement may hold its locks for more than ten minutes”
+      Applies when changes.exists(c, c.parameter == 'statement_timeout' && c.amount > 600.0).
+      It is noted; nothing else follows.
+    ");
     let checkout = json_of(&stage, &scaling);
     let replicas = &checkout["targets"][0]["parameters"];
     let replicas = replicas

@@ -47,12 +47,12 @@ fn a_manager_reads_the_rules_of_a_platform() {
       justification.
 
     database_targets
-      Changes of targets/*-db.yaml: databases are described by those who run them.
+      Changes of targets/*-db.yaml: “databases are described by those who run them”.
       In place of those whom the level asks for, and no fewer of them, 1 of dbas must approve.
 
     cost_rules
-      Changes of rules/parameters.yaml and rules/evidence.yaml: what may be spent is for finance to
-      know.
+      Changes of rules/parameters.yaml and rules/evidence.yaml: “what may be spent is for finance to
+      know”.
       Beside those whom the level asks for, 1 of finance must approve.
 
     Groups
@@ -219,6 +219,11 @@ fn a_manager_reads_the_rules_of_a_platform() {
     full_rollout
       “the flag is on for everybody: remove it from the code soon”
       Applies when a change of rollout has the new value 100.
+      It is noted; nothing else follows.
+
+    long_statements
+      “a statement may hold its locks for more than ten minutes”
+      Applies when changes.exists(c, c.parameter == 'statement_timeout' && c.amount > 600.0).
       It is noted; nothing else follows.
 
     What agents may do

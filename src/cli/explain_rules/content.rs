@@ -75,7 +75,7 @@ fn decides(rules: &Rules) -> Section {
         Item {
             name: named(&rule.id),
             sentences: vec![
-                about.say(format!("{}.", rule.reason)).into(),
+                about.words(&rule.reason).say(".").into(),
                 rule.ask.in_words().into(),
             ],
         }

@@ -84,6 +84,15 @@ impl ValueType {
         }
     }
 
+    /// The same as conditions see it: of a duration the seconds.
+    pub fn measure_for_conditions(self, value: &Value) -> Option<Decimal> {
+        let amount = self.measure(value)?;
+        match self {
+            Self::Duration => amount.checked_div(Decimal::ONE_THOUSAND),
+            _ => Some(amount),
+        }
+    }
+
     /// Whether a value is of this type.
     pub fn holds(self, value: &Value) -> bool {
         match self {
