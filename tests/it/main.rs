@@ -21,6 +21,7 @@ mod attacks_documents;
 mod attacks_execution;
 mod attacks_history;
 mod attacks_records;
+mod attacks_rules;
 mod attacks_stop;
 mod attacks_words;
 mod backtest;

@@ -6,7 +6,7 @@ use crate::support::{TestRepo, has, has_not, redact};
 use chrono::TimeDelta;
 
 /// The example with more rules, groups and labels.
-fn with_rules(rules: &str) -> TestRepo {
+pub fn with_rules(rules: &str) -> TestRepo {
     let stage = TestRepo::example();
     let policy = format!("{}\n{rules}", stage.file("rules/policy.yaml"));
     let people = stage.file("rules/people.yaml").replace(
