@@ -10,6 +10,8 @@ use crate::risk::{Explanation, ProposedAction, Reduction};
 pub struct Preview {
     /// What is executed; none for a governance change.
     pub action: Option<ProposedAction>,
+    /// What others vouch for, each with its source.
+    pub vouched: Vec<String>,
     /// What a governance change changes, line by line.
     pub diff: Option<Diff>,
     pub rule_change: Option<RuleChangePreview>,
@@ -21,9 +23,14 @@ pub struct Preview {
 
 impl Preview {
     /// What there is to see of a recommendation.
-    pub(super) fn of(action: ProposedAction, explanation: &Explanation<'_>) -> Self {
+    pub(super) fn of(
+        action: ProposedAction,
+        vouched: Vec<String>,
+        explanation: &Explanation<'_>,
+    ) -> Self {
         Self {
             action: Some(action),
+            vouched,
             reductions: explanation.reductions.clone(),
             lasting: explanation.lasting.clone(),
             ..Self::default()

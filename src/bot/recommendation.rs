@@ -176,7 +176,7 @@ impl Evaluator<'_, '_, '_> {
             explanation: &explanation,
         };
         let report = report::recommendation(&case, &gate_result, rules);
-        let preview = Preview::of(action, &explanation);
+        let preview = Preview::of(action, vouched, &explanation);
         let subject = DecidedCase {
             evidence: attested.evidence.clone(),
             ..self.subject(pull, document.id, Some(blob), version, assessment.clone())?

@@ -281,7 +281,7 @@ impl Rules {
         let newest_first = records.iter().rev().map(|record| {
             let (name, origin) = (&record.name, record.origin());
             let Some(rule) = self.evidence.get(name) else {
-                return format!("{name}: {}, {origin}", record.value);
+                return record.in_words();
             };
             match rule.worth(record, at) {
                 Worth::Valid(known) if counted == Some(name) => {

@@ -9,8 +9,10 @@ use countersign::forge::local::LocalForge;
 use countersign::forge::{Forge as _, NewReview};
 use countersign::git::Repository;
 
+use crate::support::browser::Browser;
 use crate::support::proposals::{AGENT, LOW, MEDIUM};
-use crate::support::{Ran, TestRepo, has, has_not, redact};
+use crate::support::serving::{Serving, serve};
+use crate::support::{Ran, TestRepo, has, has_not, redact, shown};
 
 const COSTLY: &str = "  - id: costly
     when: effect != 'none' && evidence.monthly_cost > 100
@@ -793,4 +795,32 @@ fn the_rules_say_in_sentences_who_vouches_for_what() {
       “costs more than 100 EUR a month (…)”
       Applies when it has an effect and the evidence monthly_cost is above 100.
     ");
+}
+
+#[test]
+fn the_dashboard_shows_what_was_vouched_for() {
+    let mut stage = Stage::with(COSTLY, "");
+    let id = stage.repo.propose(AGENT, "a", LOW);
+    stage.repo.run();
+    stage.attested(1, "monthly_cost=340", &["--as", "finn"]);
+    stage.repo.run();
+    stage.repo.read_all();
+    let section = |stage: &TestRepo, title: &str| {
+        let serving = Serving::start(&mut serve(stage, &[]));
+        serving.is_ready();
+        let page = shown(
+            &Browser::at(&serving)
+                .gets(&format!("/cases/{id}"))
+                .gives(200)
+                .body,
+        );
+        let section = page.split(title).nth(1).unwrap_or_else(|| panic!("{page}"));
+        let line = section.lines().nth(1).unwrap();
+        line.rsplit_once(" on ").unwrap().0.to_owned()
+    };
+    insta::assert_snapshot!(section(&stage.repo, "What others vouch for"), @"monthly_cost: 340 EUR, attested by finn");
+    stage.repo.approve(1, "bob");
+    stage.repo.run();
+    stage.repo.read_all();
+    insta::assert_snapshot!(section(&stage.repo, "What others vouched for"), @"monthly_cost: 340, attested by finn");
 }

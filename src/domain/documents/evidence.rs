@@ -77,6 +77,11 @@ impl EvidenceRecord {
         self.signed_at.unwrap_or(self.at)
     }
 
+    /// `monthly_cost: 340, attested by grace on 2026-11-23T14:02:11Z`
+    pub fn in_words(&self) -> String {
+        format!("{}: {}, {}", self.name, self.value, self.origin())
+    }
+
     /// Who vouched for it, how and when.
     pub fn origin(&self) -> String {
         let (by, at) = (&self.by, time::text(&self.vouched_at()));

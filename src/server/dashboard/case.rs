@@ -21,6 +21,7 @@ use super::records::{Records, TreeReader};
 use super::row::{self, Row};
 use super::text::Moment;
 use crate::bot::case_view::{action_as_decided, diff_as_decided};
+use crate::domain::documents::EvidenceRecord;
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::git::Repository;
 use crate::insight::Case;
@@ -57,6 +58,8 @@ struct CasePage {
     pull: Option<(String, Option<String>)>,
     executed: Executed,
     changed: Option<Changes>,
+    /// What others vouched for, each with its source.
+    vouched: Vec<String>,
     why: Option<Why>,
     rules: Option<String>,
     events: Vec<TimelineEntry>,
@@ -188,6 +191,11 @@ fn whole(
             .filter(|_| !case.is_recommendation())
             .and_then(|decision| diff_as_decided(reader.repo, decision))
             .map(|diff| Changes::of(&diff)),
+        vouched: decision
+            .iter()
+            .flat_map(|decision| &decision.evidence)
+            .map(EvidenceRecord::in_words)
+            .collect(),
         why: decision.map(|decision| Why::of(&decision.risk, &[])),
         rules: decision.map(|decision| decision.rules.commit.short()),
         events: events(case, &records),

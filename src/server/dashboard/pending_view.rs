@@ -216,6 +216,8 @@ pub struct PendingView {
     pub executed: Executed,
     pub changed: Option<Changes>,
     pub tried: Option<Tried>,
+    /// What others vouch for, each with its source.
+    pub vouched: Vec<String>,
     pub why: Option<Why>,
     pub reductions: Vec<String>,
     pub may_be_reduced: bool,
@@ -277,6 +279,7 @@ impl PendingView {
                 .unwrap_or_default(),
             changed: preview.diff.as_ref().map(Changes::of),
             tried: preview.rule_change.as_ref().map(tried),
+            vouched: preview.vouched.clone(),
             why: evaluation
                 .assessment
                 .as_ref()
