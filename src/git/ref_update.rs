@@ -7,8 +7,8 @@
 //!   under the lock of each, if they still say the same. So in large numbers they are written straight into
 //!   `packed-refs`, and deleted, under its lock only. A few have files as other refs have, which costs no rewrite.
 //! - Git reads the refs one after the other before it removes what none of them needs. What loses its branch while it
-//!   reads, and gets into a ref of ours that was read before, would be in neither. So the last change of such a ref is
-//!   in its reflog as well, which git reads after all refs.
+//!   reads, and gets into the records of pull requests, which were read before, would be in neither. So such a change is
+//!   in their reflog as well, which git reads after all refs.
 //! - `packed-refs.lock` is held until the files of what was written there, or deleted, are gone: who packs reads files
 //!   without locking them and could bring an old value back.
 
@@ -28,8 +28,8 @@ use crate::domain::ids::Sha;
 /// The refs of pull requests, which only we write: a push to them is refused.
 pub(super) const PULLS: &str = "refs/pull/";
 
-/// The other refs of ours. They are all that keeps what no branch has any more.
-const OWN: &str = "refs/countersign/";
+/// The records of pull requests. The further parents of its commits are kept by nothing else.
+const RECORDS: &str = "refs/countersign/pulls";
 
 /// So many new values of them are worth a rewrite of `packed-refs`.
 const MANY: usize = 64;
@@ -139,7 +139,7 @@ fn try_to_update(
     step("refs locked");
     let mut touched = BTreeSet::new();
     for locked in &all {
-        locked.write_reflog(&packed)?;
+        locked.write_reflog(repo, &packed)?;
         locked.write_file(durability)?;
         touched.extend(locked.touched_folders(git_dir));
     }
@@ -193,12 +193,13 @@ impl Locked<'_, '_> {
         }
     }
 
-    /// The change that is about to be made, and none of those before it.
-    fn write_reflog(&self, packed: &PackedRefs) -> Result<()> {
+    /// The change that is about to be made, and none of those before it; only where it keeps something more, because
+    /// each costs a file.
+    fn write_reflog(&self, repo: &Repository, packed: &PackedRefs) -> Result<()> {
         let (Some(lock), Some(new)) = (&self.lock, self.edit.new) else {
             return Ok(());
         };
-        if !self.edit.name.starts_with(OWN) {
+        if self.edit.name != RECORDS || repo.read_commit(new)?.parents.len() < 2 {
             return Ok(());
         }
         // One that is broken begins anew.

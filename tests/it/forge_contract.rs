@@ -252,12 +252,22 @@ fn a_head_is_kept_from_git_that_reads_refs_while_its_pull_request_ends() {
             .to_owned();
         let pulls = stage.repo.join(PULLS);
         let before = stage.git(&["rev-parse", PULLS]);
+        let packs_before = trail::files(&stage.repo, ".pack");
         let no = ["--reject", "other", "-m", "Not this week."];
         stage.review(1, "alice", &no).succeeds();
         stage.run();
         let after = fs::read(&pulls).unwrap();
+        // Nor does it know of the packs that are made meanwhile.
+        let mut made = trail::files(&stage.repo, ".pack");
+        made.retain(|pack| !packs_before.contains(pack));
+        let keeps: Vec<_> = made
+            .iter()
+            .map(|pack| pack.with_extension("keep"))
+            .collect();
+        keeps.iter().for_each(|keep| fs::write(keep, "").unwrap());
         fs::write(&pulls, before).unwrap();
         stage.git(clean_up);
+        keeps.iter().for_each(|keep| fs::remove_file(keep).unwrap());
         fs::write(&pulls, after).unwrap();
         stage.git(&["cat-file", "-e", &head]);
         trail::assert_whole(&stage);
