@@ -17,7 +17,6 @@ pub struct NewAttestation {
     /// Who posts it: whoever vouches for it, unless it is signed.
     pub by: Login,
     pub attestation: Attestation,
-    /// For which commit.
     pub head: Sha,
     pub at: DateTime<Utc>,
 }

@@ -8,7 +8,7 @@ use crate::domain::problem::{Problems, Reading};
 use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
-use crate::gate::attestations::{Attested, Hearing};
+use crate::gate::attestations::{AttestationContext, Attested};
 use crate::gate::permit::{DecidedCase, DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
@@ -85,13 +85,13 @@ impl Evaluator<'_, '_, '_> {
             _ => Vec::new(),
         };
         // What people said has a time of their clocks.
-        let hearing = Hearing {
+        let attestations = AttestationContext {
             pull: &pull.until(self.now),
             interests,
             rules: &version.rules,
             now: self.now,
         };
-        let attested = hearing.attested(&checks);
+        let attested = attestations.attested(&checks);
         let mut risk_context = facts::situation(
             &proposed.document,
             targets.known.clone(),

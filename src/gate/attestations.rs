@@ -140,14 +140,14 @@ fn find_all(text: &str) -> Vec<Attestation> {
 
 /// What attestations of one pull request are held against.
 #[derive(Debug, Clone, Copy)]
-pub struct Hearing<'a> {
+pub struct AttestationContext<'a> {
     pub pull: &'a Pull,
     pub interests: Interests<'a>,
     pub rules: &'a Rules,
     pub now: DateTime<Utc>,
 }
 
-impl Hearing<'_> {
+impl AttestationContext<'_> {
     /// Everything that was attested for the head, in words and by these check runs of it.
     pub fn attested(&self, checks: &[CheckRun]) -> Attested {
         let mut attested = Attested::default();

@@ -20,7 +20,7 @@ pub fn for_governance_change(assessment: &Assessment, governance: &Governance) -
 }
 
 /// Nothing where a rule asks others instead.
-fn unless_instead(
+pub(super) fn unless_instead(
     requirement: Requirement,
     assessment: &Assessment,
     governance: &Governance,

@@ -146,16 +146,11 @@ impl Wait {
 
 pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let (assessment, governance) = (case.assessment, &rules.governance);
-    let (level, required) = match case.kind {
-        Kind::Recommendation => (
-            requirement::of_level(assessment.level, governance),
-            requirement::for_recommendation(assessment, governance),
-        ),
-        Kind::GovernanceChange => (
-            requirement::of_governance_change(governance),
-            requirement::for_governance_change(assessment, governance),
-        ),
+    let level = match case.kind {
+        Kind::Recommendation => requirement::of_level(assessment.level, governance),
+        Kind::GovernanceChange => requirement::of_governance_change(governance),
     };
+    let required = requirement::unless_instead(level, assessment, governance);
     let mut evaluation = GateEvaluation {
         case,
         rules,

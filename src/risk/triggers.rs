@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use rust_decimal::Decimal;
 
-use crate::domain::documents::{FiredTrigger, GroupAsk, Lift, RuleAsk, RuleEffect};
+use crate::domain::documents::{FiredTrigger, Lift, RuleAsk, RuleEffect};
 use crate::domain::ids::{ActionName, AgentName, GroupName, LabelName, ParameterName, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
@@ -392,24 +392,10 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
 
 /// Who is asked, with the groups that labels name.
 fn asked(ask: &Ask, subject: &ScoringInput<'_>) -> RuleAsk {
-    let alternatives = ask.any_of.iter().map(|parts| {
-        let parts = parts.iter().flat_map(|part| {
-            let groups = match &part.from {
-                AskFrom::Group(group) => vec![group.clone()],
-                AskFrom::Label(from) => labelled(&from.label, subject),
-            };
-            groups.into_iter().map(|from| GroupAsk {
-                from,
-                approvals: part.approvals,
-                justification: part.justification,
-            })
-        });
-        parts.collect()
-    });
-    RuleAsk {
-        any_of: alternatives.collect(),
-        instead: ask.instead,
-    }
+    ask.recorded(|from| match from {
+        AskFrom::Group(group) => vec![group.clone()],
+        AskFrom::Label(from) => labelled(&from.label, subject),
+    })
 }
 
 /// The groups that a label of the targets names, each once. Where a target has no such label, or it names no group,

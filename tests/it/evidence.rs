@@ -21,12 +21,12 @@ const COSTLY: &str = "  - id: costly
 ";
 
 /// The example with finn, who vouches for what things cost, and a key that does.
-struct Stage {
+struct EvidenceFixture {
     repo: TestRepo,
     key: PathBuf,
 }
 
-impl Stage {
+impl EvidenceFixture {
     fn with(rules: &str, more: &str) -> Self {
         let repo = TestRepo::example();
         let (key, public) = new_key(&repo, "cost-estimates");
@@ -102,7 +102,7 @@ fn new_key(repo: &TestRepo, name: &str) -> (PathBuf, String) {
 
 #[test]
 fn what_a_person_vouches_for_decides() {
-    let mut stage = Stage::with(COSTLY, "");
+    let mut stage = EvidenceFixture::with(COSTLY, "");
     let id = stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     insta::assert_snapshot!(redact(&stage.repo.report(1)), @r"
@@ -262,7 +262,7 @@ fn what_a_person_vouches_for_decides() {
 
 #[test]
 fn what_a_key_signs_counts_whoever_posts_it() {
-    let mut stage = Stage::with(COSTLY, "");
+    let mut stage = EvidenceFixture::with(COSTLY, "");
     let id = stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     stage.repo.read_all();
@@ -299,7 +299,7 @@ fn what_a_key_signs_counts_whoever_posts_it() {
 
 #[test]
 fn a_key_posts_for_itself_on_the_local_forge() {
-    let mut stage = Stage::with(COSTLY, "");
+    let mut stage = EvidenceFixture::with(COSTLY, "");
     stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     stage.repo.read_all();
@@ -330,7 +330,7 @@ fn only_what_a_rule_reads_is_missed() {
     then: note
     reason: costs a lot
 ";
-    let mut stage = Stage::with(rules, "");
+    let mut stage = EvidenceFixture::with(rules, "");
     stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     let said = stage.repo.report(1);
@@ -353,7 +353,7 @@ fn what_might_be_refused_or_held_waits_for_its_evidence() {
     then: wait
     reason: until the budget is there
 ";
-    let mut stage = Stage::with(rules, "");
+    let mut stage = EvidenceFixture::with(rules, "");
     stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     let said = stage.repo.report(1);
@@ -391,7 +391,7 @@ fn an_evidence_of_another_group_is_asked_instead_only_if_it_is_there() {
     ask: {from: reviewers, instead: true}
     reason: it costs next to nothing
 ";
-    let mut stage = Stage::with(rules, "");
+    let mut stage = EvidenceFixture::with(rules, "");
     stage.repo.propose(
         AGENT,
         "a",
@@ -422,7 +422,7 @@ fn what_is_stale_counts_as_high() {
     then: MEDIUM
     reason: takes longer than 90 s
 ";
-    let mut stage = Stage::with(rules, more);
+    let mut stage = EvidenceFixture::with(rules, more);
     stage.repo.propose(AGENT, "a", MEDIUM);
     stage.repo.run();
     stage.repo.read_all();
@@ -460,7 +460,7 @@ fn what_is_stale_counts_as_high() {
 
 #[test]
 fn what_is_malformed_counts_as_high_and_is_said_at_once() {
-    let mut stage = Stage::with(COSTLY, "");
+    let mut stage = EvidenceFixture::with(COSTLY, "");
     stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     stage.repo.read_all();
@@ -505,7 +505,7 @@ fn what_does_not_count_is_said_with_the_reason() {
     then: MEDIUM
     reason: many rows
 ";
-    let mut stage = Stage::with(&format!("{COSTLY}{rules}"), more);
+    let mut stage = EvidenceFixture::with(&format!("{COSTLY}{rules}"), more);
     // Bob has committed to the branch.
     let (path, text) = stage.repo.recommendation(AGENT, LOW);
     let clone = stage.repo.clone_of(AGENT).start();
@@ -562,7 +562,7 @@ fn what_does_not_count_is_said_with_the_reason() {
 /// An attestation is for one commit, a signature for one commit, value and time.
 #[test]
 fn nothing_that_was_attested_of_another_head_counts() {
-    let mut stage = Stage::with(COSTLY, "");
+    let mut stage = EvidenceFixture::with(COSTLY, "");
     stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     stage.repo.read_all();
@@ -617,7 +617,7 @@ fn nothing_that_was_attested_of_another_head_counts() {
 /// Whoever approved did so on what was known.
 #[test]
 fn an_approval_survives_only_the_same_facts() {
-    let mut stage = Stage::with(COSTLY, "");
+    let mut stage = EvidenceFixture::with(COSTLY, "");
     stage.repo.propose(AGENT, "a", MEDIUM);
     stage.repo.run();
     stage.repo.read_all();
@@ -713,7 +713,7 @@ fn rules_that_nobody_can_meet_are_refused() {
 /// Policy tests say what is vouched for; what they do not say is absent.
 #[test]
 fn policy_tests_give_evidence() {
-    let stage = Stage::with(COSTLY, "");
+    let stage = EvidenceFixture::with(COSTLY, "");
     let test = |evidence: &str, expect: &str| {
         format!(
             "  - name: '{evidence}'\n    recommend: {{action: modify_parameters, targets: [a], changes: {{stop_loss_pct: 1}}}}\n    given: {{targets: {{a: {{environment: inactive}}}}, evidence: {{{evidence}}}}}\n    expect: {expect}\n"
@@ -777,7 +777,7 @@ fn policy_tests_give_evidence() {
 
 #[test]
 fn the_rules_say_in_sentences_who_vouches_for_what() {
-    let stage = Stage::with(COSTLY, "");
+    let stage = EvidenceFixture::with(COSTLY, "");
     let said = stage.repo.countersign(&["explain-rules"]).succeeds().stdout;
     let section = said.split("What others vouch for").nth(1).unwrap();
     insta::assert_snapshot!(section.split("\n\nHow").next().unwrap(), @r"
@@ -799,7 +799,7 @@ fn the_rules_say_in_sentences_who_vouches_for_what() {
 
 #[test]
 fn the_dashboard_shows_what_was_vouched_for() {
-    let mut stage = Stage::with(COSTLY, "");
+    let mut stage = EvidenceFixture::with(COSTLY, "");
     let id = stage.repo.propose(AGENT, "a", LOW);
     stage.repo.run();
     stage.attested(1, "monthly_cost=340", &["--as", "finn"]);

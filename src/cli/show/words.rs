@@ -143,8 +143,7 @@ fn vouched_for(text: &mut String, evidence: &[EvidenceRecord]) {
         text.push_str("\nWhat others vouched for\n");
     }
     for one in evidence {
-        let line = format!("{}: {}, {}", one.name, one.value, one.origin());
-        let _ = writeln!(text, "  {}", one_line(&line));
+        let _ = writeln!(text, "  {}", one_line(&one.in_words()));
     }
 }
 

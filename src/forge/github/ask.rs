@@ -140,18 +140,16 @@ pub(super) fn find_asked(client: &Client, tracked: &TrackedPull, asks: &[Ask]) -
         }
     }
     // Somebody may be in several groups.
-    let Asked {
-        teams,
-        people,
-        refused,
-    } = &mut asked;
-    let mut seen = BTreeSet::new();
-    teams.retain(|team| seen.insert(team.clone()));
-    for logins in [people, refused] {
-        let mut seen = BTreeSet::new();
-        logins.retain(|login| seen.insert(login.clone()));
-    }
+    keep_first(&mut asked.teams);
+    keep_first(&mut asked.people);
+    keep_first(&mut asked.refused);
     asked
+}
+
+/// Each once.
+fn keep_first<T: Clone + Ord>(named: &mut Vec<T>) {
+    let mut seen = BTreeSet::new();
+    named.retain(|one| seen.insert(one.clone()));
 }
 
 /// What the comment says of it.

@@ -64,7 +64,7 @@ pub(super) struct TrackedPull {
     /// The level that our last report gave it; none if it gave none, or none is known.
     #[serde(default)]
     pub(super) level: Option<Level>,
-    /// The roles that we asked for a review of this commit.
+    /// The groups that we asked for a review of this commit.
     pub(super) asked: BTreeSet<GroupName>,
     /// Who is asked for one at the moment, by whomever.
     pub(super) requested: Requested,

@@ -13,7 +13,7 @@ use crate::domain::ids::quoted;
 use crate::domain::pull::{Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
 use crate::domain::signing::SshSignature;
-use crate::gate::attestations::{self, Hearing, SaidBy};
+use crate::gate::attestations::{self, AttestationContext, SaidBy};
 use crate::gate::eligibility::Interests;
 use crate::rules::Rules;
 
@@ -31,14 +31,14 @@ pub fn check(
     let place = written.place(&["evidence"]);
     let mut say = |what: String| check.say(FindingKind::WrongEvidence, format!("{place}: {what}"));
     let pull = rebuild(decision);
-    let hearing = Hearing {
+    let context = AttestationContext {
         pull: &pull,
         interests,
         rules,
         now: decision.decided_at,
     };
     for record in &decision.evidence {
-        if let Some(why) = find_objection(record, decision, &hearing) {
+        if let Some(why) = find_objection(record, decision, &context) {
             let (name, value) = (&record.name, quoted(&record.value));
             say(format!("`{name}` was not vouched for as {value}: {why}"));
         }
@@ -48,7 +48,7 @@ pub fn check(
     if in_order != decision.evidence {
         say("they are not in the order of their names, oldest first".to_owned());
     }
-    for record in hearing.attested(&[]).evidence {
+    for record in context.attested(&[]).evidence {
         if !decision.evidence.contains(&record) {
             let value = quoted(&record.value);
             say(format!(
@@ -64,9 +64,9 @@ pub fn check(
 fn find_objection(
     record: &EvidenceRecord,
     decision: &Decision,
-    hearing: &Hearing<'_>,
+    context: &AttestationContext<'_>,
 ) -> Option<String> {
-    let Some(rule) = hearing.rules.evidence.get(&record.name) else {
+    let Some(rule) = context.rules.evidence.get(&record.name) else {
         return Some("the rules have no such evidence".to_owned());
     };
     if record.at > decision.decided_at {
@@ -105,7 +105,7 @@ fn find_objection(
         review,
         at: record.at,
     };
-    match hearing.admit(&attestation, said) {
+    match context.admit(&attestation, said) {
         Err(why) => return Some(why.to_string()),
         Ok(again) if again != *record => {
             return Some("heard again it is another one".to_owned());

@@ -8,6 +8,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
+use crate::domain::documents::{GroupAsk, RuleAsk};
 use crate::domain::ids::{GroupName, LabelName};
 use crate::domain::problem::Problem;
 
@@ -237,6 +238,26 @@ impl Ask {
         Self {
             any_of: alternatives.into_iter().map(parts).collect(),
             instead,
+        }
+    }
+
+    /// As a decision records it; `groups` are those that a part comes from.
+    pub fn recorded(&self, groups: impl Fn(&AskFrom) -> Vec<GroupName>) -> RuleAsk {
+        let of_part = |part: &AskPart| {
+            let groups = groups(&part.from).into_iter();
+            let asks = groups.map(|from| GroupAsk {
+                from,
+                approvals: part.approvals,
+                justification: part.justification,
+            });
+            asks.collect::<Vec<GroupAsk>>()
+        };
+        let alternatives = self.any_of.iter();
+        RuleAsk {
+            any_of: alternatives
+                .map(|parts| parts.iter().flat_map(of_part).collect())
+                .collect(),
+            instead: self.instead,
         }
     }
 

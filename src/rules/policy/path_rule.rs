@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Ask, AskFrom, Place, RawAsk};
-use crate::domain::documents::{FiredTrigger, GroupAsk, RuleAsk, RuleEffect};
+use crate::domain::documents::{FiredTrigger, RuleAsk, RuleEffect};
 use crate::domain::ids::{TriggerId, quoted};
 use crate::domain::problem::Problem;
 use crate::rules::pattern::Pattern;
@@ -58,26 +58,19 @@ impl PathRule {
 
     /// What comes of it for a change that touches its files.
     pub fn fired(&self, is_instead: bool) -> FiredTrigger {
-        let parts = |parts: &Vec<super::AskPart>| {
-            let parts = parts.iter().filter_map(|part| match &part.from {
-                AskFrom::Group(group) => Some(GroupAsk {
-                    from: group.clone(),
-                    approvals: part.approvals,
-                    justification: part.justification,
-                }),
-                // Refused when it was read.
-                AskFrom::Label(_) => None,
-            });
-            parts.collect()
-        };
+        let ask = self.ask.recorded(|from| match from {
+            AskFrom::Group(group) => vec![group.clone()],
+            // Refused when it was read.
+            AskFrom::Label(_) => Vec::new(),
+        });
         FiredTrigger {
             id: self.id.clone(),
             reason: self.reason.clone(),
             then: None,
             effect: Some(RuleEffect::Ask),
             ask: Some(RuleAsk {
-                any_of: self.ask.any_of.iter().map(parts).collect(),
                 instead: is_instead,
+                ..ask
             }),
         }
     }
