@@ -20,7 +20,8 @@ use crate::domain::value::Value;
 use crate::risk::risk_context::RiskContext;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
-use crate::risk::{triggers, validity};
+use crate::risk::triggers::{self, Firing, ProposalFacts};
+use crate::risk::validity;
 use crate::rules::Rules;
 use crate::rules::actions::Effect;
 use crate::rules::policy::{Consequence, PolicyRule};
@@ -256,12 +257,10 @@ impl<'v> Search<'v> {
     /// The smallest candidate that is no riskier and of which no rule asks for approvals.
     fn unasked(&self, present: Lift) -> Option<Reduction> {
         let candidates = self.candidates().into_iter().take(MOST_SCORINGS);
-        let mut scored = candidates.filter_map(|candidate| self.score(candidate, present.score));
-        let scored = scored.find(|scored| {
-            let subject = self.subject(scored.candidate);
-            let measured = Measured::of(&subject);
-            !scored.changes_nothing && !triggers::asks_somebody(&subject, &measured)
+        let mut scored = candidates.filter_map(|candidate| {
+            self.score_if(candidate, present.score, |firing| !firing.asks_somebody())
         });
+        let scored = scored.find(|scored| !scored.changes_nothing);
         scored.map(|scored| Reduction {
             unasked: true,
             ..self.reduction(scored)
@@ -342,6 +341,16 @@ impl<'v> Search<'v> {
 
     /// Scores a candidate; none if it is above the limit or invalid.
     fn score(&self, candidate: Candidate, limit: Score) -> Option<Scored> {
+        self.score_if(candidate, limit, |_| true)
+    }
+
+    /// The same, and none if the rules that fire are not as wanted.
+    fn score_if(
+        &self,
+        candidate: Candidate,
+        limit: Score,
+        is_wanted: impl FnOnce(&Firing<'_>) -> bool,
+    ) -> Option<Scored> {
         let governance = &self.base.rules.governance;
         let subject = self.subject(candidate);
         let effect = subject.effect();
@@ -354,13 +363,15 @@ impl<'v> Search<'v> {
         if sum > limit {
             return None;
         }
-        let score = sum.max(triggers::least_score(&subject, &measured));
-        if score > limit {
+        let facts = ProposalFacts::of(&subject, &measured);
+        let firing = Firing::over(&facts);
+        let score = sum.max(firing.least_score());
+        if score > limit || !is_wanted(&firing) {
             return None;
         }
         let targets = subject.targets.iter().map(|(name, _)| *name);
         let mut unmet = validity::unmet(self.recommendation, effect, targets, self.base.situation);
-        if unmet.next().is_some() || triggers::is_refused(&subject, &measured) {
+        if unmet.next().is_some() || firing.is_refused() {
             return None;
         }
         Some(Scored {
@@ -390,7 +401,8 @@ impl<'v> Search<'v> {
                         plan,
                     };
                     let subject = self.subject(candidate);
-                    triggers::fires(trigger, &subject, &Measured::of(&subject))
+                    let measured = Measured::of(&subject);
+                    Firing::over(&ProposalFacts::of(&subject, &measured)).fires(trigger)
                 })
             })
         })

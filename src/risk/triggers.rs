@@ -18,7 +18,7 @@ use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
 use crate::rules::Rules;
 use crate::rules::actions::{ActionType, Effect};
-use crate::rules::condition::{self, AnswerError, ChangeFact, Fact, Facts, TargetFact};
+use crate::rules::condition::{AnswerError, ChangeFact, Evaluator, Fact, Facts, TargetFact};
 use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
 use crate::rules::policy::{Ask, AskFrom, Consequence, PolicyRule};
@@ -40,7 +40,7 @@ pub(crate) const LASTING_FACTS: [&str; 12] = [
 ];
 
 /// The facts of one proposal; lists are made when a condition first asks for them.
-struct ProposalFacts<'s, 'a> {
+pub(crate) struct ProposalFacts<'s, 'a> {
     subject: &'s ScoringInput<'a>,
     measured: &'s Measured<'a>,
     affects: OnceLock<Vec<&'a str>>,
@@ -56,7 +56,7 @@ struct ProposalFacts<'s, 'a> {
 }
 
 impl<'s, 'a> ProposalFacts<'s, 'a> {
-    const fn of(subject: &'s ScoringInput<'a>, measured: &'s Measured<'a>) -> Self {
+    pub(crate) const fn of(subject: &'s ScoringInput<'a>, measured: &'s Measured<'a>) -> Self {
         Self {
             subject,
             measured,
@@ -248,7 +248,7 @@ pub fn may_apply(rule: &PolicyRule, agent: &AgentName, action: &ActionName, rule
         rules,
         affects: affects.map(String::as_str).collect(),
     };
-    condition::any_fires([&rule.when], &facts)
+    Evaluator::over(&facts).any_fires([&rule.when])
 }
 
 fn reversibility_name(action_type: Option<&ActionType>) -> &'static str {
@@ -265,33 +265,73 @@ const fn effect_name(effect: Option<Effect>) -> &'static str {
     }
 }
 
-/// What the triggers lift the score to, zero if none fires; says no more, and so costs less than [`fired`].
-pub(crate) fn least_score(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Score {
-    let facts = ProposalFacts::of(subject, measured);
-    let fires = |level: Level| {
-        let rules = subject.rules.policy.iter();
-        let conditions = rules.filter(|rule| rule.level() == Some(level));
-        condition::any_fires(conditions.map(|rule| &rule.when), &facts)
-    };
-    let levels = [Level::High, Level::Medium];
-    let highest = match lacks_evidence(subject, &facts) {
-        true => Some(Level::High),
-        false => levels.into_iter().find(|level| fires(*level)),
-    };
-    highest.map_or(Score::ZERO, |level| {
-        lifted_to(level, &subject.rules.governance)
-    })
+/// The rules over one variation of a proposal, as far as a search for milder ones asks; [`fired`] says more and costs more.
+pub(crate) struct Firing<'f> {
+    rules: &'f Rules,
+    answers: Evaluator<'f>,
 }
 
-/// Whether a rule from which anything follows reads evidence that is missing.
-fn lacks_evidence(subject: &ScoringInput<'_>, facts: &ProposalFacts<'_, '_>) -> bool {
-    let rules = subject.rules.policy.iter();
-    let reading = rules
-        .filter(|rule| !rule.when.evidence().is_empty() && rule.then != Some(Consequence::Note));
-    let answers = condition::evaluate(reading.map(|rule| &rule.when), facts);
-    answers
-        .iter()
-        .any(|answer| matches!(answer, Err(AnswerError::NoEvidence(_))))
+impl<'f> Firing<'f> {
+    pub(crate) const fn over(facts: &'f ProposalFacts<'_, '_>) -> Self {
+        Self {
+            rules: facts.subject.rules,
+            answers: Evaluator::over(facts),
+        }
+    }
+
+    /// Whether a rule of these fires.
+    fn any(&self, wanted: impl Fn(&PolicyRule) -> bool) -> bool {
+        let rules = self.rules.policy.iter().filter(|rule| wanted(rule));
+        self.answers.any_fires(rules.map(|rule| &rule.when))
+    }
+
+    /// What the rules lift the score to, zero if none does.
+    pub(crate) fn least_score(&self) -> Score {
+        let levels = [Level::High, Level::Medium];
+        let highest = match self.lacks_evidence() {
+            true => Some(Level::High),
+            false => levels
+                .into_iter()
+                .find(|level| self.any(|rule| rule.level() == Some(*level))),
+        };
+        highest.map_or(Score::ZERO, |level| {
+            lifted_to(level, &self.rules.governance)
+        })
+    }
+
+    /// Whether a rule from which anything follows reads evidence that is missing.
+    fn lacks_evidence(&self) -> bool {
+        let rules = self.rules.policy.iter();
+        let reading = rules.filter(|rule| {
+            !rule.when.evidence().is_empty() && rule.then != Some(Consequence::Note)
+        });
+        let answers = self.answers.evaluate(reading.map(|rule| &rule.when));
+        answers
+            .iter()
+            .any(|answer| matches!(answer, Err(AnswerError::NoEvidence(_))))
+    }
+
+    /// Whether a rule that refuses fires.
+    pub(crate) fn is_refused(&self) -> bool {
+        let rules = self.rules.policy.iter();
+        let refusals = rules.filter(|rule| rule.then == Some(Consequence::Refuse));
+        let answers = self.answers.evaluate(refusals.map(|rule| &rule.when));
+        // What lacks evidence waits for it.
+        let is_refusal = |answer: &Result<bool, AnswerError>| {
+            !matches!(answer, Ok(false) | Err(AnswerError::NoEvidence(_)))
+        };
+        answers.iter().any(is_refusal)
+    }
+
+    /// Whether a rule asks for approvals.
+    pub(crate) fn asks_somebody(&self) -> bool {
+        self.any(|rule| rule.ask.is_some())
+    }
+
+    /// Whether this one rule fires.
+    pub(crate) fn fires(&self, rule: &PolicyRule) -> bool {
+        self.answers.any_fires([&rule.when])
+    }
 }
 
 /// The score that a rule which makes this level lifts to, at least.
@@ -303,44 +343,11 @@ pub(crate) const fn lifted_to(level: Level, governance: &Governance) -> Score {
     }
 }
 
-/// Whether a rule that refuses fires.
-pub(crate) fn is_refused(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> bool {
-    let rules = subject.rules.policy.iter();
-    let refusals = rules.filter(|rule| rule.then == Some(Consequence::Refuse));
-    let facts = ProposalFacts::of(subject, measured);
-    let answers = condition::evaluate(refusals.map(|rule| &rule.when), &facts);
-    // What lacks evidence waits for it.
-    let is_refusal = |answer: &Result<bool, AnswerError>| {
-        !matches!(answer, Ok(false) | Err(AnswerError::NoEvidence(_)))
-    };
-    answers.iter().any(is_refusal)
-}
-
-/// Whether a rule asks for approvals.
-pub(crate) fn asks_somebody(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> bool {
-    let asking = subject
-        .rules
-        .policy
-        .iter()
-        .filter(|rule| rule.ask.is_some());
-    let facts = ProposalFacts::of(subject, measured);
-    condition::any_fires(asking.map(|rule| &rule.when), &facts)
-}
-
-/// Whether this one rule fires.
-pub(crate) fn fires(
-    trigger: &PolicyRule,
-    subject: &ScoringInput<'_>,
-    measured: &Measured<'_>,
-) -> bool {
-    condition::any_fires([&trigger.when], &ProposalFacts::of(subject, measured))
-}
-
 /// Every rule that fires, in their order, with its reason.
 pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<FiredTrigger> {
     let facts = ProposalFacts::of(subject, measured);
     let rules = &subject.rules.policy;
-    let answers = condition::evaluate(rules.iter().map(|rule| &rule.when), &facts);
+    let answers = Evaluator::over(&facts).evaluate(rules.iter().map(|rule| &rule.when));
     let fired = rules.iter().zip(answers).filter_map(|(rule, answer)| {
         // A rule that cannot be evaluated may ask for more, and never for others instead.
         let has_failed = answer.is_err();

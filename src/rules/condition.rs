@@ -183,63 +183,58 @@ fn parse(expression: &str) -> Result<Program, ConditionError> {
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
-/// Evaluates conditions, in order, over the same facts: each answers true, false, or why it failed.
-pub fn evaluate<'c>(
-    conditions: impl IntoIterator<Item = &'c Condition>,
-    facts: &dyn Facts,
-) -> Vec<Result<bool, AnswerError>> {
-    let resolver = Resolver::of(facts);
-    let context = resolver.context();
-    conditions
-        .into_iter()
-        .map(|condition| answer(condition, &resolver, &context))
-        .collect()
-}
-
-/// Whether any of the conditions is true or fails.
-pub fn any_fires<'c>(
-    conditions: impl IntoIterator<Item = &'c Condition>,
-    facts: &dyn Facts,
-) -> bool {
-    let resolver = Resolver::of(facts);
-    let context = resolver.context();
-    conditions
-        .into_iter()
-        .any(|condition| answer(condition, &resolver, &context) != Ok(false))
-}
-
-fn answer(
-    condition: &Condition,
-    resolver: &Resolver<'_>,
-    context: &Context<'_, '_>,
-) -> Result<bool, AnswerError> {
-    let looks_at = |fact| condition.facts.contains(&fact) && resolver.has_too_many_parts(fact);
-    if ["changes", "targets", "details"].into_iter().any(looks_at) {
-        return Err(AnswerError::TooManyParts);
-    }
-    match condition.program.execute(context) {
-        Ok(CelValue::Bool(answer)) => Ok(answer),
-        Ok(_) => Err(AnswerError::NotBoolean),
-        Err(error) => {
-            let why = resolver.why_no_evidence(condition, &error);
-            Err(why.unwrap_or_else(|| AnswerError::Failed(error.to_string())))
-        }
-    }
-}
-
-struct Resolver<'f> {
+/// Answers conditions over the same facts; the lists that they look at are made once.
+pub struct Evaluator<'f> {
     facts: &'f dyn Facts,
-    /// Made once, because loops ask for it again and again.
     changes: OnceLock<CelList<'f>>,
     targets: OnceLock<CelList<'f>>,
 }
 
-impl<'f> Resolver<'f> {
-    const fn of(facts: &'f dyn Facts) -> Self {
+impl<'f> Evaluator<'f> {
+    pub const fn over(facts: &'f dyn Facts) -> Self {
         Self {
             facts,
             changes: OnceLock::new(),
             targets: OnceLock::new(),
+        }
+    }
+
+    /// Each condition's answer, in their order: true, false, or why it failed.
+    pub fn evaluate<'c>(
+        &self,
+        conditions: impl IntoIterator<Item = &'c Condition>,
+    ) -> Vec<Result<bool, AnswerError>> {
+        let context = self.context();
+        conditions
+            .into_iter()
+            .map(|condition| self.answer(condition, &context))
+            .collect()
+    }
+
+    /// Whether any of the conditions is true or fails.
+    pub fn any_fires<'c>(&self, conditions: impl IntoIterator<Item = &'c Condition>) -> bool {
+        let context = self.context();
+        conditions
+            .into_iter()
+            .any(|condition| self.answer(condition, &context) != Ok(false))
+    }
+
+    fn answer(
+        &self,
+        condition: &Condition,
+        context: &Context<'_, '_>,
+    ) -> Result<bool, AnswerError> {
+        let looks_at = |fact| condition.facts.contains(&fact) && self.has_too_many_parts(fact);
+        if ["changes", "targets", "details"].into_iter().any(looks_at) {
+            return Err(AnswerError::TooManyParts);
+        }
+        match condition.program.execute(context) {
+            Ok(CelValue::Bool(answer)) => Ok(answer),
+            Ok(_) => Err(AnswerError::NotBoolean),
+            Err(error) => {
+                let why = self.why_no_evidence(condition, &error);
+                Err(why.unwrap_or_else(|| AnswerError::Failed(error.to_string())))
+            }
         }
     }
 
@@ -294,7 +289,7 @@ impl<'f> Resolver<'f> {
     }
 }
 
-impl VariableResolver for Resolver<'_> {
+impl VariableResolver for Evaluator<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         Some(match self.facts.find_fact(variable)? {
             Fact::Bool(value) => CowVal::owned(CelBool::from(value)),

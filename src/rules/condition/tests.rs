@@ -75,9 +75,9 @@ proptest! {
     fn whether_any_fires_is_told_as_each_answers(given in facts()) {
         for expression in EXPRESSIONS {
             let condition = Condition::compile(expression, None).unwrap();
-            let answers = evaluate([&condition], &given);
+            let answers = Evaluator::over(&given).evaluate([&condition]);
             prop_assert!(answers[0].is_ok(), "{}: {:?}", expression, answers);
-            prop_assert_eq!(any_fires([&condition], &given), answers[0] == Ok(true));
+            prop_assert_eq!(Evaluator::over(&given).any_fires([&condition]), answers[0] == Ok(true));
         }
     }
 }
@@ -108,10 +108,10 @@ fn a_failing_expression_is_not_false() {
         Condition::compile("affects[9] == 'a'", None).unwrap(),
         Condition::compile("changes[0].value", None).unwrap(),
     ];
-    for answer in evaluate(&conditions, &Given::default()) {
+    for answer in Evaluator::over(&Given::default()).evaluate(&conditions) {
         assert!(answer.is_err());
     }
-    assert!(any_fires(&conditions, &Given::default()));
+    assert!(Evaluator::over(&Given::default()).any_fires(&conditions));
 }
 
 /// As deep as it goes: every stack here is the 2 MiB of a test thread.
@@ -140,7 +140,7 @@ fn deep_nesting_is_refused_or_answered_but_never_overflows() {
         for depth in (1..30).chain([50, 95, 96, 97, 98, 99, longest]) {
             let expression = format!("{}{inner}{}{end}", open.repeat(depth), close.repeat(depth));
             if let Ok(condition) = Condition::compile(&expression, None) {
-                let _ = evaluate([&condition], &Given::default());
+                let _ = Evaluator::over(&Given::default()).evaluate([&condition]);
                 answered = depth;
             }
         }
@@ -153,10 +153,7 @@ fn deep_nesting_is_refused_or_answered_but_never_overflows() {
     );
     let loops = "changes.exists(c, changes.exists(d, c.value != d.value && (c.tier == 'moderate' || d.tier == c.tier)))";
     assert_eq!(
-        evaluate(
-            [&Condition::compile(loops, None).unwrap()],
-            &Given::default()
-        ),
+        Evaluator::over(&Given::default()).evaluate([&Condition::compile(loops, None).unwrap()]),
         [Ok(false)]
     );
 }
@@ -292,7 +289,9 @@ fn holds(changes: &str, expression: &str) -> Result<bool, AnswerError> {
         ratio: None,
     });
     let condition = Condition::compile(expression, None).unwrap();
-    evaluate([&condition], &Changed(changed.collect())).remove(0)
+    Evaluator::over(&Changed(changed.collect()))
+        .evaluate([&condition])
+        .remove(0)
 }
 
 #[test]
