@@ -13,7 +13,7 @@ use crate::gate::permit::{DecidedCase, DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Objection, Refusal};
-use crate::ledger::{CaseFile, Landed, Version};
+use crate::ledger::{ApprovedBy, CaseFile, Landed, Version};
 use crate::risk::{self, RiskContext};
 use crate::rules::executor::Executor;
 
@@ -238,8 +238,9 @@ impl Evaluator<'_, '_, '_> {
                 let executor =
                     action.map_or(ExecutorKind::External, |action| action.executor.kind());
                 of_record(self.draft.merge(&permit, &document, executor.as_str()))?;
-                self.execute_in_push(&document, &targets, &version)?;
-                permit.decision().status
+                let status = permit.decision().status;
+                self.execute_in_push(&document, &targets, &version, status.into())?;
+                status
             }
         };
         self.record_feedback_commands(pull, &document, &version)?;
@@ -251,6 +252,7 @@ impl Evaluator<'_, '_, '_> {
         document: &Recommendation,
         targets: &Targets,
         version: &Version,
+        by: ApprovedBy,
     ) -> Evaluated<()> {
         let Some(action) = version.rules.actions.get(&document.action) else {
             return Ok(());
@@ -258,7 +260,8 @@ impl Evaluator<'_, '_, '_> {
         let (files, finished) = match &action.executor {
             Executor::None => (Vec::new(), execute::ExecutionResult::well(BTreeMap::new())),
             Executor::Apply => {
-                execute::apply::apply(document, action.effect, targets, &version.rules.governance)
+                let governance = &version.rules.governance;
+                execute::apply::apply(document, action.effect, targets, governance, by)
             }
             Executor::Command(_)
             | Executor::Http(_)

@@ -22,7 +22,7 @@ pub struct Schema {
 type Kind = (&'static str, fn() -> JsonSchema);
 
 /// Every kind of document.
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 18] = [
     ("recommendation", || schema_for!(documents::Recommendation)),
     ("decision", || schema_for!(documents::Decision)),
     ("outcome", || schema_for!(documents::Outcome)),
@@ -30,6 +30,7 @@ const KINDS: [Kind; 17] = [
     ("claim", || schema_for!(documents::Claim)),
     ("feedback", || schema_for!(documents::Feedback)),
     ("freeze", || schema_for!(documents::Freeze)),
+    ("baselines", || schema_for!(documents::Baselines)),
     ("target", || schema_for!(documents::Target)),
     ("governance", || schema_for!(governance::RawGovernance)),
     ("parameters", || schema_for!(parameters::RawParameters)),

@@ -14,13 +14,13 @@ pub struct Engine {
 }
 
 /// The engine of this program as decisions carry it: `countersign RELEASE engine VERSION`.
-pub const ENGINE: &str = concat!("countersign ", env!("CARGO_PKG_VERSION"), " engine 3");
+pub const ENGINE: &str = concat!("countersign ", env!("CARGO_PKG_VERSION"), " engine 4");
 
 /// The version in [`ENGINE`]. What each one changed stands in the README, under "The trail".
-pub const ENGINE_VERSION: u32 = 3;
+pub const ENGINE_VERSION: u32 = 4;
 
 /// The release that brought each version, the first one first. The next one brings no older engine.
-const BROUGHT_BY: [[u32; 3]; 3] = [[0, 1, 0], [0, 2, 0], [0, 3, 0]];
+const BROUGHT_BY: [[u32; 3]; 4] = [[0, 1, 0], [0, 2, 0], [0, 3, 0], [0, 4, 0]];
 
 /// The releases before the engine had a version of its own.
 const FIRST_VERSION: u32 = 1;

@@ -1,4 +1,5 @@
-//! `apply`: writes the approved changes into the targets' files, keeping their comments.
+//! `apply`: writes the approved changes into the targets' files, keeping their comments, and what follows for their
+//! baselines.
 //!
 //! The files are published together with the decision and the outcome, so the change happens exactly
 //! once.
@@ -9,7 +10,7 @@ use super::ExecutionResult;
 use crate::domain::documents::Recommendation;
 use crate::domain::value::Value;
 use crate::ledger::facts::Targets;
-use crate::ledger::{Files, changed_files};
+use crate::ledger::{ApprovedBy, Files, changed_baselines, changed_files};
 use crate::rules::actions::Effect;
 use crate::rules::governance::Governance;
 
@@ -19,17 +20,20 @@ pub fn apply(
     effect: Effect,
     present: &Targets,
     governance: &Governance,
+    by: ApprovedBy,
 ) -> (Files, ExecutionResult) {
-    match changed_files(about, effect, present, governance) {
-        Ok(files) => {
-            let written = files
-                .iter()
-                .map(|(path, _)| Value::Text(path.clone()))
-                .collect();
-            (
-                files,
-                ExecutionResult::well(BTreeMap::from([("files".to_owned(), Value::List(written))])),
-            )
+    let changed = changed_files(about, effect, present, governance);
+    let with_baselines = changed.and_then(|files| {
+        let baselines = changed_baselines(about, effect, present, by)?;
+        Ok((files, baselines))
+    });
+    match with_baselines {
+        Ok((mut files, baselines)) => {
+            let written = files.iter().map(|(path, _)| Value::Text(path.clone()));
+            let written = Value::List(written.collect());
+            files.extend(baselines);
+            let details = BTreeMap::from([("files".to_owned(), written)]);
+            (files, ExecutionResult::well(details))
         }
         Err(reason) => (Files::new(), ExecutionResult::badly(reason.to_string())),
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 
-use crate::domain::documents::{Assessment, Recommendation, RecommendationSchema, Requirement};
+use crate::domain::documents::{
+    Assessment, Baseline, Recommendation, RecommendationSchema, Requirement,
+};
 use crate::domain::ids::{AgentName, CaseId, EvidenceName, GroupName, TriggerId};
 use crate::domain::similar::expected_one_of;
 use crate::domain::value::Value;
@@ -20,7 +22,7 @@ use crate::rules::Rules;
 use crate::rules::agents::Agent;
 use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
-use crate::rules::policy_test::{Expected, Given, PolicyTest, Proposal};
+use crate::rules::policy_test::{Expected, Given, GivenTarget, PolicyTest, Proposal};
 
 /// What a test comes to.
 struct Decided {
@@ -148,15 +150,10 @@ impl Recommended {
     /// What a test gives, unless it would not be scored at all.
     fn of(proposal: &Proposal, given: &Given, rules: &Rules) -> Result<Self, Vec<String>> {
         let recommendation = recommendation(proposal, rules)?;
-        let targets = given.targets.iter().map(|(name, given)| {
-            let known = KnownTarget {
-                environment: given.environment.clone(),
-                labels: given.labels.clone(),
-                parameters: given.parameters.clone(),
-                rehearsal: None,
-            };
-            (name.clone(), Arc::new(known))
-        });
+        let targets = given
+            .targets
+            .iter()
+            .map(|(name, given)| (name.clone(), Arc::new(target(given))));
         let situation = RiskContext {
             targets: targets.collect(),
             agent_registered: proposal.agent.is_none()
@@ -177,6 +174,25 @@ impl Recommended {
             recommendation,
             situation,
         })
+    }
+}
+
+fn target(given: &GivenTarget) -> KnownTarget {
+    let baselines = given.baselines.iter().map(|(name, value)| {
+        let now = given.parameters.get(name).unwrap_or(&Value::Null);
+        let baseline = Baseline {
+            value: value.clone(),
+            now: now.clone(),
+            since: CaseId::from_parts(DateTime::UNIX_EPOCH, 0),
+        };
+        (name.clone(), baseline)
+    });
+    KnownTarget {
+        environment: given.environment.clone(),
+        labels: given.labels.clone(),
+        parameters: given.parameters.clone(),
+        baselines: baselines.collect(),
+        rehearsal: None,
     }
 }
 

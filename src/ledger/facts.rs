@@ -2,12 +2,14 @@
 //!
 //! The bot decides on them and `verify` derives them again, from the same objects by the same code.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::documents::{AccountRecord, EvidenceRecord, PullRecord, Recommendation, Target};
+use crate::domain::documents::{
+    AccountRecord, Baselines, EvidenceRecord, PullRecord, Recommendation, Target,
+};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{Sha, TargetName};
 use crate::domain::problem::{Problems, Reading};
@@ -15,7 +17,7 @@ use crate::domain::pull::{Contribution, Part, Pull};
 use crate::domain::similar::nearest;
 use crate::domain::yaml;
 use crate::gate::eligibility::find_unattributed;
-use crate::git::{Commit, GitError, Mode, Objects};
+use crate::git::{Commit, Found, GitError, Mode, Objects};
 use crate::risk::{self, KnownTarget, RiskContext, validity};
 use crate::rules::Rules;
 
@@ -32,6 +34,8 @@ pub struct Targets {
     pub files: BTreeMap<TargetName, Arc<[u8]>>,
     /// Their blob ids: equal ids, equal facts.
     pub blobs: BTreeMap<TargetName, Sha>,
+    /// The named ones that have a file of baselines.
+    pub with_baselines: BTreeSet<TargetName>,
 }
 
 impl Targets {
@@ -65,16 +69,18 @@ pub fn targets_by<E>(
     about: &Recommendation,
     mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Arc<[u8]>)>, E>,
 ) -> Result<Reading<Targets>, E> {
-    let mut find = |path: &str| {
-        let file = read_file(path)?;
-        Ok(file.map(|(blob, bytes)| (blob, TargetFile::read(path, bytes))))
-    };
     let mut targets = Targets::default();
     for name in &about.targets {
-        match find(&Target::path_of(name))? {
-            None => {}
-            Some((blob, Ok(file))) => targets.add(name, blob, file),
-            Some((_, Err(problems))) => return Ok(Reading::Invalid(problems)),
+        let baselines = read_file(&Baselines::path_of(name))?.map(|(_, bytes)| bytes);
+        if baselines.is_some() {
+            targets.with_baselines.insert(name.clone());
+        }
+        let Some((blob, bytes)) = read_file(&Target::path_of(name))? else {
+            continue;
+        };
+        match TargetFile::read(name, bytes, baselines.as_deref()) {
+            Ok(file) => targets.add(name, blob, file),
+            Err(problems) => return Ok(Reading::Invalid(problems)),
         }
     }
     let rehearsal_of = |known: &Arc<KnownTarget>| known.rehearsal.clone();
@@ -85,7 +91,11 @@ pub fn targets_by<E>(
                 continue;
             }
             // It only ever serves a suggestion, so an unreadable one is left out.
-            if let Some((_, Ok(file))) = find(&Target::path_of(&name))? {
+            let Some((_, bytes)) = read_file(&Target::path_of(&name))? else {
+                continue;
+            };
+            let baselines = read_file(&Baselines::path_of(&name))?.map(|(_, bytes)| bytes);
+            if let Ok(file) = TargetFile::read(&name, bytes, baselines.as_deref()) {
                 next.extend(rehearsal_of(&file.known));
                 targets.known.insert(name, file.known);
             }
@@ -102,8 +112,19 @@ struct TargetFile {
 }
 
 impl TargetFile {
-    fn read(path: &str, bytes: Arc<[u8]>) -> Result<Self, Problems> {
-        let known = KnownTarget::from(yaml::read::<Target>(path, &bytes)?).into();
+    fn read(
+        name: &TargetName,
+        bytes: Arc<[u8]>,
+        baselines: Option<&[u8]>,
+    ) -> Result<Self, Problems> {
+        let known = KnownTarget::from(yaml::read::<Target>(&Target::path_of(name), &bytes)?);
+        let known = match baselines {
+            Some(baselines) => {
+                known.with_baselines(yaml::read(&Baselines::path_of(name), baselines)?)
+            }
+            None => known,
+        };
+        let known = known.into();
         Ok(Self { bytes, known })
     }
 }
@@ -112,8 +133,11 @@ impl TargetFile {
 /// together share one. Holds nothing that git does not.
 #[derive(Debug, Default, Clone)]
 pub struct TargetCache {
-    files: Arc<Mutex<HashMap<Sha, TargetFile>>>,
+    files: Arc<Mutex<HashMap<Blobs, TargetFile>>>,
 }
+
+/// The blob ids of a target's file and of its baselines.
+type Blobs = (Sha, Option<Sha>);
 
 /// How many versions of targets are kept before the oldest knowledge is thrown away.
 const MOST_FILES: usize = 4_096;
@@ -129,16 +153,24 @@ impl TargetCache {
         let mut targets = Targets::default();
         let files: Vec<String> = about.targets.iter().map(Target::file_of).collect();
         let entries = objects.entries_at(root, Target::FOLDER, &files)?;
-        for (name, entry) in about.targets.iter().zip(entries) {
-            let Some(entry) = entry.filter(|entry| entry.mode == Mode::File) else {
+        let baselines = objects.entries_at(root, Baselines::FOLDER, &files)?;
+        let is_file = |entry: &Found| entry.mode == Mode::File;
+        for ((name, entry), baselines) in about.targets.iter().zip(entries).zip(baselines) {
+            let baselines = baselines.filter(is_file).map(|entry| entry.id);
+            if baselines.is_some() {
+                targets.with_baselines.insert(name.clone());
+            }
+            let Some(entry) = entry.filter(is_file) else {
                 continue;
             };
-            let file = match self.find(entry.id) {
+            let blobs = (entry.id, baselines);
+            let file = match self.find(&blobs) {
                 Some(known) => known,
                 None => {
                     let bytes = objects.read_blob(entry.id)?;
-                    match TargetFile::read(&Target::path_of(name), bytes) {
-                        Ok(file) => self.keep(entry.id, file),
+                    let baselines = baselines.map(|id| objects.read_blob(id)).transpose()?;
+                    match TargetFile::read(name, bytes, baselines.as_deref()) {
+                        Ok(file) => self.keep(blobs, file),
                         Err(problems) => return Ok(Reading::Invalid(problems)),
                     }
                 }
@@ -148,17 +180,17 @@ impl TargetCache {
         Ok(Reading::Valid(targets))
     }
 
-    fn find(&self, blob: Sha) -> Option<TargetFile> {
+    fn find(&self, blobs: &Blobs) -> Option<TargetFile> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.get(&blob).cloned()
+        files.get(blobs).cloned()
     }
 
-    fn keep(&self, blob: Sha, file: TargetFile) -> TargetFile {
+    fn keep(&self, blobs: Blobs, file: TargetFile) -> TargetFile {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if files.len() >= MOST_FILES {
             files.clear();
         }
-        files.insert(blob, file.clone());
+        files.insert(blobs, file.clone());
         file
     }
 }

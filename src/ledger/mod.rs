@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod backtest;
+mod baselines;
 pub mod case_documents;
 mod case_file;
 mod case_folder;
@@ -28,8 +29,9 @@ mod trailers;
 pub mod verify;
 mod workers;
 
-use crate::domain::documents::Freeze;
+use crate::domain::documents::{Baselines, Freeze};
 
+pub use baselines::{ApprovedBy, changed_baselines};
 pub use case_file::{CaseFile, Landed};
 pub use case_folder::CaseFolder;
 pub use draft::{Draft, Mark};
@@ -45,7 +47,12 @@ pub use trailers::{Trailers, find_forged};
 
 /// Whether a path belongs to the bot alone, in any case of its letters: a file there, or anything below it.
 pub fn is_record(path: &str) -> bool {
-    const OURS: [&str; 3] = ["recommendations", "governance", Freeze::PATH];
+    const OURS: [&str; 4] = [
+        "recommendations",
+        "governance",
+        Baselines::FOLDER,
+        Freeze::PATH,
+    ];
     let path = path.to_ascii_lowercase();
     OURS.iter().any(|ours| {
         path.strip_prefix(ours)

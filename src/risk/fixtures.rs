@@ -98,6 +98,7 @@ pub(crate) fn target(environment: &str, parameters: &str) -> KnownTarget {
         environment: environment.to_owned(),
         labels: BTreeMap::new(),
         parameters: parameters.collect(),
+        baselines: BTreeMap::new(),
         rehearsal: None,
     }
 }

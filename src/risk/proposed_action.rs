@@ -55,6 +55,9 @@ pub struct ParameterChange {
     pub before: Option<Value>,
     /// Its new value; null removes it.
     pub after: Value,
+    /// The value that people approved or set last, if agents have moved it since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Value>,
     /// What its numbers count, as the rules say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -94,6 +97,9 @@ impl ProposedAction {
                         name: name.clone(),
                         before: present.and_then(|present| present.parameters.get(name).cloned()),
                         after: after.clone(),
+                        baseline: present
+                            .and_then(|present| present.baselines.get(name))
+                            .map(|baseline| baseline.value.clone()),
                         unit: None,
                     })
                     .collect(),
@@ -235,12 +241,16 @@ impl Lines {
             name,
             before,
             after,
+            baseline,
             ..
         } = change;
         let nothing = if is_compared { "unset" } else { "unknown" };
         let shown = |value| change.shown(value);
         let present = before.as_ref().map_or_else(|| nothing.to_owned(), shown);
-        let line = format!("{name}: {present} → {}", change.shown(after));
+        let seen = baseline.as_ref().map_or_else(String::new, |value| {
+            format!(" ({} when people saw it last)", change.shown(value))
+        });
+        let line = format!("{name}: {present} → {}{seen}", change.shown(after));
         if fits(&line) {
             return self.push(2, &line);
         }
@@ -249,6 +259,9 @@ impl Lines {
             None => self.push(2, &format!("{name}: {nothing}")),
         }
         self.value(4, "→ ", after);
+        if let Some(baseline) = baseline {
+            self.value(4, "when people saw it last: ", baseline);
+        }
     }
 
     /// A value behind its label; what is long goes on below it, further in.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::documents::Target;
+use crate::domain::documents::{Baseline, Baselines, Target};
 use crate::domain::ids::{EvidenceName, LabelName, ParameterName, TargetName, WindowName};
 use crate::domain::value::Value;
 use crate::rules::evidence::EvidenceState;
@@ -18,6 +18,8 @@ pub struct KnownTarget {
     pub labels: BTreeMap<LabelName, String>,
     /// The present values of its parameters.
     pub parameters: BTreeMap<ParameterName, Value>,
+    /// Where its parameters were when people saw them last, if that is not where they are.
+    pub baselines: BTreeMap<ParameterName, Baseline>,
     /// A target in a less risky environment on which a change can be tried first.
     pub rehearsal: Option<TargetName>,
 }
@@ -38,12 +40,26 @@ impl KnownTarget {
     }
 }
 
+impl KnownTarget {
+    /// With its baselines, as far as they are of what it is now: where it is something else, people have set that.
+    #[must_use]
+    pub fn with_baselines(mut self, baselines: Baselines) -> Self {
+        let baselines = baselines.parameters.into_iter();
+        let is_current = |(name, baseline): &(ParameterName, Baseline)| {
+            baseline.now == *self.parameters.get(name).unwrap_or(&Value::Null)
+        };
+        self.baselines = baselines.filter(is_current).collect();
+        self
+    }
+}
+
 impl From<Target> for KnownTarget {
     fn from(target: Target) -> Self {
         Self {
             environment: target.environment,
             labels: target.labels,
             parameters: target.parameters,
+            baselines: BTreeMap::new(),
             rehearsal: target.rehearsal,
         }
     }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 
 use crate::domain::value::{Value, ValueType};
-use crate::risk::factors::parameters::{Change, ListChange, Part, baseline};
+use crate::risk::factors::parameters::{Change, ListChange, Part, present_value};
 use crate::risk::subject::ScoringInput;
 use crate::rules::actions::Effect;
 use crate::rules::parameters::{Guidance, Tier};
@@ -69,7 +69,7 @@ fn is_off(
         return off_from_unknown;
     }
     subject.targets.iter().any(|(_, known)| match known {
-        Some(_) => off_from(baseline(*known, change.name, &part.keys)),
+        Some(_) => off_from(present_value(*known, change.name, &part.keys)),
         None => off_from_unknown,
     })
 }

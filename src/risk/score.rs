@@ -1,6 +1,8 @@
 //! The score: the weighted sum of the factors, lifted by the triggers, and the level it means.
 
-use crate::domain::documents::{Assessment, FiredTrigger, Recommendation};
+use crate::domain::documents::{
+    Assessment, Baseline, BaselineRecord, FiredTrigger, Recommendation,
+};
 use crate::domain::ids::quoted;
 use crate::domain::level::{Level, Score};
 use crate::risk::factors::environment::{self, Environment};
@@ -90,7 +92,33 @@ pub fn assess(
             measured.reversibility.factor(governance),
         ],
         triggers,
+        baselines: baselines(&subject, &measured),
     }
+}
+
+/// Where what changes was when people saw it last, if that is not where it is; targets alike together.
+fn baselines(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<BaselineRecord> {
+    let mut records: Vec<BaselineRecord> = Vec::new();
+    for change in &measured.parameters.changed {
+        let of_earlier = records.len();
+        for (target, known) in &subject.targets {
+            let Some(Baseline { value, since, .. }) = parameters::baseline_of(*known, change.name)
+            else {
+                continue;
+            };
+            let mut same = records.iter_mut().skip(of_earlier);
+            match same.find(|record| record.value == *value && record.since == *since) {
+                Some(record) => record.targets.push((*target).clone()),
+                None => records.push(BaselineRecord {
+                    parameter: change.name.clone(),
+                    value: value.clone(),
+                    since: *since,
+                    targets: vec![(*target).clone()],
+                }),
+            }
+        }
+    }
+    records
 }
 
 /// How risky a change of the rules, targets, agents or people is: always HIGH, by one trigger; more say whom its files ask.
@@ -123,6 +151,7 @@ pub fn assess_governance_change(paths: &[String], rules: &Rules) -> Assessment {
         level: Level::High,
         factors: Vec::new(),
         triggers,
+        baselines: Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::documents::{FiredTrigger, Lift, RuleAsk, RuleEffect};
 use crate::domain::ids::{ActionName, AgentName, GroupName, LabelName, ParameterName, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
-use crate::risk::factors::parameters::{Change, baseline};
+use crate::risk::factors::parameters::{Change, baseline_of, present_value};
 use crate::risk::safety::switches_off;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
@@ -96,42 +96,37 @@ impl<'s, 'a> ProposalFacts<'s, 'a> {
     }
 
     fn change(&self, change: &Change<'a>) -> ChangeFact<'a> {
-        let targets = self.subject.targets.iter();
-        let present: Vec<Option<&'a Value>> = targets
-            .map(|(_, known)| baseline(*known, change.name, &[]))
-            .collect();
-        let first = present.first().copied().flatten();
         let measure = |value: &Value| {
             let known = change.guidance.and_then(|known| known.usual.value_type);
             let amount = known.and_then(|known| known.measure_for_conditions(value));
             amount.or_else(|| value.number())
         };
         let amount = measure(change.value);
-        let moves = amount.and_then(|amount| {
-            let moves = present.iter().map(|present| {
-                let from = measure((*present)?)?;
-                let ratio = amount.checked_div(from)?;
-                Some(Moved {
-                    by: amount.checked_sub(from)?,
-                    ratio,
-                })
-            });
-            // Where it is not known how far it moves on one target, it is not known at all.
-            moves.collect::<Option<Vec<Moved>>>()
+        let targets = self.subject.targets.iter();
+        let present = targets.map(|(_, known)| present_value(*known, change.name, &[]));
+        let present: Vec<Option<&'a Value>> = present.collect();
+        let targets = self.subject.targets.iter().zip(&present);
+        let baselines = targets.map(|((_, known), present)| {
+            let baseline = baseline_of(*known, change.name);
+            baseline.map_or(*present, |baseline| Some(&baseline.value))
         });
-        let moves = moves.unwrap_or_default();
-        let furthest = moves.iter().max_by_key(|moved| moved.by.abs());
-        let most = moves
-            .iter()
-            .max_by_key(|moved| (moved.ratio - Decimal::ONE).abs());
+        let baselines: Vec<Option<&'a Value>> = baselines.collect();
+        let moves = Moves::of(amount, &present, measure);
+        let since = match baselines == present {
+            true => moves,
+            false => Moves::of(amount, &baselines, measure),
+        };
         ChangeFact {
             parameter: change.name,
             value: change.value,
-            before: first.filter(|first| present.iter().all(|other| *other == Some(*first))),
+            before: same(&present),
             tier: change.tier.as_str(),
             amount,
-            delta: furthest.map(|moved| moved.by),
-            ratio: most.map(|moved| moved.ratio),
+            delta: moves.delta,
+            ratio: moves.ratio,
+            baseline: same(&baselines),
+            baseline_delta: since.delta,
+            baseline_ratio: since.ratio,
         }
     }
 
@@ -150,10 +145,43 @@ impl<'s, 'a> ProposalFacts<'s, 'a> {
 static NO_LABELS: BTreeMap<LabelName, String> = BTreeMap::new();
 static NO_PARAMETERS: BTreeMap<ParameterName, Value> = BTreeMap::new();
 
-/// How far a value moves on one target.
-struct Moved {
-    by: Decimal,
-    ratio: Decimal,
+/// The value that is the same on all targets.
+fn same<'a>(values: &[Option<&'a Value>]) -> Option<&'a Value> {
+    let first = values.first().copied().flatten();
+    first.filter(|first| values.iter().all(|other| *other == Some(*first)))
+}
+
+/// How far a value moves.
+#[derive(Clone, Copy, Default)]
+struct Moves {
+    /// On the target on which it moves furthest.
+    delta: Option<Decimal>,
+    /// On the target on which that is furthest from one.
+    ratio: Option<Decimal>,
+}
+
+impl Moves {
+    /// Where it is not known how far it moves on one target, it is not known at all.
+    fn of(
+        amount: Option<Decimal>,
+        from: &[Option<&Value>],
+        measure: impl Fn(&Value) -> Option<Decimal>,
+    ) -> Self {
+        let Some(amount) = amount else {
+            return Self::default();
+        };
+        let moves = from.iter().map(|from| {
+            let from = measure((*from)?)?;
+            Some((amount.checked_sub(from)?, amount.checked_div(from)?))
+        });
+        let moves: Vec<(Decimal, Decimal)> = moves.collect::<Option<_>>().unwrap_or_default();
+        let deltas = moves.iter().map(|(delta, _)| *delta);
+        let ratios = moves.iter().map(|(_, ratio)| *ratio);
+        Self {
+            delta: deltas.max_by_key(Decimal::abs),
+            ratio: ratios.max_by_key(|ratio| (ratio - Decimal::ONE).abs()),
+        }
+    }
 }
 
 impl Facts for ProposalFacts<'_, '_> {

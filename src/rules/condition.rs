@@ -337,22 +337,21 @@ fn evidence<'b>(states: &'b BTreeMap<EvidenceName, EvidenceState>) -> CelMap<'b>
 }
 
 fn change<'b>(change: &ChangeFact<'b>) -> Shown<'b> {
-    let entries: [(&str, Shown<'b>); 7] = [
+    let or_null = |value: Option<&'b Value>| value.map_or_else(|| Box::new(CelNull) as _, shown);
+    let entries: [(&str, Shown<'b>); 10] = [
         (
             "parameter",
             Box::new(CelString::from(change.parameter.as_str())),
         ),
         ("value", shown(change.value)),
-        (
-            "before",
-            change
-                .before
-                .map_or_else(|| Box::new(CelNull) as Shown<'b>, shown),
-        ),
+        ("before", or_null(change.before)),
         ("tier", Box::new(CelString::from(change.tier))),
         ("amount", number(change.amount)),
         ("delta", number(change.delta)),
         ("ratio", number(change.ratio)),
+        ("baseline", or_null(change.baseline)),
+        ("baseline_delta", number(change.baseline_delta)),
+        ("baseline_ratio", number(change.baseline_ratio)),
     ];
     Box::new(map(entries.into_iter()))
 }

@@ -124,6 +124,9 @@ pub struct GivenTarget {
     /// Its present values.
     #[serde(default)]
     pub parameters: BTreeMap<ParameterName, Value>,
+    /// The values that people approved or set last, of the parameters that agents have moved since.
+    #[serde(default)]
+    pub baselines: BTreeMap<ParameterName, Value>,
 }
 
 /// What must come out. What is absent is not looked at.

@@ -25,6 +25,7 @@ mod attacks_rules;
 mod attacks_stop;
 mod attacks_words;
 mod backtest;
+mod baselines;
 mod choices;
 mod cli;
 mod crashes;

@@ -652,12 +652,12 @@ fn what_is_too_long_to_be_shown_whole_is_invalid() {
     stage.run();
     has(&stage.report(1), "merged by the bot");
     insta::assert_snapshot!(redact(&stage.report(2)), @"
-    failure: invalid: recommendations/[date]/[id]/recommendation.yaml:9:1: details: what whoever decides is shown would take 48365 bytes, and nothing of it may be cut off: at most 40000 (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out
+    failure: invalid: recommendations/[date]/[id]/recommendation.yaml:9:1: details: what whoever decides is shown would take 48395 bytes, and nothing of it may be cut off: at most 40000 (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out
 
     Mend this and push again; nothing is merged until then:
 
     ```text
-    recommendations/[date]/[id]/recommendation.yaml:9:1: details: what whoever decides is shown would take 48365 bytes, and nothing of it may be cut off: at most 40000 (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out
+    recommendations/[date]/[id]/recommendation.yaml:9:1: details: what whoever decides is shown would take 48395 bytes, and nothing of it may be cut off: at most 40000 (`max_shown_bytes` in `rules/governance.yaml`); split the recommendation, or leave something out
     ```
     ");
     stage.read_all();

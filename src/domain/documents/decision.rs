@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EvidenceRecord, schema_tag};
+use super::{BaselineRecord, EvidenceRecord, schema_tag};
 use crate::domain::ids::{CaseId, GroupName, Login, PullNumber, Sha, TriggerId, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
@@ -245,6 +245,9 @@ pub struct Assessment {
     /// Each trigger that fired.
     #[serde(default)]
     pub triggers: Vec<FiredTrigger>,
+    /// Where parameters that it changes were when people saw them last, if that is not where they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineRecord>,
 }
 
 impl Assessment {

@@ -3,6 +3,7 @@
 //! Each carries `schema: countersign/<kind>/v1`; a version that this engine does not know is an
 //! error, so that an old bot never half-understands a new record.
 
+mod baselines;
 mod decision;
 mod evidence;
 mod freeze;
@@ -11,6 +12,7 @@ mod recommendation;
 mod rescored;
 mod target;
 
+pub use baselines::{Baseline, BaselineRecord, Baselines};
 pub use decision::{
     AccountRecord, Assessment, CountedApproval, Decision, DecisionSchema, FactorScore,
     FiredTrigger, GroupAsk, IgnoredReview, Lift, OpinionKind, OpinionRecord, PullRecord, Rejection,

@@ -4,7 +4,7 @@ use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
 use crate::domain::documents::{
-    Assessment, Decision, FactorScore, FiredTrigger, Requirement, Rescored,
+    Assessment, BaselineRecord, Decision, FactorScore, FiredTrigger, Requirement, Rescored,
 };
 use crate::domain::ids::quoted;
 
@@ -83,6 +83,25 @@ pub fn compare<R: Recorded>(check: &mut CommitCheck, written: &Written<R>, compu
             format!("{}: {message}", place(written, &["risk", "triggers"])),
         );
     }
+    if let Some(message) = find_wrong_baseline(&recorded.baselines, &computed.baselines) {
+        check.say(
+            FindingKind::WrongBaseline,
+            format!("{}: {message}", place(written, &["risk", "baselines"])),
+        );
+    }
+}
+
+/// Where what changes was when people saw it last.
+fn find_wrong_baseline(recorded: &[BaselineRecord], computed: &[BaselineRecord]) -> Option<String> {
+    let differs = |of: &[BaselineRecord], others: &[BaselineRecord]| {
+        let mut of = of.iter();
+        of.find(|record| !others.contains(record)).cloned()
+    };
+    if let Some(missing) = differs(computed, recorded) {
+        return Some(format!("it is not recorded that {missing}"));
+    }
+    let extra = differs(recorded, computed)?;
+    Some(format!("computed again, it is not so that {extra}"))
 }
 
 /// The requirement that follows from level and rules.

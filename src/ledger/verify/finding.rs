@@ -94,6 +94,8 @@ kinds! {
     WrongTime = "wrong_time",
     /// What was vouched for was not, or by nobody who may, or is left out.
     WrongEvidence = "wrong_evidence",
+    /// Where a parameter was when people saw it last is recorded otherwise than the trail says.
+    WrongBaseline = "wrong_baseline",
     /// A record was edited or removed.
     EditedRecord = "edited_record",
     /// The tree changes more than the event may change.
@@ -198,6 +200,7 @@ impl FindingKind {
             | Self::WrongIgnored
             | Self::WrongOpinions
             | Self::WrongEvidence
+            | Self::WrongBaseline
             | Self::NotEnoughApprovals
             | Self::WrongStatus
             | Self::WrongRejection

@@ -4,13 +4,14 @@ use super::commit_check::CommitCheck;
 use super::commit_verifier::CommitVerifier;
 use super::document::Written;
 use super::finding::FindingKind;
-use crate::domain::documents::{ExecutorKind, Outcome, Recommendation, Target};
-use crate::domain::ids::quoted;
+use crate::domain::documents::{Baselines, ExecutorKind, Outcome, Recommendation, Status, Target};
+use crate::domain::ids::{Sha, quoted};
 use crate::domain::problem::Reading;
 use crate::domain::value::Value;
 use crate::git::{GitError, blob_id};
-use crate::ledger::facts::Targets;
-use crate::ledger::{Files, Inapplicable, REPORTED_BY_BOT, changed_files};
+use crate::ledger::{
+    ApprovedBy, Entry, Files, Inapplicable, REPORTED_BY_BOT, changed_baselines, changed_files,
+};
 
 /// Checks the outcome of an execution that was part of the push.
 pub fn check(
@@ -64,10 +65,29 @@ pub fn check(
         _ => Ok(Files::new()),
     };
     compare(check, written, &computed);
-    for (path, content) in computed.unwrap_or_default() {
-        take_file(check, &path, content.as_deref(), about, &targets);
+    let baselines = match (&computed, version.rules.actions.get(&about.action)) {
+        (Ok(files), Some(action)) if !files.is_empty() => {
+            let by = approved_by(check)?;
+            changed_baselines(about, action.effect, &targets, by).unwrap_or_default()
+        }
+        _ => Files::new(),
+    };
+    let files = computed.unwrap_or_default();
+    for (path, content) in files.into_iter().chain(baselines) {
+        take_file(check, tree, &path, content.as_deref())?;
     }
     Ok(())
+}
+
+/// Who approved what is carried out: the decision is the commit before, which was examined by itself.
+fn approved_by(check: &CommitCheck) -> Result<ApprovedBy, GitError> {
+    let Some((parent, _)) = check.parent else {
+        return Ok(ApprovedBy::Rules);
+    };
+    let decision = Entry::of(&check.repo.read_commit(parent)?);
+    let status = decision.trailers.find("Decision");
+    let status = status.and_then(|word| word.parse::<Status>().ok());
+    Ok(status.map_or(ApprovedBy::Rules, ApprovedBy::from))
 }
 
 /// Without the rules or the targets, of which is said that they cannot be read, nobody can compute what becomes of the
@@ -75,6 +95,7 @@ pub fn check(
 fn take_what_cannot_be_computed(check: &mut CommitCheck, about: &Recommendation) {
     for target in &about.targets {
         check.take(&Target::path_of(target));
+        check.take(&Baselines::path_of(target));
     }
 }
 
@@ -127,28 +148,23 @@ fn compare(
     }
 }
 
-/// Takes the change of a target's file off the list, if it is the computed one.
+/// Takes the change of a file off the list, if it is the computed one.
 fn take_file(
     check: &mut CommitCheck,
+    before: Sha,
     path: &str,
     content: Option<&[u8]>,
-    about: &Recommendation,
-    targets: &Targets,
-) {
+) -> Result<(), GitError> {
     let wanted = content.map(blob_id);
     let Some(change) = check.take(path) else {
-        let name = about
-            .targets
-            .iter()
-            .find(|name| Target::path_of(name) == path);
-        let present = name.and_then(|name| targets.blobs.get(name)).copied();
-        if present != wanted {
+        let present = check.repo.entry_at(before, path)?;
+        if present.map(|entry| entry.id) != wanted {
             check.say(
                 FindingKind::WrongOutcome,
                 format!("`{path}` should be changed by it as approved, but is not"),
             );
         }
-        return;
+        return Ok(());
     };
     if let Some(new) = &change.new {
         check.check_mode(path, new.mode);
@@ -159,4 +175,5 @@ fn take_file(
             format!("`{path}` becomes something else than what was approved"),
         );
     }
+    Ok(())
 }

@@ -29,7 +29,7 @@ use crate::risk::words::shown;
 use crate::rules::governance::{Aggregate, Governance, TierPoints};
 use crate::rules::parameters::{Guidance, PATH, Tier};
 pub(crate) use finding::ListChange;
-pub(crate) use part::{Part, baseline};
+pub(crate) use part::{Part, baseline_of, part_of, present_value};
 
 /// One parameter that changes.
 #[derive(Clone)]

@@ -132,6 +132,9 @@ pub static CHANGE: Record = Record {
         key("amount", Some(FactType::Number), "the value as a number: bytes, seconds"),
         key("delta", Some(FactType::Number), "how far it moves"),
         key("ratio", Some(FactType::Number), "how many times the present value it is"),
+        key("baseline", None, "what people approved or set last, as `before`; agents may have moved it since"),
+        key("baseline_delta", Some(FactType::Number), "how far it moves from there"),
+        key("baseline_ratio", Some(FactType::Number), "how many times that it is"),
     ],
 };
 
@@ -183,7 +186,7 @@ pub fn described() -> Vec<String> {
         ));
         if let FactType::Records(record) = fact.of_type {
             let keys = record.keys.iter().filter(|key| !key.meaning.is_empty());
-            lines.extend(keys.map(|key| format!("{:36}{:<12} {}", "", key.name, key.meaning)));
+            lines.extend(keys.map(|key| format!("{:36}{:<14} {}", "", key.name, key.meaning)));
         }
     }
     lines
@@ -216,6 +219,12 @@ pub struct ChangeFact<'a> {
     pub delta: Option<Decimal>,
     /// How many times the present value it is, on the target on which that is furthest from one.
     pub ratio: Option<Decimal>,
+    /// The value that people approved or set last, where it is the same on all targets.
+    pub baseline: Option<&'a Value>,
+    /// How far it moves from there, on the target on which that is furthest.
+    pub baseline_delta: Option<Decimal>,
+    /// How many times that it is, on the target on which that is furthest from one.
+    pub baseline_ratio: Option<Decimal>,
 }
 
 /// One of the `targets`.

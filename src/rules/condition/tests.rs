@@ -178,15 +178,15 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "'moderate' in changes.map(c, c.teir)",
-        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, before, tier, amount, delta, ratio",
+        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, before, tier, amount, delta, ratio, baseline, baseline_delta, baseline_ratio",
     ),
     (
         "changes.exists(c, has(c.valeu))",
-        "a change has no `valeu`: did you mean `value`? expected one of parameter, value, before, tier, amount, delta, ratio",
+        "a change has no `valeu`: did you mean `value`? expected one of parameter, value, before, tier, amount, delta, ratio, baseline, baseline_delta, baseline_ratio",
     ),
     (
         "changes[0]['teir'] == 'moderate'",
-        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, before, tier, amount, delta, ratio",
+        "a change has no `teir`: did you mean `tier`? expected one of parameter, value, before, tier, amount, delta, ratio, baseline, baseline_delta, baseline_ratio",
     ),
     (
         "agent.startWith('a')",
@@ -287,6 +287,9 @@ fn holds(changes: &str, expression: &str) -> Result<bool, AnswerError> {
         amount: value.number(),
         delta: None,
         ratio: None,
+        baseline: None,
+        baseline_delta: None,
+        baseline_ratio: None,
     });
     let condition = Condition::compile(expression, None).unwrap();
     Evaluator::over(&Changed(changed.collect()))

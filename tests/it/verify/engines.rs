@@ -28,7 +28,7 @@ const SAMPLES: &[Sample] = &[
         commits: 23,
         // Engine 3 tells environments by their points, in other words. And carol approved what her own agent proposed:
         // she owns it by an alias, which the first engine took for somebody else.
-        notes: "5848a24: older_engine: this commit and 7 more of `countersign 0.1.0` come out differently with `countersign 0.3.0 engine 3`: \
+        notes: "5848a24: older_engine: this commit and 8 more of `countersign 0.1.0` come out differently with `countersign 0.4.0 engine 4`: \
                 recompute them with `countersign 0.1.0`\n",
     },
     Sample {
@@ -37,15 +37,23 @@ const SAMPLES: &[Sample] = &[
         commits: 11,
         // From its governance change on the rules have an action without an effect that a program carries out; and a
         // text that looks like a date was written without quotes.
-        notes: "c2930c1: older_engine: this commit and 8 more of `countersign 0.1.0` come out differently with `countersign 0.3.0 engine 3`: \
+        notes: "c2930c1: older_engine: this commit and 9 more of `countersign 0.1.0` come out differently with `countersign 0.4.0 engine 4`: \
                 recompute them with `countersign 0.1.0`\n",
     },
     Sample {
         engine: 2,
         bundle: "engine-2.bundle",
         commits: 23,
-        notes: "41a5490: older_engine: this commit and 7 more of `countersign 0.2.0 engine 2` come out differently with `countersign 0.3.0 engine 3`: \
+        notes: "41a5490: older_engine: this commit and 8 more of `countersign 0.2.0 engine 2` come out differently with `countersign 0.4.0 engine 4`: \
                 recompute them with `countersign 0.2.0 engine 2`\n",
+    },
+    Sample {
+        engine: 3,
+        bundle: "engine-3.bundle",
+        commits: 23,
+        // Engine 4 writes where parameters were when people saw them last.
+        notes: "dc58e5a: older_engine: this commit of `countersign 0.3.0 engine 3` comes out differently with `countersign 0.4.0 engine 4`: \
+                recompute it with `countersign 0.3.0 engine 3`\n",
     },
 ];
 

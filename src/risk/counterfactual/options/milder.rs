@@ -8,7 +8,9 @@ use rust_decimal::Decimal;
 use super::Place;
 use crate::domain::value::{Value, ValueType};
 use crate::risk::counterfactual::RESERVED;
-use crate::risk::factors::parameters::{Change, ListChange, Part, baseline, measure_change};
+use crate::risk::factors::parameters::{
+    Change, ListChange, Part, baseline_of, measure_change, part_of, present_value,
+};
 use crate::risk::subject::ScoringInput;
 use crate::rules::parameters::{Elements, Tier, UsualValues, Values};
 
@@ -67,7 +69,7 @@ fn of_mapping(subject: &ScoringInput<'_>, change: &Change<'_>, cap: Tier) -> Opt
         let milder = of_part(subject, change, part, At { cap, place });
         let mut targets = subject.targets.iter();
         let mut present =
-            || targets.find_map(|(_, known)| baseline(*known, change.name, &part.keys));
+            || targets.find_map(|(_, known)| present_value(*known, change.name, &part.keys));
         let becomes = milder.or_else(|| present().cloned());
         set(&mut value, &part.keys, becomes)?;
     }
@@ -110,7 +112,7 @@ fn of_list(
     cap: Tier,
 ) -> Value {
     let mut targets = subject.targets.iter();
-    let before = targets.find_map(|(_, known)| baseline(*known, change.name, &part.keys));
+    let before = targets.find_map(|(_, known)| present_value(*known, change.name, &part.keys));
     let before = match before {
         Some(Value::List(before)) => before.as_slice(),
         _ => &[],
@@ -165,7 +167,7 @@ fn of_scalar(
     let value_type = usual.value_type.unwrap_or(ValueType::Number);
     // As the agent writes it, or where that tells nothing, as it is now.
     let mut targets = subject.targets.iter();
-    let present = targets.find_map(|(_, known)| baseline(*known, change.name, &part.keys));
+    let present = targets.find_map(|(_, known)| present_value(*known, change.name, &part.keys));
     let like = match part.value {
         Value::Text(_) => part.value,
         _ => present.unwrap_or(part.value),
@@ -274,9 +276,8 @@ fn within_reach(
     let mut low = usual.extreme_below.max(spread.map(|(low, _)| low));
     let mut high = least(usual.extreme_above, spread.map(|(_, high)| high));
     if let Some(movement) = usual.movement.as_ref().filter(|_| cap < Tier::Beyond) {
-        for (_, known) in &subject.targets {
-            let from = baseline(*known, change.name, &part.keys)?;
-            let (lowest, highest) = movement.reach(cap, usual.measure(from)?)?;
+        for from in moved_from(subject, change, part) {
+            let (lowest, highest) = movement.reach(cap, usual.measure(from?)?)?;
             // A tenth short of the limit at most, for the sake of a round value.
             let distance = highest.checked_sub(lowest)?.checked_div(Decimal::TWO)?;
             let step = round_step(distance.checked_div(Decimal::TEN)?)?;
@@ -287,6 +288,19 @@ fn within_reach(
         }
     }
     Some((low, high))
+}
+
+/// The values that a movement is measured from: what each target has, and what people saw of it last.
+fn moved_from<'a>(
+    subject: &ScoringInput<'a>,
+    change: &Change<'_>,
+    part: &Part<'_>,
+) -> impl Iterator<Item = Option<&'a Value>> {
+    subject.targets.iter().flat_map(|(_, known)| {
+        let baseline = baseline_of(*known, change.name);
+        let baseline = baseline.map(|baseline| part_of(&baseline.value, &part.keys));
+        std::iter::once(present_value(*known, change.name, &part.keys)).chain(baseline)
+    })
 }
 
 /// The lower of two bounds, where none is no bound.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::places::Place;
+use crate::domain::documents::{Baselines, Target};
 use crate::domain::ids::TargetName;
 use crate::domain::value::{Value, ValueType};
 use crate::risk::words::shown;
@@ -29,10 +30,20 @@ enum Cause<'a> {
     /// There is nothing to measure a movement against.
     NothingToMoveFrom {
         value_tier: Tier,
+        origin: Origin,
     },
-    Element(&'a Value),
-    Added(usize),
-    TakenOut(usize),
+    Element {
+        element: &'a Value,
+        origin: Origin,
+    },
+    Added {
+        count: usize,
+        origin: Origin,
+    },
+    TakenOut {
+        count: usize,
+        origin: Origin,
+    },
     Reordered,
 }
 
@@ -44,14 +55,35 @@ struct Move<'a> {
     from_amount: Decimal,
     to_amount: Decimal,
     target: Option<&'a TargetName>,
+    origin: Origin,
+}
+
+/// What a value is measured against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// What it is now.
+    Present,
+    /// What it was when people saw it last.
+    Baseline,
 }
 
 /// A value, and what it is measured against.
 #[derive(Clone, Copy)]
 pub(super) struct Measurable<'a> {
     pub(super) value: &'a Value,
-    pub(super) baseline: Option<&'a Value>,
+    pub(super) present: Option<&'a Value>,
+    /// What it was when people saw it last, if that is not what it is now; within, none if it was not there.
+    pub(super) baseline: Option<Option<&'a Value>>,
     pub(super) target: Option<&'a TargetName>,
+}
+
+impl<'a> Measurable<'a> {
+    const fn from(&self, origin: Origin) -> Option<&'a Value> {
+        match (origin, self.baseline) {
+            (Origin::Baseline, Some(baseline)) => baseline,
+            _ => self.present,
+        }
+    }
 }
 
 /// What is found of a value wherever it applies.
@@ -126,13 +158,21 @@ impl<'a> Found<'a> {
 
     fn of(applicable: Applicable<'a>, measurable: Measurable<'a>) -> Self {
         let Applicable { conditions, usual } = applicable;
-        let (tier, cause) = match measurable.value {
+        let measured = |origin| match measurable.value {
             Value::Null => (Tier::Beyond, Cause::Removed),
             Value::List(after) if usual.value_type == Some(ValueType::List) => {
-                of_list(usual, measurable, after)
+                of_list(usual, measurable.from(origin), after, origin)
             }
-            value => of_value(usual, value, measurable),
+            value => of_value(usual, value, measurable, origin),
         };
+        let (mut tier, mut cause) = measured(Origin::Present);
+        // Many small steps are one large one: the worse of both counts.
+        if measurable.baseline.is_some() {
+            let (since, by_baseline) = measured(Origin::Baseline);
+            if since > tier {
+                (tier, cause) = (since, by_baseline);
+            }
+        }
         Self {
             finding: Finding {
                 tier,
@@ -150,13 +190,14 @@ fn of_value<'a>(
     usual: &'a UsualValues,
     value: &'a Value,
     measurable: Measurable<'a>,
+    origin: Origin,
 ) -> (Tier, Cause<'a>) {
     let value_tier = usual.tier_of(value);
     let Some(movement) = &usual.movement else {
         return (value_tier, Cause::Value);
     };
     let from = measurable
-        .baseline
+        .from(origin)
         .and_then(|from| Some((from, usual.measure(from)?)));
     match (from, usual.measure(value)) {
         (Some((from, from_amount)), Some(to_amount)) => {
@@ -168,19 +209,24 @@ fn of_value<'a>(
                 from_amount,
                 to_amount,
                 target: measurable.target,
+                origin,
             };
             (value_tier.max(tier), Cause::Moved(moved))
         }
-        _ => (Tier::Beyond, Cause::NothingToMoveFrom { value_tier }),
+        _ => (
+            Tier::Beyond,
+            Cause::NothingToMoveFrom { value_tier, origin },
+        ),
     }
 }
 
 fn of_list<'a>(
     usual: &'a UsualValues,
-    measurable: Measurable<'a>,
+    before: Option<&'a Value>,
     after: &'a [Value],
+    origin: Origin,
 ) -> (Tier, Cause<'a>) {
-    let before = match measurable.baseline {
+    let before = match before {
         Some(Value::List(before)) => before.as_slice(),
         None | Some(Value::Null) if !after.is_empty() => &[],
         // What it was before, or that it was nothing at all, tells nothing of elements.
@@ -200,23 +246,25 @@ fn of_list<'a>(
     };
     for element in &change.added {
         match (each, added) {
-            (Some(each), _) => consider(each.tier_of(element), Cause::Element(element)),
+            (Some(each), _) => {
+                consider(each.tier_of(element), Cause::Element { element, origin });
+            }
             (None, Some(_)) => {}
-            (None, None) => consider(Tier::Beyond, Cause::Element(element)),
+            (None, None) => consider(Tier::Beyond, Cause::Element { element, origin }),
         }
     }
     if let (Some(limits), false) = (added, change.added.is_empty()) {
         let count = change.added.len();
         consider(
             Elements::tier_of_count(Some(limits), count),
-            Cause::Added(count),
+            Cause::Added { count, origin },
         );
     }
     if !change.removed.is_empty() {
         let count = change.removed.len();
         let cause = match change.is_reordered {
             true => Cause::Reordered,
-            false => Cause::TakenOut(count),
+            false => Cause::TakenOut { count, origin },
         };
         consider(Elements::tier_of_count(removed.as_deref(), count), cause);
     }
@@ -310,29 +358,39 @@ impl Finding<'_> {
             Cause::Value => format!("{path} {value}{unit} is {tier}{under}"),
             Cause::Moved(moved) => {
                 let by = moved.distance(self.usual, unit.as_str());
-                let on = moved
-                    .target
-                    .map_or_else(String::new, |target| format!(" (targets/{target}.yaml)"));
+                let on = moved.target.map_or_else(String::new, |target| {
+                    let folder = moved.origin.folder();
+                    format!(" ({folder}/{target}.yaml)")
+                });
+                let seen = moved.origin.in_words();
                 format!(
-                    "{path} {value}{unit} is {}{under}, and moving it{by} from {}{unit}{on} is {}",
+                    "{path} {value}{unit} is {}{under}, and moving it{by} from {}{unit}{on}{seen} is {}",
                     moved.value_tier.as_str(),
                     moved.from,
                     moved.tier.as_str(),
                 )
             }
-            Cause::NothingToMoveFrom { value_tier } => format!(
-                "{path} {value}{unit} is {}{under}, and it has no present value to move from, which counts as {beyond}",
-                value_tier.as_str()
-            ),
-            Cause::Element(element) => format!("{path} adds {element}, which is {tier}{under}"),
-            Cause::Added(count) => {
-                format!("{path} adds {}, which is {tier}{under}", elements(*count))
-            }
-            Cause::TakenOut(count) => {
+            Cause::NothingToMoveFrom { value_tier, origin } => {
+                let has = match origin {
+                    Origin::Present => "has no present value",
+                    Origin::Baseline => "had no value when people saw it last",
+                };
+                let own = value_tier.as_str();
                 format!(
-                    "{path} removes {}, which is {tier}{under}",
-                    elements(*count)
+                    "{path} {value}{unit} is {own}{under}, and it {has} to move from, which counts as {beyond}"
                 )
+            }
+            Cause::Element { element, origin } => {
+                let since = origin.since_in_words();
+                format!("{path} adds {element}{since}, which is {tier}{under}")
+            }
+            Cause::Added { count, origin } => {
+                let (elements, since) = (elements(*count), origin.since_in_words());
+                format!("{path} adds {elements}{since}, which is {tier}{under}")
+            }
+            Cause::TakenOut { count, origin } => {
+                let (elements, since) = (elements(*count), origin.since_in_words());
+                format!("{path} removes {elements}{since}, which is {tier}{under}")
             }
             Cause::Reordered => format!(
                 "{path} has its elements in another order, which counts as replacing all of them and is {tier}{under}"
@@ -345,6 +403,29 @@ fn elements(count: usize) -> String {
     match count {
         1 => "1 element".to_owned(),
         count => format!("{count} elements"),
+    }
+}
+
+impl Origin {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Present => Target::FOLDER,
+            Self::Baseline => Baselines::FOLDER,
+        }
+    }
+
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Present => "",
+            Self::Baseline => ", where people saw it last,",
+        }
+    }
+
+    const fn since_in_words(self) -> &'static str {
+        match self {
+            Self::Present => "",
+            Self::Baseline => " since people saw it last",
+        }
     }
 }
 

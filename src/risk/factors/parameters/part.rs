@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::finding::{Finding, Found, Measurable, Named};
 use super::places::Place;
+use crate::domain::documents::Baseline;
 use crate::domain::ids::ParameterName;
 use crate::domain::value::{Value, ValueType};
 use crate::risk::risk_context::KnownTarget;
@@ -41,13 +42,25 @@ pub(super) fn depends_on_target(guidance: &Guidance) -> bool {
     guidance.depends_on_target() || guidance.value_type() == Some(ValueType::Mapping)
 }
 
-/// The value that a proposed one is measured against.
-pub(crate) fn baseline<'a>(
+/// The value that a parameter, or a part of one, has on a target.
+pub(crate) fn present_value<'a>(
     known: Option<&'a KnownTarget>,
     parameter: &ParameterName,
     keys: &[&str],
 ) -> Option<&'a Value> {
-    let whole = known?.parameters.get(parameter)?;
+    part_of(known?.parameters.get(parameter)?, keys)
+}
+
+/// The baseline of a parameter on a target, if that is not the value that it has.
+pub(crate) fn baseline_of<'a>(
+    known: Option<&'a KnownTarget>,
+    parameter: &ParameterName,
+) -> Option<&'a Baseline> {
+    known?.baselines.get(parameter)
+}
+
+/// What keys lead to inside of a value.
+pub(crate) fn part_of<'a>(whole: &'a Value, keys: &[&str]) -> Option<&'a Value> {
     keys.iter().try_fold(whole, |value, key| match value {
         Value::Map(entries) => entries.get(*key),
         _ => None,
@@ -76,6 +89,7 @@ impl<'a> Part<'a> {
             Some(guidance) => {
                 let measurable = Measurable {
                     value,
+                    present: None,
                     baseline: None,
                     target: None,
                 };
@@ -142,24 +156,27 @@ pub(super) fn parts_of<'a>(
 ) -> Vec<Part<'a>> {
     let mut parts = BTreeMap::new();
     // A long list for many targets alike is looked at once.
-    let mut seen: Vec<(&Place<'a>, Option<&Value>)> = Vec::new();
+    let mut seen: Vec<(&Place<'a>, Option<&Value>, Option<&Baseline>)> = Vec::new();
     let size = size_of(value);
     let mut compared = 0_usize;
     for place in places {
-        let present = baseline(place.known, name, &[]);
-        compared = compared.saturating_add(size + present.map_or(0, size_of));
+        let present = present_value(place.known, name, &[]);
+        let baseline = baseline_of(place.known, name);
+        let former = baseline.map_or(0, |baseline| size_of(&baseline.value));
+        compared = compared.saturating_add(size + present.map_or(0, size_of) + former);
         if compared > MOST_COMPARED {
             let guidance = subject.rules.parameters.get(name);
             return vec![Part::found(name, value, guidance, Found::too_large())];
         }
-        let is_seen = |(other, before): &(&Place<'a>, Option<&Value>)| {
-            *before == present && place.is_like(other)
-        };
+        let is_seen =
+            |(other, before, former): &(&Place<'a>, Option<&Value>, Option<&Baseline>)| {
+                *before == present && *former == baseline && place.is_like(other)
+            };
         if !subject.differs_on(place.known, name, value) || seen.iter().any(is_seen) {
             continue;
         }
         if seen.len() < MOST_KINDS {
-            seen.push((place, present));
+            seen.push((place, present, baseline));
         }
         let mut walk = Walk {
             subject,
@@ -196,7 +213,7 @@ impl<'a> Walk<'_, 'a> {
         if guidance.value_type() != Some(ValueType::Mapping) {
             return self.keep(path, keys, value, Some(guidance));
         }
-        let present = baseline(self.place.known, self.parameter, keys);
+        let present = present_value(self.place.known, self.parameter, keys);
         let entries_of = |value: Option<&'a Value>| match value {
             Some(Value::Map(entries)) => Some(entries),
             _ => None,
@@ -240,9 +257,11 @@ impl<'a> Walk<'_, 'a> {
         let found = match guidance {
             None => Found::without_guidance(),
             Some(guidance) => {
+                let baseline = baseline_of(self.place.known, self.parameter);
                 let measurable = Measurable {
                     value,
-                    baseline: baseline(self.place.known, self.parameter, keys),
+                    present: present_value(self.place.known, self.parameter, keys),
+                    baseline: baseline.map(|baseline| part_of(&baseline.value, keys)),
                     target: self.place.target,
                 };
                 Found::at(self.place, guidance, measurable)
