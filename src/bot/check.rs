@@ -12,6 +12,7 @@ use crate::gate::asks::{self, AskInForce};
 use crate::gate::requirement;
 use crate::git::Repository;
 use crate::ledger::facts;
+use crate::ledger::usage;
 use crate::ledger::{LedgerError, MAIN, RulesCache};
 use crate::risk::{self, Explanation, Reduction};
 
@@ -86,6 +87,11 @@ pub fn check_by(
     };
     let rules = &version.rules;
     let mut situation = facts::situation(&document, targets.known.clone(), &[], &[], rules, now);
+    let used = usage::read(repo.objects(), root, &document, &targets.known, rules, now)?;
+    situation.used = match used {
+        Reading::Valid(used) => used,
+        Reading::Invalid(problems) => return Ok(Checked::invalid(problems.0)),
+    };
     situation.near = facts::find_near(repo.objects(), root, &document, &targets.known)?;
     let mut errors = risk::validity::problems(file, &document, &situation, rules);
     if repo

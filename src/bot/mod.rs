@@ -423,14 +423,20 @@ impl Bot {
         (self.clock)()
     }
 
-    /// When a window of the rules opens or ends next, after which what waits is to be heard again.
-    pub fn next_window_change(&mut self) -> Result<Option<DateTime<Utc>>, BotError> {
+    /// When a window of the rules opens or ends next, or enough of a limit is free again for what waits: then that is
+    /// to be heard again.
+    pub fn next_change(&mut self, handled: &[Handled]) -> Result<Option<DateTime<Utc>>, BotError> {
         let now = (self.clock)();
         let root = self.repo.read_commit(self.main()?)?.tree;
         let version = self.rules_cache.read(self.repo.objects(), root)?;
-        Ok(version
+        let windows = version
             .valid()
-            .and_then(|version| version.rules.governance.windows.next_change(now)))
+            .and_then(|version| version.rules.governance.windows.next_change(now));
+        let pending = handled.iter().filter_map(|one| one.pending.as_ref());
+        let assessed = pending.filter_map(|pending| pending.evaluation.assessment.as_ref());
+        let fired = assessed.flat_map(|assessment| &assessment.triggers);
+        let free = fired.filter_map(|fired| fired.limit.as_ref()?.free_at);
+        Ok(free.filter(|at| *at > now).chain(windows).min())
     }
 
     /// The tip of `main`.

@@ -13,8 +13,9 @@ use crate::gate::permit::{DecidedCase, DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Objection, Refusal};
-use crate::ledger::{ApprovedBy, CaseFile, Landed, Version};
-use crate::risk::{self, RiskContext};
+use crate::ledger::usage::{self, UsageError};
+use crate::ledger::{ApprovedBy, CaseFile, Files, Landed, LedgerError, Version};
+use crate::risk::{self, RiskContext, limits};
 use crate::rules::executor::Executor;
 
 use super::decide::Evaluator;
@@ -37,6 +38,8 @@ pub struct JudgedRecommendation {
     document: Recommendation,
     judgement: DecisionOutcome,
     targets: Targets,
+    /// What changes of the use of limits, if it is approved.
+    usage: Files,
     version: Version,
 }
 
@@ -100,6 +103,19 @@ impl Evaluator<'_, '_, '_> {
             &version.rules,
             self.now,
         );
+        let used = usage::read_by(
+            &proposed.document,
+            &targets.known,
+            &version.rules,
+            self.now,
+            |path| self.draft.read(path),
+        )?;
+        risk_context.used = match used {
+            Reading::Valid(used) => used,
+            Reading::Invalid(Problems(problems)) => {
+                return invalid(Objection::of_all(Refusal::UnreadableTarget, problems));
+            }
+        };
         let root = self.draft.root()?;
         let objects = self.draft.objects();
         risk_context.near = facts::find_near(objects, root, &proposed.document, &targets.known)?;
@@ -177,6 +193,8 @@ impl Evaluator<'_, '_, '_> {
         };
         let report = report::recommendation(&case, &gate_result, rules);
         let preview = Preview::of(action, vouched, &explanation);
+        let uses = limits::uses(&document, risk_context, rules);
+        let usage = usage::changed(&uses, self.now, |path| self.draft.read(path));
         let subject = DecidedCase {
             evidence: attested.evidence.clone(),
             ..self.subject(pull, document.id, Some(blob), version, assessment.clone())?
@@ -192,6 +210,7 @@ impl Evaluator<'_, '_, '_> {
                     document: document.clone(),
                     judgement,
                     targets,
+                    usage: usage.map_err(of_usage)?,
                     version: version.clone(),
                 };
                 (PlannedAction::Recommendation(Box::new(judged)), report)
@@ -220,6 +239,7 @@ impl Evaluator<'_, '_, '_> {
             document,
             judgement,
             targets,
+            usage,
             version,
         } = judged;
         let status = match judgement {
@@ -237,7 +257,10 @@ impl Evaluator<'_, '_, '_> {
                 // An unknown action has nobody who carries it out: a person reports what they did.
                 let executor =
                     action.map_or(ExecutorKind::External, |action| action.executor.kind());
-                of_record(self.draft.merge(&permit, &document, executor.as_str()))?;
+                of_record(
+                    self.draft
+                        .merge(&permit, &document, executor.as_str(), &usage),
+                )?;
                 let status = permit.decision().status;
                 self.execute_in_push(&document, &targets, &version, status.into())?;
                 status
@@ -272,5 +295,12 @@ impl Evaluator<'_, '_, '_> {
         let outcome = finished.record(document.id, 1, executor, self.now, self.now);
         of_record(self.draft.outcome(&outcome, document, &files))?;
         Ok(())
+    }
+}
+
+fn of_usage(error: UsageError<LedgerError>) -> BotError {
+    match error {
+        UsageError::Lookup(error) => error.into(),
+        other => BotError::Refused(other.to_string()),
     }
 }

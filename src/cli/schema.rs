@@ -22,7 +22,7 @@ pub struct Schema {
 type Kind = (&'static str, fn() -> JsonSchema);
 
 /// Every kind of document.
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 19] = [
     ("recommendation", || schema_for!(documents::Recommendation)),
     ("decision", || schema_for!(documents::Decision)),
     ("outcome", || schema_for!(documents::Outcome)),
@@ -31,6 +31,7 @@ const KINDS: [Kind; 18] = [
     ("feedback", || schema_for!(documents::Feedback)),
     ("freeze", || schema_for!(documents::Freeze)),
     ("baselines", || schema_for!(documents::Baselines)),
+    ("usage", || schema_for!(documents::Usage)),
     ("target", || schema_for!(documents::Target)),
     ("governance", || schema_for!(governance::RawGovernance)),
     ("parameters", || schema_for!(parameters::RawParameters)),

@@ -11,10 +11,11 @@ use chrono::DateTime;
 use crate::domain::documents::{
     Assessment, Baseline, Recommendation, RecommendationSchema, Requirement,
 };
-use crate::domain::ids::{AgentName, CaseId, EvidenceName, GroupName, TriggerId};
+use crate::domain::ids::{AgentName, CaseId, EvidenceName, GroupName, TargetName, TriggerId};
 use crate::domain::similar::expected_one_of;
 use crate::domain::value::Value;
 use crate::gate::requirement;
+use crate::risk::limits::{UsedLimits, UsedPart, possible_keys};
 use crate::risk::{
     Explanation, KnownTarget, RiskContext, assess, assess_governance_change, validity,
 };
@@ -154,8 +155,10 @@ impl Recommended {
             .targets
             .iter()
             .map(|(name, given)| (name.clone(), Arc::new(target(given))));
+        let targets = targets.collect();
         let situation = RiskContext {
-            targets: targets.collect(),
+            used: used(&recommendation, &targets, given, rules)?,
+            targets,
             agent_registered: proposal.agent.is_none()
                 || rules.agents.contains_key(&recommendation.agent),
             unattributed: given.unattributed,
@@ -175,6 +178,32 @@ impl Recommended {
             situation,
         })
     }
+}
+
+/// What is used of each limit, by whatever it is counted.
+fn used(
+    about: &Recommendation,
+    targets: &BTreeMap<TargetName, Arc<KnownTarget>>,
+    given: &Given,
+    rules: &Rules,
+) -> Result<UsedLimits, Vec<String>> {
+    let has_limit = |id: &&TriggerId| {
+        let mut rules = rules.policy.iter();
+        rules.any(|rule| rule.id == **id && rule.limit.is_some())
+    };
+    if let Some(unknown) = given.used.keys().find(|id| !has_limit(id)) {
+        let message = format!("given.used: `{unknown}` is no rule with a `limit`");
+        return Err(vec![message]);
+    }
+    let mut used = UsedLimits::default();
+    for (rule, _, key) in possible_keys(about, targets, rules) {
+        let parts = given.used.get(&rule.id).map(|used| UsedPart {
+            used: used.decimal(),
+            free_at: None,
+        });
+        used.insert(rule.id.clone(), key, parts.into_iter().collect());
+    }
+    Ok(used)
 }
 
 fn target(given: &GivenTarget) -> KnownTarget {
@@ -299,7 +328,7 @@ fn recommendation(proposal: &Proposal, rules: &Rules) -> Result<Recommendation, 
         changes: proposal.changes.clone(),
         rationale: String::new(),
         citations: Vec::new(),
-        details: Default::default(),
+        details: proposal.details.clone(),
         expects: Default::default(),
         created_at: DateTime::UNIX_EPOCH,
     })

@@ -200,7 +200,7 @@ impl<'r> Draft<'r> {
         self.commit(entry::genesis_message(mode), &[], at)
     }
 
-    /// Merges a recommendation together with the decision on it.
+    /// Merges a recommendation together with the decision on it, and what changes of the use of limits.
     ///
     /// # Errors
     /// When the permit is for another tip, or the case is recorded already.
@@ -209,11 +209,13 @@ impl<'r> Draft<'r> {
         permit: &MergePermit,
         about: &Recommendation,
         executor: &str,
+        usage: &[(String, Option<Vec<u8>>)],
     ) -> Appended<Sha> {
         self.check(permit)?;
         let decision = permit.decision();
         self.put_recommendation(decision, about)?;
         self.put_document(&Decision::path_of(decision.id), decision)?;
+        self.put_files(usage)?;
         self.commit(
             entry::decision_message(decision, about, Some(executor)),
             &[permit.head()],
@@ -319,17 +321,7 @@ impl<'r> Draft<'r> {
         files: &[(String, Option<Vec<u8>>)],
     ) -> Appended<Sha> {
         self.put_document(&Outcome::path_of(outcome.id, outcome.attempt), outcome)?;
-        for (path, content) in files {
-            match content {
-                Some(content) => {
-                    let id = self.buffer.put_blob(content);
-                    self.insert(path, id)?;
-                }
-                None => {
-                    self.tree.remove(self.repo.with(&self.buffer), path)?;
-                }
-            }
-        }
+        self.put_files(files)?;
         self.commit(
             entry::outcome_message(outcome, about),
             &[],
@@ -406,6 +398,22 @@ impl<'r> Draft<'r> {
         })?;
         let id = self.buffer.put_blob(text.as_bytes());
         self.insert(path, id)
+    }
+
+    /// Writes files, and removes those without content.
+    fn put_files(&mut self, files: &[(String, Option<Vec<u8>>)]) -> Appended<()> {
+        for (path, content) in files {
+            match content {
+                Some(content) => {
+                    let id = self.buffer.put_blob(content);
+                    self.insert(path, id)?;
+                }
+                None => {
+                    self.tree.remove(self.repo.with(&self.buffer), path)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn insert(&mut self, path: &str, id: Sha) -> Appended<()> {

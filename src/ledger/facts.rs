@@ -18,6 +18,7 @@ use crate::domain::similar::nearest;
 use crate::domain::yaml;
 use crate::gate::eligibility::find_unattributed;
 use crate::git::{Commit, Found, GitError, Mode, Objects};
+use crate::risk::limits::UsedLimits;
 use crate::risk::{self, KnownTarget, RiskContext, validity};
 use crate::rules::Rules;
 
@@ -210,6 +211,7 @@ pub fn situation(
         targets,
         agent_registered: rules.agents.contains_key(&about.agent),
         unattributed: find_unattributed(contributions, rules).is_some(),
+        used: UsedLimits::default(),
         near: BTreeMap::new(),
     }
 }

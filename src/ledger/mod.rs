@@ -26,10 +26,11 @@ pub mod rules_cache;
 pub mod stale_approvals;
 mod targets;
 mod trailers;
+pub mod usage;
 pub mod verify;
 mod workers;
 
-use crate::domain::documents::{Baselines, Freeze};
+use crate::domain::documents::{Baselines, Freeze, Usage};
 
 pub use baselines::{ApprovedBy, changed_baselines};
 pub use case_file::{CaseFile, Landed};
@@ -47,10 +48,11 @@ pub use trailers::{Trailers, find_forged};
 
 /// Whether a path belongs to the bot alone, in any case of its letters: a file there, or anything below it.
 pub fn is_record(path: &str) -> bool {
-    const OURS: [&str; 4] = [
+    const OURS: [&str; 5] = [
         "recommendations",
         "governance",
         Baselines::FOLDER,
+        Usage::FOLDER,
         Freeze::PATH,
     ];
     let path = path.to_ascii_lowercase();

@@ -12,7 +12,7 @@ use crate::domain::ids::CaseId;
 use crate::domain::problem::{Problem, Problems, Reading};
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository};
-use crate::risk;
+use crate::risk::{self, limits::UsedLimits};
 use crate::rules::Rules;
 
 /// The most commits of one proposal: the bot decides no larger ones.
@@ -95,7 +95,7 @@ impl<'c> Approved<'c> {
             Reading::Invalid(problems) => return Again::Invalid(problems),
         };
         let contributions = facts::contributions(&self.decision.pull, &self.commits);
-        let situation = facts::situation(
+        let mut situation = facts::situation(
             self.about,
             targets,
             &contributions,
@@ -103,6 +103,7 @@ impl<'c> Approved<'c> {
             rules,
             at,
         );
+        situation.used = UsedLimits::counted();
         let path = Recommendation::path_of(self.about.id);
         let problems = risk::validity::problems(&path, self.about, &situation, rules);
         if !problems.is_empty() {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::RulesCache;
 use super::facts::{self, TargetCache, Targets};
+use super::usage;
 use crate::domain::documents::{EvidenceRecord, Recommendation, TeamMember};
 use crate::domain::ids::Sha;
 use crate::domain::level::Level;
@@ -76,8 +77,13 @@ impl ApprovalSnapshot {
         } = about;
         let rules = version.rules.with_team_members(team_members);
         let known = targets.known.clone();
-        let situation =
+        let used = usage::read(objects, root, recommendation, &known, &rules, at)?;
+        let Reading::Valid(used) = used else {
+            return Ok(Self(None));
+        };
+        let mut situation =
             facts::situation(recommendation, known, contributions, evidence, &rules, at);
+        situation.used = used;
         let level = risk::assess(recommendation, &situation, &rules).level;
         Ok(Self(Some((targets, level))))
     }

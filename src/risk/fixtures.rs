@@ -114,6 +114,7 @@ pub(crate) fn situation(targets: &[(&str, KnownTarget)]) -> RiskContext {
         unattributed: false,
         windows: Vec::new(),
         evidence: BTreeMap::new(),
+        used: Default::default(),
         near: BTreeMap::new(),
     }
 }

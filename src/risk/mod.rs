@@ -15,6 +15,7 @@ pub mod explain;
 mod factors;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod limits;
 pub mod proposed_action;
 pub mod risk_context;
 mod safety;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::documents::{Baseline, Baselines, Target};
 use crate::domain::ids::{EvidenceName, LabelName, ParameterName, TargetName, WindowName};
 use crate::domain::value::Value;
+use crate::risk::limits::UsedLimits;
 use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
 
@@ -79,6 +80,8 @@ pub struct RiskContext {
     pub windows: Vec<WindowName>,
     /// What is known of each fact that somebody vouches for.
     pub evidence: BTreeMap<EvidenceName, EvidenceState>,
+    /// What was used of limits before.
+    pub used: UsedLimits,
     /// For a named target that does not exist, the one that was probably meant. Only ever part of a message.
     pub near: BTreeMap<TargetName, TargetName>,
 }

@@ -143,6 +143,7 @@ pub fn assess_governance_change(paths: &[String], rules: &Rules) -> Assessment {
         then: None,
         effect: None,
         ask: None,
+        limit: None,
     });
     let mut triggers: Vec<FiredTrigger> = changed.into_iter().collect();
     triggers.extend(fired_by_paths(&rules.path_rules, paths));

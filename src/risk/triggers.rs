@@ -13,6 +13,7 @@ use crate::domain::ids::{ActionName, AgentName, GroupName, LabelName, ParameterN
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
 use crate::risk::factors::parameters::{Change, baseline_of, present_value};
+use crate::risk::limits::{self, Scored, Standing};
 use crate::risk::safety::switches_off;
 use crate::risk::score::Measured;
 use crate::risk::subject::ScoringInput;
@@ -21,7 +22,7 @@ use crate::rules::actions::{ActionType, Effect};
 use crate::rules::condition::{AnswerError, ChangeFact, Evaluator, Fact, Facts, TargetFact};
 use crate::rules::evidence::EvidenceState;
 use crate::rules::governance::Governance;
-use crate::rules::policy::{Ask, AskFrom, Consequence, PolicyRule};
+use crate::rules::policy::{Ask, AskFrom, Consequence, Limit, PolicyRule};
 
 /// The facts that no edit of a proposal's values or targets changes.
 pub(crate) const LASTING_FACTS: [&str; 12] = [
@@ -295,22 +296,31 @@ const fn effect_name(effect: Option<Effect>) -> &'static str {
 
 /// The rules over one variation of a proposal, as far as a search for milder ones asks; [`fired`] says more and costs more.
 pub(crate) struct Firing<'f> {
-    rules: &'f Rules,
+    subject: &'f ScoringInput<'f>,
+    measured: &'f Measured<'f>,
     answers: Evaluator<'f>,
 }
 
 impl<'f> Firing<'f> {
-    pub(crate) const fn over(facts: &'f ProposalFacts<'_, '_>) -> Self {
+    pub(crate) const fn over(facts: &'f ProposalFacts<'f, 'f>) -> Self {
         Self {
-            rules: facts.subject.rules,
+            subject: facts.subject,
+            measured: facts.measured,
             answers: Evaluator::over(facts),
         }
     }
 
+    fn rules(&self, wanted: impl Fn(&PolicyRule) -> bool) -> impl Iterator<Item = &'f PolicyRule> {
+        let rules = self.subject.rules.policy.iter();
+        rules.filter(move |rule| wanted(rule))
+    }
+
     /// Whether a rule of these fires.
     fn any(&self, wanted: impl Fn(&PolicyRule) -> bool) -> bool {
-        let rules = self.rules.policy.iter().filter(|rule| wanted(rule));
-        self.answers.any_fires(rules.map(|rule| &rule.when))
+        let unlimited = self.rules(|rule| rule.limit.is_none() && wanted(rule));
+        let mut limited = self.rules(|rule| rule.limit.is_some() && wanted(rule));
+        self.answers.any_fires(unlimited.map(|rule| &rule.when))
+            || limited.any(|rule| self.fires(rule))
     }
 
     /// What the rules lift the score to, zero if none does.
@@ -323,32 +333,41 @@ impl<'f> Firing<'f> {
                 .find(|level| self.any(|rule| rule.level() == Some(*level))),
         };
         highest.map_or(Score::ZERO, |level| {
-            lifted_to(level, &self.rules.governance)
+            lifted_to(level, &self.subject.rules.governance)
         })
     }
 
     /// Whether a rule from which anything follows reads evidence that is missing.
     fn lacks_evidence(&self) -> bool {
-        let rules = self.rules.policy.iter();
-        let reading = rules.filter(|rule| {
-            !rule.when.evidence().is_empty() && rule.then != Some(Consequence::Note)
+        let is_meant = |rule: &PolicyRule| rule.then != Some(Consequence::Note);
+        let mut limited = self.rules(|rule| rule.limit.is_some() && is_meant(rule));
+        let counts_missing = limited.any(|rule| {
+            let standing = rule.limit.as_ref().map(|limit| self.standing(rule, limit));
+            matches!(standing, Some(Standing::NoEvidence(_))) && self.meets(rule)
         });
+        let reading = self.rules(|rule| !rule.when.evidence().is_empty() && is_meant(rule));
         let answers = self.answers.evaluate(reading.map(|rule| &rule.when));
-        answers
-            .iter()
-            .any(|answer| matches!(answer, Err(AnswerError::NoEvidence(_))))
+        let lacks = |answer| matches!(answer, &Err(AnswerError::NoEvidence(_)));
+        counts_missing || answers.iter().any(lacks)
     }
 
     /// Whether a rule that refuses fires.
     pub(crate) fn is_refused(&self) -> bool {
-        let rules = self.rules.policy.iter();
-        let refusals = rules.filter(|rule| rule.then == Some(Consequence::Refuse));
-        let answers = self.answers.evaluate(refusals.map(|rule| &rule.when));
-        // What lacks evidence waits for it.
-        let is_refusal = |answer: &Result<bool, AnswerError>| {
-            !matches!(answer, Ok(false) | Err(AnswerError::NoEvidence(_)))
-        };
-        answers.iter().any(is_refusal)
+        let refusals = self.rules(|rule| rule.then == Some(Consequence::Refuse));
+        let refusals: Vec<&PolicyRule> = refusals.collect();
+        let answers = self
+            .answers
+            .evaluate(refusals.iter().map(|rule| &rule.when));
+        let mut answered = refusals.into_iter().zip(answers);
+        answered.any(|(rule, answer)| match (&rule.limit, answer) {
+            // What lacks evidence waits for it.
+            (_, Ok(false) | Err(AnswerError::NoEvidence(_))) => false,
+            (Some(limit), Ok(true)) => matches!(
+                self.standing(rule, limit),
+                Standing::Past(_) | Standing::Unknown(_)
+            ),
+            _ => true,
+        })
     }
 
     /// Whether a rule asks for approvals.
@@ -358,7 +377,17 @@ impl<'f> Firing<'f> {
 
     /// Whether this one rule fires.
     pub(crate) fn fires(&self, rule: &PolicyRule) -> bool {
+        let is_within = |limit| self.standing(rule, limit) == Standing::Within;
+        self.meets(rule) && !rule.limit.as_ref().is_some_and(is_within)
+    }
+
+    /// Whether the condition of a rule is met, or fails.
+    pub(crate) fn meets(&self, rule: &PolicyRule) -> bool {
         self.answers.any_fires([&rule.when])
+    }
+
+    fn standing(&self, rule: &PolicyRule, limit: &Limit) -> Standing {
+        limits::standing(rule, limit, self.subject, self.measured, Scored::Variation)
     }
 }
 
@@ -377,6 +406,23 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
     let rules = &subject.rules.policy;
     let answers = Evaluator::over(&facts).evaluate(rules.iter().map(|rule| &rule.when));
     let fired = rules.iter().zip(answers).filter_map(|(rule, answer)| {
+        let standing = match (&rule.limit, &answer) {
+            (Some(limit), Ok(true)) => {
+                let standing = limits::standing(rule, limit, subject, measured, Scored::Proposal);
+                Some((limit, standing))
+            }
+            _ => None,
+        };
+        let (answer, past) = match standing {
+            Some((_, Standing::Within)) => return None,
+            Some((_, Standing::NoEvidence(why))) => (Err(AnswerError::NoEvidence(why)), None),
+            Some((_, Standing::Unknown(why))) => (answer, Some((why, None))),
+            Some((limit, Standing::Past(record))) => {
+                let words = limits::past_in_words(limit, &record);
+                (answer, Some((words, Some(*record))))
+            }
+            None => (answer, None),
+        };
         // A rule that cannot be evaluated may ask for more, and never for others instead.
         let has_failed = answer.is_err();
         let lacks_evidence = matches!(answer, Err(AnswerError::NoEvidence(_)));
@@ -389,6 +435,10 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
                 filled(&rule.reason, &facts),
                 crate::risk::words::shown(&error.to_string())
             ),
+        };
+        let (reason, limit) = match past {
+            Some((words, record)) => (format!("{reason}: {words}"), record),
+            None => (reason, None),
         };
         let governance = &subject.rules.governance;
         let lift_to = |level: Level| Lift {
@@ -420,6 +470,7 @@ pub(crate) fn fired(subject: &ScoringInput<'_>, measured: &Measured<'_>) -> Vec<
                     ..ask
                 }
             }),
+            limit,
         })
     });
     fired.collect()
@@ -514,7 +565,7 @@ fn push_fact(text: &mut String, fact: Fact<'_>) {
 /// Whether the rule depends only on what no edit of the proposal changes.
 pub(crate) fn is_lasting(trigger: &PolicyRule) -> bool {
     let facts = trigger.when.facts();
-    facts.iter().all(|fact| LASTING_FACTS.contains(fact))
+    trigger.limit.is_none() && facts.iter().all(|fact| LASTING_FACTS.contains(fact))
 }
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ struct RawAction {
     /// What else it touches, such as `real_money` or `production_data`: names for the triggers.
     #[serde(default)]
     affects: BTreeSet<String>,
+    /// The details that its executor obeys, which a limit may count.
+    #[serde(default)]
+    obeys: BTreeSet<String>,
     /// Who carries it out: `none`, `apply`, `command`, `http`, `dispatch` or `external`.
     executor: ExecutorKind,
     /// For `command`: the program and its limits.
@@ -104,6 +107,8 @@ pub struct ActionType {
     pub reversibility: Reversibility,
     /// What else it touches.
     pub affects: BTreeSet<String>,
+    /// The details that its executor obeys.
+    pub obeys: BTreeSet<String>,
     /// Who carries it out.
     pub executor: Executor,
 }
@@ -160,6 +165,13 @@ fn validate(raw: RawAction) -> Result<ActionType, Vec<Wrong>> {
     if !contradictions.is_empty() {
         return Err(contradictions);
     }
+    if !raw.obeys.is_empty() && matches!(raw.executor, ExecutorKind::None | ExecutorKind::Apply) {
+        let message = format!(
+            "the executor `{}` is told no details, so it obeys none: leave `obeys` out, or choose another executor",
+            raw.executor
+        );
+        return Err(vec![("obeys", message)]);
+    }
     let settings = RawSettings {
         command: raw.command,
         http: raw.http,
@@ -171,6 +183,7 @@ fn validate(raw: RawAction) -> Result<ActionType, Vec<Wrong>> {
         effect: raw.effect,
         reversibility: raw.reversibility,
         affects: raw.affects,
+        obeys: raw.obeys,
         executor,
     })
 }

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::documents::{AccountRecord, Role, TeamMember};
-use crate::domain::ids::{ActionName, AgentName, ParameterName, WindowName, quoted};
+use crate::domain::ids::{ActionName, AgentName, EvidenceName, ParameterName, WindowName, quoted};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::similar::{did_you_mean, expected_one_of};
 use crate::domain::yaml;
@@ -34,7 +34,7 @@ use evidence::EvidenceRules;
 use governance::Governance;
 use parameters::Guidance;
 use people::People;
-use policy::{Ask, AskFrom, PathRule, PolicyRule};
+use policy::{Ask, AskFrom, Counted, PathRule, PolicyRule};
 use policy_test::PlacedTest;
 
 /// Everything that the bot decides by, as one version of `rules/` says it.
@@ -209,6 +209,7 @@ impl Rules {
             let unmeetable = rule.ask.iter().flat_map(|ask| self.find_unmeetable(ask));
             found.extend(unmeetable.map(|message| rule.problem("ask", message)));
             found.extend(self.find_unknown_window(rule));
+            found.extend(self.find_uncountable(rule));
         }
         found.extend(self.find_wrong_attesters());
         for rule in self.path_rules.iter() {
@@ -249,6 +250,55 @@ impl Rules {
 }
 
 impl Rules {
+    /// What the limit of a rule counts that the other files do not know.
+    fn find_uncountable(&self, rule: &PolicyRule) -> Option<Problem> {
+        let limit = rule.limit.as_ref()?;
+        let message = match &limit.of {
+            Counted::Decisions => None,
+            Counted::Parameter(name) => match self.parameters.get(name) {
+                None => {
+                    let known: Vec<&str> =
+                        self.parameters.keys().map(ParameterName::as_str).collect();
+                    let meant = expected_one_of(name.as_str(), &known);
+                    Some(format!(
+                        "`{name}` is not a parameter of `rules/parameters.yaml`{meant}"
+                    ))
+                }
+                Some(guidance) if guidance.value_type().is_none_or(|known| !known.has_order()) => {
+                    Some(format!(
+                        "`{name}` is no number, quantity or duration in `rules/parameters.yaml`: only what has an order can be summed"
+                    ))
+                }
+                Some(_) => None,
+            },
+            Counted::Evidence(name) => match self.evidence.get(name) {
+                None => {
+                    let known: Vec<&str> = self.evidence.keys().map(EvidenceName::as_str).collect();
+                    let meant = match known.as_slice() {
+                        [] => ", which names nothing".to_owned(),
+                        known => expected_one_of(name.as_str(), known),
+                    };
+                    Some(format!("`{name}` is not in `rules/evidence.yaml`{meant}"))
+                }
+                Some(known) if !known.value_type.has_order() => Some(format!(
+                    "`{name}` is no number, quantity or duration in `rules/evidence.yaml`: only what has an order can be summed"
+                )),
+                Some(_) => None,
+            },
+            Counted::Detail(name) => {
+                let is_obeyed = self
+                    .actions
+                    .values()
+                    .any(|action| action.obeys.contains(name));
+                (!is_obeyed).then(|| format!(
+                    "no executor obeys `details.{name}`, so an agent could write anything there: name it in `obeys` of its \
+                     actions in `rules/actions.yaml`, or count something else"
+                ))
+            }
+        };
+        message.map(|message| rule.problem("limit.of", message))
+    }
+
     fn find_unknown_window(&self, rule: &PolicyRule) -> Option<Problem> {
         let known = self.governance.windows.names();
         let known: Vec<&str> = known.map(WindowName::as_str).collect();

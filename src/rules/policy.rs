@@ -3,6 +3,7 @@
 //! `rules/triggers.yaml`, the form before it, is read as well: its entries lift to HIGH, or to MEDIUM.
 
 mod ask;
+mod limit;
 mod path_rule;
 mod words;
 
@@ -22,6 +23,7 @@ use crate::domain::similar::expected_one_of;
 use crate::domain::yaml;
 
 pub use ask::{Ask, AskFrom, AskPart, RawAsk};
+pub use limit::{Counted, Dimension, Limit, Period, RawLimit};
 pub use path_rule::{PathRule, RawPathRule, fired as fired_by_paths};
 
 /// Where this document is kept.
@@ -58,6 +60,9 @@ struct RawRule {
     id: TriggerId,
     /// A CEL expression over the facts; one that fails counts as fired.
     when: String,
+    /// How much may be approved before it holds; absent: it always holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<RawLimit>,
     /// What follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     then: Option<Consequence>,
@@ -146,6 +151,8 @@ pub struct PolicyRule {
     pub id: TriggerId,
     /// When it fires.
     pub when: Condition,
+    /// How much may be approved before it does.
+    pub limit: Option<Limit>,
     /// What follows; none: it only asks.
     pub then: Option<Consequence>,
     /// Who must approve, beside whom the level asks for.
@@ -254,6 +261,7 @@ fn of_trigger(index: usize, raw: RawTrigger) -> (RawRule, Place) {
     let rule = RawRule {
         id: raw.id,
         when: raw.when,
+        limit: None,
         then: Some(match raw.then {
             TriggerLevel::Medium => Consequence::Medium,
             TriggerLevel::High => Consequence::High,
@@ -308,10 +316,19 @@ fn validated(
                        `main` says, or leave `instead` out";
         problems.push(place.problem("ask", message));
     }
+    if raw.limit.is_some() && ask.as_ref().is_some_and(|ask| ask.instead) {
+        let message = "who is asked instead does not depend on how much was used: leave `instead` or `limit` out";
+        problems.push(place.problem("limit", message));
+    }
+    let limit = match raw.limit {
+        Some(limit) => Some(Limit::validated(limit, &place, problems)?),
+        None => None,
+    };
     match when {
         Ok(when) => Some(PolicyRule {
             id: raw.id,
             when,
+            limit,
             then: raw.then,
             ask,
             reason: raw.reason,

@@ -16,7 +16,7 @@ use crate::domain::ids::{
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 use crate::domain::problem::{Problem, Problems};
-use crate::domain::value::Value;
+use crate::domain::value::{Number, Value};
 use crate::domain::yaml;
 
 schema_tag! {
@@ -92,6 +92,9 @@ pub struct Proposal {
     /// The new values.
     #[serde(default)]
     pub changes: BTreeMap<ParameterName, Value>,
+    /// What its executor is told besides.
+    #[serde(default)]
+    pub details: BTreeMap<String, Value>,
 }
 
 /// What is so on `main`.
@@ -110,6 +113,9 @@ pub struct Given {
     /// What is vouched for, by the names of `rules/evidence.yaml`.
     #[serde(default)]
     pub evidence: BTreeMap<EvidenceName, Value>,
+    /// How much is used of the limits of rules, by their ids; absent: nothing.
+    #[serde(default)]
+    pub used: BTreeMap<TriggerId, Number>,
 }
 
 /// A target that exists.

@@ -10,7 +10,7 @@ use chrono::{TimeDelta, Utc};
 
 use super::case_store::News;
 use super::worker::{BotFactory, NextTask, PollIntervals, Shared, WorkerError, guarded};
-use crate::bot::{Bot, BotError, Summary};
+use crate::bot::{Bot, BotError, Handled, Summary};
 use crate::domain::ids::{PullNumber, Sha};
 use crate::forge::local::LocalForge;
 use crate::ledger::{LookBack, foreign_commits};
@@ -34,7 +34,7 @@ pub(super) struct WorkerLoop {
     /// When a run that failed is tried again.
     again_at: Option<Instant>,
     /// When a window of the rules opens or ends next.
-    window_changes_at: Option<Instant>,
+    changes_at: Option<Instant>,
     /// Before this, nobody wakes the worker: it has just failed.
     rests_until: Instant,
     /// What a local repository looked like before the last run.
@@ -62,7 +62,7 @@ impl WorkerLoop {
             failures: 0,
             reconcile_at: now + intervals.reconcile,
             again_at: Some(now),
-            window_changes_at: None,
+            changes_at: None,
             rests_until: now,
             seen: None,
             open: BTreeSet::new(),
@@ -97,7 +97,7 @@ impl WorkerLoop {
 
     fn until(&self) -> Instant {
         let next = self.again_at.unwrap_or(self.reconcile_at);
-        let next = self.window_changes_at.map_or(next, |at| at.min(next));
+        let next = self.changes_at.map_or(next, |at| at.min(next));
         match self.shared.github {
             Some(_) => next,
             None => next.min(Instant::now() + self.intervals.look),
@@ -108,7 +108,7 @@ impl WorkerLoop {
         let now = Instant::now();
         let is_due = match self.again_at {
             Some(at) => now >= at,
-            None if self.window_changes_at.is_some_and(|at| now >= at) => true,
+            None if self.changes_at.is_some_and(|at| now >= at) => true,
             None => now >= self.reconcile_at || self.shared.github.is_none() && self.has_moved(),
         };
         if is_due {
@@ -176,11 +176,14 @@ impl WorkerLoop {
         self.count_calls();
         self.look_for_foreign_commits();
         let ran = done.as_ref().ok().and_then(|done| done.as_ref().ok());
-        self.tell_updater(ran.and_then(|ran| match ran {
+        let summary = ran.and_then(|ran| match ran {
             Ok(summary) => Some(summary),
             Err(BotError::Unreported(run)) => Some(&run.summary),
             Err(_) => None,
-        }));
+        });
+        self.tell_updater(summary);
+        let handled = summary.map_or(&[][..], |summary| &summary.handled);
+        self.changes_at = self.find_next_change(handled);
         match done {
             Ok(Ok(Ok(summary))) => self.on_success(&summary, ended),
             // Everything was decided: only who was to be told has to wait.
@@ -198,16 +201,15 @@ impl WorkerLoop {
             Err(error) => self.on_failure(&format!("{error:#}"), ended),
         }
         self.seen = seen;
-        self.window_changes_at = self.find_window_change();
         self.shared
             .metrics
             .ran(&self.shared.name, self.failures == 0, ended - begun);
     }
 
-    /// When a window of the rules opens or ends next.
-    fn find_window_change(&mut self) -> Option<Instant> {
+    /// When what waits is to be heard again, though nothing happened.
+    fn find_next_change(&mut self, handled: &[Handled]) -> Option<Instant> {
         let bot = self.bot.as_mut()?;
-        let change = bot.next_window_change().ok().flatten()?;
+        let change = bot.next_change(handled).ok().flatten()?;
         let wait = (change - bot.now()).to_std().ok()?;
         Instant::now().checked_add(wait)
     }

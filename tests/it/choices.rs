@@ -179,6 +179,11 @@ fn an_agent_reads_what_it_may_propose() {
       Applies when a change of monthly_budget is not conservative.
       Beside those whom the level asks for, 1 of finance must approve.
 
+    many_changes
+      “an agent that changes so much is looked at”
+      Applies when it has an effect, past 30 decisions for each agent within 1h.
+      It is at least MEDIUM.
+
     to_production
       “something starts to run in production (…)”
       Applies when a target is moved into production from elsewhere.

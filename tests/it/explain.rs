@@ -170,6 +170,11 @@ fn a_manager_reads_the_rules_of_a_platform() {
       Applies when a change of monthly_budget is not conservative.
       Beside those whom the level asks for, 1 of finance must approve.
 
+    many_changes
+      “an agent that changes so much is looked at”
+      Applies when it has an effect, past 30 decisions for each agent within 1h.
+      It is at least MEDIUM.
+
     to_production
       “something starts to run in production (…)”
       Applies when a target is moved into production from elsewhere.
@@ -888,9 +893,9 @@ fn rules_that_cannot_be_read_are_not_explained() {
     has(&said.stderr, "error: these rules cannot be read:\n");
     insta::assert_snapshot!(redact(&said.text()), @"
     error: these rules cannot be read:
-    rules/policy.yaml:106:11: rules[7].when: `to_prod` is not a fact: expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows, evidence
-    rules/policy.yaml:142:11: rules[14].when: `monthly_cost` is not evidence of `rules/evidence.yaml`: that file has none
-    rules/policy.yaml:148:11: rules[15].when: `rows` is not evidence of `rules/evidence.yaml`: that file has none
+    rules/policy.yaml:130:11: rules[8].when: `to_prod` is not a fact: expected one of action, effect, reversibility, affects, agent, agent_registered, unattributed, session, target_count, bulk, environment, production, to_production, parameters, unknown_parameters, safety_off, extreme, deviant, changes, targets, details, citations, windows, evidence
+    rules/policy.yaml:166:11: rules[15].when: `monthly_cost` is not evidence of `rules/evidence.yaml`: that file has none
+    rules/policy.yaml:172:11: rules[16].when: `rows` is not evidence of `rules/evidence.yaml`: that file has none
     hint: mend what is named; `countersign test` tries them
     ");
     // A folder may be `rules` itself, and a clone will do.

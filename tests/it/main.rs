@@ -36,6 +36,7 @@ mod explain;
 mod faults;
 mod forge_contract;
 mod insight;
+mod limits;
 mod mcp;
 mod packs;
 mod policy;

@@ -337,15 +337,15 @@ fn a_support_desk_pays_back() {
     - `+5.00 reversibility: effort (rules/actions.yaml): refund takes effort to reverse`
     - `needs 1 approval from finance, finance_from_200: above 200 EUR finance agrees`
     - `HIGH in any case, needs 1 approval from directors with a justification, or 1 approval from finance and 1 approval from team_leads, large_refund: above 1000 EUR`
+    - `lifts to at least MEDIUM 50.00, order_refunded_before: the order was refunded before: 1 of 1 decision used for order ord-104211 so far, and this adds 1; that much is never free again (no edit removes this)`
 
     To make it less risky:
 
-    - `amount: 1000 reaches MEDIUM 47.50`
-    - `amount: 50 reaches LOW 25.00`
+    - `amount: 1000 reaches MEDIUM 50.00`
 
     For no rule to ask for approvals:
 
-    - `amount: 200 reaches MEDIUM 40.00, of which no rule asks for approvals`
+    - `amount: 200 reaches MEDIUM 50.00, of which no rule asks for approvals`
 
     It needs the approval of an admin, with a justification.
 

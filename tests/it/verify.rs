@@ -10,6 +10,7 @@ mod findings;
 mod history;
 mod insider;
 mod links;
+mod memory;
 mod objects;
 mod places;
 mod proposals;

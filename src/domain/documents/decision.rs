@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaselineRecord, EvidenceRecord, schema_tag};
+use super::{BaselineRecord, EvidenceRecord, LimitRecord, schema_tag};
 use crate::domain::ids::{CaseId, GroupName, Login, PullNumber, Sha, TriggerId, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
@@ -326,6 +326,9 @@ pub struct FiredTrigger {
     /// Who must approve because of it, beside whom the level asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<RuleAsk>,
+    /// The limit that it goes past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitRecord>,
 }
 
 /// The least that a rule makes of score and level.

@@ -11,6 +11,7 @@ mod outcome;
 mod recommendation;
 mod rescored;
 mod target;
+mod usage;
 
 pub use baselines::{Baseline, BaselineRecord, Baselines};
 pub use decision::{
@@ -25,6 +26,7 @@ pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};
 pub use recommendation::{Citation, Recommendation, RecommendationSchema};
 pub use rescored::{Asked, AskedAgain, Rescored};
 pub use target::Target;
+pub use usage::{LimitRecord, Usage, UsageKey, UsagePart};
 
 /// Makes a type that stands for one value of the `schema` key and refuses every other.
 macro_rules! schema_tag {

@@ -15,8 +15,8 @@ use crate::gate::eligibility::find_unattributed;
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
 use crate::ledger::facts::{self, KnownTargets, Opened, TargetCache};
-use crate::ledger::{BOT_EMAIL, Event, Trailers};
-use crate::risk;
+use crate::ledger::{BOT_EMAIL, Event, Trailers, usage};
+use crate::risk::{self, limits::UsedLimits};
 use crate::rules::Rules;
 
 /// The most commits of a branch: the bot decides none with more.
@@ -136,13 +136,19 @@ impl<'a> Replayer<'a> {
         {
             contributions = facts::contributions(opened, &exact);
         }
+        let at = decision.decided_at;
+        let used = usage::read(objects, before, &about, &targets.known, &rules, at)?;
+        let Reading::Valid(used) = used else {
+            return Ok(None);
+        };
         let proposal = Proposal {
             path: &path,
             about: &about,
             targets: targets.known,
+            used,
             contributions: &contributions,
             evidence: &decision.evidence,
-            at: decision.decided_at,
+            at,
         };
         let (now, is_refused) = proposal.rate(&rules);
         let then = RiskAnswer::of(&decision.risk, decision.required, decision.mode);
@@ -203,6 +209,8 @@ struct Proposal<'p> {
     path: &'p str,
     about: &'p Recommendation,
     targets: KnownTargets,
+    /// What was used of limits by then, as far as the rules of that time counted it.
+    used: UsedLimits,
     contributions: &'p [Contribution],
     evidence: &'p [EvidenceRecord],
     /// When it was decided.
@@ -213,7 +221,7 @@ impl Proposal<'_> {
     /// What these rules say of it, and whether it contradicts them.
     fn rate(self, rules: &Rules) -> (RiskAnswer, bool) {
         let about = self.about;
-        let situation = facts::situation(
+        let mut situation = facts::situation(
             about,
             self.targets,
             self.contributions,
@@ -221,6 +229,7 @@ impl Proposal<'_> {
             rules,
             self.at,
         );
+        situation.used = self.used;
         let assessment = risk::assess(about, &situation, rules);
         let governance = &rules.governance;
         let requires = requirement::for_recommendation(&assessment, governance);

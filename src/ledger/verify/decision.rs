@@ -12,6 +12,7 @@ use super::commit_verifier::{CheckResult, CommitVerifier, Fact, PullId};
 use super::document::Written;
 use super::evidence;
 use super::finding::FindingKind;
+use super::outcome_files::take_file;
 use super::record;
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
@@ -25,8 +26,10 @@ use crate::git::GitError;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Candidate, Objection, Refusal};
 use crate::ledger::stale_approvals::{self, About, ApprovalSnapshot};
+use crate::ledger::usage::{self, UsageError};
 use crate::ledger::{Version, entry};
 use crate::risk;
+use crate::risk::limits::{self, Use};
 
 /// Checks a decision on a recommendation.
 pub fn check(
@@ -210,6 +213,31 @@ fn recompute(
         rules,
         decision.decided_at,
     );
+    match usage::read(
+        check.repo.objects(),
+        tree,
+        about,
+        &targets.known,
+        rules,
+        decision.decided_at,
+    )? {
+        Reading::Valid(used) => situation.used = used,
+        Reading::Invalid(problems) => {
+            check.say(
+                FindingKind::UnreadableDocument,
+                format!("it was decided by a limit whose use cannot be read: {problems}"),
+            );
+            return Ok(0);
+        }
+    }
+    if decision.status.is_approval() {
+        take_usage(
+            check,
+            tree,
+            &limits::uses(about, &situation, rules),
+            decision,
+        )?;
+    }
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() && computed != decision.risk && !situation.unattributed {
         // Who wrote the commits of a branch that is not here is not known: both answers are possible.
@@ -251,6 +279,31 @@ fn recompute(
     };
     approvals::check(check, written, rules, &question)?;
     Ok(by_team)
+}
+
+/// Takes what changes of the use of limits off the list, if it is the computed change.
+fn take_usage(
+    check: &mut CommitCheck,
+    before: Sha,
+    uses: &[Use<'_>],
+    decision: &Decision,
+) -> Result<(), GitError> {
+    let objects = check.repo.objects();
+    let files = usage::changed(uses, decision.decided_at, |path| {
+        usage::read_file(objects, before, path)
+    });
+    match files {
+        Ok(files) => {
+            for (path, content) in files {
+                let wrong = FindingKind::WrongUsage;
+                take_file(check, before, &path, content.as_deref(), wrong)?;
+            }
+            Ok(())
+        }
+        Err(UsageError::Lookup(error)) => Err(error),
+        // Said of the decision itself.
+        Err(UsageError::Unreadable(_) | UsageError::Unwritable(_)) => Ok(()),
+    }
 }
 
 /// Approvals that were given while `main` said something else about the case.

@@ -96,6 +96,8 @@ kinds! {
     WrongEvidence = "wrong_evidence",
     /// Where a parameter was when people saw it last is recorded otherwise than the trail says.
     WrongBaseline = "wrong_baseline",
+    /// What is used of a limit is not what it is when computed again.
+    WrongUsage = "wrong_usage",
     /// A record was edited or removed.
     EditedRecord = "edited_record",
     /// The tree changes more than the event may change.
@@ -201,6 +203,7 @@ impl FindingKind {
             | Self::WrongOpinions
             | Self::WrongEvidence
             | Self::WrongBaseline
+            | Self::WrongUsage
             | Self::NotEnoughApprovals
             | Self::WrongStatus
             | Self::WrongRejection

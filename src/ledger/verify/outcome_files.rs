@@ -72,9 +72,13 @@ pub fn check(
         }
         _ => Files::new(),
     };
-    let files = computed.unwrap_or_default();
-    for (path, content) in files.into_iter().chain(baselines) {
-        take_file(check, tree, &path, content.as_deref())?;
+    for (path, content) in computed.unwrap_or_default() {
+        let wrong = FindingKind::WrongOutcome;
+        take_file(check, tree, &path, content.as_deref(), wrong)?;
+    }
+    for (path, content) in baselines {
+        let wrong = FindingKind::WrongBaseline;
+        take_file(check, tree, &path, content.as_deref(), wrong)?;
     }
     Ok(())
 }
@@ -149,18 +153,19 @@ fn compare(
 }
 
 /// Takes the change of a file off the list, if it is the computed one.
-fn take_file(
+pub(super) fn take_file(
     check: &mut CommitCheck,
     before: Sha,
     path: &str,
     content: Option<&[u8]>,
+    wrong: FindingKind,
 ) -> Result<(), GitError> {
     let wanted = content.map(blob_id);
     let Some(change) = check.take(path) else {
         let present = check.repo.entry_at(before, path)?;
         if present.map(|entry| entry.id) != wanted {
             check.say(
-                FindingKind::WrongOutcome,
+                wrong,
                 format!("`{path}` should be changed by it as approved, but is not"),
             );
         }
@@ -171,7 +176,7 @@ fn take_file(
     }
     if change.new.as_ref().map(|new| new.id) != wanted {
         check.say(
-            FindingKind::WrongOutcome,
+            wrong,
             format!("`{path}` becomes something else than what was approved"),
         );
     }

@@ -72,6 +72,7 @@ impl PathRule {
                 instead: is_instead,
                 ..ask
             }),
+            limit: None,
         }
     }
 }

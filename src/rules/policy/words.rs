@@ -2,6 +2,7 @@
 
 use super::{Ask, AskFrom, AskPart, Consequence, PolicyRule};
 use crate::domain::page::Line;
+use crate::rules::policy::limit::{Dimension, Limit};
 
 impl Consequence {
     /// What it does, as a sentence about what is proposed.
@@ -37,9 +38,25 @@ impl PolicyRule {
 
     /// When it applies: in words, or as the expression says it.
     pub fn condition_in_words(&self) -> Line {
-        self.when
-            .in_words()
-            .unwrap_or_else(|| Line::from("when ").code(self.when.text()))
+        let when = self.when.in_words();
+        let when = when.unwrap_or_else(|| Line::from("when ").code(self.when.text()));
+        match &self.limit {
+            Some(limit) => when.say(", past ").say(limit.in_words()),
+            None => when,
+        }
+    }
+}
+
+impl Limit {
+    /// `20 decisions for each agent within 24h`
+    fn in_words(&self) -> String {
+        let most = self.of.in_words(self.at_most.decimal());
+        let per: Vec<String> = self.per.iter().map(Dimension::name).collect();
+        let per = match per.as_slice() {
+            [] => String::new(),
+            per => format!(" for each {}", per.join(" and ")),
+        };
+        format!("{most}{per}{}", self.within.in_words())
     }
 }
 

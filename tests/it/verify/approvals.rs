@@ -217,7 +217,7 @@ fn an_approval_is_not_made_up_by_the_bot() {
         &[
             FindingKind::WrongOpinions,
             FindingKind::NotEnoughApprovals,
-            FindingKind::WrongOutcome,
+            FindingKind::WrongBaseline,
         ],
     );
 }

@@ -240,7 +240,7 @@ pub fn merge_recommendation(world: &World, head: Sha, path: &str) -> Sha {
     let permit = permit(world, &branch, case, (risk, &version));
     let mut draft = Draft::on(repo, Some(base)).unwrap();
     let decision = draft
-        .merge(&permit, &about, ExecutorKind::None.as_str())
+        .merge(&permit, &about, ExecutorKind::None.as_str(), &[])
         .unwrap();
     let outcome = Outcome {
         schema: Default::default(),
