@@ -15,6 +15,7 @@ use countersign::domain::documents::{Recommendation, Target};
 use countersign::domain::level::Level;
 use countersign::domain::yaml;
 use countersign::gate::requirement;
+use countersign::risk::limits::UsedLimits;
 use countersign::risk::{Explanation, KnownTarget, RiskContext, advise, assess};
 use countersign::rules::{RuleFiles, Rules};
 
@@ -38,7 +39,7 @@ pub fn run() {
     });
     println!("\nthe platform pack");
     let rules = rules_of("rules/packs/platform", "");
-    measure(&rules, &platform_cases());
+    measure(&rules, &platform_cases(&rules));
 }
 
 fn measure(rules: &Rules, cases: &[Case]) {
@@ -125,7 +126,7 @@ fn rules_of(folder: &str, more: &str) -> Rules {
 }
 
 /// What a platform team's agents propose on the targets of the pack.
-fn platform_cases() -> Vec<Case> {
+fn platform_cases(rules: &Rules) -> Vec<Case> {
     let written = [
         ("inspect", "checkout, orders-db", ""),
         ("scale", "checkout-staging", "replicas: 3"),
@@ -156,6 +157,7 @@ fn platform_cases() -> Vec<Case> {
             environment: read.environment,
             labels: read.labels,
             parameters: read.parameters,
+            baselines: BTreeMap::new(),
             rehearsal: read.rehearsal,
         };
         (name, Arc::new(known))
@@ -164,8 +166,15 @@ fn platform_cases() -> Vec<Case> {
         targets: targets.collect(),
         ..situation()
     };
-    let case =
-        |(action, targets, changes)| (recommendation(action, targets, changes), situation.clone());
+    let case = |(action, targets, changes)| {
+        let about = recommendation(action, targets, changes);
+        let used = UsedLimits::nothing(&about, &situation.targets, rules);
+        let situation = RiskContext {
+            used,
+            ..situation.clone()
+        };
+        (about, situation)
+    };
     written.into_iter().map(case).collect()
 }
 
@@ -252,6 +261,7 @@ fn situation() -> RiskContext {
                 )
             })
             .collect(),
+            baselines: BTreeMap::new(),
             rehearsal: rehearsal.map(|name| name.parse().unwrap()),
         })
     };
@@ -272,6 +282,7 @@ fn situation() -> RiskContext {
         unattributed: false,
         windows: Vec::new(),
         evidence: BTreeMap::new(),
+        used: Default::default(),
         near: Default::default(),
     }
 }

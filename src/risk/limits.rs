@@ -57,6 +57,19 @@ impl UsedLimits {
         }
     }
 
+    /// For a proposal before which nothing was used.
+    pub fn nothing(
+        about: &Recommendation,
+        targets: &BTreeMap<TargetName, Arc<KnownTarget>>,
+        rules: &Rules,
+    ) -> Self {
+        let mut used = Self::default();
+        for (rule, _, key) in possible_keys(about, targets, rules) {
+            used.insert(rule.id.clone(), key, Vec::new());
+        }
+        used
+    }
+
     pub fn insert(&mut self, rule: TriggerId, key: UsageKey, parts: Vec<UsedPart>) {
         self.by_key.insert((rule, key), parts);
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::approvals::{self, Question};
 use super::assessment;
 use super::branch::Branch;
@@ -22,14 +24,15 @@ use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::gate::eligibility::Interests;
 use crate::gate::verdict::Kind;
-use crate::git::GitError;
+use crate::git::{GitError, Objects};
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Candidate, Objection, Refusal};
 use crate::ledger::stale_approvals::{self, About, ApprovalSnapshot};
 use crate::ledger::usage::{self, UsageError};
 use crate::ledger::{Version, entry};
 use crate::risk;
-use crate::risk::limits::{self, Use};
+use crate::risk::limits::{self, Use, UsedLimits};
+use crate::rules::Rules;
 
 /// Checks a decision on a recommendation.
 pub fn check(
@@ -167,6 +170,30 @@ fn check_branch(
     Ok(())
 }
 
+/// What the tree that was decided on says of a case.
+struct OnMain {
+    targets: Targets,
+    used: UsedLimits,
+}
+
+impl OnMain {
+    fn read(
+        verifier: &CommitVerifier,
+        objects: Objects<'_>,
+        tree: Sha,
+        about: &Recommendation,
+        rules: &Rules,
+        at: DateTime<Utc>,
+    ) -> Result<Reading<Self>, GitError> {
+        let targets = match verifier.target_cache.targets(objects, tree, about)? {
+            Reading::Valid(targets) => targets,
+            Reading::Invalid(problems) => return Ok(Reading::Invalid(problems)),
+        };
+        let used = usage::read(objects, tree, about, &targets.known, rules, at)?;
+        Ok(used.map(|used| Self { targets, used }))
+    }
+}
+
 /// Facts, score and verdict, derived again.
 fn recompute(
     verifier: &mut CommitVerifier,
@@ -182,15 +209,14 @@ fn recompute(
     let decision = &written.document;
     let (rules, by_team) = approvals::with_team_members(decision, &version.rules);
     let rules = rules.as_ref();
-    let targets = match verifier
-        .target_cache
-        .targets(check.repo.objects(), tree, about)?
-    {
-        Reading::Valid(targets) => targets,
+    let at = decision.decided_at;
+    let on_main = OnMain::read(verifier, check.repo.objects(), tree, about, rules, at)?;
+    let OnMain { targets, used } = match on_main {
+        Reading::Valid(on_main) => on_main,
         Reading::Invalid(problems) => {
             check.say(
                 FindingKind::UnreadableDocument,
-                format!("it was decided on a target that cannot be read: {problems}"),
+                format!("it was decided on a target, or the use of a limit, that cannot be read: {problems}"),
             );
             return Ok(0);
         }
@@ -211,32 +237,12 @@ fn recompute(
         &contributions,
         &decision.evidence,
         rules,
-        decision.decided_at,
+        at,
     );
-    match usage::read(
-        check.repo.objects(),
-        tree,
-        about,
-        &targets.known,
-        rules,
-        decision.decided_at,
-    )? {
-        Reading::Valid(used) => situation.used = used,
-        Reading::Invalid(problems) => {
-            check.say(
-                FindingKind::UnreadableDocument,
-                format!("it was decided by a limit whose use cannot be read: {problems}"),
-            );
-            return Ok(0);
-        }
-    }
+    situation.used = used;
     if decision.status.is_approval() {
-        take_usage(
-            check,
-            tree,
-            &limits::uses(about, &situation, rules),
-            decision,
-        )?;
+        let uses = limits::uses(about, &situation, rules);
+        take_usage(check, tree, &uses, decision)?;
     }
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() && computed != decision.risk && !situation.unattributed {
