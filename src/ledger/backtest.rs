@@ -5,6 +5,7 @@
 //! was decided on, the commits of its branch), by other rules. Nothing is decided: the answer says where the
 //! other rules would have asked for less than was asked, and where for more.
 
+mod past_uses;
 mod replay;
 mod words;
 
@@ -24,6 +25,7 @@ use crate::domain::mode::Mode;
 use crate::git::{GitError, Repository, StoredCommit};
 use crate::rules::Rules;
 
+use past_uses::{PastUse, PastUses};
 use replay::{Replayer, Seen};
 
 /// What a set of rules says about a case.
@@ -193,42 +195,50 @@ pub fn backtest(
     progress: &mut dyn FnMut(usize),
 ) -> Result<Backtest, LedgerError> {
     let repo = &repo.for_bulk()?;
-    // Every commit with the tree that it was decided on, newest first: that needs no list of them all.
-    let mut commits = repo.reopen()?.into_first_parents(tip).peekable();
-    let line = iter::from_fn(move || {
-        let commit = commits.next()?;
-        let before = commits.peek().and_then(|before| before.as_ref().ok());
-        let before = before.and_then(StoredCommit::tree);
-        Some(commit.map(|commit| (commit, before)))
-    });
     let newest = extent.newest.unwrap_or(usize::MAX);
     let is_in_time = |_: &_| extent.until.is_none_or(|until| Instant::now() < until);
+    let line = || -> Result<_, GitError> {
+        let line = trail(repo, tip)?.enumerate();
+        Ok(line.take(newest).take_while(is_in_time))
+    };
     let root = repo.read_commit(tip)?.tree;
     let mut handles = workers::handles(repo, newest)?;
     let target_cache = TargetCache::default();
-    let start = |handle| -> Work<'_, Result<Link, GitError>, Result<Seen, GitError>> {
-        let mut replayer = Replayer::new(handle, root, rules, target_cache.clone());
-        Box::new(move |link| {
+    let nothing = PastUses::default();
+    let past_uses = match rules.policy.iter().any(|rule| rule.limit.is_some()) {
+        true => {
+            let start = |handle| -> Work<'_, Placed, Result<Vec<PastUse>, GitError>> {
+                let cache = target_cache.clone();
+                let mut replayer = Replayer::new(handle, root, rules, &nothing, cache);
+                Box::new(move |(_, link)| {
+                    let (commit, before) = link?;
+                    replayer.uses(&commit, before)
+                })
+            };
+            let mut uses = Vec::new();
+            workers::in_order(&mut handles, line()?, &start, &mut |used| uses.push(used));
+            PastUses::of(uses.into_iter().collect::<Result<_, _>>()?)
+        }
+        false => PastUses::default(),
+    };
+    let start = |handle| -> Work<'_, Placed, Result<Seen, GitError>> {
+        let mut replayer = Replayer::new(handle, root, rules, &past_uses, target_cache.clone());
+        Box::new(move |(place, link)| {
             let (commit, before) = link?;
-            replayer.see(&commit, before)
+            replayer.see(&commit, before, place)
         })
     };
     let mut whole = Backtest::default();
     let mut ends = HashMap::new();
     let (mut done, mut broken) = (0, None);
-    workers::in_order(
-        &mut handles,
-        line.take(newest).take_while(is_in_time),
-        &start,
-        &mut |seen| {
-            match seen {
-                Ok(seen) => whole.add(seen, &mut ends),
-                Err(error) => broken = Some(error),
-            }
-            done += 1;
-            progress(done);
-        },
-    );
+    workers::in_order(&mut handles, line()?, &start, &mut |seen| {
+        match seen {
+            Ok(seen) => whole.add(seen, &mut ends),
+            Err(error) => broken = Some(error),
+        }
+        done += 1;
+        progress(done);
+    });
     if let Some(error) = broken {
         return Err(error.into());
     }
@@ -238,6 +248,22 @@ pub fn backtest(
 
 /// A commit of the trail, and the tree of the one before it.
 type Link = (StoredCommit, Option<Sha>);
+/// The same with its place, the newest first.
+type Placed = (usize, Result<Link, GitError>);
+
+/// Every commit with the tree that it was decided on, newest first: that needs no list of them all.
+fn trail(
+    repo: &Repository,
+    tip: Sha,
+) -> Result<impl Iterator<Item = Result<Link, GitError>> + Send, GitError> {
+    let mut commits = repo.reopen()?.into_first_parents(tip).peekable();
+    Ok(iter::from_fn(move || {
+        let commit = commits.next()?;
+        let before = commits.peek().and_then(|before| before.as_ref().ok());
+        let before = before.and_then(StoredCommit::tree);
+        Some(commit.map(|commit| (commit, before)))
+    }))
+}
 
 impl Backtest {
     /// Takes in what was seen, newest first: `ends` are the outcomes of cases that are still to come.

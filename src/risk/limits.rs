@@ -106,6 +106,9 @@ pub fn possible_keys<'r>(
     targets: &BTreeMap<TargetName, Arc<KnownTarget>>,
     rules: &'r Rules,
 ) -> Vec<(&'r PolicyRule, &'r Limit, UsageKey)> {
+    if limits(rules).next().is_none() {
+        return Vec::new();
+    }
     let environment = &rules.governance.environment_parameter;
     let parameters: BTreeSet<&ParameterName> = about.changes.keys().chain([environment]).collect();
     let named = about

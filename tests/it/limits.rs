@@ -221,6 +221,42 @@ fn amounts_add_up_for_each_customer_however_they_are_written() {
 }
 
 #[test]
+fn a_backtest_counts_what_was_approved_before_there_was_a_limit() {
+    let mut stage = TestRepo::example();
+    for value in 1..=5 {
+        stage.propose(AGENT, &format!("b{value}"), &set(value));
+    }
+    stage.run();
+    stage.wait(TimeDelta::hours(2));
+    stage.propose(AGENT, "later", &set(6));
+    stage.run();
+    let policy = format!("{}\n{THREE_AN_HOUR}", stage.file("rules/policy.yaml"));
+    stage.govern("carol", "govern/limit", &[("rules/policy.yaml", &policy)]);
+    stage.run();
+    let report = redact(&stage.report(7));
+    let backtest = report.find("past decisions replayed").unwrap();
+    let backtest = &report[report[..backtest].rfind("\n\n").unwrap()..];
+    insta::assert_snapshot!(backtest.trim(), @"
+    6 past decisions replayed: 2 would have had another level, 2 been asked of other people.
+    - LOW → LOW: 4
+    - LOW → MEDIUM: 2
+
+    Approvals asked for: 0 then, 2 now.
+    More of people would be asked in 2, nobody then in 2 of them: 0 were HIGH, 0 were rejected, 0 failed, 2 succeeded.
+
+    Other decisions that come out differently, newest first:
+
+    - #5 `[id]` modify_parameters on `rsi-eurusd-draft`: LOW 0.00 → MEDIUM 50.00, asks 1 reviewer instead of nobody; auto_approved, success
+    - #4 `[id]` modify_parameters on `rsi-eurusd-draft`: LOW 0.00 → MEDIUM 50.00, asks 1 reviewer instead of nobody; auto_approved, success
+
+
+    Still needed: 1 approval by an admin, with a justification.
+    ");
+    stage.read_all();
+    stage.verifies();
+}
+
+#[test]
 fn what_was_rejected_or_withdrawn_neither_counts_nor_resets_anything() {
     let mut stage = stage(THREE_AN_HOUR);
     for value in 1..=3 {

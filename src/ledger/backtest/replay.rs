@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
-
+use super::past_uses::{PastUse, PastUses};
 use super::{Changed, Oversight, RiskAnswer};
-use crate::domain::documents::{Decision, EvidenceRecord, Recommendation};
+use crate::domain::documents::{Decision, Recommendation};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::problem::Reading;
@@ -15,8 +14,9 @@ use crate::gate::eligibility::find_unattributed;
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
 use crate::ledger::facts::{self, KnownTargets, Opened, TargetCache};
-use crate::ledger::{BOT_EMAIL, Event, Trailers, usage};
-use crate::risk::{self, limits::UsedLimits};
+use crate::ledger::{BOT_EMAIL, Event, Trailers};
+use crate::risk::limits::{self, UsedLimits};
+use crate::risk::{self, RiskContext};
 use crate::rules::Rules;
 
 /// The most commits of a branch: the bot decides none with more.
@@ -54,6 +54,8 @@ pub struct Replayer<'a> {
     /// share the folders on the way to them.
     root: Sha,
     rules: &'a Rules,
+    /// What was used of their limits.
+    past_uses: &'a PastUses,
     target_cache: TargetCache,
     /// Commits of the bot that branches began at: many begin at the same.
     stems: HashSet<Sha>,
@@ -65,19 +67,26 @@ impl<'a> Replayer<'a> {
         repo: &'a Repository,
         root: Sha,
         rules: &'a Rules,
+        past_uses: &'a PastUses,
         target_cache: TargetCache,
     ) -> Self {
         Self {
             repo,
             root,
             rules,
+            past_uses,
             target_cache,
             stems: HashSet::new(),
         }
     }
 
-    /// Looks at a commit of the trail, which came after one with this tree.
-    pub fn see(&mut self, commit: &StoredCommit, before: Option<Sha>) -> Result<Seen, GitError> {
+    /// Looks at a commit of the trail, which came after one with this tree; the newest has place 0.
+    pub fn see(
+        &mut self,
+        commit: &StoredCommit,
+        before: Option<Sha>,
+        place: usize,
+    ) -> Result<Seen, GitError> {
         let trailers = Trailers::parse(&commit.message()?);
         Ok(match (trailers.event(), trailers.case()) {
             (Some(Event::Outcome), Some(case)) => Seen::Ended {
@@ -88,7 +97,7 @@ impl<'a> Replayer<'a> {
                     _ => None,
                 },
             },
-            (Some(Event::Decision), Some(case)) => match self.replay(commit, case, before) {
+            (Some(Event::Decision), Some(case)) => match self.replay(commit, case, before, place) {
                 Ok(Some(seen)) => seen,
                 Ok(None) | Err(_) => Seen::Unreadable,
             },
@@ -101,7 +110,79 @@ impl<'a> Replayer<'a> {
         commit: &StoredCommit,
         case: CaseId,
         before: Option<Sha>,
+        place: usize,
     ) -> Result<Option<Seen>, GitError> {
+        let Some(past) = self.read(commit, case, before)? else {
+            return Ok(None);
+        };
+        let PastCase {
+            about, decision, ..
+        } = &past;
+        // Who was in a team at that moment, only the record says.
+        let rules = self.rules.with_team_members(&decision.team_members);
+        let at = decision.decided_at;
+        let used = self
+            .past_uses
+            .before(place, at, about, &past.targets, &rules);
+        let (now, is_refused) = past.rate(used, &rules);
+        let then = RiskAnswer::of(&decision.risk, decision.required, decision.mode);
+        let changed = (then != now).then(|| Changed {
+            id: case,
+            number: decision.pull.number.0,
+            commit: commit.id,
+            agent: about.agent.to_string(),
+            action: about.action.to_string(),
+            targets: about.targets.iter().map(ToString::to_string).collect(),
+            oversight: Oversight::of(&then, &now),
+            then: then.clone(),
+            now: now.clone(),
+            status: decision.status,
+            success: None,
+        });
+        Ok(Some(Seen::Decided {
+            case,
+            then,
+            now,
+            is_refused,
+            changed: changed.map(Box::new),
+        }))
+    }
+
+    /// What the case that a commit approves uses of the limits of these rules.
+    pub fn uses(
+        &mut self,
+        commit: &StoredCommit,
+        before: Option<Sha>,
+    ) -> Result<Vec<PastUse>, GitError> {
+        let trailers = Trailers::parse(&commit.message()?);
+        let (Some(Event::Decision), Some(case)) = (trailers.event(), trailers.case()) else {
+            return Ok(Vec::new());
+        };
+        // What cannot be read is said when it is replayed.
+        let past = self.read(commit, case, before).ok().flatten();
+        let approved = past.filter(|past| past.decision.status.is_approval());
+        let Some(past) = approved else {
+            return Ok(Vec::new());
+        };
+        let rules = self.rules.with_team_members(&past.decision.team_members);
+        let situation = past.situation(UsedLimits::default(), &rules);
+        let uses = limits::uses(&past.about, &situation, &rules).into_iter();
+        let uses = uses.map(|used| PastUse {
+            rule: used.rule.id.clone(),
+            key: used.key,
+            at: past.decision.decided_at,
+            amount: used.amount,
+        });
+        Ok(uses.collect())
+    }
+
+    /// A decided case with the facts of its moment; none if it cannot be read.
+    fn read(
+        &mut self,
+        commit: &StoredCommit,
+        case: CaseId,
+        before: Option<Sha>,
+    ) -> Result<Option<PastCase>, GitError> {
         let (path, objects) = (Recommendation::path_of(case), self.repo.objects());
         let about = objects.read_path(self.root, &path)?;
         let Some(Ok(about)) = about.map(|bytes| Recommendation::read(&path, &bytes)) else {
@@ -128,7 +209,6 @@ impl<'a> Replayer<'a> {
             head: pull.head,
         };
         let mut contributions = facts::contributions(opened, &commits);
-        // Who was in a team at that moment, only the record says.
         let rules = self.rules.with_team_members(&decision.team_members);
         // Somebody who is not known may have made a commit of `main` that is not the bot's, and not one of the branch.
         if find_unattributed(&contributions, &rules).is_some()
@@ -136,41 +216,12 @@ impl<'a> Replayer<'a> {
         {
             contributions = facts::contributions(opened, &exact);
         }
-        let at = decision.decided_at;
-        let used = usage::read(objects, before, &about, &targets.known, &rules, at)?;
-        let Reading::Valid(used) = used else {
-            return Ok(None);
-        };
-        let proposal = Proposal {
-            path: &path,
-            about: &about,
+        Ok(Some(PastCase {
+            path,
+            about,
             targets: targets.known,
-            used,
-            contributions: &contributions,
-            evidence: &decision.evidence,
-            at,
-        };
-        let (now, is_refused) = proposal.rate(&rules);
-        let then = RiskAnswer::of(&decision.risk, decision.required, decision.mode);
-        let changed = (then != now).then(|| Changed {
-            id: case,
-            number: decision.pull.number.0,
-            commit: commit.id,
-            agent: about.agent.to_string(),
-            action: about.action.to_string(),
-            targets: about.targets.iter().map(ToString::to_string).collect(),
-            oversight: Oversight::of(&then, &now),
-            then: then.clone(),
-            now: now.clone(),
-            status: decision.status,
-            success: None,
-        });
-        Ok(Some(Seen::Decided {
-            case,
-            then,
-            now,
-            is_refused,
-            changed: changed.map(Box::new),
+            contributions,
+            decision,
         }))
     }
 
@@ -204,37 +255,37 @@ impl<'a> Replayer<'a> {
     }
 }
 
-/// A recommendation with the facts of its moment.
-struct Proposal<'p> {
-    path: &'p str,
-    about: &'p Recommendation,
+/// A decided recommendation with the facts of its moment.
+struct PastCase {
+    path: String,
+    about: Recommendation,
     targets: KnownTargets,
-    /// What was used of limits by then, as far as the rules of that time counted it.
-    used: UsedLimits,
-    contributions: &'p [Contribution],
-    evidence: &'p [EvidenceRecord],
-    /// When it was decided.
-    at: DateTime<Utc>,
+    contributions: Vec<Contribution>,
+    decision: Decision,
 }
 
-impl Proposal<'_> {
-    /// What these rules say of it, and whether it contradicts them.
-    fn rate(self, rules: &Rules) -> (RiskAnswer, bool) {
-        let about = self.about;
-        let mut situation = facts::situation(
-            about,
-            self.targets,
-            self.contributions,
-            self.evidence,
+impl PastCase {
+    fn situation(&self, used: UsedLimits, rules: &Rules) -> RiskContext {
+        let situation = facts::situation(
+            &self.about,
+            self.targets.clone(),
+            &self.contributions,
+            &self.decision.evidence,
             rules,
-            self.at,
+            self.decision.decided_at,
         );
-        situation.used = self.used;
+        RiskContext { used, ..situation }
+    }
+
+    /// What these rules say of it, and whether it contradicts them.
+    fn rate(&self, used: UsedLimits, rules: &Rules) -> (RiskAnswer, bool) {
+        let about = &self.about;
+        let situation = self.situation(used, rules);
         let assessment = risk::assess(about, &situation, rules);
         let governance = &rules.governance;
         let requires = requirement::for_recommendation(&assessment, governance);
         let answer = RiskAnswer::of(&assessment, requires, governance.mode);
-        let problems = risk::validity::problems(self.path, about, &situation, rules);
+        let problems = risk::validity::problems(&self.path, about, &situation, rules);
         (answer, !problems.is_empty())
     }
 }
