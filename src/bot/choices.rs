@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::BotError;
-use crate::domain::documents::{ExecutorKind, Freeze, Requirement, Target};
+use crate::domain::documents::{Baselines, ExecutorKind, Freeze, Requirement, Target};
 use crate::domain::ids::{
-    ActionName, AgentName, EvidenceName, LabelName, Sha, TargetName, TriggerId, WindowName, quoted,
+    ActionName, AgentName, EvidenceName, LabelName, ParameterName, Sha, TargetName, TriggerId,
+    WindowName, quoted,
 };
 use crate::domain::level::{Level, Score};
 use crate::domain::page::{Line, cut};
@@ -223,8 +224,8 @@ pub fn choices(
     let mut targets = Vec::new();
     for name in wanted {
         match tip.read_target(repo, &name)? {
-            Reading::Valid(target) => {
-                targets.push(describe(name, target, rules, query.action.as_ref()))
+            Reading::Valid(described) => {
+                targets.push(describe(name, described, rules, query.action.as_ref()))
             }
             Reading::Invalid(Problems(problems)) => errors.extend(problems),
         }
@@ -323,10 +324,23 @@ impl OnMain {
         &self,
         repo: &Repository,
         name: &TargetName,
-    ) -> Result<Reading<Target>, BotError> {
+    ) -> Result<Reading<Described>, BotError> {
         let path = Target::path_of(name);
         let bytes = repo.read_path(self.root, &path)?.unwrap_or_default();
-        Ok(yaml::read::<Target>(&path, &bytes).into())
+        let baselines = Baselines::path_of(name);
+        let moved = repo.read_path(self.root, &baselines)?;
+        let moved = moved.map(|bytes| yaml::read::<Baselines>(&baselines, &bytes));
+        let read = || -> Result<Described, Problems> {
+            let target: Target = yaml::read(&path, &bytes)?;
+            let description = target.description.clone();
+            let known = KnownTarget::from(target);
+            let known = match moved.transpose()? {
+                Some(baselines) => known.with_baselines(baselines),
+                None => known,
+            };
+            Ok(Described { description, known })
+        };
+        Ok(read().into())
     }
 }
 
@@ -370,14 +384,19 @@ fn actions(rules: &Rules, query: &ChoicesQuery) -> Result<Vec<ActionChoice>, Cho
     Ok(chosen.collect())
 }
 
+/// A target as `main` describes it.
+struct Described {
+    description: Option<String>,
+    known: KnownTarget,
+}
+
 fn describe(
     name: TargetName,
-    target: Target,
+    Described { description, known }: Described,
     rules: &Rules,
     action: Option<&ActionName>,
 ) -> TargetChoice {
-    let description = target.description.as_deref().map(cut);
-    let known = KnownTarget::from(target);
+    let description = description.as_deref().map(cut);
     let governance = &rules.governance;
     let mut environments = known.environments(governance);
     let production =
@@ -394,8 +413,14 @@ fn describe(
         let whole = whole.filter(|_| !known.parameters.contains_key(path.as_str()));
         let part = whole.map(|whole| format!("A part of {whole}, which is proposed whole."));
         let there = guidance_there(&known, rules, guidance, value, action);
+        let name = whole.unwrap_or(&path).parse::<ParameterName>().ok();
+        let baseline = name.and_then(|name| known.baselines.get(&name));
+        let moved = baseline.map(|baseline| {
+            let seen = &baseline.value;
+            format!("Agents have moved it since people saw it last ({seen}): movement is measured from there, too.")
+        });
         ParameterChoice {
-            guidance: there.into_iter().chain(part).collect(),
+            guidance: there.into_iter().chain(part).chain(moved).collect(),
             ..ParameterChoice::of(&path, Some(value), guidance)
         }
     });

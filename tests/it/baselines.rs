@@ -163,6 +163,35 @@ fn what_people_set_is_what_they_saw() {
 }
 
 #[test]
+fn what_was_rejected_is_not_what_people_agreed_to() {
+    let mut stage = stage();
+    for (branch, value) in [("a", "2.9"), ("b", "3.1")] {
+        stage.propose(AGENT, branch, &set(value));
+        stage.run();
+    }
+    let no = ["--reject", "too_risky", "--message", WHY];
+    stage.review(2, "alice", &no).succeeds();
+    stage.propose(AGENT, "c", &set("3.1"));
+    stage.run();
+    insta::assert_snapshot!(redact(stage.report(3).lines().next().unwrap()), @"waiting: MEDIUM 50.00: needs 1 approval by a reviewer");
+    let listed = [
+        "new",
+        "--list",
+        "--agent",
+        AGENT,
+        "--target",
+        "rsi-eurusd-draft",
+    ];
+    let listed = stage.countersign(&listed).succeeds().text();
+    let told = listed
+        .lines()
+        .find(|line| line.contains("people saw it last"));
+    insta::assert_snapshot!(told.unwrap().trim(), @"have moved it since people saw it last (2): movement is measured from there, too.");
+    stage.read_all();
+    stage.verifies();
+}
+
+#[test]
 fn what_returns_to_what_people_saw_has_not_moved() {
     let mut stage = stage();
     for (branch, value) in [("a", "2.5"), ("b", "2")] {
