@@ -286,9 +286,9 @@ impl Grown {
 
 /// A repository with so many records.
 fn grown(count: usize) -> PathBuf {
-    measure::kept(&format!("growth-{count}-v2"), |repo| {
+    measure::kept(&format!("growth-{count}-v3"), |repo| {
         let at = hourly(measure::now(), count, AN_HOUR);
-        trail::begin(repo, &measure::example(), at(0) - TimeDelta::hours(1));
+        trail::begin(repo, &with_limit(), at(0) - TimeDelta::hours(1));
         for start in (0..count).step_by(STEP) {
             let numbers = start..count.min(start + STEP);
             let then = at(numbers.end);
@@ -300,4 +300,16 @@ fn grown(count: usize) -> PathBuf {
         }
         eprintln!();
     })
+}
+
+/// The example with a limit that ten thousand decisions use.
+fn with_limit() -> Vec<(String, Vec<u8>)> {
+    const RULE: &str = "\n  - id: many\n    when: effect == 'modify'\n    \
+        limit: {at_most: 1000000, per: agent, within: 100h}\n    then: MEDIUM\n    reason: many\n";
+    let mut files = measure::example();
+    let policy = files
+        .iter_mut()
+        .find(|(path, _)| path == "rules/policy.yaml");
+    policy.unwrap().1.extend(RULE.bytes());
+    files
 }

@@ -45,7 +45,7 @@ use crate::domain::yaml;
 use crate::forge::{Conclusion, Forge, Publication, Published, Report, Told};
 use crate::git::{Maintenance, Repository, SigningKey, consolidate};
 use crate::ledger::{
-    Draft, ForeignCheck, LedgerError, MAIN, RulesCache, TeamMembers, Teams, newest_engine,
+    Draft, ForeignCheck, LedgerError, MAIN, RulesCache, TeamMembers, Teams, Version, newest_engine,
 };
 
 use commands::{CommandReading, Talk};
@@ -423,20 +423,26 @@ impl Bot {
         (self.clock)()
     }
 
-    /// When a window of the rules opens or ends next, or enough of a limit is free again for what waits: then that is
-    /// to be heard again.
+    /// When what waits is to be heard again though nothing happens: a window of the rules opens or ends, enough of a limit
+    /// is free again, or evidence grows stale.
     pub fn next_change(&mut self, handled: &[Handled]) -> Result<Option<DateTime<Utc>>, BotError> {
         let now = (self.clock)();
         let root = self.repo.read_commit(self.main()?)?.tree;
         let version = self.rules_cache.read(self.repo.objects(), root)?;
-        let windows = version
-            .valid()
-            .and_then(|version| version.rules.governance.windows.next_change(now));
+        let Some(Version { rules, .. }) = version.valid() else {
+            return Ok(None);
+        };
         let pending = handled.iter().filter_map(|one| one.pending.as_ref());
-        let assessed = pending.filter_map(|pending| pending.evaluation.assessment.as_ref());
+        let evaluations = pending.map(|pending| &pending.evaluation);
+        let stale = evaluations
+            .clone()
+            .filter_map(|waiting| rules.evidence_stale_at(&waiting.attested.evidence, now));
+        let assessed = evaluations.filter_map(|waiting| waiting.assessment.as_ref());
         let fired = assessed.flat_map(|assessment| &assessment.triggers);
         let free = fired.filter_map(|fired| fired.limit.as_ref()?.free_at);
-        Ok(free.filter(|at| *at > now).chain(windows).min())
+        let windows = rules.governance.windows.next_change(now);
+        let all = free.filter(|at| *at > now).chain(stale).chain(windows);
+        Ok(all.min())
     }
 
     /// The tip of `main`.

@@ -193,8 +193,6 @@ impl Evaluator<'_, '_, '_> {
         };
         let report = report::recommendation(&case, &gate_result, rules);
         let preview = Preview::of(action, vouched, &explanation);
-        let uses = limits::uses(&document, risk_context, rules);
-        let usage = usage::changed(&uses, self.now, |path| self.draft.read(path));
         let subject = DecidedCase {
             evidence: attested.evidence.clone(),
             ..self.subject(pull, document.id, Some(blob), version, assessment.clone())?
@@ -206,6 +204,11 @@ impl Evaluator<'_, '_, '_> {
                 (PlannedAction::Wait, report)
             }
             judgement => {
+                let uses = match &judgement {
+                    DecisionOutcome::Merge(_) => limits::uses(&document, risk_context, rules),
+                    _ => Vec::new(),
+                };
+                let usage = usage::changed(&uses, self.now, |path| self.draft.read(path));
                 let judged = JudgedRecommendation {
                     document: document.clone(),
                     judgement,

@@ -10,13 +10,14 @@ use crate::domain::ids::AgentName;
 use crate::insight::reports::{ForPrograms, Name, Scope};
 use crate::insight::{Period, TimeSpec};
 
-/// Answer a question from the trail: rejections, successes, calibration, agents, factors, weekly, monthly
+/// Answer a question from the trail: rejections, successes, calibration, agents, factors, oversight, weekly,
+/// monthly
 ///
 /// `weekly` and `monthly` look at the last 7 and 30 days, the others at everything, unless `--since` and
 /// `--until` say otherwise. Figures come from the trail alone, and so does every name in them.
 #[derive(Debug, clap::Args)]
 pub struct Report {
-    /// Which: rejections, successes, calibration, agents, factors, weekly or monthly
+    /// Which: rejections, successes, calibration, agents, factors, oversight, weekly or monthly
     #[arg(value_name = "NAME")]
     name: Name,
     #[command(flatten)]

@@ -305,6 +305,20 @@ impl Rules {
         lines
     }
 
+    /// When the next of these grows stale.
+    pub fn evidence_stale_at(
+        &self,
+        records: &[EvidenceRecord],
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let until = records.iter().filter_map(|record| {
+            let rule = self.evidence.get(&record.name)?;
+            // It still counts in that second.
+            Some(rule.valid_until(record.vouched_at())? + TimeDelta::seconds(1))
+        });
+        until.filter(|at| *at > now).min()
+    }
+
     /// Whether an App vouches for anything.
     pub fn is_vouched_for_by_app(&self) -> bool {
         let mut attesters = self.evidence.values().flat_map(|rule| &rule.from);

@@ -1007,48 +1007,48 @@ fn policy_tests_that_fail_say_what_was_expected_and_found() {
         }
     }
     let none = bare(folder.path(), &["test", "."]).succeeds();
-    insta::assert_snapshot!(redact(&none.stdout), @r"
-        warning: 11 rules fire in no policy test:
-            rules/policy.yaml:62: to_production
-            rules/policy.yaml:67: safety_off
-            rules/policy.yaml:72: extreme_value
-            rules/policy.yaml:77: deviant_value
-            rules/policy.yaml:83: bulk_in_production
-            rules/policy.yaml:89: bulk
-            rules/policy.yaml:94: irreversible
-            rules/policy.yaml:99: irreversible_bulk
-            rules/policy.yaml:104: real_money_or_production_data
-            rules/policy.yaml:109: unregistered_agent
-            rules/policy.yaml:114: unattributed
-        there are no policy tests: add some in `rules/tests/*.yaml`
-        ");
+    insta::assert_snapshot!(redact(&none.stdout), @"
+    warning: 11 rules fire in no policy test:
+        rules/policy.yaml:79: to_production
+        rules/policy.yaml:84: safety_off
+        rules/policy.yaml:89: extreme_value
+        rules/policy.yaml:94: deviant_value
+        rules/policy.yaml:100: bulk_in_production
+        rules/policy.yaml:106: bulk
+        rules/policy.yaml:111: irreversible
+        rules/policy.yaml:116: irreversible_bulk
+        rules/policy.yaml:121: real_money_or_production_data
+        rules/policy.yaml:126: unregistered_agent
+        rules/policy.yaml:131: unattributed
+    there are no policy tests: add some in `rules/tests/*.yaml`
+    ");
     let test = "schema: countersign/policy-test/v1\ntests:\n  - name: wrong on purpose\n    recommend: {action: analyze}\n    expect: {level: HIGH}\n";
     std::fs::write(rules.join("tests/a.yaml"), test).unwrap();
     let failed = bare(folder.path(), &["test", "rules"]).exits(3);
-    insta::assert_snapshot!(redact(&failed.stdout), @r"
-        warning: 11 rules fire in no policy test:
-            rules/policy.yaml:62: to_production
-            rules/policy.yaml:67: safety_off
-            rules/policy.yaml:72: extreme_value
-            rules/policy.yaml:77: deviant_value
-            rules/policy.yaml:83: bulk_in_production
-            rules/policy.yaml:89: bulk
-            rules/policy.yaml:94: irreversible
-            rules/policy.yaml:99: irreversible_bulk
-            rules/policy.yaml:104: real_money_or_production_data
-            rules/policy.yaml:109: unregistered_agent
-            rules/policy.yaml:114: unattributed
-        FAILED rules/tests/a.yaml:3: wrong on purpose
-            level: expected HIGH, found LOW
-            LOW RISK (score 0.00)
-            This is LOW risk because:
-              +0.00 environment: no target (recommendation.yaml): the action has no effect on its targets
-              +0.00 parameters: no change (recommendation.yaml): nothing changes
-              +0.00 scope: no target (recommendation.yaml): nothing is acted on
-              +0.00 reversibility: easy (rules/actions.yaml): analyze has no effect to reverse
-            It needs no approval.
-        1 of 1 policy tests failed
-        ");
+    insta::assert_snapshot!(redact(&failed.stdout), @"
+    warning: 11 rules fire in no policy test:
+        rules/policy.yaml:79: to_production
+        rules/policy.yaml:84: safety_off
+        rules/policy.yaml:89: extreme_value
+        rules/policy.yaml:94: deviant_value
+        rules/policy.yaml:100: bulk_in_production
+        rules/policy.yaml:106: bulk
+        rules/policy.yaml:111: irreversible
+        rules/policy.yaml:116: irreversible_bulk
+        rules/policy.yaml:121: real_money_or_production_data
+        rules/policy.yaml:126: unregistered_agent
+        rules/policy.yaml:131: unattributed
+    FAILED rules/tests/a.yaml:3: wrong on purpose
+        level: expected HIGH, found LOW
+        LOW RISK (score 0.00)
+        This is LOW risk because:
+          +0.00 environment: no target (recommendation.yaml): the action has no effect on its targets
+          +0.00 parameters: no change (recommendation.yaml): nothing changes
+          +0.00 scope: no target (recommendation.yaml): nothing is acted on
+          +0.00 reversibility: easy (rules/actions.yaml): analyze has no effect to reverse
+        It needs no approval.
+    1 of 1 policy tests failed
+    ");
     std::fs::write(rules.join("policy.yaml"), "schema: nonsense\n").unwrap();
     let unreadable = bare(folder.path(), &["test", "rules", "--format", "json"]).exits(3);
     assert_eq!(unreadable.json()["errors"][0]["file"], "rules/policy.yaml");
@@ -1076,12 +1076,12 @@ fn rules_that_no_policy_test_touches_are_named() {
         ("rules/triggers.yaml", Some(triggers)),
     ]);
     let tested = stage.countersign(&["test"]).succeeds();
-    insta::assert_snapshot!(redact(&tested.text()), @r"
-        warning: 2 rules fire in no policy test:
-            rules/triggers.yaml:3: of_before
-            rules/policy.yaml:79: never_tried
-        17 policy tests pass
-        ");
+    insta::assert_snapshot!(redact(&tested.text()), @"
+    warning: 2 rules fire in no policy test:
+        rules/triggers.yaml:3: of_before
+        rules/policy.yaml:96: never_tried
+    17 policy tests pass
+    ");
     let strict = stage.countersign(&["test", "--strict"]).exits(3);
     insta::assert_snapshot!(redact(strict.text().lines().last().unwrap()), @"17 policy tests pass, and `--strict` fails on the warnings");
     let json = |options: &[&str], status| {
@@ -1089,8 +1089,8 @@ fn rules_that_no_policy_test_touches_are_named() {
         let json = stage.countersign(&asked).exits(status).json();
         format!("{} {}", json["ok"], json["untested"])
     };
-    insta::assert_snapshot!(redact(&json(&[], 0)), @r#"true [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":79}]"#);
-    insta::assert_snapshot!(redact(&json(&["--strict"], 3)), @r#"false [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":79}]"#);
+    insta::assert_snapshot!(redact(&json(&[], 0)), @r#"true [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":96}]"#);
+    insta::assert_snapshot!(redact(&json(&["--strict"], 3)), @r#"false [{"file":"rules/triggers.yaml","id":"of_before","line":3},{"file":"rules/policy.yaml","id":"never_tried","line":96}]"#);
 }
 
 #[test]

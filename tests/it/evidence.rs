@@ -699,15 +699,15 @@ fn rules_that_nobody_can_meet_are_refused() {
         "'cost' in evidence",
     ];
     let said: Vec<String> = all.iter().map(|when| refused(cost, &rule(when))).collect();
-    insta::assert_snapshot!(said.join("\n"), @r"
-        rules/policy.yaml:144:11: rules[11].when: `costs` is not evidence of `rules/evidence.yaml`: did you mean `cost`? expected one of cost, ticket
-        rules/policy.yaml:144:11: rules[11].when: a number with a fraction is never equal to text
-        rules/policy.yaml:144:11: rules[11].when: what is absent makes a case HIGH by itself: leave `has` out
-        rules/policy.yaml:144:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
-        rules/policy.yaml:144:11: rules[11].when: `&&`, `||`, `!`, `? :` and loops take true or false, not text
-        rules/policy.yaml:144:11: rules[11].when: `tickt` is not evidence of `rules/evidence.yaml`: did you mean `ticket`? expected one of cost, ticket
-        rules/policy.yaml:144:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
-        ");
+    insta::assert_snapshot!(said.join("\n"), @"
+    rules/policy.yaml:161:11: rules[11].when: `costs` is not evidence of `rules/evidence.yaml`: did you mean `cost`? expected one of cost, ticket
+    rules/policy.yaml:161:11: rules[11].when: a number with a fraction is never equal to text
+    rules/policy.yaml:161:11: rules[11].when: what is absent makes a case HIGH by itself: leave `has` out
+    rules/policy.yaml:161:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
+    rules/policy.yaml:161:11: rules[11].when: `&&`, `||`, `!`, `? :` and loops take true or false, not text
+    rules/policy.yaml:161:11: rules[11].when: `tickt` is not evidence of `rules/evidence.yaml`: did you mean `ticket`? expected one of cost, ticket
+    rules/policy.yaml:161:11: rules[11].when: `evidence` is read by name only: write `evidence.NAME`
+    ");
 }
 
 /// Policy tests say what is vouched for; what they do not say is absent.
@@ -743,36 +743,36 @@ fn policy_tests_give_evidence() {
     files.extend(others.iter().map(|path| (path.as_str(), None)));
     stage.repo.commit_to_main(&files);
     let tested = stage.repo.countersign(&["test"]).exits(3);
-    insta::assert_snapshot!(tested.stdout, @r"
-        warning: 11 rules fire in no policy test:
-            rules/policy.yaml:62: to_production
-            rules/policy.yaml:67: safety_off
-            rules/policy.yaml:72: extreme_value
-            rules/policy.yaml:77: deviant_value
-            rules/policy.yaml:83: bulk_in_production
-            rules/policy.yaml:89: bulk
-            rules/policy.yaml:94: irreversible
-            rules/policy.yaml:99: irreversible_bulk
-            rules/policy.yaml:104: real_money_or_production_data
-            rules/policy.yaml:109: unregistered_agent
-            rules/policy.yaml:114: unattributed
-        FAILED rules/tests/evidence.yaml:15: monthly_cost: 500
-            level: expected LOW, found MEDIUM
-            MEDIUM RISK (score 50.00)
-            This is MEDIUM risk because:
-              +0.00 environment: inactive (targets/a.yaml): counts 0 points
-              +0.00 parameters: stop_loss_pct: 1 (rules/parameters.yaml): stop_loss_pct 1 is conservative
-              +0.00 scope: 1 target (recommendation.yaml): single entity
-              +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
-              lifts to at least MEDIUM 50.00, costly: costs more than 100 EUR a month (monthly_cost: 500 EUR) (no edit removes this)
-            No edit that was tried makes it less risky.
-            It needs the approval of a reviewer.
-        FAILED rules/tests/evidence.yaml:19: monthly_cost: lots
-            given.evidence.monthly_cost: `lots` is not a number
-        FAILED rules/tests/evidence.yaml:23: monthly_costs: 1
-            given.evidence: `monthly_costs` is not in `rules/evidence.yaml`: did you mean `monthly_cost`? expected one of monthly_cost
-        3 of 6 policy tests failed
-        ");
+    insta::assert_snapshot!(tested.stdout, @"
+    warning: 11 rules fire in no policy test:
+        rules/policy.yaml:79: to_production
+        rules/policy.yaml:84: safety_off
+        rules/policy.yaml:89: extreme_value
+        rules/policy.yaml:94: deviant_value
+        rules/policy.yaml:100: bulk_in_production
+        rules/policy.yaml:106: bulk
+        rules/policy.yaml:111: irreversible
+        rules/policy.yaml:116: irreversible_bulk
+        rules/policy.yaml:121: real_money_or_production_data
+        rules/policy.yaml:126: unregistered_agent
+        rules/policy.yaml:131: unattributed
+    FAILED rules/tests/evidence.yaml:15: monthly_cost: 500
+        level: expected LOW, found MEDIUM
+        MEDIUM RISK (score 50.00)
+        This is MEDIUM risk because:
+          +0.00 environment: inactive (targets/a.yaml): counts 0 points
+          +0.00 parameters: stop_loss_pct: 1 (rules/parameters.yaml): stop_loss_pct 1 is conservative
+          +0.00 scope: 1 target (recommendation.yaml): single entity
+          +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
+          lifts to at least MEDIUM 50.00, costly: costs more than 100 EUR a month (monthly_cost: 500 EUR) (no edit removes this)
+        No edit that was tried makes it less risky.
+        It needs the approval of a reviewer.
+    FAILED rules/tests/evidence.yaml:19: monthly_cost: lots
+        given.evidence.monthly_cost: `lots` is not a number
+    FAILED rules/tests/evidence.yaml:23: monthly_costs: 1
+        given.evidence: `monthly_costs` is not in `rules/evidence.yaml`: did you mean `monthly_cost`? expected one of monthly_cost
+    3 of 6 policy tests failed
+    ");
 }
 
 #[test]

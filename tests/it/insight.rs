@@ -56,6 +56,35 @@ fn trail() -> TestRepo {
     stage
 }
 
+#[test]
+fn how_people_decide_is_told_with_what_to_do() {
+    let stage = trail();
+    insta::assert_snapshot!(report(&stage, &["oversight"]), @"
+    How people decide
+    =================
+
+    People decided 3 cases; the texts of the newest 3 of them were read.
+
+     level   decided by people  median time  90 % within
+     MEDIUM  1                  0 min        0 min
+     HIGH    2                  2 h 0 min    2 h 0 min
+
+     person  approved  rejected  median time  without a word  faster than reading  approved and failed
+     alice   1         0         0 min        100 % of 1      0 % of 1             0 % of 1
+     bob     0         1         0 min        –               –                    –
+     carol   1         0         2 h 0 min    0 % of 1        0 % of 1             0 % of 1
+
+    - 0 of 2 (0 %) approvals came sooner than the rationale alone can be read, 95 % interval 0 to 66 %
+    - 1 of 2 (50 %) approvals came without a word, 95 % interval 9 to 91 %
+    - 1 of 1 (100 %) approvals whose confidence was said were uncertain, 95 % interval 21 to 100 %
+    - 0 of 2 (0 %) executions that people had approved failed, 95 % interval 0 to 66 %
+    - 0 of 1 (0 %) executions of HIGH that people had approved failed, 95 % interval 0 to 79 %
+    - 1 of 3 (33 %) cases that people decided were rejected, 95 % interval 6 to 79 %
+    - 0 of 3 (0 %) cases that waited for people expired, 95 % interval 0 to 56 %
+    - 1 of 3 (33 %) decisions were those of the busiest person, 95 % interval 6 to 79 %
+    ");
+}
+
 fn report(stage: &TestRepo, arguments: &[&str]) -> String {
     let ran = stage.countersign(&[&["report"], arguments].concat());
     ran.succeeds().stdout

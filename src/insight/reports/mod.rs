@@ -7,6 +7,7 @@ mod agents;
 mod calibration;
 mod factors;
 mod month;
+mod oversight;
 mod rejections;
 mod successes;
 mod week;
@@ -21,6 +22,7 @@ pub use agents::Agents;
 pub use calibration::Calibration;
 pub use factors::Factors;
 pub use month::Month;
+pub use oversight::Oversight;
 pub use rejections::Rejections;
 pub use successes::Successes;
 pub use week::Week;
@@ -46,17 +48,20 @@ pub enum Name {
     Agents,
     /// Which factors and triggers lead to rejections.
     Factors,
+    /// How people decide.
+    Oversight,
     Weekly,
     Monthly,
 }
 
 impl Name {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Rejections,
         Self::Successes,
         Self::Calibration,
         Self::Agents,
         Self::Factors,
+        Self::Oversight,
         Self::Weekly,
         Self::Monthly,
     ];
@@ -68,6 +73,7 @@ impl Name {
             Self::Calibration => "calibration",
             Self::Agents => "agents",
             Self::Factors => "factors",
+            Self::Oversight => "oversight",
             Self::Weekly => "weekly",
             Self::Monthly => "monthly",
         }
@@ -93,6 +99,7 @@ impl Name {
             Self::Rejections => Rejections::of(index, scope, &Documents::new()).quoted(),
             Self::Successes => Successes::of(index, scope, &Documents::new()).quoted(),
             Self::Weekly => Week::quoted(index, scope),
+            Self::Oversight => Oversight::quoted(index, scope),
             Self::Calibration | Self::Agents | Self::Factors | Self::Monthly => Vec::new(),
         }
     }
@@ -104,6 +111,7 @@ impl Name {
             Self::Calibration => Report::Calibration(Calibration::of(scope.decided(index))),
             Self::Agents => Report::Agents(Agents::of(index, scope)),
             Self::Factors => Report::Factors(Factors::of(index, scope)),
+            Self::Oversight => Report::Oversight(Box::new(Oversight::of(index, scope, documents))),
             Self::Weekly => Report::Weekly(Box::new(Week::of(index, scope, documents))),
             Self::Monthly => Report::Monthly(Box::new(Month::of(index, scope))),
         }
@@ -187,6 +195,8 @@ pub enum Report {
     Agents(Agents),
     /// Which factors and triggers lead to rejections.
     Factors(Factors),
+    /// How people decide.
+    Oversight(Box<Oversight>),
     Weekly(Box<Week>),
     Monthly(Box<Month>),
 }
@@ -200,6 +210,7 @@ impl Report {
             Self::Calibration(_) => "Scores against outcomes",
             Self::Agents(_) => "Agents",
             Self::Factors(_) => "What leads to rejections",
+            Self::Oversight(_) => "How people decide",
             Self::Weekly(_) => "Weekly review",
             Self::Monthly(_) => "Monthly review",
         };
@@ -213,6 +224,7 @@ impl Report {
             Self::Calibration(report) => report.put(&mut page),
             Self::Agents(report) => report.put(&mut page),
             Self::Factors(report) => report.put(&mut page),
+            Self::Oversight(report) => report.put(&mut page),
             Self::Weekly(report) => report.put(&mut page),
             Self::Monthly(report) => report.put(&mut page),
         }

@@ -288,7 +288,7 @@ impl Opportunity {
 }
 
 /// `3 days 4 h`, `2 h 5 min`, `7 min`.
-fn duration(minutes: i64) -> String {
+pub(super) fn duration(minutes: i64) -> String {
     let (hours, days) = (minutes / 60, minutes / (60 * 24));
     match (days, hours) {
         (0, 0) => format!("{minutes} min"),

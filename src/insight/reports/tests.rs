@@ -342,3 +342,55 @@ fn levels_are_in_order() {
         Level::ALL
     );
 }
+
+#[test]
+fn oversight_is_told_with_its_numbers_and_what_to_do() {
+    let mut cases = Vec::new();
+    for number in 0..12 {
+        cases.push(of_case(case(number, "tuner", Approved, 75, 0), number > 5));
+    }
+    for number in 12..15 {
+        cases.push(case(number, "tuner", Rejected, 45, 1));
+    }
+    cases.push(case(15, "tuner", Expired, 45, 2));
+    for number in 16..36 {
+        cases.push(of_case(case(number, "tuner", AutoApproved, 10, 2), true));
+    }
+    let index = index(cases);
+    let scope = Scope::default();
+    assert_eq!(Oversight::quoted(&index, &scope).len(), 15);
+    let report = Oversight::of(&index, &scope, &Documents::new());
+    let told: Vec<(&str, Proportion)> = report
+        .measures
+        .iter()
+        .map(|measure| (measure.name, measure.share))
+        .filter(|(_, share)| share.of > 0)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("approved_and_failed", Proportion::new(6, 12)),
+            ("high_and_failed", Proportion::new(6, 12)),
+            ("rejected", Proportion::new(3, 15)),
+            ("expired", Proportion::new(1, 16)),
+            ("by_the_busiest", Proportion::new(12, 15)),
+        ]
+    );
+    // Of HIGH that people approved so much failed that chance does not explain it; of the rest too little is known.
+    let advised: Vec<&str> = report
+        .measures
+        .iter()
+        .filter(|measure| measure.advice.is_some())
+        .map(|measure| measure.name)
+        .collect();
+    assert_eq!(advised, ["approved_and_failed", "high_and_failed"]);
+    let levels: Vec<_> = report
+        .levels
+        .iter()
+        .map(|row| (row.level, row.decided, row.median_minutes))
+        .collect();
+    assert_eq!(
+        levels,
+        [(Level::Medium, 3, Some(60)), (Level::High, 12, Some(60))]
+    );
+}

@@ -77,7 +77,7 @@ pub struct Stretch {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ReportPath {
-    /// rejections, successes, calibration, agents, factors, weekly or monthly
+    /// rejections, successes, calibration, agents, factors, oversight, weekly or monthly
     name: String,
 }
 
@@ -108,7 +108,7 @@ pub async fn lessons(
     Ok(Json(auth.lessons(agent, period).await?))
 }
 
-/// A report: rejections, successes, calibration, agents, factors, weekly or monthly; people only
+/// A report: rejections, successes, calibration, agents, factors, oversight, weekly or monthly; people only
 #[utoipa::path(
     get, path = "/reports/{name}", tag = "figures", security(("token" = [])), params(ReportPath, Part),
     responses((status = 200, description = "What it is about, and its figures", body = Figures), Problems),
