@@ -215,7 +215,7 @@ fn rules_that_cannot_be_read_are_refused_even_when_approved() {
         (
             "rules/policy.yaml",
             triggers.replace("when: to_production", "when: to_prod"),
-            "rules/policy.yaml:63:11: rules[0].when: `to_prod` is not a fact: expected one of action, effect,",
+            "rules/policy.yaml:80:11: rules[0].when: `to_prod` is not a fact: expected one of action, effect,",
         ),
         (
             "rules/people.yaml",

@@ -57,6 +57,7 @@ impl Executed {
                 .before
                 .as_ref()
                 .map_or_else(|| nothing.to_owned(), |before| change.shown(before)),
+            baseline: change.baseline.as_ref().map(|value| change.shown(value)),
             after: change.shown(&change.after),
         };
         Self {
@@ -80,6 +81,8 @@ impl Executed {
 pub struct Change {
     pub name: String,
     pub before: String,
+    /// What it was when people saw it last, if that is something else.
+    pub baseline: Option<String>,
     pub after: String,
 }
 

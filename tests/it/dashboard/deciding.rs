@@ -211,6 +211,21 @@ fn a_card_shows_everything_that_a_decision_is_about() {
 }
 
 #[test]
+fn a_card_says_where_people_saw_a_value_last() {
+    let far =
+        "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 15}";
+    let (mut stage, serving) = waiting(&[LOW, far], &[]);
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
+    let page = shown(&alice.gets("/pending").gives(200).body);
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("stop_loss_pct |"));
+    insta::assert_snapshot!(line.unwrap(), @"stop_loss_pct | 1.5 (3.0 when people saw it last) | → | 15 |");
+    serving.stops();
+    stage.read_all();
+}
+
+#[test]
 fn a_reviewer_decides_from_one_screen() {
     let (mut stage, serving) = waiting(&[LOW, MEDIUM, HIGH], &[]);
     let carol = Browser::signed_in(&serving, &persons_token(&stage, "carol"));
