@@ -477,3 +477,6 @@ fn push_canonical(value: &Value, text: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
