@@ -216,7 +216,7 @@ fn recompute(
         Reading::Invalid(problems) => {
             check.say(
                 FindingKind::UnreadableDocument,
-                format!("it was decided on a target, or the use of a limit, that cannot be read: {problems}"),
+                format!("it was decided on what cannot be read: {problems}"),
             );
             return Ok(0);
         }

@@ -168,7 +168,7 @@ fn what_a_decision_was_made_from_can_be_read() {
             )]),
         ),
         (3, FindingKind::UnreadableDocument),
-        "it was decided on a target that cannot be read: targets/rsi-eurusd.yaml:1",
+        "it was decided on what cannot be read: targets/rsi-eurusd.yaml:1",
     );
     check(
         &world,
