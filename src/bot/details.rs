@@ -81,7 +81,7 @@ pub fn comment(
 ) -> Option<Box<CommentText>> {
     let wait = match &gate_result.verdict {
         Verdict::Wait(wait) => wait,
-        Verdict::Approve(Status::AutoApproved)
+        Verdict::Approve(Status::AutoApproved | Status::Granted)
         | Verdict::Reject(_)
         | Verdict::Withdraw
         | Verdict::Refuse

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::documents::{
-    AccountRecord, Assessment, EvidenceRecord, EvidenceSource, Freeze, PullRecord, Recommendation,
-    Role, RulesRecord, Status,
+    AccountRecord, Assessment, EvidenceRecord, EvidenceSource, Freeze, GrantRecord, PullRecord,
+    Recommendation, Role, RulesRecord, Status,
 };
 use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
 use crate::domain::problem::Reading;
@@ -22,7 +22,7 @@ use crate::gate::attestations::Attested;
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::DecidedCase;
 use crate::gate::verdict::{Case, GateResult, Kind, Verdict, evaluate_gate};
-use crate::git::Repository;
+use crate::git::{Repository, SigningKey};
 use crate::ledger::{Draft, Entry, LedgerError, MAIN, RulesCache, Version};
 use crate::rules::Rules;
 
@@ -118,7 +118,11 @@ impl Evaluation {
         }
         // Whether somebody vouched for their own work depends on who pushed, as with an approval.
         let is_by_person = |evidence: &EvidenceRecord| evidence.source == EvidenceSource::Login;
-        let nobody = gate_result.required.role == Role::None
+        let is_granted = gate_result
+            .grant
+            .as_ref()
+            .is_some_and(GrantRecord::is_granted);
+        let nobody = (is_granted || gate_result.required.role == Role::None)
             && gate_result.approvals.is_empty()
             && !self.attested.evidence.iter().any(is_by_person);
         let level = self.assessment.as_ref()?.level;
@@ -156,8 +160,15 @@ impl Bot {
         for pull in pulls.iter().filter(|pull| pull.state != PullState::Draft) {
             let rules_cache = &mut self.rules_cache;
             let (pull, forge) = (pull.clone(), self.forge.as_mut());
-            let mut pending =
-                evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut open, now)?;
+            let mut pending = evaluate_among(
+                &self.repo,
+                self.signer.as_ref(),
+                rules_cache,
+                pull,
+                Some(forge),
+                &mut open,
+                now,
+            )?;
             pending.learn_asked(self.forge.as_ref());
             all.push(pending);
         }
@@ -197,7 +208,15 @@ impl Bot {
             for earlier in earlier {
                 let rules_cache = &mut self.rules_cache;
                 let (pull, forge) = (earlier.clone(), self.forge.as_mut());
-                evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
+                evaluate_among(
+                    &self.repo,
+                    self.signer.as_ref(),
+                    rules_cache,
+                    pull,
+                    Some(forge),
+                    &mut cases,
+                    now,
+                )?;
             }
         }
         self.evaluate_one(pull, cases)
@@ -212,8 +231,15 @@ impl Bot {
     fn evaluate_one(&mut self, pull: Pull, mut cases: OpenCases<'_>) -> Result<Pending, BotError> {
         let now = (self.clock)();
         let (rules_cache, forge) = (&mut self.rules_cache, self.forge.as_mut());
-        let mut pending =
-            evaluate_among(&self.repo, rules_cache, pull, Some(forge), &mut cases, now)?;
+        let mut pending = evaluate_among(
+            &self.repo,
+            self.signer.as_ref(),
+            rules_cache,
+            pull,
+            Some(forge),
+            &mut cases,
+            now,
+        )?;
         pending.learn_asked(self.forge.as_ref());
         self.known = cases.into_parts().0;
         Ok(pending)
@@ -228,11 +254,12 @@ pub fn evaluate(
     now: DateTime<Utc>,
 ) -> Result<Pending, BotError> {
     let mut alone = OpenCases::new(&[], KnownCases::default());
-    evaluate_among(repo, rules_cache, pull, None, &mut alone, now)
+    evaluate_among(repo, None, rules_cache, pull, None, &mut alone, now)
 }
 
 fn evaluate_among(
     repo: &Repository,
+    signer: Option<&SigningKey>,
     rules_cache: &mut RulesCache,
     pull: Pull,
     forge: Option<&mut (dyn Forge + 'static)>,
@@ -240,7 +267,7 @@ fn evaluate_among(
     now: DateTime<Utc>,
 ) -> Result<Pending, BotError> {
     let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
-    let mut draft = Draft::on(repo, Some(base))?;
+    let mut draft = Draft::on(repo, Some(base))?.signed_by(signer);
     let now = draft.time_to_show(now);
     let mut evaluator = Evaluator {
         repo,
@@ -474,6 +501,7 @@ impl Evaluator<'_, '_, '_> {
         kind: Kind,
         assessment: &Assessment,
         outdated: &BTreeMap<String, String>,
+        grant: Option<&GrantRecord>,
     ) -> Result<GateResult, BotError> {
         let frozen = self.draft.find(Freeze::PATH)?.is_some();
         // What people said has a time of their clocks; nobody says anything after it was heard.
@@ -486,6 +514,7 @@ impl Evaluator<'_, '_, '_> {
             elsewhere: &elsewhere,
             kind,
             assessment,
+            grant,
             interests: context.interests,
             outdated,
             frozen,
@@ -527,6 +556,7 @@ impl Evaluator<'_, '_, '_> {
             windows: version.rules.governance.windows.recorded_at(self.now),
             evidence: Vec::new(),
             risk,
+            track_record: None,
             now: self.now,
             shortest_justification: usize::try_from(
                 version.rules.governance.justification_min_length,

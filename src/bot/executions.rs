@@ -183,7 +183,7 @@ impl Bot {
             let started_at = started_at.min(now);
             let finished = finished.clone();
             let outcome = finished.record(id, case.next_attempt(), approved, started_at, now);
-            let appended = draft.outcome(&outcome, &case.recommendation, &[]);
+            let appended = draft.outcome(&outcome, &case.recommendation, &case.decision, &[]);
             appended.map_err(BotError::of_report)?;
             Ok(true)
         })?;
@@ -305,7 +305,7 @@ impl Bot {
                     .record(id, case.next_attempt(), approved, now, now);
                 let claimed = draft.claim(&claim, &case.recommendation);
                 claimed.map_err(BotError::of_report)?;
-                let appended = draft.outcome(&outcome, &case.recommendation, &[]);
+                let appended = draft.outcome(&outcome, &case.recommendation, &case.decision, &[]);
                 appended.map_err(BotError::of_report)?;
                 return Ok(Task::Invalid);
             }

@@ -80,7 +80,13 @@ impl Evaluator<'_, '_, '_> {
         }
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;
-        let gate_result = self.ask_gate(context, Kind::GovernanceChange, &assessment, &outdated)?;
+        let gate_result = self.ask_gate(
+            context,
+            Kind::GovernanceChange,
+            &assessment,
+            &outdated,
+            None,
+        )?;
         let diff = self.diff_of(pull, &changes)?;
         let mut report = report::governance(
             &diff,

@@ -16,6 +16,7 @@ use crate::forge::local::{LocalForge, NewPull as NewLocalPull};
 use crate::git::{Mode, NewCommit, ObjectBuffer, Repository, Signature, TreeEditor};
 use crate::ledger::{CaseFile, LedgerError, MAIN};
 use crate::rules::Rules;
+use crate::rules::people::Person;
 
 /// A recommendation that is to be proposed.
 #[derive(Debug, Clone, Copy)]
@@ -207,6 +208,100 @@ impl<'r> ProposalBatch<'r> {
         let all = ids.into_iter().zip(pulls).zip(numbers);
         let opened = all.map(|((id, pull), number)| Some(Opened::new(id, number?, pull.head)));
         Ok(opened.collect())
+    }
+}
+
+/// A change of one file on `main` that a person proposes.
+#[derive(Debug, Clone, Copy)]
+pub struct NewChange<'a> {
+    pub branch: &'a str,
+    pub path: &'a str,
+    pub text: &'a str,
+    pub message: &'a str,
+    pub author: &'a Person,
+    /// The address of the commit.
+    pub email: &'a str,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// The pull request of such a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenedChange {
+    pub number: PullNumber,
+    pub branch: String,
+    pub head: Sha,
+}
+
+impl NewChange<'_> {
+    /// Opens it in a repository that is its own forge; none if its branch exists already.
+    pub fn open_here(&self, repo: &Repository) -> Result<Option<OpenedChange>, BotError> {
+        let (mut buffer, head) = self.commit(repo)?;
+        let mut forge = LocalForge::new();
+        let pull = NewLocalPull {
+            branch: self.branch.to_owned(),
+            head,
+            author: AccountRecord {
+                email: Some(self.email.to_owned()),
+                ..AccountRecord::default()
+            },
+        };
+        let numbers = forge.open(repo, &mut buffer, &[pull], self.now)?;
+        let Some(number) = numbers.into_iter().next().flatten() else {
+            return Ok(None);
+        };
+        forge.make_branches(repo, &BTreeSet::from([number]), self.now)?;
+        forge.write_seen(repo)?;
+        Ok(Some(self.opened(number, head)))
+    }
+
+    /// Opens it on GitHub, under the account that we are there.
+    pub fn open_on_github(
+        &self,
+        repo: &Repository,
+        forge: &GithubForge,
+    ) -> Result<OpenedChange, BotError> {
+        let (buffer, head) = self.commit(repo)?;
+        let new = NewPull {
+            branch: self.branch,
+            head,
+            title: self.message,
+            body: "Proposed with `countersign report autonomy --propose`.",
+        };
+        let number = forge.open_pull(repo, new, buffer)?;
+        Ok(self.opened(number, head))
+    }
+
+    fn opened(&self, number: PullNumber, head: Sha) -> OpenedChange {
+        OpenedChange {
+            number,
+            branch: self.branch.to_owned(),
+            head,
+        }
+    }
+
+    fn commit(&self, repo: &Repository) -> Result<(ObjectBuffer, Sha), BotError> {
+        let base = repo.find_ref(MAIN)?.ok_or(LedgerError::NoMain)?;
+        let mut tree = TreeEditor::new(Some(repo.read_commit(base)?.tree));
+        let mut buffer = ObjectBuffer::new();
+        let blob = buffer.put_blob(self.text.as_bytes());
+        let inserted = tree.insert(repo.with(&buffer), self.path, Mode::File, blob);
+        inserted.map_err(|error| BotError::of_report(error.into()))?;
+        let signature = Signature {
+            name: self.author.name.to_string(),
+            email: self.email.to_owned(),
+            time: self.now,
+        };
+        let tree = tree.write(&mut buffer);
+        let head = buffer.put_commit(&NewCommit {
+            tree,
+            parents: vec![base],
+            author: signature.clone(),
+            committer: signature,
+            message: self.message.to_owned(),
+            signature: None,
+        });
+        Ok((buffer, head))
     }
 }
 

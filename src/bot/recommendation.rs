@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
+use crate::domain::documents::{Decision, ExecutorKind, GrantRecord, Recommendation, Status};
 use crate::domain::ids::Sha;
 use crate::domain::problem::{Problems, Reading};
 use crate::domain::pull::Pull;
 use crate::domain::yaml;
 use crate::execute;
 use crate::gate::attestations::{AttestationContext, Attested};
+use crate::gate::grants::{CaseKind, DRAW_NAMESPACE, GrantCase};
 use crate::gate::permit::{DecidedCase, DecisionOutcome, judge};
 use crate::gate::verdict::Kind;
 use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Objection, Refusal};
 use crate::ledger::usage::{self, UsageError};
-use crate::ledger::{ApprovedBy, CaseFile, Files, Landed, LedgerError, Version};
+use crate::ledger::{CaseFile, Files, Landed, LedgerError, Version};
 use crate::risk::{self, RiskContext, limits};
 use crate::rules::executor::Executor;
+use crate::rules::governance::Signing;
 
 use super::decide::Evaluator;
 use super::error::{Evaluated, InvalidPull, of_record};
@@ -174,14 +176,31 @@ impl Evaluator<'_, '_, '_> {
             rules,
         };
         let outdated = self.outdated_reviews(pull, &document, interests, current)?;
-        let gate_result = self.ask_gate(context, Kind::Recommendation, &assessment, &outdated)?;
+        let kind = CaseKind::of(&document, risk_context, rules);
+        let grant = match &kind {
+            Some(kind) => self.find_grant(&GrantCase {
+                kind,
+                situation: risk_context,
+                assessment: &assessment,
+                rules,
+                now: self.now,
+            })?,
+            None => None,
+        };
+        let gate_result = self.ask_gate(
+            context,
+            Kind::Recommendation,
+            &assessment,
+            &outdated,
+            grant.as_ref(),
+        )?;
         let gate_result = gate_result.with_attested(&attested, rules);
         let explanation = risk::Explanation::of(
             &document,
             risk_context,
             rules,
             &assessment,
-            gate_result.required,
+            gate_result.asked(),
         );
         let action = risk::ProposedAction::of(&document, risk_context).with_units(rules);
         let vouched = rules.evidence_in_words(&attested.evidence, self.now);
@@ -195,6 +214,7 @@ impl Evaluator<'_, '_, '_> {
         let preview = Preview::of(action, vouched, &explanation);
         let subject = DecidedCase {
             evidence: attested.evidence.clone(),
+            track_record: kind.as_ref().map(CaseKind::track_record),
             ..self.subject(pull, document.id, Some(blob), version, assessment.clone())?
         };
         let (act, report) = match judge(gate_result.clone(), subject) {
@@ -232,6 +252,31 @@ impl Evaluator<'_, '_, '_> {
         })
     }
 
+    /// What the grant that it is a case of comes to, by the track record at the tip of the draft.
+    fn find_grant(&mut self, case: &GrantCase<'_>) -> Evaluated<Option<GrantRecord>> {
+        if !case.is_grantable() {
+            return Ok(None);
+        }
+        let record = self.draft.read_track_record(&case.kind.track_record())?;
+        let signing = case.rules.governance.signing.as_ref();
+        let drawing = signing.and_then(Signing::drawing_key);
+        let grant = case.evaluate(&record, |text| {
+            let Some(signer) = self.draft.signer() else {
+                return Ok(None);
+            };
+            let is_drawing = drawing.is_some_and(|key| {
+                signer
+                    .public()
+                    .is_ok_and(|own| own.as_str() == key.as_str())
+            });
+            match is_drawing {
+                true => signer.sign_for(DRAW_NAMESPACE, text.as_bytes()).map(Some),
+                false => Ok(None),
+            }
+        });
+        Ok(grant.map_err(BotError::from)?)
+    }
+
     /// Appends the decision, its outcome if that is part of the push, and the feedback given so far.
     pub(super) fn record_recommendation(
         &mut self,
@@ -264,9 +309,8 @@ impl Evaluator<'_, '_, '_> {
                     self.draft
                         .merge(&permit, &document, executor.as_str(), &usage),
                 )?;
-                let status = permit.decision().status;
-                self.execute_in_push(&document, &targets, &version, status.into())?;
-                status
+                self.execute_in_push(&document, &targets, &version, permit.decision())?;
+                permit.decision().status
             }
         };
         self.record_feedback_commands(pull, &document, &version)?;
@@ -278,7 +322,7 @@ impl Evaluator<'_, '_, '_> {
         document: &Recommendation,
         targets: &Targets,
         version: &Version,
-        by: ApprovedBy,
+        decision: &Decision,
     ) -> Evaluated<()> {
         let Some(action) = version.rules.actions.get(&document.action) else {
             return Ok(());
@@ -287,6 +331,7 @@ impl Evaluator<'_, '_, '_> {
             Executor::None => (Vec::new(), execute::ExecutionResult::well(BTreeMap::new())),
             Executor::Apply => {
                 let governance = &version.rules.governance;
+                let by = decision.status.into();
                 execute::apply::apply(document, action.effect, targets, governance, by)
             }
             Executor::Command(_)
@@ -296,7 +341,7 @@ impl Evaluator<'_, '_, '_> {
         };
         let executor = action.executor.kind();
         let outcome = finished.record(document.id, 1, executor, self.now, self.now);
-        of_record(self.draft.outcome(&outcome, document, &files))?;
+        of_record(self.draft.outcome(&outcome, document, decision, &files))?;
         Ok(())
     }
 }

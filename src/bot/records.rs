@@ -86,7 +86,7 @@ impl Bot {
                 let rescored = draft.rescored(&rescored, &case.recommendation);
                 rescored.map_err(BotError::of_report)?;
             }
-            let reported = draft.outcome(&outcome, &case.recommendation, &[]);
+            let reported = draft.outcome(&outcome, &case.recommendation, &case.decision, &[]);
             reported.map_err(BotError::of_report)
         })
     }

@@ -224,6 +224,9 @@ pub fn recommendation(case: &ExplainedCase<'_>, gate_result: &GateResult, rules:
     }
     let why = explanation.markdown();
     let _ = writeln!(body, "\n{}", clamp(why.trim_end(), MOST_EXPLANATION));
+    if let Some(grant) = &gate_result.grant {
+        let _ = writeln!(body, "\n{}", grant.sentence());
+    }
     let case = body.clone();
     gate(&mut body, gate_result, rules);
     if !document.rationale.is_empty() {
@@ -322,6 +325,10 @@ fn headline(what: &str, gate_result: &GateResult) -> (String, ReportState) {
         Verdict::Approve(Status::AutoApproved) => {
             (ReportState::Success, format!("{what}: merged by the bot"))
         }
+        Verdict::Approve(Status::Granted) => (
+            ReportState::Success,
+            format!("{what}: granted, merged by the bot"),
+        ),
         Verdict::Approve(_) => (ReportState::Success, format!("{what}: approved and merged")),
         Verdict::Reject(rejection) => (
             ReportState::Failure,

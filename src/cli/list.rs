@@ -14,7 +14,7 @@ use crate::insight::{Case, CaseStatus, Query, Unseen};
 /// In a clone, which knows no pull requests, only the decided ones.
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// Only these: pending, auto_approved, approved, rejected, refused, withdrawn or expired
+    /// Only these: pending, auto_approved, granted, approved, rejected, refused, withdrawn or expired
     #[arg(long, value_name = "STATUS")]
     status: Option<CaseStatus>,
     /// Only those of this agent

@@ -35,6 +35,7 @@ mod page;
 mod place;
 mod propose;
 mod report;
+mod report_autonomy;
 mod review;
 mod run;
 mod schema;

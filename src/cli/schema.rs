@@ -6,7 +6,7 @@ use super::options::Options;
 use super::{CommandOutcome, Result, failure, output};
 use crate::domain::documents;
 use crate::rules::{
-    actions, agents, evidence, governance, parameters, people, policy, policy_test,
+    actions, agents, autonomy, evidence, governance, parameters, people, policy, policy_test,
 };
 
 /// Print the JSON Schema of a kind of document
@@ -22,7 +22,7 @@ pub struct Schema {
 type Kind = (&'static str, fn() -> JsonSchema);
 
 /// Every kind of document.
-const KINDS: [Kind; 19] = [
+const KINDS: [Kind; 21] = [
     ("recommendation", || schema_for!(documents::Recommendation)),
     ("decision", || schema_for!(documents::Decision)),
     ("outcome", || schema_for!(documents::Outcome)),
@@ -32,11 +32,13 @@ const KINDS: [Kind; 19] = [
     ("freeze", || schema_for!(documents::Freeze)),
     ("baselines", || schema_for!(documents::Baselines)),
     ("usage", || schema_for!(documents::Usage)),
+    ("track-record", || schema_for!(documents::TrackRecord)),
     ("target", || schema_for!(documents::Target)),
     ("governance", || schema_for!(governance::RawGovernance)),
     ("parameters", || schema_for!(parameters::RawParameters)),
     ("actions", || schema_for!(actions::RawActions)),
     ("evidence", || schema_for!(evidence::RawEvidence)),
+    ("autonomy", || schema_for!(autonomy::RawAutonomy)),
     ("policy", || schema_for!(policy::RawPolicy)),
     ("triggers", || schema_for!(policy::RawTriggers)),
     ("agents", || schema_for!(agents::RawAgents)),

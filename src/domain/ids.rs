@@ -151,6 +151,11 @@ slug_type! {
     EvidenceName, "a name of evidence", extra: "_", max: 64, pattern: "^[a-z0-9][a-z0-9_]{0,63}$"
 }
 
+slug_type! {
+    /// A grant of `rules/autonomy.yaml`, such as `draft_tuning`.
+    GrantId, "a grant id", extra: "-_", max: 64, pattern: "^[a-z0-9][a-z0-9_-]{0,63}$"
+}
+
 impl GroupName {
     /// The group of those who review, and of those who administer.
     pub const REVIEWERS: &'static str = "reviewers";

@@ -14,6 +14,7 @@ pub mod level;
 pub mod mode;
 pub mod page;
 pub mod problem;
+pub mod proportion;
 pub mod pull;
 pub mod review;
 pub mod signing;

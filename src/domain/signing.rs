@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ssh_key::{HashAlg, SshSig};
@@ -28,6 +29,11 @@ impl PublicKey {
     /// Kind and key, without the comment: equal texts, equal keys.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether the same text has only one signature by it.
+    pub fn is_ed25519(&self) -> bool {
+        self.text.starts_with("ssh-ed25519 ")
     }
 
     /// What people call it; may be empty.
@@ -113,6 +119,14 @@ impl SshSignature {
 
     pub fn armored(&self) -> &str {
         &self.0
+    }
+
+    /// A number that nobody knows before who has the key: the first 8 bytes of the SHA-256 of the bare signature.
+    pub fn number(&self) -> Option<u64> {
+        let signature = SshSig::from_pem(&self.0).ok()?;
+        let hash = digest(&SHA256, signature.signature_bytes());
+        let first: [u8; 8] = hash.as_ref().get(..8)?.try_into().ok()?;
+        Some(u64::from_be_bytes(first))
     }
 
     /// Checks it against the keys that may sign; `namespace` is what it has to be made for.

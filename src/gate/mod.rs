@@ -2,11 +2,13 @@
 //!
 //! [`requirement`] says what a level asks for, [`asks`] what rules ask for beside it, [`eligibility`]
 //! who somebody is and what keeps them from deciding, [`verdict`] hears everything that was said and
-//! answers, [`attestations`] says what counts as evidence, [`permit`] writes the answer down and makes the token without which nothing is merged.
+//! answers, [`attestations`] says what counts as evidence,
+//! [`grants`] what an agent has earned, [`permit`] writes the answer down and makes the token without which nothing is merged.
 
 pub mod asks;
 pub mod attestations;
 pub mod eligibility;
+pub mod grants;
 pub mod needs;
 pub mod opinions;
 pub mod permit;

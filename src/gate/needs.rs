@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::asks::AskStatus;
 use super::verdict::{GateResult, Verdict};
-use crate::domain::documents::{Requirement, Role};
+use crate::domain::documents::{GrantRecord, Requirement, Role};
 use crate::rules::people::PersonName;
 
 /// `1 approval by an admin, with a justification`.
@@ -39,6 +39,19 @@ fn joined(level: Option<String>, rules: Vec<String>) -> String {
 }
 
 impl GateResult {
+    /// What its level asks for, unless a grant stands in for it.
+    pub fn asked(&self) -> Requirement {
+        let is_granted = self.grant.as_ref().is_some_and(GrantRecord::is_granted);
+        match is_granted {
+            true => Requirement {
+                role: Role::None,
+                approvals: 0,
+                justification: false,
+            },
+            false => self.required,
+        }
+    }
+
     /// Everything that it needs, whether given or not.
     pub fn needed(&self) -> String {
         let level = approvals(self.required, self.required.approvals);

@@ -3,7 +3,7 @@
 use super::opinions;
 use super::verdict::{GateResult, Verdict};
 use crate::domain::documents::{
-    Assessment, Decision, EvidenceRecord, PullRecord, RulesRecord, Status, WindowRecord,
+    Assessment, DayCounts, Decision, EvidenceRecord, PullRecord, RulesRecord, Status, WindowRecord,
 };
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::{CaseId, Sha};
@@ -27,6 +27,8 @@ pub struct DecidedCase {
     /// What was vouched for of this commit.
     pub evidence: Vec<EvidenceRecord>,
     pub risk: Assessment,
+    /// The file in which it counts, where it counts, for what its agent has earned.
+    pub track_record: Option<String>,
     /// The time of the decision.
     pub now: DateTime<Utc>,
     /// So many characters of a justification are kept in any case.
@@ -88,6 +90,8 @@ pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
         evidence: subject.evidence,
         risk: subject.risk,
         required: gate_result.required,
+        grant: gate_result.grant,
+        track_record: None,
         approvals: gate_result.approvals,
         ignored: gate_result.ignored,
         rejection,
@@ -98,6 +102,7 @@ pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
     };
     opinions::record(&mut decision, gate_result.opinions);
     opinions::cut_justifications(&mut decision, subject.shortest_justification);
+    decision.track_record = DayCounts::of_decision(&decision).and(subject.track_record);
     if status.is_approval() {
         DecisionOutcome::Merge(Box::new(MergePermit { decision }))
     } else {

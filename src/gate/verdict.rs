@@ -14,8 +14,8 @@ use super::eligibility::{Interests, Principal, may_speak, principal_of, shown};
 use super::{opinions, requirement};
 use crate::domain::command::Command;
 use crate::domain::documents::{
-    AccountRecord, Assessment, CountedApproval, FiredTrigger, IgnoredReview, OpinionRecord,
-    Rejection, RejectionCategory, Requirement, Role, RuleEffect, Status, TeamMember,
+    AccountRecord, Assessment, CountedApproval, FiredTrigger, GrantRecord, IgnoredReview,
+    OpinionRecord, Rejection, RejectionCategory, Requirement, Role, RuleEffect, Status, TeamMember,
 };
 use crate::domain::ids::{Login, PullNumber};
 use crate::domain::level::Level;
@@ -47,6 +47,8 @@ pub struct Case<'a> {
     pub kind: Kind,
     /// How risky it is, and which rules fired.
     pub assessment: &'a Assessment,
+    /// What the grant that it is a case of comes to.
+    pub grant: Option<&'a GrantRecord>,
     /// Who may not decide because of their part in it.
     pub interests: Interests<'a>,
     /// Reviews (by id) that were given on an older `main` whose facts were different, and how.
@@ -68,7 +70,10 @@ pub enum Kind {
 /// The gate's answer, with everything that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateResult {
+    /// What its level asks for; a grant stands in for it.
     pub required: Requirement,
+    /// What the grant that it is a case of comes to.
+    pub grant: Option<GrantRecord>,
     /// What the rules ask for beside it, and how far that is met.
     pub asks: Vec<AskStatus>,
     /// The approvals that counted.
@@ -175,6 +180,7 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let team_members = evaluation.team_members(&verdict);
     GateResult {
         required,
+        grant: case.grant.cloned(),
         asks,
         approvals: evaluation.approvals,
         ignored: evaluation.ignored,
@@ -480,14 +486,15 @@ impl<'a> GateEvaluation<'a> {
             .required
             .approvals
             .saturating_sub(self.counted_for_level());
-        let auto = self.required.role == Role::None || self.is_admins_own_in_auto_mode();
+        let granted = self.case.grant.is_some_and(GrantRecord::is_granted);
+        let auto = granted || self.required.role == Role::None || self.is_admins_own_in_auto_mode();
         let is_asked_for = asks.iter().all(AskStatus::is_met);
         let held_by = self.held_by();
         if (auto || missing == 0) && is_asked_for && self.blocked_by.is_empty() {
-            let status = if auto && self.approvals.is_empty() {
-                Status::AutoApproved
-            } else {
-                Status::Approved
+            let status = match (auto && self.approvals.is_empty(), granted) {
+                (true, true) => Status::Granted,
+                (true, false) => Status::AutoApproved,
+                (false, _) => Status::Approved,
             };
             let frozen = self.case.frozen;
             if !frozen && held_by.is_empty() {

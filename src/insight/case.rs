@@ -78,7 +78,7 @@ impl FromStr for CaseStatus {
         }
         text.parse().map(Self::Decided).map_err(|_| {
             Unexpected::expected(
-                "pending, auto_approved, approved, rejected, refused, withdrawn or expired",
+                "pending, auto_approved, granted, approved, rejected, refused, withdrawn or expired",
             )
         })
     }

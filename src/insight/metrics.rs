@@ -13,11 +13,11 @@ use serde::Serialize;
 use super::case::{Case, Execution};
 use super::index::Index;
 use super::interner::InternedName;
-use super::proportion::Proportion;
 use super::query::Period;
 use super::trend::{Bucket, Interval, Trend};
 use crate::domain::documents::{RejectionCategory, Status};
 use crate::domain::level::Level;
+use crate::domain::proportion::Proportion;
 
 /// How many bars the histogram has, each of the same width.
 pub const BARS: usize = 20;
@@ -142,7 +142,7 @@ impl Tally {
             None => self.pending += 1,
             Some(status) => {
                 self.approval.add(status.is_approval());
-                self.automatic.add(status == Status::AutoApproved);
+                self.automatic.add(status.is_automatic());
                 self.rejection.add(status == Status::Rejected);
             }
         }

@@ -17,17 +17,16 @@ mod index;
 mod interner;
 pub mod lessons;
 pub mod metrics;
-mod proportion;
 mod query;
 pub mod reports;
 mod search;
 mod time_spec;
 pub mod trend;
 
+pub use crate::domain::proportion::{Proportion, percent};
 pub use case::{Case, CaseStatus, Execution, FactorShare, GOVERNANCE_CHANGE, Kind, Place};
 pub use index::{Added, Index, Unreadable, Unseen};
 pub use interner::{InternedName, Interner};
 pub use metrics::Metrics;
-pub use proportion::{Proportion, percent};
 pub use query::{Ending, Period, Query};
 pub use time_spec::TimeSpec;

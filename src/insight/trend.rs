@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::metrics::Tally;
-use super::proportion::Proportion;
+use crate::domain::proportion::Proportion;
 
 /// A trend with more buckets than these takes the next step: nobody could read it.
 const MOST_BUCKETS: usize = 400;

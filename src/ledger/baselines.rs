@@ -25,7 +25,7 @@ pub enum ApprovedBy {
 impl From<Status> for ApprovedBy {
     fn from(status: Status) -> Self {
         match status {
-            Status::AutoApproved => Self::Rules,
+            Status::AutoApproved | Status::Granted => Self::Rules,
             _ => Self::People,
         }
     }

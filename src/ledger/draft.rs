@@ -9,10 +9,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{AppendError, BOT_EMAIL, BOT_NAME, ForeignCheck, LedgerError, Unrecordable, entry};
+use super::{
+    AppendError, BOT_EMAIL, BOT_NAME, ForeignCheck, LedgerError, Unrecordable, entry, track_records,
+};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{
-    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn,
+    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn, TrackRecord,
 };
 use crate::domain::ids::{Login, Sha};
 use crate::domain::mode::Mode;
@@ -216,6 +218,7 @@ impl<'r> Draft<'r> {
         self.put_recommendation(decision, about)?;
         self.put_document(&Decision::path_of(decision.id), decision)?;
         self.put_files(usage)?;
+        self.count(decision, |record| record.add_decision(decision))?;
         self.commit(
             entry::decision_message(decision, about, Some(executor)),
             &[permit.head()],
@@ -283,6 +286,7 @@ impl<'r> Draft<'r> {
     pub fn close(&mut self, decision: &Decision, about: &Recommendation) -> Appended<Sha> {
         self.put_recommendation(decision, about)?;
         self.put_document(&Decision::path_of(decision.id), decision)?;
+        self.count(decision, |record| record.add_decision(decision))?;
         self.commit(
             entry::decision_message(decision, about, None),
             &[],
@@ -312,15 +316,17 @@ impl<'r> Draft<'r> {
         self.commit(entry::claim_message(claim, about), &[], claim.started_at)
     }
 
-    /// Records an outcome, with the files that the execution changed (path → new content, none for a
-    /// removal).
+    /// Records an outcome of what was decided, with the files that the execution changed (path → new content, none
+    /// for a removal).
     pub fn outcome(
         &mut self,
         outcome: &Outcome,
         about: &Recommendation,
+        decision: &Decision,
         files: &[(String, Option<Vec<u8>>)],
     ) -> Appended<Sha> {
         self.put_document(&Outcome::path_of(outcome.id, outcome.attempt), outcome)?;
+        self.count(decision, |record| record.add_outcome(outcome))?;
         self.put_files(files)?;
         self.commit(
             entry::outcome_message(outcome, about),
@@ -386,6 +392,27 @@ impl<'r> Draft<'r> {
             return Err(Unrecordable::AlreadyRecorded(path).into());
         }
         self.insert(&path, blob)
+    }
+
+    /// The track record at a path; an empty one where nothing is on record yet.
+    pub fn read_track_record(&mut self, path: &str) -> Result<TrackRecord> {
+        track_records::read(path, self.read(path)?.as_deref())
+    }
+
+    /// Adds something about a case to the track record in which it counts, if it counts.
+    fn count(&mut self, decision: &Decision, add: impl FnOnce(&mut TrackRecord)) -> Appended<()> {
+        let Some(path) = &decision.track_record else {
+            return Ok(());
+        };
+        let before = self.read_track_record(path)?;
+        let mut record = before.clone();
+        add(&mut record);
+        if record == before {
+            return Ok(());
+        }
+        let text = track_records::write(path, &record)?;
+        let id = self.buffer.put_blob(text.as_bytes());
+        self.insert(path, id)
     }
 
     fn put_document<T: Serialize>(&mut self, path: &str, document: &T) -> Appended<()> {

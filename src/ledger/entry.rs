@@ -362,7 +362,7 @@ fn shown(path: &str) -> String {
 
 const fn verb(status: Status) -> &'static str {
     match status {
-        Status::AutoApproved | Status::Approved => "approve",
+        Status::AutoApproved | Status::Granted | Status::Approved => "approve",
         Status::Rejected => "reject",
         Status::Refused => "refuse",
         Status::Withdrawn => "withdraw",

@@ -7,6 +7,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod autonomy;
 pub mod backtest;
 mod baselines;
 pub mod case_documents;
@@ -25,12 +26,13 @@ pub mod rescore;
 pub mod rules_cache;
 pub mod stale_approvals;
 mod targets;
+pub mod track_records;
 mod trailers;
 pub mod usage;
 pub mod verify;
 mod workers;
 
-use crate::domain::documents::{Baselines, Freeze, Usage};
+use crate::domain::documents::{Baselines, Freeze, TrackRecord, Usage};
 
 pub use baselines::{ApprovedBy, changed_baselines};
 pub use case_file::{CaseFile, Landed};
@@ -48,11 +50,12 @@ pub use trailers::{Trailers, find_forged};
 
 /// Whether a path belongs to the bot alone, in any case of its letters: a file there, or anything below it.
 pub fn is_record(path: &str) -> bool {
-    const OURS: [&str; 5] = [
+    const OURS: [&str; 6] = [
         "recommendations",
         "governance",
         Baselines::FOLDER,
         Usage::FOLDER,
+        TrackRecord::FOLDER,
         Freeze::PATH,
     ];
     let path = path.to_ascii_lowercase();

@@ -37,6 +37,7 @@ mod remarks;
 mod rescored;
 mod shown;
 mod signature;
+mod track_record;
 
 use std::collections::BTreeMap;
 

@@ -11,6 +11,7 @@
 //! never lowers the risk below what `main` says: facts are derived, a claim may only raise.
 
 pub mod counterfactual;
+mod environments;
 pub mod explain;
 mod factors;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub mod validity;
 mod words;
 
 pub use counterfactual::{Advice, MOST_REHEARSALS, Reduction, advise};
+pub use environments::Environments;
 pub use explain::Explanation;
 pub use proposed_action::ProposedAction;
 pub use risk_context::{KnownTarget, RiskContext};

@@ -91,6 +91,11 @@ impl Signing {
     /// The most keys.
     const MOST_KEYS: usize = 64;
 
+    /// The key that draws the sample of a grant: by one key alone, nobody can choose between two draws.
+    pub fn drawing_key(&self) -> Option<&PublicKey> {
+        self.keys.iter().find(|key| key.is_ed25519())
+    }
+
     /// Whether a key is among those that sign, whatever it is called.
     pub fn lists(&self, key: &PublicKey) -> bool {
         self.keys.iter().any(|known| known.as_str() == key.as_str())

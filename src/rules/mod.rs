@@ -1,11 +1,12 @@
 //! The rule files of a governance repository, read once into types that cannot be wrong.
 //!
-//! One file a document: [`governance`], [`parameters`], [`actions`], [`evidence`], [`policy`], [`agents`],
-//! [`people`]; [`policy_test`] is the shape of `rules/tests/*.yaml`. Each holds the `Raw…` shape of
+//! One file a document: [`governance`], [`parameters`], [`actions`], [`evidence`], [`policy`], [`autonomy`],
+//! [`agents`], [`people`]; [`policy_test`] is the shape of `rules/tests/*.yaml`. Each holds the `Raw…` shape of
 //! the YAML and its validated form. [`Rules::read`] takes the files' bytes, whoever fetched them.
 
 pub mod actions;
 pub mod agents;
+pub mod autonomy;
 pub mod condition;
 pub mod cost;
 pub mod evidence;
@@ -30,6 +31,7 @@ use crate::domain::yaml;
 
 use actions::ActionType;
 use agents::Agent;
+use autonomy::Grant;
 use evidence::EvidenceRules;
 use governance::Governance;
 use parameters::Guidance;
@@ -52,6 +54,8 @@ pub struct Rules {
     pub policy: Arc<Vec<PolicyRule>>,
     /// Whom a governance change asks because of the files that it touches.
     pub path_rules: Arc<Vec<PathRule>>,
+    /// Which cases pass without a person, the first that is earned first.
+    pub grants: Arc<Vec<Grant>>,
     /// The agents that may propose.
     pub agents: BTreeMap<AgentName, Agent>,
     /// The people who may decide.
@@ -64,8 +68,8 @@ pub type RuleFiles = BTreeMap<String, Vec<u8>>;
 impl Rules {
     /// The folder that holds them.
     pub const FOLDER: &'static str = "rules";
-    /// The files that must be there, beside the optional `rules/tests/*.yaml` and `rules/evidence.yaml`; `rules/triggers.yaml` may stand for
-    /// the policy, or beside it.
+    /// The files that must be there, beside the optional `rules/tests/*.yaml` `rules/evidence.yaml` and
+    /// `rules/autonomy.yaml`; `rules/triggers.yaml` may stand for the policy, or beside it.
     pub const FILES: [&'static str; 6] = [
         "rules/governance.yaml",
         "rules/parameters.yaml",
@@ -89,10 +93,11 @@ impl Rules {
         let actions = keep(actions::read(files), &mut problems);
         let evidence = keep(evidence::read(files), &mut problems);
         let policy = keep(policy::read(files, evidence.as_ref()), &mut problems);
+        let grants = keep(autonomy::read(files), &mut problems);
         let people = keep(people::read(files), &mut problems);
         let agents = keep(agents::read(files, people.as_ref()), &mut problems);
         match (
-            governance, parameters, actions, evidence, policy, agents, people,
+            governance, parameters, actions, evidence, policy, grants, agents, people,
         ) {
             (
                 Some(governance),
@@ -100,6 +105,7 @@ impl Rules {
                 Some(actions),
                 Some(evidence),
                 Some(policy),
+                Some(grants),
                 Some(agents),
                 Some(people),
             ) => {
@@ -110,6 +116,7 @@ impl Rules {
                     evidence,
                     policy: Arc::new(policy.rules),
                     path_rules: Arc::new(policy.paths),
+                    grants: Arc::new(grants),
                     agents,
                     people,
                 };
@@ -212,6 +219,7 @@ impl Rules {
             found.extend(self.find_uncountable(rule));
         }
         found.extend(self.find_wrong_attesters());
+        found.extend(self.find_wrong_grants());
         for rule in self.path_rules.iter() {
             let unmeetable = self.find_unmeetable(&rule.ask).into_iter();
             found.extend(unmeetable.map(|message| rule.problem("ask", message)));

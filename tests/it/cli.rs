@@ -1097,7 +1097,7 @@ fn rules_that_no_policy_test_touches_are_named() {
 fn every_kind_has_a_schema() {
     let folder = tempfile::tempdir().unwrap();
     let kinds = bare(folder.path(), &["schema"]).succeeds().stdout;
-    assert_eq!(kinds.lines().count(), 19);
+    assert_eq!(kinds.lines().count(), 21);
     for kind in kinds.lines() {
         let schema = bare(folder.path(), &["schema", kind]).succeeds().json();
         assert_eq!(schema["title"], format!("countersign {kind}"));
@@ -1106,13 +1106,13 @@ fn every_kind_has_a_schema() {
     }
     let unknown = bare(folder.path(), &["schema", "nonsense"]);
     assert_eq!((unknown.status, unknown.stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(redact(&unknown.stderr), @r"
-        error: `nonsense` is not a kind of document: expected recommendation, decision, outcome, rescored, claim, feedback, freeze, baselines, usage, target, governance, parameters, actions, evidence, policy, triggers, agents, people, policy-test
+    insta::assert_snapshot!(redact(&unknown.stderr), @"
+    error: `nonsense` is not a kind of document: expected recommendation, decision, outcome, rescored, claim, feedback, freeze, baselines, usage, track-record, target, governance, parameters, actions, evidence, autonomy, policy, triggers, agents, people, policy-test
 
-        Usage: countersign [OPTIONS] <COMMAND>
+    Usage: countersign [OPTIONS] <COMMAND>
 
-        For more information, try '--help'.
-        ");
+    For more information, try '--help'.
+    ");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = bare(folder.path(), &["completions", shell]).succeeds();
         assert!(script.stdout.contains("request-changes"));

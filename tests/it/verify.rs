@@ -19,6 +19,7 @@ mod rescored;
 mod shown;
 mod signing;
 pub mod story;
+mod track_records;
 pub mod world;
 
 use countersign::domain::ids::Sha;

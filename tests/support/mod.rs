@@ -30,6 +30,8 @@ use serde_json::Value as Json;
 pub use text::{has, has_not, redact, shown};
 
 /// The binary under test.
+/// Where the key of the bot is, once it has one.
+const BOT_KEY: &str = "bot-key";
 pub const COUNTERSIGN: &str = env!("CARGO_BIN_EXE_countersign");
 
 /// The binary under test, or the one that `COUNTERSIGN_BINARY` names, such as an installed one.
@@ -173,7 +175,21 @@ impl TestRepo {
             .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .stdin(Stdio::null());
         clean(&mut command, "nobody@example.org");
+        let key = self.folder(BOT_KEY);
+        if key.exists() {
+            command.env("COUNTERSIGN_SIGNING_KEY", key);
+        }
         command
+    }
+
+    /// Gives the bot a key, the same one for the same seed; its public half as rules list it.
+    pub fn give_key(&self, seed: u8) -> String {
+        use ssh_key::private::{Ed25519Keypair, KeypairData, PrivateKey};
+        let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[seed; 32]));
+        let key = PrivateKey::new(pair, format!("bot-{seed}")).unwrap();
+        let text = key.to_openssh(ssh_key::LineEnding::LF).unwrap();
+        std::fs::write(self.folder(BOT_KEY), text.as_bytes()).unwrap();
+        key.public_key().to_openssh().unwrap()
     }
 
     /// Runs a command of the product.

@@ -27,6 +27,7 @@ pub(super) fn of(rules: &Rules, now: DateTime<Utc>) -> Vec<Section> {
         evidence(rules),
         score(&rules.governance),
         policy(rules),
+        autonomy(rules),
         actions(rules),
         agents(rules),
         parameters(rules),
@@ -265,6 +266,23 @@ fn policy(rules: &Rules) -> Section {
         title: "Rules beside the score",
         about,
         items: items.collect(),
+    }
+}
+
+fn autonomy(rules: &Rules) -> Section {
+    let items = rules.grants.iter().map(|grant| Item {
+        name: named(&grant.id),
+        sentences: grant.in_words().into_iter().map(Sentence::from).collect(),
+    });
+    let items: Vec<Item> = items.collect();
+    let about = match items.is_empty() {
+        true => Vec::new(),
+        false => vec!["Of several that an agent has earned, the first decides.".into()],
+    };
+    Section {
+        title: "What agents can earn",
+        about,
+        items,
     }
 }
 

@@ -197,6 +197,9 @@ fn decided(text: &mut String, decision: &Decision) {
     {
         text.push_str("  nobody had to approve\n");
     }
+    if let Some(grant) = &decision.grant {
+        let _ = writeln!(text, "  {}", grant.reason);
+    }
 }
 
 /// Everything that was said on the pull request, in order, whether it counted or not.

@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaselineRecord, EvidenceRecord, LimitRecord, schema_tag};
+use super::{BaselineRecord, EvidenceRecord, GrantRecord, LimitRecord, schema_tag};
 use crate::domain::ids::{CaseId, GroupName, Login, PullNumber, Sha, TriggerId, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
@@ -57,6 +57,12 @@ pub struct Decision {
     pub risk: Assessment,
     /// What the gate asked for.
     pub required: Requirement,
+    /// The grant of `rules/autonomy.yaml` that it is a case of, and what came of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantRecord>,
+    /// The file in which it counts for what its agent has earned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub track_record: Option<String>,
     /// Every approval that counted.
     #[serde(default)]
     pub approvals: Vec<CountedApproval>,
@@ -110,6 +116,8 @@ impl Decision {
 pub enum Status {
     /// Merged by the bot: the gate asked for nobody.
     AutoApproved,
+    /// Merged by the bot: its agent has earned that nobody is asked.
+    Granted,
     /// Merged after people approved.
     Approved,
     /// Ended by a person.
@@ -124,8 +132,9 @@ pub enum Status {
 
 impl Status {
     /// All statuses.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AutoApproved,
+        Self::Granted,
         Self::Approved,
         Self::Rejected,
         Self::Refused,
@@ -136,6 +145,7 @@ impl Status {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AutoApproved => "auto_approved",
+            Self::Granted => "granted",
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Refused => "refused",
@@ -145,7 +155,11 @@ impl Status {
     }
     /// Whether the proposal was merged.
     pub const fn is_approval(self) -> bool {
-        matches!(self, Self::AutoApproved | Self::Approved)
+        matches!(self, Self::AutoApproved | Self::Granted | Self::Approved)
+    }
+    /// Whether it was merged without anybody being asked.
+    pub const fn is_automatic(self) -> bool {
+        matches!(self, Self::AutoApproved | Self::Granted)
     }
 }
 impl fmt::Display for Status {
@@ -160,7 +174,8 @@ impl std::str::FromStr for Status {
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or_else(|| {
-                let expected = "auto_approved, approved, rejected, refused, withdrawn or expired";
+                let expected =
+                    "auto_approved, granted, approved, rejected, refused, withdrawn or expired";
                 Unexpected::is_not(text, "a status", expected)
             })
     }

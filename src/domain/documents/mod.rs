@@ -7,10 +7,12 @@ mod baselines;
 mod decision;
 mod evidence;
 mod freeze;
+mod grant;
 mod outcome;
 mod recommendation;
 mod rescored;
 mod target;
+mod track_record;
 mod usage;
 
 pub use baselines::{Baseline, BaselineRecord, Baselines};
@@ -22,10 +24,12 @@ pub use decision::{
 };
 pub use evidence::{CheckRecord, EvidenceRecord, EvidenceSource};
 pub use freeze::{Freeze, SaidIn, SaidInKind};
+pub use grant::{GrantAnswer, GrantRecord, RateRecord};
 pub use outcome::{Claim, ExecutorKind, Feedback, Outcome};
 pub use recommendation::{Citation, Recommendation, RecommendationSchema};
 pub use rescored::{Asked, AskedAgain, Rescored};
 pub use target::Target;
+pub use track_record::{Day, DayCounts, TrackRecord};
 pub use usage::{LimitRecord, Usage, UsageKey, UsagePart};
 
 /// Makes a type that stands for one value of the `schema` key and refuses every other.

@@ -224,7 +224,7 @@ impl Workflow {
         let mut people: BTreeMap<&InternedName, u32> = BTreeMap::new();
         for case in decided {
             let status = case.standing.status();
-            automatic.add(status == Some(Status::AutoApproved));
+            automatic.add(status.is_some_and(Status::is_automatic));
             expired += u32::from(status == Some(Status::Expired));
             withdrawn += u32::from(status == Some(Status::Withdrawn));
             for person in case.deciders() {
@@ -365,7 +365,7 @@ fn second_thoughts(decided: &[&Case]) -> Vec<SecondThought> {
     let mut groups: BTreeMap<(&InternedName, &InternedName), Proportion> = BTreeMap::new();
     let automatic = decided
         .iter()
-        .filter(|case| case.standing.status() == Some(Status::AutoApproved));
+        .filter(|case| case.standing.status().is_some_and(Status::is_automatic));
     for case in automatic {
         if let (Some(agent), Some(action), Some(success)) =
             (&case.agent, &case.action, case.success())

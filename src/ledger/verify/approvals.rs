@@ -9,8 +9,8 @@ use super::document::Written;
 use super::finding::FindingKind;
 use super::{ignored, opinions};
 use crate::domain::documents::{
-    AccountRecord, Assessment, CountedApproval, Decision, Rejection, RejectionCategory, Role,
-    Status,
+    AccountRecord, Assessment, CountedApproval, Decision, GrantRecord, Rejection,
+    RejectionCategory, Role, Status,
 };
 use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
@@ -25,6 +25,8 @@ pub struct Question<'a> {
     pub kind: Kind,
     /// The assessment as computed again.
     pub assessment: &'a Assessment,
+    /// What a grant comes to, computed again.
+    pub grant: Option<&'a GrantRecord>,
     pub contributions: &'a [Contribution],
     /// Whether the commits of the branch are not in this clone.
     pub is_without_branch: bool,
@@ -53,6 +55,7 @@ pub fn check(
         elsewhere: &elsewhere,
         kind: question.kind,
         assessment: question.assessment,
+        grant: question.grant,
         interests: Interests {
             contributions: question.contributions,
             owner: question.owner,
@@ -68,7 +71,9 @@ pub fn check(
     ignored::check(check, written, &gate_result, question);
     opinions::check(check, written, rules);
     match decision.status {
-        Status::AutoApproved | Status::Approved => check_merged(check, written, &gate_result),
+        Status::AutoApproved | Status::Granted | Status::Approved => {
+            check_merged(check, written, &gate_result);
+        }
         Status::Rejected => check_rejected(check, written, &gate_result),
         Status::Refused => check_refused(check, written, &gate_result),
         Status::Expired => check_expired(check, written, rules, frozen),

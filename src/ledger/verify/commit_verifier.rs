@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::commit_check::{CommitCheck, Sources};
 use super::finding::{Finding, FindingKind};
 use super::first_parent_chain::FirstParentChain;
+use super::track_record::TrackRecords;
 use super::{
     adopted, decision, execution, freeze, genesis, governance, remarks, rescored, signature,
 };
@@ -162,6 +163,7 @@ pub struct CommitVerifier<'v> {
     pub rules_cache: RulesCache,
     pub target_cache: TargetCache,
     pub rule_changes: RuleChangeValidator,
+    pub track_records: TrackRecords,
     graph: &'v CommitGraph,
     recent: HashMap<CaseId, Arc<Recommendation>>,
     /// The commit examined last, and its tree: the parent of the next one.
@@ -182,6 +184,7 @@ impl<'v> CommitVerifier<'v> {
             rules_cache: RulesCache::default(),
             target_cache,
             rule_changes: RuleChangeValidator::default(),
+            track_records: TrackRecords::default(),
             graph,
             recent: HashMap::new(),
             last: None,

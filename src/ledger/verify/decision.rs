@@ -15,14 +15,15 @@ use super::document::Written;
 use super::evidence;
 use super::finding::FindingKind;
 use super::outcome_files::take_file;
-use super::record;
-use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Status};
+use super::{record, track_record};
+use crate::domain::documents::{Assessment, Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
 use crate::domain::level::Level;
 use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::gate::eligibility::Interests;
+use crate::gate::grants::{CaseKind, GrantCase};
 use crate::gate::verdict::Kind;
 use crate::git::{GitError, Objects};
 use crate::ledger::facts::{self, Targets};
@@ -30,8 +31,8 @@ use crate::ledger::proposal::{self, Candidate, Objection, Refusal};
 use crate::ledger::stale_approvals::{self, About, ApprovalSnapshot};
 use crate::ledger::usage::{self, UsageError};
 use crate::ledger::{Version, entry};
-use crate::risk;
 use crate::risk::limits::{self, Use, UsedLimits};
+use crate::risk::{self, RiskContext};
 use crate::rules::Rules;
 
 /// Checks a decision on a recommendation.
@@ -245,13 +246,8 @@ fn recompute(
         take_usage(check, tree, &uses, decision)?;
     }
     let mut computed = risk::assess(about, &situation, rules);
-    if branch.is_none() && computed != decision.risk && !situation.unattributed {
-        // Who wrote the commits of a branch that is not here is not known: both answers are possible.
-        situation.unattributed = true;
-        let other = risk::assess(about, &situation, rules);
-        if other.level == decision.risk.level {
-            computed = other;
-        }
+    if branch.is_none() {
+        computed = assess_without_branch(computed, decision, about, &mut situation, rules);
     }
     assessment::compare(check, written, &computed);
     let path = Recommendation::path_of(about.id);
@@ -275,9 +271,19 @@ fn recompute(
         computed.level,
     )?;
     outdated.extend(evidence::outdated(decision, rules));
+    let kind = CaseKind::of(about, &situation, rules);
+    let case = kind.as_ref().map(|kind| GrantCase {
+        kind,
+        situation: &situation,
+        assessment: &computed,
+        rules,
+        now: decision.decided_at,
+    });
+    let grant = track_record::check_decision(verifier, check, written, case.as_ref())?;
     let question = Question {
         kind: Kind::Recommendation,
         assessment: &computed,
+        grant: grant.as_ref(),
         contributions: &contributions,
         is_without_branch: branch.is_none(),
         owner,
@@ -309,6 +315,25 @@ fn take_usage(
         Err(UsageError::Lookup(error)) => Err(error),
         // Said of the decision itself.
         Err(UsageError::Unreadable(_) | UsageError::Unwritable(_)) => Ok(()),
+    }
+}
+
+/// Who wrote the commits of a branch that is not here is not known: both answers are possible.
+fn assess_without_branch(
+    computed: Assessment,
+    decision: &Decision,
+    about: &Recommendation,
+    situation: &mut RiskContext,
+    rules: &Rules,
+) -> Assessment {
+    if computed == decision.risk || situation.unattributed {
+        return computed;
+    }
+    situation.unattributed = true;
+    let other = risk::assess(about, situation, rules);
+    match other.level == decision.risk.level {
+        true => other,
+        false => computed,
     }
 }
 

@@ -4,7 +4,7 @@ use super::commit_check::CommitCheck;
 use super::commit_verifier::{CheckResult, CommitVerifier, Ended, Fact};
 use super::document::Written;
 use super::finding::FindingKind;
-use super::{outcome_files, rescored};
+use super::{outcome_files, rescored, track_record};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Claim, ExecutorKind, Outcome, Recommendation, time};
 use crate::domain::ids::CaseId;
@@ -176,6 +176,7 @@ pub fn check_outcome(
     }
     if let Some(about) = verifier.decided_before(check, case)? {
         check.check_message(&entry::outcome_message(outcome, &about));
+        track_record::check_outcome(verifier, check, &written)?;
         if outcome.attempt == 1 && outcome.executor.is_part_of_the_push() {
             outcome_files::check(verifier, check, &written, &about)?;
         }

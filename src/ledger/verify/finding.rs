@@ -98,6 +98,10 @@ kinds! {
     WrongBaseline = "wrong_baseline",
     /// What is used of a limit is not what it is when computed again.
     WrongUsage = "wrong_usage",
+    /// A grant lets it pass, or does not, where it is otherwise when computed again.
+    WrongGrant = "wrong_grant",
+    /// What is on record of the cases of an agent is not what the trail says.
+    WrongTrackRecord = "wrong_track_record",
     /// A record was edited or removed.
     EditedRecord = "edited_record",
     /// The tree changes more than the event may change.
@@ -204,6 +208,8 @@ impl FindingKind {
             | Self::WrongEvidence
             | Self::WrongBaseline
             | Self::WrongUsage
+            | Self::WrongGrant
+            | Self::WrongTrackRecord
             | Self::NotEnoughApprovals
             | Self::WrongStatus
             | Self::WrongRejection

@@ -260,6 +260,7 @@ fn recompute(
     let question = Question {
         kind: Kind::GovernanceChange,
         assessment: &computed,
+        grant: None,
         contributions: &contributions,
         is_without_branch: branch.is_none(),
         owner,

@@ -9,6 +9,8 @@
 //! staging, test or paper 50, development or inactive 0), **weight** from `weights.environment`
 //! (40 as shipped). *Framework: "Mode/Environment".*
 
+use std::collections::BTreeSet;
+
 use super::{FactorText, RECOMMENDATION};
 use crate::domain::documents::FactorScore;
 use crate::domain::ids::TargetName;
@@ -97,6 +99,28 @@ pub(crate) fn measure<'a>(subject: &ScoringInput<'a>) -> Environment<'a> {
         origin: worst.origin,
         no_effect,
     }
+}
+
+/// Every environment that a target is in, or would be in; none where one is not known.
+pub(crate) fn in_play<'a>(subject: &ScoringInput<'a>) -> Option<BTreeSet<&'a str>> {
+    let governance = &subject.rules.governance;
+    let creates = subject.effect() == Some(Effect::Create);
+    let mut all = BTreeSet::new();
+    for (_, known) in &subject.targets {
+        match known {
+            Some(known) => {
+                for name in known.environments(governance) {
+                    all.insert(name?);
+                }
+            }
+            None if creates => {}
+            None => return None,
+        }
+    }
+    if let Some(proposed) = proposed(subject, creates) {
+        all.insert(Some(proposed.name).filter(|_| proposed.known)?);
+    }
+    Some(all)
 }
 
 /// The environment that the targets would be in afterwards, where the proposal changes it.

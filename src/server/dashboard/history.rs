@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::records::Records;
 use super::text::{self, Moment};
 use crate::domain::documents::{
-    Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Rescored, Role,
+    Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Rescored, Role, Status,
 };
 use crate::gate::eligibility::shown;
 use crate::insight::Case;
@@ -155,6 +155,7 @@ fn reviews(decision: &Decision) -> Vec<TimelineEntry> {
 fn decided(decision: &Decision) -> TimelineEntry {
     let needed = decision.required;
     let whose = match needed.role {
+        _ if decision.status == Status::Granted => "nobody had to approve".to_owned(),
         Role::None => "nobody had to approve".to_owned(),
         role => {
             let why = if needed.justification {
@@ -177,6 +178,11 @@ fn decided(decision: &Decision) -> TimelineEntry {
             decision.mode
         ),
         at: Some(Moment::of(decision.decided_at)),
+        facts: decision
+            .grant
+            .iter()
+            .map(|grant| ("grant".to_owned(), grant.reason.clone()))
+            .collect(),
         ..TimelineEntry::default()
     }
 }

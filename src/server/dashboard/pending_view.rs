@@ -348,7 +348,13 @@ impl PendingView {
         self.late = gate_result.escalation();
         self.blocked_by = wait.blockers().collect();
         if let Some(needed) = gate_result.still_needed() {
-            self.needs = Some(format!("{}.", text::unquoted(&needed)));
+            let grant = gate_result.grant.as_ref();
+            let grant = grant.map(|grant| format!(" {}", grant.sentence()));
+            self.needs = Some(format!(
+                "{}.{}",
+                text::unquoted(&needed),
+                grant.unwrap_or_default()
+            ));
             let whom = match &pending.asked {
                 Some(asked) => asked.to_string(),
                 None => {

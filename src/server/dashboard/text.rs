@@ -110,6 +110,7 @@ pub const fn standing(standing: CaseStatus) -> &'static str {
 pub const fn status_word(status: Status) -> &'static str {
     match status {
         Status::AutoApproved => "auto-approved",
+        Status::Granted => "granted",
         Status::Approved => "approved",
         Status::Rejected => "rejected",
         Status::Refused => "refused",

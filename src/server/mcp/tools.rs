@@ -72,7 +72,7 @@ struct Waited {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
-    /// pending, auto_approved, approved, rejected, refused, withdrawn or expired.
+    /// pending, auto_approved, granted, approved, rejected, refused, withdrawn or expired.
     #[serde(default)]
     status: Option<String>,
     /// LOW, MEDIUM or HIGH.

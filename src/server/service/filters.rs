@@ -14,7 +14,7 @@ use crate::insight::{Period, Query, TimeSpec};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Filters {
-    /// pending, auto_approved, approved, rejected, refused, withdrawn or expired
+    /// pending, auto_approved, granted, approved, rejected, refused, withdrawn or expired
     pub status: Option<String>,
     /// Of this agent
     pub agent: Option<String>,

@@ -201,6 +201,7 @@ fn figures_lists_and_cases_say_what_is_in_the_trail() {
     How it was decided
     What | Share | Cases |
     auto-approved | 100 % | 2 |
+    granted | 0 % | 0 |
     approved | 0 % | 0 |
     rejected | 0 % | 0 |
     refused | 0 % | 0 |

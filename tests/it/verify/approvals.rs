@@ -213,8 +213,10 @@ fn an_approval_is_not_made_up_by_the_bot() {
     );
     only_these(
         &forging(&world, 3, &forgery, FindingKind::NotEnoughApprovals),
-        // What nobody approved has a baseline, which the bot did not write.
+        // What nobody approved has a baseline, which the bot did not write, and counts for nobody.
         &[
+            FindingKind::UnexpectedChange,
+            FindingKind::WrongTrackRecord,
             FindingKind::WrongOpinions,
             FindingKind::NotEnoughApprovals,
             FindingKind::WrongBaseline,

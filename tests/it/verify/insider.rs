@@ -81,6 +81,7 @@ fn judged(
             elsewhere: &[],
             kind,
             assessment: &risk,
+            grant: None,
             interests: Interests {
                 contributions: &contributions,
                 owner: None,
@@ -114,6 +115,7 @@ fn judged(
         windows: version.rules.governance.windows.recorded_at(world.now()),
         evidence: Vec::new(),
         risk,
+        track_record: None,
         now: world.now(),
         shortest_justification: 0,
     };
@@ -254,7 +256,9 @@ pub fn merge_recommendation(world: &World, head: Sha, path: &str) -> Sha {
         error: None,
         reported_by: REPORTED_BY_BOT.to_owned(),
     };
-    draft.outcome(&outcome, &about, &[]).unwrap();
+    draft
+        .outcome(&outcome, &about, permit.decision(), &[])
+        .unwrap();
     publish(world, draft);
     decision
 }
