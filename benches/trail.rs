@@ -22,7 +22,7 @@ use countersign::ledger::{Draft, MAIN};
 use crate::measure::{self, COUNTERSIGN};
 
 /// What is written; counted up with every change of it.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 const REVIEWERS: [&str; 5] = ["alice", "bob", "erin", "frank", "grace"];
 const ADMINS: [&str; 2] = ["carol", "heidi"];
