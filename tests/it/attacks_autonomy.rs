@@ -264,3 +264,46 @@ fn nobody_but_the_bot_writes_what_is_on_record() {
     4 commits: 1 adopted, 1 genesis; 0 recomputed; 1 signed by the bot's keys; 6 findings
     ");
 }
+
+#[test]
+fn two_bots_at_once_give_each_case_a_number_of_its_own() {
+    let mut stage = with_grants(GRANT);
+    earn(&mut stage, 4);
+    let many: Vec<(String, String)> = (5..11)
+        .map(|number| (format!("many-{number:02}"), medium(number)))
+        .collect();
+    stage.propose_many(AGENT, &many);
+    let bots: Vec<_> = (0..2)
+        .map(|_| stage.command(&["run"]).spawn().unwrap())
+        .collect();
+    for mut bot in bots {
+        assert!(bot.wait().unwrap().success());
+    }
+    stage.read_all();
+    let granted = stage
+        .countersign(&["list", "--status", "granted", "--format", "json"])
+        .succeeds()
+        .json();
+    let numbers: Vec<u64> = granted
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|case| {
+            let shown = ["show", case["id"].as_str().unwrap(), "--format", "json"];
+            let shown = stage.countersign(&shown).succeeds().json();
+            shown["decision"]["grant"]["number"].as_u64().unwrap()
+        })
+        .collect();
+    assert_eq!(numbers, [6, 5, 4, 3, 2, 1]);
+    insta::assert_snapshot!(on_record(&stage, LIVE), @r#"
+    schema: countersign/track-record/v1
+    days:
+      "[today]":
+        approved: 4
+        granted: 6
+        succeeded: 10
+    grants:
+      tuning: 6
+    "#);
+    stage.verifies();
+}
