@@ -45,12 +45,13 @@ const fn bench(
 }
 
 #[rustfmt::skip]
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     bench("backlog",  "BRANCHES ROUNDS",        &[1_000, 5],       |n| deciding::backlog(n[0], n[1])),
     bench("single",   "PROPOSALS ROUNDS",       &[40, 5],          |n| deciding::single(n[0], n[1])),
     bench("growth",   "RECORDS ROUNDS",         &[100_000, 7],     |n| deciding::growth(n[0], n[1])),
     bench("load",     "PROPOSALS CLIENTS PUSHES", &[10_000, 32, 200], |n| load::run(n[0], n[1], n[2])),
     bench("score",    "",                       &[],               |_| score::run()),
+    bench("compare",  "ROUNDS",                 &[10],             |n| score::compare_versions(n[0])),
     bench("webhook",  "WEBHOOKS ROUNDS",        &[1_000, 5],       |n| webhook::run(n[0], n[1])),
     bench("answers",  "CASES ROUNDS",           &[100_000, 100],   |n| answers::run(n[0], n[1])),
     bench("index",    "CASES ROUNDS",           &[100_000, 5],     |n| reading::index(n[0], n[1])),

@@ -15,6 +15,7 @@ use countersign::domain::documents::{Recommendation, Target};
 use countersign::domain::level::Level;
 use countersign::domain::yaml;
 use countersign::gate::requirement;
+use countersign::gate::rule_comparison::{Targets, compare};
 use countersign::risk::limits::UsedLimits;
 use countersign::risk::{Explanation, KnownTarget, RiskContext, advise, assess};
 use countersign::rules::{RuleFiles, Rules};
@@ -40,6 +41,27 @@ pub fn run() {
     println!("\nthe platform pack");
     let rules = rules_of("rules/packs/platform", "");
     measure(&rules, &platform_cases(&rules));
+}
+
+/// How long it takes to hold a version of the rules against another one.
+pub fn compare_versions(rounds: usize) {
+    let shipped = rules_with("");
+    let platform = rules_of("rules/packs/platform", "");
+    for (name, rules, cases) in [
+        ("shipped", &shipped, cases(&shipped)),
+        ("platform", &platform, platform_cases(&platform)),
+    ] {
+        let targets = cases.iter().flat_map(|case| case.1.targets.clone());
+        let targets: Targets = targets.collect();
+        let started = Instant::now();
+        let mut proposals = 0;
+        for _ in 0..rounds {
+            let found = compare(rules, black_box(rules), &targets);
+            proposals = black_box(found).looked_at.proposals;
+        }
+        let each = started.elapsed().as_secs_f64() * 1_000.0 / rounds as f64;
+        println!("{name}: {each:.1} ms for {proposals} proposals");
+    }
 }
 
 fn measure(rules: &Rules, cases: &[Case]) {

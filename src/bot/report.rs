@@ -269,6 +269,13 @@ pub fn governance(
     {
         let _ = writeln!(body, "\n- {} ({})", asked.reason, asked.id);
     }
+    if let Some(comparison) = &rule_change.comparison {
+        let _ = writeln!(
+            body,
+            "\nWhat they ask for, against the rules on `main`:\n\n{}",
+            comparison.markdown()
+        );
+    }
     if let Some(backtest) = rule_change
         .backtest
         .as_ref()

@@ -1,12 +1,14 @@
 //! What a governance change would bring: are the new rules readable, do their policy tests pass, could the bot still
-//! write, and which past decisions would have come out differently?
+//! write, what would they ask for less, and which past decisions would have come out differently?
 
 use std::time::Instant;
 
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::yaml;
-use crate::git::{Change, Repository, SigningKey};
+use crate::gate::rule_comparison::{RuleComparison, compare};
+use crate::git::{Change, GitError, Repository, SigningKey};
 use crate::ledger::backtest::{Backtest, Extent, backtest};
+use crate::ledger::facts;
 use crate::ledger::proposal::{
     BotKey, Objection, Refusal, RuleChangeValidation, RuleChangeValidator, Trees, find_key_lockout,
 };
@@ -23,6 +25,8 @@ const REPLAYED: usize = 2_000;
 #[derive(Debug, Default)]
 pub struct RuleChangePreview {
     pub validation: RuleChangeValidation,
+    /// What they ask for, against those that hold; none if the rules stay as they are.
+    pub comparison: Option<RuleComparison>,
     /// The newest decisions under the new rules; none if the rules stay as they are.
     pub backtest: Option<Backtest>,
 }
@@ -48,7 +52,7 @@ impl RuleChangePreview {
                 };
                 return Ok(Self {
                     validation,
-                    backtest: None,
+                    ..Self::default()
                 });
             }
             Err(AppendError::Failed(error)) => return Err(error.into()),
@@ -62,7 +66,7 @@ impl RuleChangePreview {
         let (Some(version), Some(tip)) = (version, draft.base()) else {
             return Ok(Self {
                 validation,
-                backtest: None,
+                ..Self::default()
             });
         };
         let lockout = find_key_lockout(&version, bot_key(&version, draft.signer())?);
@@ -77,10 +81,23 @@ impl RuleChangePreview {
             until: Some(Instant::now() + rules_cache.test_limit()),
         };
         // Of the people of a team, past decisions had those who are on record, and not today's.
-        let listed = RulesCache::default().read(draft.objects(), after)?.valid();
-        let backtest = listed.map(|listed| backtest(repo, tip, &listed.rules, extent, &mut |_| {}));
+        let listed = |tree| -> Result<_, GitError> {
+            Ok(RulesCache::default().read(draft.objects(), tree)?.valid())
+        };
+        let (old, new): (_, Option<Version>) = (listed(before)?, listed(after)?);
+        let backtest = new
+            .as_ref()
+            .map(|new| backtest(repo, tip, &new.rules, extent, &mut |_| {}));
+        let comparison = match (old, new) {
+            (Some(old), Some(new)) => {
+                let targets = facts::all_targets(draft.objects(), before)?;
+                Some(compare(&old.rules, &new.rules, &targets))
+            }
+            _ => None,
+        };
         Ok(Self {
             validation,
+            comparison,
             backtest: backtest.transpose()?,
         })
     }

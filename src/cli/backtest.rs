@@ -10,16 +10,19 @@ use super::output::Format;
 use super::test::from_folder;
 use super::{CommandOutcome, Result, failure, output};
 use crate::domain::ids::Sha;
+use crate::gate::rule_comparison::{RuleComparison, compare};
 use crate::git::Repository;
 use crate::ledger::backtest::{Backtest as Replayed, Extent, backtest};
-use crate::ledger::{MAIN, rule_files};
+use crate::ledger::{MAIN, RulesCache, facts, rule_files};
 use crate::rules::{RuleFiles, Rules};
 
 /// Replay every past decision under other rules
 ///
 /// Each case is scored again on the facts of its moment. The answer says which would have had another
 /// level, who would have been asked, and how those cases turned out: what the other rules would have let
-/// through that was rejected or failed, and what they would have held up for nothing.
+/// through that was rejected or failed, and what they would have held up for nothing. Then the other rules are held
+/// against those on `main`, over proposals made up from the bounds of both: where they are stricter, where laxer,
+/// with the smallest example of each laxity.
 #[derive(Debug, clap::Args)]
 pub struct Backtest {
     /// The other rules: a branch or commit of the repository (`govern/x`, `refs/pull/12/head`), or a folder that
@@ -39,6 +42,8 @@ struct Told<'a> {
     alarming: Vec<String>,
     #[serde(flatten)]
     backtest: &'a Replayed,
+    /// What these rules ask for, against those on `main`; none if those cannot be read.
+    comparison: Option<&'a RuleComparison>,
 }
 
 /// Between two updates of the line that shows how far it is.
@@ -73,6 +78,7 @@ impl Backtest {
         });
         bar.finish_and_clear();
         let replayed = replayed?;
+        let comparison = compared(&repo, tip, &rules)?;
         match options.format {
             Format::Json => output::json(&Told {
                 rules: &self.rules,
@@ -82,9 +88,16 @@ impl Backtest {
                     .map(|case| case.id.to_string())
                     .collect(),
                 backtest: &replayed,
+                comparison: comparison.as_ref(),
             })?,
-            Format::Markdown => output::text(&replayed.markdown())?,
-            _ => output::text(&replayed.plain())?,
+            Format::Markdown => {
+                let comparison = comparison.map(|comparison| comparison.markdown());
+                output::text(&told(replayed.markdown(), comparison))?;
+            }
+            _ => {
+                let comparison = comparison.map(|comparison| comparison.plain());
+                output::text(&told(replayed.plain(), comparison))?;
+            }
         }
         Ok(CommandOutcome::Done)
     }
@@ -112,6 +125,23 @@ impl Backtest {
             )),
         }
     }
+}
+
+fn told(replayed: String, comparison: Option<String>) -> String {
+    match comparison {
+        Some(comparison) => format!("{replayed}\n{comparison}"),
+        None => replayed,
+    }
+}
+
+/// Against the rules on `main`, if those can be read.
+fn compared(repo: &Repository, tip: Sha, rules: &Rules) -> Result<Option<RuleComparison>> {
+    let (objects, tree) = (repo.objects(), repo.read_commit(tip)?.tree);
+    let Some(old) = RulesCache::default().read(objects, tree)?.valid() else {
+        return Ok(None);
+    };
+    let targets = facts::all_targets(objects, tree)?;
+    Ok(Some(compare(&old.rules, rules, &targets)))
 }
 
 /// The trail; in a clone that has no `main` of its own, the one that it was cloned from.

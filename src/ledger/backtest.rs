@@ -18,89 +18,15 @@ use serde::Serialize;
 use super::LedgerError;
 use super::facts::TargetCache;
 use super::workers::{self, Work};
-use crate::domain::documents::{Assessment, Requirement, Role, RuleAsk, Status};
+use crate::domain::documents::Status;
 use crate::domain::ids::{CaseId, Sha};
-use crate::domain::level::{Level, Score};
-use crate::domain::mode::Mode;
+use crate::domain::level::Level;
+use crate::gate::oversight::{Oversight, RiskAnswer};
 use crate::git::{GitError, Repository, StoredCommit};
 use crate::rules::Rules;
 
 use past_uses::{PastUse, PastUses};
 use replay::{Replayer, Seen};
-
-/// What a set of rules says about a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RiskAnswer {
-    /// How risky it is.
-    pub score: Score,
-    pub level: Level,
-    /// Who has to approve because of the level.
-    pub requires: Requirement,
-    /// Who has to approve because of rules.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub asks: Vec<RuleAsk>,
-    /// Whether a rule refuses it, whoever approves.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub refused: bool,
-}
-
-impl RiskAnswer {
-    fn of(assessment: &Assessment, requires: Requirement, mode: Mode) -> Self {
-        let asks = assessment.triggers.iter().filter(|_| mode.asks_people());
-        Self {
-            score: assessment.score,
-            level: assessment.level,
-            requires,
-            asks: asks.filter_map(|fired| fired.ask.clone()).collect(),
-            refused: assessment.is_refused(),
-        }
-    }
-
-    /// Whether it is merged without anybody.
-    fn passes_alone(&self) -> bool {
-        !self.refused && self.requires.role == Role::None && self.asks.is_empty()
-    }
-
-    /// Whether it asks for all that the other asks for.
-    fn covers(&self, other: &Self) -> bool {
-        let weight = |answer: &Self| {
-            let Requirement {
-                role,
-                approvals,
-                justification,
-            } = answer.requires;
-            // The role weighs most: fewer admins are more than any number of reviewers.
-            (role, approvals, justification)
-        };
-        self.refused
-            || !other.refused
-                && weight(self) >= weight(other)
-                && other.asks.iter().all(|ask| self.asks.contains(ask))
-    }
-}
-
-/// How much oversight changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Oversight {
-    /// Fewer people, a lower role, other groups, or no justification.
-    Weaker,
-    /// The same people are asked for the same.
-    Same,
-    /// More people, a higher role, or a justification.
-    Stronger,
-}
-
-impl Oversight {
-    /// What becomes of it. Where others are asked, and not only more, it is weaker: somebody is not asked any more.
-    fn of(then: &RiskAnswer, now: &RiskAnswer) -> Self {
-        match (now.covers(then), then.covers(now)) {
-            (true, true) => Self::Same,
-            (true, false) => Self::Stronger,
-            (false, _) => Self::Weaker,
-        }
-    }
-}
 
 /// A past decision that would have come out differently.
 #[derive(Debug, Clone, Serialize)]
@@ -334,71 +260,4 @@ fn approvals_of(answer: &RiskAnswer) -> usize {
     });
     let all: u32 = of_rules.chain([answer.requires.approvals]).sum();
     usize::try_from(all).unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::documents::GroupAsk;
-
-    #[test]
-    fn a_lower_role_is_weaker_whatever_the_numbers() {
-        let asks = |role, approvals, justification| RiskAnswer {
-            score: Score::ZERO,
-            level: Level::Low,
-            requires: Requirement {
-                role,
-                approvals,
-                justification,
-            },
-            asks: Vec::new(),
-            refused: false,
-        };
-        let admin = &asks(Role::Admin, 1, true);
-        let none = &asks(Role::None, 0, false);
-        assert_eq!(
-            Oversight::of(admin, &asks(Role::Reviewer, 5, true)),
-            Oversight::Weaker
-        );
-        assert_eq!(
-            Oversight::of(admin, &asks(Role::Admin, 1, false)),
-            Oversight::Weaker
-        );
-        assert_eq!(Oversight::of(admin, admin), Oversight::Same);
-        assert_eq!(
-            Oversight::of(none, &asks(Role::Reviewer, 1, false)),
-            Oversight::Stronger
-        );
-        assert_eq!(
-            Oversight::of(admin, &asks(Role::Admin, 2, true)),
-            Oversight::Stronger
-        );
-        let dbas = RuleAsk {
-            any_of: vec![vec![GroupAsk {
-                from: "dbas".parse().unwrap(),
-                approvals: 1,
-                justification: true,
-            }]],
-            instead: false,
-        };
-        let both = &RiskAnswer {
-            asks: vec![dbas.clone()],
-            ..admin.clone()
-        };
-        let others = &RiskAnswer {
-            asks: vec![dbas],
-            ..none.clone()
-        };
-        let refused = &RiskAnswer {
-            refused: true,
-            ..none.clone()
-        };
-        assert_eq!(Oversight::of(admin, both), Oversight::Stronger);
-        assert_eq!(Oversight::of(both, admin), Oversight::Weaker);
-        assert_eq!(Oversight::of(admin, others), Oversight::Weaker);
-        assert_eq!(Oversight::of(others, admin), Oversight::Weaker);
-        assert_eq!(Oversight::of(both, refused), Oversight::Stronger);
-        assert_eq!(Oversight::of(refused, both), Oversight::Weaker);
-        assert!(none.passes_alone() && !others.passes_alone() && !refused.passes_alone());
-    }
 }

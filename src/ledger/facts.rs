@@ -64,6 +64,28 @@ pub fn targets(
     })
 }
 
+/// So many targets are read of all that there are.
+const MOST_TARGETS: usize = 5_000;
+
+/// All targets of a tree that can be read, as far as the limit goes, without their baselines.
+pub fn all_targets(objects: Objects<'_>, root: Sha) -> Result<KnownTargets, GitError> {
+    let mut all = KnownTargets::new();
+    let files = objects.list_dir(root, Target::FOLDER)?.into_iter();
+    let files = files.filter(|entry| entry.mode == Mode::File);
+    for entry in files.take(MOST_TARGETS) {
+        let name = std::str::from_utf8(&entry.name).unwrap_or_default();
+        let name = name
+            .strip_suffix(".yaml")
+            .and_then(|name| name.parse().ok());
+        let Some(name) = name else { continue };
+        let bytes = objects.read_blob(entry.id)?;
+        if let Ok(file) = TargetFile::read(&name, bytes, None) {
+            all.insert(name, file.known);
+        }
+    }
+    Ok(all)
+}
+
 /// Reads the targets that a recommendation names, through whatever gives a regular file's blob id and
 /// content by its path.
 pub fn targets_by<E>(

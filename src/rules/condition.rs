@@ -1,9 +1,9 @@
-//! Conditions over the facts of a proposal, written in CEL; only this file and its parts `types`, `depth` and `cost`
-//! name the CEL crate.
+//! Conditions over the facts of a proposal, written in CEL; only this file and its parts name the CEL crate.
 //!
 //! An expression may use only the documented [`FACTS`] as what they are (`types`), is bounded in length and in
 //! nested loops (the interpreter has no budget of its own), and is compiled once per version of the rules.
 
+mod constants;
 mod cost;
 mod depth;
 mod facts;
@@ -26,6 +26,7 @@ use super::evidence::{EvidenceRules, EvidenceState};
 use crate::domain::ids::EvidenceName;
 use crate::domain::page::Line;
 use crate::domain::value::Value;
+pub use constants::{Compared, Constant};
 pub use cost::Sizes;
 pub use facts::{ChangeFact, FACTS, Fact, FactInfo, FactType, Facts, TargetFact, described, find};
 pub use types::TypeError;
@@ -136,6 +137,11 @@ impl Condition {
     /// The steps that answering it takes at most, over a proposal of this size.
     pub fn steps(&self, sizes: Sizes) -> u64 {
         cost::of(self.program.expression(), sizes)
+    }
+
+    /// What the expression compares its facts with, each once.
+    pub fn compared(&self) -> Vec<Compared> {
+        constants::of(self.program.expression())
     }
 
     /// The windows that the expression names.

@@ -90,6 +90,12 @@ impl Movement {
         self.0.iter().any(relative)
     }
 
+    /// The farthest that a value may move from this one in each tier.
+    pub fn distances(&self, from: Decimal) -> impl Iterator<Item = Decimal> {
+        let limits = self.0.iter();
+        limits.filter_map(move |(_, limit)| limit.distance(from))
+    }
+
     /// The tier of a movement.
     pub fn tier_of(&self, from: Decimal, to: Decimal) -> Tier {
         let Some(moved) = to.checked_sub(from) else {
@@ -113,7 +119,7 @@ impl Movement {
 }
 
 /// What is usual for the elements of a list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Elements {
     /// For each that is added.
     pub each: Option<Box<UsualValues>>,
@@ -134,7 +140,7 @@ impl Elements {
 }
 
 /// Which values are usual, under the same conditions.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UsualValues {
     /// None where the guidance neither says it nor gives anything that has an order.
     pub value_type: Option<ValueType>,
@@ -210,14 +216,14 @@ impl UsualValues {
 }
 
 /// What is usual where some conditions hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Special {
     pub conditions: Conditions,
     pub usual: UsualValues,
 }
 
 /// What is known about one parameter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Guidance {
     /// What it is, for people.
     pub description: Option<String>,
@@ -235,6 +241,12 @@ impl Guidance {
     /// The type of its values, where the guidance says it or gives anything that has an order.
     pub const fn value_type(&self) -> Option<ValueType> {
         self.usual.value_type
+    }
+
+    /// What is usual anywhere.
+    pub fn everywhere(&self) -> impl Iterator<Item = &UsualValues> {
+        let specials = self.specials.iter().map(|special| &special.usual);
+        specials.chain([&self.usual])
     }
 
     /// Whether what is said of a value depends on the target that it is of.
@@ -271,16 +283,14 @@ impl Guidance {
 
     /// Whether a tier lists a value by itself, whatever its type.
     pub fn lists(&self, value: &Value) -> bool {
-        let specials = self.specials.iter().map(|special| &special.usual);
-        let mut tiers = specials.chain([&self.usual]).flat_map(|usual| &usual.tiers);
+        let mut tiers = self.everywhere().flat_map(|usual| &usual.tiers);
         tiers.any(|(_, values)| matches!(values, Values::AnyOf(values) if values.contains(value)))
     }
 
     /// The riskiest tier that a value has under any conditions.
     pub fn worst_tier_of(&self, value: &Value) -> Tier {
-        let specials = self.specials.iter().map(|special| &special.usual);
-        let tiers = specials.map(|usual| usual.tier_of(value));
-        tiers.fold(self.usual.tier_of(value), Tier::max)
+        let tiers = self.everywhere().map(|usual| usual.tier_of(value));
+        tiers.fold(Tier::Conservative, Tier::max)
     }
 }
 

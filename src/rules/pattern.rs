@@ -3,6 +3,7 @@
 use std::fmt;
 
 use regex::RegexBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind, Literal};
 
 /// The longest expression, in bytes.
 const MOST_BYTES: usize = 1_000;
@@ -60,6 +61,41 @@ impl Pattern {
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)
     }
+
+    /// A short text that it matches, if one is found.
+    pub fn example(&self) -> Option<String> {
+        let mut text = String::new();
+        push_example(&regex_syntax::parse(&self.text).ok()?, &mut text)?;
+        self.matches(&text).then_some(text)
+    }
+}
+
+/// Of repetitions the fewest, of alternatives the first, of characters the lowest.
+fn push_example(part: &Hir, text: &mut String) -> Option<()> {
+    match part.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(Literal(bytes)) => text.push_str(std::str::from_utf8(bytes).ok()?),
+        HirKind::Class(Class::Unicode(class)) => text.push(class.ranges().first()?.start()),
+        HirKind::Class(Class::Bytes(class)) => {
+            text.push(char::from(class.ranges().first()?.start()));
+        }
+        HirKind::Repetition(repeated) => {
+            for _ in 0..repeated.min {
+                push_example(&repeated.sub, text)?;
+                if text.len() > MOST_BYTES {
+                    return None;
+                }
+            }
+        }
+        HirKind::Capture(group) => push_example(&group.sub, text)?,
+        HirKind::Concat(parts) => {
+            for part in parts {
+                push_example(part, text)?;
+            }
+        }
+        HirKind::Alternation(parts) => push_example(parts.first()?, text)?,
+    }
+    Some(())
 }
 
 fn compile(text: &str) -> Result<regex::Regex, String> {
@@ -112,6 +148,22 @@ mod tests {
             ("registry.examplеapi:v1", false),
         ] {
             assert_eq!(pattern.matches(value), matches, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_example_is_one_that_matches() {
+        for (pattern, example) in [
+            (
+                "registry[.]example/[a-z]+:v[0-9]+|none",
+                Some("registry.example/a:v0"),
+            ),
+            ("(?:[A-Z]{2}-)?[0-9]{4,}", Some("0000")),
+            ("", Some("")),
+            (r"\b", None),
+        ] {
+            let found = Pattern::parse(pattern).ok().and_then(|one| one.example());
+            assert_eq!(found.as_deref(), example, "{pattern}");
         }
     }
 

@@ -180,6 +180,19 @@ impl Windows {
         windows.filter_map(|window| window.next_change(now)).min()
     }
 
+    /// When each opens and ends for the first time after a moment, and the minute before.
+    pub fn edges(&self, after: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        let edges = self.0.values().flat_map(|window| {
+            let first = window.next_change(after);
+            let second = first.and_then(|first| window.next_change(first));
+            [first, second]
+        });
+        let edges = edges.flatten();
+        edges
+            .flat_map(|edge| [edge - TimeDelta::minutes(1), edge])
+            .collect()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&WindowName, &Window)> {
         self.0.iter()
     }

@@ -54,6 +54,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("serde_saphyr",        &["src/domain/yaml"]),
     ("cel",                 &["src/rules/condition"]),
     ("regex",               &["src/rules/pattern.rs"]),
+    ("regex_syntax",        &["src/rules/pattern.rs"]),
     ("axum",                &["src/server/"]),
     ("askama",              &["src/server/"]),
     ("futures_util",        &["src/server/dashboard/live.rs"]),

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::Changed;
 use super::past_uses::{PastUse, PastUses};
-use super::{Changed, Oversight, RiskAnswer};
 use crate::domain::documents::{Decision, Recommendation};
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::{CaseId, Sha};
@@ -11,6 +11,7 @@ use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::domain::yaml;
 use crate::gate::eligibility::find_unattributed;
+use crate::gate::oversight::{Oversight, RiskAnswer};
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
 use crate::ledger::facts::{self, KnownTargets, Opened, TargetCache};

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Backtest, Changed, Oversight, RiskAnswer, Turned};
-use crate::domain::documents::{Outcome, Requirement, Role};
+use super::{Backtest, Changed, Turned};
+use crate::domain::documents::Outcome;
+use crate::gate::oversight::Oversight;
 
 /// How many cases are named in one list.
 const MOST_CASES: usize = 20;
@@ -136,53 +137,15 @@ fn line(case: &Changed, markdown: bool) -> String {
     if case.targets.len() > 1 {
         let _ = write!(what, " and {} more", case.targets.len() - 1);
     }
-    let (then, now) = (&case.then, &case.now);
     let mut text = format!(
-        "{item}#{} {tick}{}{tick} {what}: {} {} → {} {}",
-        case.number, case.id, then.level, then.score, now.level, now.score
+        "{item}#{} {tick}{}{tick} {what}: {}",
+        case.number,
+        case.id,
+        case.now.against(&case.then)
     );
-    match (then.refused, now.refused) {
-        (false, true) => text.push_str(", refused"),
-        (true, false) => {
-            let _ = write!(text, ", asks {} instead of being refused", now.whom());
-        }
-        (false, false) if then.whom() != now.whom() => {
-            let _ = write!(text, ", asks {} instead of {}", now.whom(), then.whom());
-        }
-        _ => {}
-    }
     let _ = write!(text, "; {}", case.status);
     if case.success.is_some() {
         let _ = write!(text, ", {}", Outcome::word(case.success));
     }
     text
-}
-
-impl RiskAnswer {
-    /// `1 admin with a justification, 1 approval from dbas`
-    pub fn whom(&self) -> String {
-        let level = of_level(self.requires);
-        let rules = self.asks.iter().map(ToString::to_string);
-        let all: Vec<String> = level.into_iter().chain(rules).collect();
-        match all.as_slice() {
-            [] => "nobody".to_owned(),
-            all => all.join(", "),
-        }
-    }
-}
-
-fn of_level(required: Requirement) -> Option<String> {
-    let (who, count) = match (required.role, required.approvals) {
-        (Role::None, _) => return None,
-        (Role::Reviewer, 1) => ("reviewer", 1),
-        (Role::Reviewer, count) => ("reviewers", count),
-        (Role::Admin, 1) => ("admin", 1),
-        (Role::Admin, count) => ("admins", count),
-    };
-    let why = if required.justification {
-        " with a justification"
-    } else {
-        ""
-    };
-    Some(format!("{count} {who}{why}"))
 }

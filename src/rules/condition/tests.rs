@@ -530,3 +530,67 @@ fn what_no_sentence_says_exactly_is_not_said() {
         assert_eq!(said(expression), "-", "{expression}");
     }
 }
+
+#[test]
+fn what_a_condition_compares_is_listed() {
+    let compared = |expression: &str| {
+        let condition = Condition::compile(expression, None).unwrap();
+        let all = condition.compared().into_iter().map(|one| {
+            let keys: Vec<&str> = [one.fact]
+                .into_iter()
+                .chain(one.keys.iter().map(String::as_str))
+                .collect();
+            let with = match one.with {
+                Constant::Number(number) => number.to_string(),
+                Constant::Text(text) => format!("'{text}'"),
+                Constant::Part(text) => format!("'{text}…'"),
+                Constant::Size(number) => format!("size {number}"),
+                Constant::Other(keys) => format!("as {}", keys.join(".")),
+                Constant::Flag => "flag".to_owned(),
+            };
+            format!("{} {with}", keys.join("."))
+        });
+        all.collect::<Vec<_>>().join("; ")
+    };
+    for (expression, expected) in [
+        ("target_count > 5 && bulk", "bulk flag; target_count 5"),
+        (
+            "has(details.order.amount) && details.order.amount > 99.5",
+            "details.order.amount 99.5; details.order.amount flag",
+        ),
+        ("details['limit'] == 'none'", "details.limit 'none'"),
+        (
+            "agent in ['a', 'b'] || agent.startsWith('test-')",
+            "agent 'a'; agent 'b'; agent 'test-…'",
+        ),
+        ("!('freeze' in windows)", "windows 'freeze'"),
+        ("evidence.coverage < 80.0", "evidence.coverage 80"),
+        ("size(safety_off) > 0", "safety_off size 0"),
+        (
+            "changes.exists(c, c.parameter == 'x' && c.ratio > 1.5)",
+            "changes.parameter 'x'; changes.ratio 1.5",
+        ),
+        (
+            "changes.exists(c, c.value > 2.0 * evidence.total)",
+            "changes.value as evidence.total; changes.value flag; evidence.total flag",
+        ),
+        (
+            "targets.all(t, t.labels.tier == 'pay' && t.parameters.max >= -2)",
+            "targets.labels.tier 'pay'; targets.parameters.max -2",
+        ),
+        (
+            "size(changes.filter(c, c.tier == 'moderate')) > 3",
+            "changes size 3; changes.tier 'moderate'",
+        ),
+        (
+            "'db' in targets.map(t, t.name) && 'card' in details",
+            "details.card flag; targets.name 'db'",
+        ),
+        (
+            "2 * target_count > 7 || citations.exists(c, c.startsWith('https://a/'))",
+            "citations 'https://a/…'; target_count flag",
+        ),
+    ] {
+        assert_eq!(compared(expression), expected, "{expression}");
+    }
+}

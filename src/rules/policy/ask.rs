@@ -171,7 +171,7 @@ impl<'de> Deserialize<'de> for RawAsk {
 }
 
 /// Who must approve because of a rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     /// One of these is enough; of each, all parts are needed.
     pub any_of: Vec<Vec<AskPart>>,
@@ -180,7 +180,7 @@ pub struct Ask {
 }
 
 /// Approvals by people of one group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AskPart {
     pub from: AskFrom,
     /// How many distinct people.

@@ -18,8 +18,10 @@ use crate::domain::level::{Level, Score};
 use crate::forge::ReportState;
 use crate::gate::eligibility::shown;
 use crate::gate::opinions;
+use crate::gate::oversight::RiskAnswer;
+use crate::gate::rule_comparison::Section;
 use crate::gate::verdict::{GateResult, Verdict};
-use crate::ledger::backtest::{Backtest, Changed, RiskAnswer};
+use crate::ledger::backtest::{Backtest, Changed};
 use crate::risk::proposed_action::ParameterChange;
 use crate::risk::{ProposedAction, explain};
 use crate::rules::people::PersonName;
@@ -182,7 +184,16 @@ pub struct OpinionView {
 #[derive(Debug)]
 pub struct Tried {
     pub tests: String,
+    pub compared: Option<Compared>,
     pub replayed: Option<Replayed>,
+}
+
+/// What the rules of a governance change ask for, against those that hold.
+#[derive(Debug)]
+pub struct Compared {
+    pub summary: String,
+    pub sections: Vec<Section>,
+    pub limits: String,
 }
 
 /// What the rules of a governance change would have meant for the newest decisions.
@@ -392,6 +403,11 @@ fn tried(rule_change: &RuleChangePreview) -> Tried {
     let backtest = rule_change.backtest.as_ref();
     Tried {
         tests: counted(rule_change.validation.tests as i64, "policy test"),
+        compared: rule_change.comparison.as_ref().map(|comparison| Compared {
+            summary: comparison.summary(),
+            sections: comparison.sections(),
+            limits: comparison.limits(),
+        }),
         replayed: backtest
             .filter(|backtest| backtest.replayed > 0)
             .map(replayed),

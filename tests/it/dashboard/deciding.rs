@@ -686,3 +686,42 @@ fn a_trigger_to_medium_says_how_far_it_lifts() {
     Reject
     ");
 }
+
+#[test]
+fn a_card_of_other_rules_says_what_they_ask_for_less() {
+    let mut stage = TestRepo::example();
+    let people = stage.file("rules/people.yaml");
+    let more = people.replace("members: [alice, bob]", "members: [alice, bob, dana]");
+    let parameters = stage.file("rules/parameters.yaml");
+    let wider = parameters
+        .replace("conservative: [0.5, 3]", "conservative: [0.5, 4]")
+        .replace("moderate: [3, 5]", "moderate: [4, 5]");
+    stage.govern(
+        "alice",
+        "wider",
+        &[
+            ("rules/people.yaml", &more),
+            ("rules/parameters.yaml", &wider),
+        ],
+    );
+    stage.run();
+    stage.read_all();
+    let serving = Serving::start(&mut serve(&stage, &[]));
+    serving.is_ready();
+    let carol = Browser::signed_in(&serving, &persons_token(&stage, "carol"));
+    let page = shown(&carol.gets("/pending").gives(200).body);
+    let (_, follows) = page.split_once("What would follow\n").unwrap();
+    let (follows, _) = follows.split_once("Why this is HIGH").unwrap();
+    insta::assert_snapshot!(follows, @"
+    The rules can be read, and [n] policy tests pass.
+    Against the rules that hold now: 1536 proposals made up from the bounds of both versions of the rules: laxer for 9.
+    LOW before: 299, the same for all of them
+    MEDIUM before: 476, laxer for 9
+    HIGH before: 761, the same for all of them
+    Laxer whatever is proposed:
+    dana approves in reviewers
+    Laxer, the smallest example of each:
+    modify_parameters on rsi-eurusd-paper (paper) by risk-manager, stop_loss_pct: 3.1: MEDIUM 35.00 → LOW 20.00, asks nobody instead of 1 reviewer (varied: stop_loss_pct)
+    Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (122 values), the agent (1), the number of targets (5), the target (1), who made the commits (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
+    ");
+}
