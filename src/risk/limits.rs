@@ -27,7 +27,7 @@ const LONGEST_KEY: usize = 100;
 /// What was used of limits before a proposal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UsedLimits {
-    by_key: BTreeMap<(TriggerId, UsageKey), Vec<UsedPart>>,
+    by_rule: BTreeMap<TriggerId, BTreeMap<UsageKey, Vec<UsedPart>>>,
     /// Whether the proposal has been counted already: what was decided within its limits stays so.
     is_counted: bool,
 }
@@ -71,12 +71,22 @@ impl UsedLimits {
     }
 
     pub fn insert(&mut self, rule: TriggerId, key: UsageKey, parts: Vec<UsedPart>) {
-        self.by_key.insert((rule, key), parts);
+        self.by_rule.entry(rule).or_default().insert(key, parts);
     }
 
     fn find(&self, rule: &TriggerId, key: &UsageKey) -> Option<&[UsedPart]> {
-        let parts = self.by_key.get(&(rule.clone(), key.clone()))?;
-        Some(parts)
+        self.by_rule.get(rule)?.get(key).map(Vec::as_slice)
+    }
+
+    /// The most that was used by any key.
+    fn most(&self, rule: &TriggerId) -> Decimal {
+        let keys = self
+            .by_rule
+            .get(rule)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        let sums = keys.map(|parts| sum(parts.iter().map(|part| part.used)));
+        sums.max().unwrap_or_default()
     }
 }
 
@@ -178,14 +188,19 @@ pub(crate) fn standing(
     if used.is_counted {
         return Standing::Within;
     }
-    let keys = match Counting::of(subject, measured).keys(limit) {
-        Ok(keys) => keys,
-        Err(why) => return Standing::Unknown(why),
-    };
     let adds = match amount(limit, subject) {
         Ok(amount) => amount,
         Err(NoAmount::Unknown(why)) => return Standing::Unknown(why),
         Err(NoAmount::NoEvidence(why)) => return Standing::NoEvidence(why),
+    };
+    // A search for milder edits asks this often, and mostly nothing is near its limit.
+    let is_near = || used.most(&rule.id).saturating_add(adds) > limit.at_most.decimal();
+    if scored == Scored::Variation && limit.is_always_counted() && !is_near() {
+        return Standing::Within;
+    }
+    let keys = match Counting::of(subject, measured).keys(limit) {
+        Ok(keys) => keys,
+        Err(why) => return Standing::Unknown(why),
     };
     let mut worst: Option<LimitRecord> = None;
     for key in keys {

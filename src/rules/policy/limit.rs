@@ -172,6 +172,12 @@ impl Limit {
         })
     }
 
+    /// Whether every proposal can be told apart by it: it does not count by what one may leave out.
+    pub fn is_always_counted(&self) -> bool {
+        let mut per = self.per.iter();
+        per.all(|dimension| matches!(dimension, Dimension::Agent | Dimension::Action))
+    }
+
     /// What it counts, as the files of its use name it: with another one, counting begins anew.
     pub fn definition(&self) -> String {
         let per: Vec<String> = self.per.iter().map(Dimension::to_string).collect();
