@@ -22,6 +22,10 @@ mod webhook;
 
 use std::process::ExitCode;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Bench {
     name: &'static str,
     /// What its numbers mean.
