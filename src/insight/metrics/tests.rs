@@ -107,7 +107,7 @@ fn cards_levels_and_agents_are_counted_by_hand() {
         metrics.rejections.first(),
         Some(&(RejectionCategory::TooRisky, 1))
     );
-    assert_eq!(metrics.statuses.get(2), Some(&(Rejected, 1)));
+    assert!(metrics.statuses.contains(&(Rejected, 1)));
     let bars: Vec<(usize, u32)> = metrics
         .histogram
         .iter()
