@@ -21,7 +21,7 @@ use crate::domain::value::{Value, ValueType};
 use crate::domain::yaml;
 use crate::gate::requirement;
 use crate::git::{Mode, Repository};
-use crate::ledger::{LedgerError, MAIN, RulesCache};
+use crate::ledger::{LedgerError, MAIN, RulesCache, facts};
 use crate::risk::{KnownTarget, may_apply};
 use crate::rules::Rules;
 use crate::rules::actions::{Effect, Reversibility};
@@ -327,17 +327,11 @@ impl OnMain {
     ) -> Result<Reading<Described>, BotError> {
         let path = Target::path_of(name);
         let bytes = repo.read_path(self.root, &path)?.unwrap_or_default();
-        let baselines = Baselines::path_of(name);
-        let moved = repo.read_path(self.root, &baselines)?;
-        let moved = moved.map(|bytes| yaml::read::<Baselines>(&baselines, &bytes));
+        let baselines = repo.read_path(self.root, &Baselines::path_of(name))?;
         let read = || -> Result<Described, Problems> {
             let target: Target = yaml::read(&path, &bytes)?;
             let description = target.description.clone();
-            let known = KnownTarget::from(target);
-            let known = match moved.transpose()? {
-                Some(baselines) => known.with_baselines(baselines),
-                None => known,
-            };
+            let known = facts::known_target(name, target, baselines.as_deref())?;
             Ok(Described { description, known })
         };
         Ok(read().into())

@@ -221,7 +221,6 @@ pub struct NewChange<'a> {
     pub author: &'a Person,
     /// The address of the commit.
     pub email: &'a str,
-    /// When.
     pub now: DateTime<Utc>,
 }
 

@@ -54,14 +54,7 @@ pub fn targets(
     root: Sha,
     about: &Recommendation,
 ) -> Result<Reading<Targets>, GitError> {
-    targets_by(about, |path| {
-        let entry = objects
-            .entry_at(root, path)?
-            .filter(|entry| entry.mode == Mode::File);
-        entry
-            .map(|entry| Ok((entry.id, objects.read_blob(entry.id)?)))
-            .transpose()
-    })
+    targets_by(about, |path| read_file(objects, root, path))
 }
 
 /// So many targets are read of all that there are.
@@ -84,6 +77,19 @@ pub fn all_targets(objects: Objects<'_>, root: Sha) -> Result<KnownTargets, GitE
         }
     }
     Ok(all)
+}
+
+/// The blob id and content of a regular file of a stored tree.
+pub fn read_file(
+    objects: Objects<'_>,
+    root: Sha,
+    path: &str,
+) -> Result<Option<(Sha, Arc<[u8]>)>, GitError> {
+    let entry = objects.entry_at(root, path)?;
+    let entry = entry.filter(|entry| entry.mode == Mode::File);
+    entry
+        .map(|entry| Ok((entry.id, objects.read_blob(entry.id)?)))
+        .transpose()
 }
 
 /// Reads the targets that a recommendation names, through whatever gives a regular file's blob id and
@@ -127,6 +133,19 @@ pub fn targets_by<E>(
     Ok(Reading::Valid(targets))
 }
 
+/// A target as risk sees it, with the file of its baselines, if there is one.
+pub fn known_target(
+    name: &TargetName,
+    target: Target,
+    baselines: Option<&[u8]>,
+) -> Result<KnownTarget, Problems> {
+    let known = KnownTarget::from(target);
+    Ok(match baselines {
+        Some(bytes) => known.with_baselines(yaml::read(&Baselines::path_of(name), bytes)?),
+        None => known,
+    })
+}
+
 /// A target's file, byte for byte and as risk sees it.
 #[derive(Debug, Clone)]
 struct TargetFile {
@@ -140,14 +159,8 @@ impl TargetFile {
         bytes: Arc<[u8]>,
         baselines: Option<&[u8]>,
     ) -> Result<Self, Problems> {
-        let known = KnownTarget::from(yaml::read::<Target>(&Target::path_of(name), &bytes)?);
-        let known = match baselines {
-            Some(baselines) => {
-                known.with_baselines(yaml::read(&Baselines::path_of(name), baselines)?)
-            }
-            None => known,
-        };
-        let known = known.into();
+        let target = yaml::read(&Target::path_of(name), &bytes)?;
+        let known = known_target(name, target, baselines)?.into();
         Ok(Self { bytes, known })
     }
 }

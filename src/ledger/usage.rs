@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::facts::KnownTargets;
+use super::facts::{self, KnownTargets};
 use super::targets::Files;
 use crate::domain::documents::{Recommendation, Usage, UsageKey, UsagePart};
 use crate::domain::ids::{Sha, TriggerId};
 use crate::domain::problem::{Problem, Problems, Reading};
 use crate::domain::yaml;
-use crate::git::{GitError, Mode, Objects, blob_id};
+use crate::git::{GitError, Objects, blob_id};
 use crate::risk::limits::{self, Use, UsedLimits, UsedPart};
 use crate::rules::Rules;
 use crate::rules::policy::Limit;
@@ -39,7 +39,7 @@ pub fn read(
     at: DateTime<Utc>,
 ) -> Result<Reading<UsedLimits>, GitError> {
     read_by(about, targets, rules, at, |path| {
-        read_file(objects, root, path)
+        Ok(facts::read_file(objects, root, path)?.map(|(_, bytes)| bytes))
     })
 }
 
@@ -67,17 +67,6 @@ pub fn read_by<E>(
         used.insert(rule.id.clone(), key, parts);
     }
     Ok(Reading::Valid(used))
-}
-
-/// The content of a regular file of a stored tree.
-pub fn read_file(
-    objects: Objects<'_>,
-    root: Sha,
-    path: &str,
-) -> Result<Option<Arc<[u8]>>, GitError> {
-    let entry = objects.entry_at(root, path)?;
-    let entry = entry.filter(|entry| entry.mode == Mode::File);
-    entry.map(|entry| objects.read_blob(entry.id)).transpose()
 }
 
 /// The parts of a file; none of one that counts something else.

@@ -26,13 +26,6 @@ fn set(value: &str) -> String {
     )
 }
 
-/// What came of each case, the oldest first.
-fn listed(stage: &mut TestRepo) -> String {
-    stage.read_all();
-    let listed = stage.countersign(&["list"]).succeeds();
-    redact(&listed.text())
-}
-
 #[test]
 fn many_small_steps_are_one_large_one_until_people_see_it() {
     let mut stage = stage();
@@ -85,7 +78,7 @@ fn many_small_steps_are_one_large_one_until_people_see_it() {
     assert_eq!(main, "");
     stage.propose(AGENT, "f", &set("4"));
     stage.run();
-    insta::assert_snapshot!(listed(&mut stage), @"
+    insta::assert_snapshot!(stage.listed(), @"
      #  STATUS         RISK          AGENT               WHAT                         APPROVED  OUTCOME
      6  auto_approved  LOW 15.00     strategy-optimizer  modify_pa… rsi-eurusd-draft            success
      5  approved       MEDIUM 50.00  strategy-optimizer  modify_pa… rsi-eurusd-draft  alice     success
@@ -145,7 +138,7 @@ fn what_people_set_is_what_they_saw() {
     );
     stage.propose(AGENT, "b", &set("4"));
     stage.run();
-    insta::assert_snapshot!(listed(&mut stage), @"
+    insta::assert_snapshot!(stage.listed(), @"
      #  STATUS         RISK       AGENT               WHAT                                OUTCOME
      2  auto_approved  LOW 15.00  strategy-optimizer  modify_parameters rsi-eurusd-draft  success
      1  auto_approved  LOW 0.00   strategy-optimizer  modify_parameters rsi-eurusd-draft  success

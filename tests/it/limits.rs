@@ -24,12 +24,6 @@ fn set(value: usize) -> String {
     )
 }
 
-fn listed(stage: &mut TestRepo) -> String {
-    stage.read_all();
-    let listed = stage.countersign(&["list"]).succeeds();
-    redact(&listed.text())
-}
-
 /// The files below `usage/`, with their content.
 fn used(stage: &TestRepo) -> String {
     let paths = stage.git(&["ls-tree", "-r", "--name-only", "main", "usage"]);
@@ -70,7 +64,7 @@ fn proposals_of_one_batch_see_each_other_and_what_is_used_is_free_again() {
 
     Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.
     ");
-    insta::assert_snapshot!(listed(&mut stage), @"
+    insta::assert_snapshot!(stage.listed(), @"
      #  STATUS         RISK          AGENT               WHAT                                OUTCOME
      5  pending        MEDIUM 50.00  strategy-optimizer  modify_parameters rsi-eurusd-draft
      4  pending        MEDIUM 50.00  strategy-optimizer  modify_parameters rsi-eurusd-draft
@@ -96,7 +90,7 @@ fn proposals_of_one_batch_see_each_other_and_what_is_used_is_free_again() {
     stage.run();
     stage.wait(TimeDelta::minutes(20));
     stage.run();
-    insta::assert_snapshot!(listed(&mut stage), @"
+    insta::assert_snapshot!(stage.listed(), @"
      #  STATUS         RISK          AGENT               WHAT                         APPROVED  OUTCOME
      5  auto_approved  LOW 0.00      strategy-optimizer  modify_pa… rsi-eurusd-draft            success
      4  approved       MEDIUM 50.00  strategy-optimizer  modify_pa… rsi-eurusd-draft  alice     success
@@ -186,7 +180,7 @@ fn amounts_add_up_for_each_customer_however_they_are_written() {
     - `lifts to at least MEDIUM 50.00, refunds: so much is paid back to a customer on one day: details.customer is missing, or no text or number (no edit removes this)`
     - `lifts to at least MEDIUM 50.00, refunds: so much is paid back to a customer on one day: 60 of 100 amount used for customer 42 on one day (Europe/Berlin), and this adds 40.01; enough is free again at [time] (no edit removes this)`
     ");
-    insta::assert_snapshot!(listed(&mut stage), @"
+    insta::assert_snapshot!(stage.listed(), @"
      #  STATUS         RISK          AGENT               WHAT                     OUTCOME
      8  pending        MEDIUM 50.00  strategy-optimizer  refund rsi-eurusd-draft
      7  pending        MEDIUM 50.00  strategy-optimizer  refund rsi-eurusd-draft
@@ -273,7 +267,7 @@ fn what_was_rejected_or_withdrawn_neither_counts_nor_resets_anything() {
     let before = used(&stage);
     stage.propose(AGENT, "once-more", &set(6));
     stage.run();
-    insta::assert_snapshot!(listed(&mut stage), @"
+    insta::assert_snapshot!(stage.listed(), @"
      #  STATUS         RISK          AGENT               WHAT                         REJECTED  OUTCOME
      6  pending        MEDIUM 50.00  strategy-optimizer  modify_pa… rsi-eurusd-draft
      5  withdrawn      MEDIUM 50.00  strategy-optimizer  modify_pa… rsi-eurusd-draft
@@ -320,7 +314,7 @@ fn exactly_the_same_is_approved_once() {
         "action: modify_parameters\ntargets: [rsi-eurusd-draft]\nchanges: {stop_loss_pct: 1.50}",
     );
     stage.run();
-    insta::assert_snapshot!(listed(&mut stage), @"
+    insta::assert_snapshot!(stage.listed(), @"
      #  STATUS         RISK      AGENT               WHAT                                OUTCOME
      3  refused        LOW 0.00  strategy-optimizer  modify_parameters rsi-eurusd-draft
      2  auto_approved  LOW 0.00  strategy-optimizer  modify_parameters rsi-eurusd-draft  success

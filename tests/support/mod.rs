@@ -532,6 +532,13 @@ impl TestRepo {
         assert_eq!(self.file("rules/actions.yaml"), actions, "{:?}", self.log());
     }
 
+    /// The list of all cases, the newest first, after everything that the bot said was read.
+    #[track_caller]
+    pub fn listed(&mut self) -> String {
+        self.read_all();
+        redact(&self.countersign(&["list"]).succeeds().text())
+    }
+
     /// What the bot said next on a pull request. Every report has to be read.
     #[track_caller]
     pub fn report(&mut self, number: u64) -> String {

@@ -147,7 +147,8 @@ impl Oversight {
                 p90_minutes: minutes_at(&taken, 0.9),
             }
         });
-        let mut people: Vec<PersonRow> = people.into_iter().map(PersonRow::of).collect();
+        let people = people.into_iter();
+        let mut people: Vec<PersonRow> = people.map(|(person, sum)| sum.row(person)).collect();
         people.sort_by_key(|row| std::cmp::Reverse(row.approved + row.rejected));
         Self {
             decided_by_people,
@@ -223,17 +224,17 @@ impl Measure {
     }
 }
 
-impl PersonRow {
-    fn of((person, mut sum): (String, Sum)) -> Self {
-        sum.taken.sort_unstable();
-        Self {
+impl Sum {
+    fn row(mut self, person: String) -> PersonRow {
+        self.taken.sort_unstable();
+        PersonRow {
             person,
-            approved: sum.approved,
-            rejected: sum.rejected,
-            median_minutes: minutes_at(&sum.taken, 0.5),
-            without_a_word: sum.without_a_word,
-            faster_than_reading: sum.faster,
-            failed: sum.failed,
+            approved: self.approved,
+            rejected: self.rejected,
+            median_minutes: minutes_at(&self.taken, 0.5),
+            without_a_word: self.without_a_word,
+            faster_than_reading: self.faster,
+            failed: self.failed,
         }
     }
 }

@@ -302,7 +302,7 @@ fn take_usage(
 ) -> Result<(), GitError> {
     let objects = check.repo.objects();
     let files = usage::changed(uses, decision.decided_at, |path| {
-        usage::read_file(objects, before, path)
+        Ok(facts::read_file(objects, before, path)?.map(|(_, bytes)| bytes))
     });
     match files {
         Ok(files) => {
