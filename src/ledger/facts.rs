@@ -79,12 +79,15 @@ pub fn all_targets(objects: Objects<'_>, root: Sha) -> Result<KnownTargets, GitE
     Ok(all)
 }
 
-/// The blob id and content of a regular file of a stored tree.
+/// The blob id and the content of a file.
+type StoredFile = (Sha, Arc<[u8]>);
+
+/// A regular file of a stored tree.
 pub fn read_file(
     objects: Objects<'_>,
     root: Sha,
     path: &str,
-) -> Result<Option<(Sha, Arc<[u8]>)>, GitError> {
+) -> Result<Option<StoredFile>, GitError> {
     let entry = objects.entry_at(root, path)?;
     let entry = entry.filter(|entry| entry.mode == Mode::File);
     entry
@@ -96,7 +99,7 @@ pub fn read_file(
 /// content by its path.
 pub fn targets_by<E>(
     about: &Recommendation,
-    mut read_file: impl FnMut(&str) -> Result<Option<(Sha, Arc<[u8]>)>, E>,
+    mut read_file: impl FnMut(&str) -> Result<Option<StoredFile>, E>,
 ) -> Result<Reading<Targets>, E> {
     let mut targets = Targets::default();
     for name in &about.targets {
