@@ -286,9 +286,9 @@ impl Grown {
 
 /// A repository with so many records.
 fn grown(count: usize) -> PathBuf {
-    measure::kept(&format!("growth-{count}-v3"), |repo| {
+    measure::kept(&format!("growth-{count}-v4"), |repo| {
         let at = hourly(measure::now(), count, AN_HOUR);
-        trail::begin(repo, &with_limit(), at(0) - TimeDelta::hours(1));
+        trail::begin(repo, &with_limits(), at(0) - TimeDelta::hours(1));
         for start in (0..count).step_by(STEP) {
             let numbers = start..count.min(start + STEP);
             let then = at(numbers.end);
@@ -302,14 +302,16 @@ fn grown(count: usize) -> PathBuf {
     })
 }
 
-/// The example with a limit that ten thousand decisions use.
-fn with_limit() -> Vec<(String, Vec<u8>)> {
-    const RULE: &str = "\n  - id: many\n    when: effect == 'modify'\n    \
-        limit: {at_most: 1000000, per: agent, within: 100h}\n    then: MEDIUM\n    reason: many\n";
+/// The example with limits that the decisions of a day and ten thousand of them use.
+fn with_limits() -> Vec<(String, Vec<u8>)> {
+    const RULES: &str = "\n  - id: a_day\n    when: effect == 'modify'\n    \
+        limit: {at_most: 1000000, per: agent, within: 24h}\n    then: MEDIUM\n    reason: many\n\
+        \n  - id: ten_thousand\n    when: effect == 'modify'\n    \
+        limit: {at_most: 1000000, per: agent, within: 200h}\n    then: MEDIUM\n    reason: many\n";
     let mut files = measure::example();
     let policy = files
         .iter_mut()
         .find(|(path, _)| path == "rules/policy.yaml");
-    policy.unwrap().1.extend(RULE.bytes());
+    policy.unwrap().1.extend(RULES.bytes());
     files
 }
