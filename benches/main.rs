@@ -1,4 +1,4 @@
-//! The figures of the README, each measured beside a baseline: `cargo bench -- NAME [NUMBERS]`.
+//! The figures of docs/benchmarks.md, each measured beside a baseline: `cargo bench -- NAME [NUMBERS]`.
 //!
 //! Nothing is timed alone: whoever is compared is timed in turns, in the same run, in the same folder, and what is said
 //! is the median of the rounds and the ratio of the medians. `TMPDIR` says on which disk.

@@ -101,7 +101,7 @@ fn of_ledger(error: &LedgerError) -> Option<(String, &'static str)> {
         )),
         LedgerError::ClockBehind { .. } => Some((
             error.to_string(),
-            "set the clock of this machine (`timedatectl`); if it is right, the other one was ahead: wait, or take back what it wrote, as the README says under \"Clocks\"",
+            "set the clock of this machine (`timedatectl`); if it is right, the other one was ahead: wait, or take back what it wrote, as docs/operators.md says under \"Clocks\"",
         )),
         LedgerError::Unadopted(_) => Some((
             error.to_string(),

@@ -16,7 +16,7 @@ pub struct Engine {
 /// The engine of this program as decisions carry it: `countersign RELEASE engine VERSION`.
 pub const ENGINE: &str = concat!("countersign ", env!("CARGO_PKG_VERSION"), " engine 4");
 
-/// The version in [`ENGINE`]. What each one changed stands in the README, under "The trail".
+/// The version in [`ENGINE`]. What each one changed stands in docs/auditors.md, under "Engines".
 pub const ENGINE_VERSION: u32 = 4;
 
 /// The release that brought each version, the first one first. The next one brings no older engine.

@@ -1,4 +1,4 @@
-//! Who must approve a level in a mode (the table in the README's "The gate").
+//! Who must approve a level in a mode (the table of "The gate" in docs/admins.md).
 
 use crate::domain::documents::{Assessment, Requirement, Role};
 use crate::domain::level::Level;

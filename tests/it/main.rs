@@ -32,6 +32,7 @@ mod choices;
 mod cli;
 mod crashes;
 mod dashboard;
+mod documentation;
 mod evidence;
 mod executors;
 mod explain;

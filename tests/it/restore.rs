@@ -8,7 +8,7 @@ use crate::support::proposals::{AGENT, LOW, MEDIUM};
 use crate::support::trail::{self, decisions, events};
 use crate::support::{Ran, TestRepo, clean, has, has_not};
 
-/// A stage whose repository was lost and restored as the README says.
+/// A stage whose repository was lost and restored as docs/operators.md says.
 fn restored(stage: &TestRepo) {
     let backup = stage.folder("backup.git");
     let run = |arguments: &[&str]| {

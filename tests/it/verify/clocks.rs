@@ -83,7 +83,7 @@ fn a_bot_that_was_ahead_and_is_corrected_waits_and_then_goes_on() {
     verifies(&world);
 }
 
-/// The way that the README shows.
+/// The way that docs/operators.md shows.
 #[test]
 fn what_a_bot_wrote_a_year_ahead_can_be_taken_back() {
     let mut world = World::new(&[]);

@@ -41,7 +41,7 @@ enum Kind {
 enum Evidence {
     /// A bot that ignores it is found.
     Found(Box<Attack>),
-    /// Nothing in a clone tells: these words stand in the README's list.
+    /// Nothing in a clone tells: these words stand in the list of docs/auditors.md.
     NotInClone(&'static str),
 }
 
@@ -539,8 +539,8 @@ fn an_insider_who_decides_a_change_that_fails_its_validation_without_merging_it_
 
 #[test]
 fn whatever_the_bot_refuses_verify_finds_or_says_that_it_cannot() {
-    let readme = include_str!("../../../README.md");
-    let (_, list) = readme.split_once("**What it cannot prove.**").unwrap();
+    let page = include_str!("../../../docs/auditors.md");
+    let (_, list) = page.split_once("## What it cannot prove\n\n").unwrap();
     let (list, _) = list.split_once("\n\n").unwrap();
     let list = list.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut wrong = Vec::new();
@@ -549,7 +549,9 @@ fn whatever_the_bot_refuses_verify_finds_or_says_that_it_cannot() {
             Evidence::Found(attack) => attack,
             Evidence::NotInClone(words) => {
                 if !list.contains(words) {
-                    wrong.push(format!("{refusal:?}: the README does not say `{words}`"));
+                    wrong.push(format!(
+                        "{refusal:?}: docs/auditors.md does not say `{words}`"
+                    ));
                 }
                 continue;
             }
