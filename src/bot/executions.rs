@@ -341,7 +341,7 @@ fn claim(id: CaseId, executor: &Executor, now: DateTime<Utc>) -> Option<Claim> {
 
 /// What an approved case comes to on the tip of a draft; none if its commits are not in this repository.
 pub(super) fn score_again(
-    draft: &Draft<'_>,
+    draft: &mut Draft<'_>,
     case: &CaseFile,
     version: &Version,
     at: DateTime<Utc>,
@@ -352,7 +352,10 @@ pub(super) fn score_again(
     };
     let targets = facts::targets(draft.objects(), draft.root()?, about)?;
     let targets = targets.map(|targets| targets.known);
-    Ok(Some(approved.again(targets, &version.rules, at)))
+    let again = approved.again(targets, &version.rules, at, |path| {
+        draft.read_track_record(path)
+    })?;
+    Ok(Some(again))
 }
 
 /// The rules on the tip of a draft, as records name them.

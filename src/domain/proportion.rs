@@ -156,6 +156,16 @@ impl Proportion {
         of > 0 && above * above * Z2_UNIT >= Z2 * rate * (all - rate) * of
     }
 
+    /// The fewest times that bear a rate if it happens each time: the lower end of the interval reaches it. None for 100 %.
+    pub fn fewest_all(rate: Percent) -> Option<u32> {
+        let missing = Percent::ALL
+            .0
+            .checked_sub(rate.0)
+            .filter(|missing| *missing > 0)?;
+        let fewest = (Z2 * u128::from(rate.0)).div_ceil(Z2_UNIT * u128::from(missing));
+        u32::try_from(fewest.max(1)).ok()
+    }
+
     /// `94 %`, or a dash where there is no rate.
     pub fn percent(self) -> String {
         self.rate().map_or_else(|| "–".to_owned(), percent)
@@ -246,6 +256,20 @@ mod tests {
             );
         }
         assert_eq!(Proportion::new(0, 0).lower_bound(), Percent::default());
+    }
+
+    #[test]
+    fn fewest_all_is_the_first_that_bears_a_rate() {
+        for hundredths in [1, 5_000, 5_101, 9_000, 9_950, 9_999] {
+            let rate = Percent::from_hundredths(hundredths);
+            let fewest = Proportion::fewest_all(rate).unwrap();
+            assert!(Proportion::new(fewest, fewest).is_at_least(rate), "{rate}");
+            assert!(
+                fewest == 1 || !Proportion::new(fewest - 1, fewest - 1).is_at_least(rate),
+                "{rate}"
+            );
+        }
+        assert_eq!(Proportion::fewest_all(Percent::ALL), None);
     }
 
     #[test]

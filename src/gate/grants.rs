@@ -14,10 +14,11 @@ use crate::domain::documents::{
 use crate::domain::ids::GrantId;
 use crate::domain::level::Level;
 use crate::domain::proportion::Percent;
-use crate::domain::signing::SshSignature;
+use crate::domain::signing::{Signed, SshSignature};
 use crate::risk::{Environments, RiskContext};
 use crate::rules::Rules;
 use crate::rules::autonomy::{Grant, counted, is_on_record};
+use crate::rules::governance::Signing;
 
 /// What a draw is signed for, and nothing else.
 pub const DRAW_NAMESPACE: &str = "countersign-grant";
@@ -83,18 +84,36 @@ impl GrantCase<'_> {
         if !self.is_grantable() {
             return Ok(None);
         }
-        let today = Day::from(self.now);
-        let mut figures = self
-            .matching()
-            .map(|grant| Figures::of(grant, record, today));
-        let earned = figures
-            .clone()
-            .find(|figures| figures.shortcomings().is_empty() && figures.losses().is_empty());
-        let Some(earned) = earned else {
+        let mut figures = self.figures(record);
+        let Some(earned) = figures.clone().find(Figures::is_earned) else {
             return Ok(figures.next().map(|figures| figures.not_earned(self.kind)));
         };
         let signature = draw(&earned.draw_text(self.kind))?;
         Ok(Some(earned.drawn(self.kind, signature)))
+    }
+
+    /// The draw that is on record, if the bot made it over this text.
+    pub fn recorded_draw(
+        &self,
+        on_record: Option<&GrantRecord>,
+        text: &str,
+    ) -> Option<SshSignature> {
+        let signing = self.rules.governance.signing.as_ref();
+        let key = signing.and_then(Signing::drawing_key)?;
+        let signature = SshSignature::from_line(on_record?.draw.as_ref()?);
+        let signed = signature.check(DRAW_NAMESPACE, text.as_bytes(), std::slice::from_ref(key));
+        matches!(signed, Signed::By(_)).then_some(signature)
+    }
+
+    /// Whether a grant that it is a case of is earned, whatever its sample.
+    pub fn is_earned(&self, record: &TrackRecord) -> bool {
+        self.is_grantable() && self.figures(record).any(|figures| figures.is_earned())
+    }
+
+    fn figures(&self, record: &TrackRecord) -> impl Iterator<Item = Figures<'_>> + Clone {
+        let today = Day::from(self.now);
+        self.matching()
+            .map(move |grant| Figures::of(grant, record, today))
     }
 
     fn matching(&self) -> impl Iterator<Item = &Grant> + Clone {
@@ -189,6 +208,10 @@ impl<'g> Figures<'g> {
             rejections: lately.rejected,
             failures: lately.failed,
         }
+    }
+
+    fn is_earned(&self) -> bool {
+        self.shortcomings().is_empty() && self.losses().is_empty()
     }
 
     /// What it was lost by.

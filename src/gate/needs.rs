@@ -43,11 +43,7 @@ impl GateResult {
     pub fn asked(&self) -> Requirement {
         let is_granted = self.grant.as_ref().is_some_and(GrantRecord::is_granted);
         match is_granted {
-            true => Requirement {
-                role: Role::None,
-                approvals: 0,
-                justification: false,
-            },
+            true => Requirement::NOBODY,
             false => self.required,
         }
     }

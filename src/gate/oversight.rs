@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::documents::{Assessment, GroupAsk, Requirement, Role, RuleAsk};
-use crate::domain::ids::GroupName;
+use crate::domain::ids::{GrantId, GroupName};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
 
@@ -18,6 +18,9 @@ pub struct RiskAnswer {
     /// Who has to approve because of rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<RuleAsk>,
+    /// The grant by which nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted: Option<GrantId>,
     /// Whether a rule refuses it, whoever approves.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
@@ -35,6 +38,7 @@ impl RiskAnswer {
             level: assessment.level,
             requires,
             asks: asks.filter_map(|fired| fired.ask.clone()).collect(),
+            granted: None,
             refused: assessment.is_refused(),
             held: assessment.is_held(),
         }
@@ -47,8 +51,22 @@ impl RiskAnswer {
             level,
             requires,
             asks: Vec::new(),
+            granted: None,
             refused: false,
             held: false,
+        }
+    }
+
+    /// The same where a grant lets it pass without a person, if one does.
+    #[must_use]
+    pub fn with_grant(self, granted: Option<GrantId>) -> Self {
+        match granted {
+            Some(_) => Self {
+                requires: Requirement::NOBODY,
+                granted,
+                ..self
+            },
+            None => self,
         }
     }
 
@@ -117,9 +135,10 @@ impl RiskAnswer {
         let level = of_level(self.requires);
         let rules = self.asks.iter().map(ToString::to_string);
         let all: Vec<String> = level.into_iter().chain(rules).collect();
-        match all.as_slice() {
-            [] => "nobody".to_owned(),
-            all => all.join(", "),
+        match (all.as_slice(), &self.granted) {
+            ([], Some(grant)) => format!("nobody by the grant {grant}"),
+            ([], None) => "nobody".to_owned(),
+            (all, _) => all.join(", "),
         }
     }
 }
@@ -213,6 +232,7 @@ mod tests {
                 justification,
             },
             asks: Vec::new(),
+            granted: None,
             refused: false,
             held: false,
         }

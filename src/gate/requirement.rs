@@ -30,11 +30,7 @@ pub(super) fn unless_instead(
         .iter()
         .filter_map(|fired| fired.ask.as_ref());
     if governance.mode.asks_people() && asks.any(|ask| ask.instead) {
-        return Requirement {
-            role: Role::None,
-            approvals: 0,
-            justification: false,
-        };
+        return Requirement::NOBODY;
     }
     requirement
 }

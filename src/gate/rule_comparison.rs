@@ -5,6 +5,7 @@
 //! rule looks at together. What is found is so; where nothing is found, nothing is claimed but what was looked at.
 
 mod boundaries;
+mod grants;
 mod proposals;
 mod standing;
 #[cfg(test)]

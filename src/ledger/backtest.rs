@@ -94,6 +94,8 @@ pub struct Backtest {
     pub approvals_then: usize,
     /// Approvals that the other rules ask for.
     pub approvals_now: usize,
+    /// How many of these would pass by a grant, by the track record of their moment.
+    pub granted: usize,
     /// Where less would be asked.
     pub weaker: Turned,
     /// Where more would be asked.
@@ -213,6 +215,7 @@ impl Backtest {
                 *self.levels.entry(levels).or_default() += 1;
                 self.approvals_then += approvals_of(&then);
                 self.approvals_now += approvals_of(&now);
+                self.granted += usize::from(now.granted.is_some());
                 let success = ends.remove(&case).flatten();
                 self.changed.extend(changed.map(|changed| Changed {
                     success,

@@ -5,11 +5,13 @@ use chrono::{DateTime, Utc};
 use super::entry::is_event;
 use super::facts::{self, KnownTargets};
 use crate::domain::documents::{
-    Asked, AskedAgain, Decision, ExecutorKind, Recommendation, Rescored, RulesRecord,
+    Asked, AskedAgain, Decision, ExecutorKind, Recommendation, Requirement, Rescored, RulesRecord,
+    Status, TrackRecord,
 };
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::CaseId;
 use crate::domain::problem::{Problem, Problems, Reading};
+use crate::gate::grants::{CaseKind, GrantCase};
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository};
 use crate::risk::{self, limits::UsedLimits};
@@ -88,11 +90,17 @@ impl<'c> Approved<'c> {
         }))
     }
 
-    /// Scores it again, by these rules and with its targets as they are now.
-    pub fn again(&self, targets: Reading<KnownTargets>, rules: &Rules, at: DateTime<Utc>) -> Again {
+    /// Scores it again, by these rules and with its targets and the track record at a path as they are now.
+    pub fn again<E>(
+        &self,
+        targets: Reading<KnownTargets>,
+        rules: &Rules,
+        at: DateTime<Utc>,
+        track_record: impl FnOnce(&str) -> Result<TrackRecord, E>,
+    ) -> Result<Again, E> {
         let targets = match targets {
             Reading::Valid(targets) => targets,
-            Reading::Invalid(problems) => return Again::Invalid(problems),
+            Reading::Invalid(problems) => return Ok(Again::Invalid(problems)),
         };
         let contributions = facts::contributions(&self.decision.pull, &self.commits);
         let mut situation = facts::situation(
@@ -107,25 +115,45 @@ impl<'c> Approved<'c> {
         let path = Recommendation::path_of(self.about.id);
         let problems = risk::validity::problems(&path, self.about, &situation, rules);
         if !problems.is_empty() {
-            return Again::Invalid(Problems(problems));
+            return Ok(Again::Invalid(Problems(problems)));
         }
         let risk = risk::assess(self.about, &situation, rules);
         let required = requirement::for_recommendation(&risk, &rules.governance);
+        let is_granted = self.decision.status == Status::Granted;
+        let is_lost = is_granted && {
+            let kind = CaseKind::of(self.about, &situation, rules);
+            let case = kind.as_ref().map(|kind| GrantCase {
+                kind,
+                situation: &situation,
+                assessment: &risk,
+                rules,
+                now: at,
+            });
+            match case {
+                Some(case) => !case.is_earned(&track_record(&case.kind.track_record())?),
+                None => true,
+            }
+        };
         let now = AskedAgain { risk, required };
         let was = Asked {
             score: self.decision.risk.score,
             level: self.decision.risk.level,
-            required: self.decision.required,
+            // What nobody was asked because of a grant that is lost by now.
+            required: match is_lost {
+                true => Requirement::NOBODY,
+                false => self.decision.required,
+            },
         };
         let asks_more =
             rules.governance.mode.asks_people() && now.risk.asks_for_more_than(&self.decision.risk);
-        if now.exceeds(&was) || asks_more || now.risk.is_refused() {
+        let again = if now.exceeds(&was) || asks_more || now.risk.is_refused() {
             Again::More(Box::new(More { was, now }))
         } else if now.risk.is_held() {
             Again::Held
         } else {
             Again::Same
-        }
+        };
+        Ok(again)
     }
 }
 

@@ -307,3 +307,63 @@ fn two_bots_at_once_give_each_case_a_number_of_its_own() {
     "#);
     stage.verifies();
 }
+
+#[test]
+fn what_was_granted_goes_back_to_people_once_the_grant_is_lost() {
+    let mut stage = with_grants(&GRANT.replace("failures: 2", "failures: 1"));
+    let broken = stage.folder("broken");
+    let command = format!(
+        "executor: command\n    command: {{argv: [test, \"!\", -e, {broken:?}], time_limit_seconds: 60}}"
+    );
+    let actions = stage.file("rules/actions.yaml");
+    let by_apply = "the old values are in git.\n    effect: modify\n    reversibility: easy\n    executor: apply";
+    assert!(actions.contains(by_apply));
+    let by_command = by_apply.replace("executor: apply", &command);
+    let actions = actions.replace(by_apply, &by_command);
+    stage.commit_to_main(&[("rules/actions.yaml", Some(&actions))]);
+    earn(&mut stage, 4);
+    std::fs::write(&broken, "").unwrap();
+    // Both are granted before either is carried out.
+    let both = [5, 6].map(|number| (format!("case-{number}"), medium(number)));
+    stage.propose_many(AGENT, &both);
+    stage.run();
+    stage.read_all();
+    let log = stage.log();
+    insta::assert_snapshot!(log[log.len() - 5..].join("\n"), @"
+    decision: approve modify_parameters on rsi-eurusd (MEDIUM 55.00)
+    decision: approve modify_parameters on rsi-eurusd (MEDIUM 55.00)
+    claim: command for modify_parameters on rsi-eurusd
+    outcome: failure of modify_parameters on rsi-eurusd
+    rescored: modify_parameters on rsi-eurusd (MEDIUM 55.00, for which the rules ask more now)
+    ");
+    insta::assert_snapshot!(redact(&stage.countersign(&["show", "6"]).succeeds().text()), @"
+    [id]  granted
+    pull request #6 (merged), branch recommend/case-6 at [commit]
+
+    modify_parameters, proposed by strategy-optimizer in session story-1 on [time]
+      target rsi-eurusd (live)
+        stop_loss_pct: 3.0 → 4
+
+    MEDIUM RISK, score 55.00
+      +40.00 environment: live (targets/rsi-eurusd.yaml): counts as production
+      +15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate
+      +0.00 scope: 1 target (recommendation.yaml): single entity
+      +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
+
+    Decision: granted on [time], in mode two_tier, by the rules of [commit]
+      nobody had to approve
+      grant tuning is earned for modify_parameters by strategy-optimizer in live: within 90 days, people approved 4 of 4 (at least 51.01 %), and 4 of 4 (at least 51.01 %) of the executions succeeded; its case 2 is not in the sample of 1 %; it ends with 1 rejection or 1 failure within 30 days
+
+    Scored again on [time]: MEDIUM 55.00, for which the rules ask more now
+    The bot does not carry it out: propose it anew with a fresh id, or carry it out by hand and report that with `countersign outcome`
+      +40.00 environment: live (targets/rsi-eurusd.yaml): counts as production
+      +15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate
+      +0.00 scope: 1 target (recommendation.yaml): single entity
+      +0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible
+
+    Commits on main
+      [commit] [time]  decision: approve modify_parameters on rsi-eurusd (MEDIUM 55.00)
+      [commit] [time]  rescored: modify_parameters on rsi-eurusd (MEDIUM 55.00, for which the rules ask more now)
+    ");
+    stage.verifies();
+}

@@ -575,7 +575,7 @@ fn a_proposed_grant_is_a_governance_change_like_any() {
 
     Laxer whatever is proposed:
 
-    - `the grant more lets pass without a person what its agents have earned`
+    - `the grant more lets pass without a person what its agents have earned, as soon as people approved 50 of 50 and 35 of 35 of the executions succeeded`
 
     Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (119 values), `the agent` (1), `the number of targets` (5), `the target` (1), `who made the commits` (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
 
@@ -596,4 +596,153 @@ fn a_proposed_grant_is_a_governance_change_like_any() {
     stage.run();
     insta::assert_snapshot!(title(&mut stage, 2), @"success: governance change, HIGH: approved and merged");
     stage.verifies();
+}
+
+#[test]
+fn past_decisions_are_replayed_under_other_grants() {
+    let mut stage = with_grants(GRANT);
+    earn(&mut stage, 4);
+    for number in 5..=6 {
+        propose(&stage, number);
+    }
+    stage.read_all();
+    let backtest = |grants: &str| {
+        let path = stage.folder("other");
+        std::fs::create_dir_all(path.join("rules")).unwrap();
+        for file in stage
+            .git(&["ls-tree", "--name-only", "main", "rules/"])
+            .lines()
+        {
+            if file.ends_with(".yaml") {
+                std::fs::write(path.join(file), stage.file(file)).unwrap();
+            }
+        }
+        std::fs::write(path.join("rules/autonomy.yaml"), grants).unwrap();
+        let ran = stage.countersign(&["backtest", "--rules", path.to_str().unwrap()]);
+        redact(&ran.succeeds().text())
+    };
+    insta::assert_snapshot!(backtest(GRANT), @"
+    6 past decisions replayed: 0 would have had another level, 0 been asked of other people.
+      MEDIUM → MEDIUM: 6
+
+    Approvals asked for: 4 then, 4 now.
+    2 would have passed by a grant, by the track records of their moments; what was not drawn then counts as not drawn.
+
+    1503 proposals made up from the bounds of both versions of the rules: the same for all of them.
+      LOW before: 290, the same for all of them
+      MEDIUM before: 457, the same for all of them
+      HIGH before: 756, the same for all of them
+
+    Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (119 values), the agent (1), the number of targets (5), the target (1), who made the commits (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
+    ");
+    let sooner = GRANT
+        .replace("decided: 4", "decided: 2")
+        .replace("50 %", "30 %");
+    insta::assert_snapshot!(backtest(&sooner), @"
+    6 past decisions replayed: 0 would have had another level, 2 been asked of other people.
+      MEDIUM → MEDIUM: 6
+
+    Approvals asked for: 4 then, 2 now.
+    4 would have passed by a grant, by the track records of their moments; what was not drawn then counts as not drawn.
+    Less, or other people, would be asked in 2, nobody any more in 2 of them: 0 were HIGH, 0 were rejected, 0 failed, 2 succeeded.
+
+    Other decisions that come out differently, newest first:
+
+      #4 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks nobody by the grant tuning instead of 1 reviewer; approved, success
+      #3 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks nobody by the grant tuning instead of 1 reviewer; approved, success
+
+    1503 proposals made up from the bounds of both versions of the rules: the same for all of them.
+      LOW before: 290, the same for all of them
+      MEDIUM before: 457, the same for all of them
+      HIGH before: 756, the same for all of them
+
+    Laxer whatever is proposed:
+
+      the grant tuning needs 2 cases that people decided instead of 4
+      the grant tuning needs 30 % of approvals at least instead of 50 %: 2 of 2 bear it instead of 4 of 4
+      the grant tuning needs 30 % of successful executions at least instead of 50 %: 2 of 2 bear it instead of 4 of 4
+
+    Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (119 values), the agent (1), the number of targets (5), the target (1), who made the commits (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
+    ");
+    insta::assert_snapshot!(backtest("schema: countersign/autonomy/v1\ngrants: []\n"), @"
+    6 past decisions replayed: 0 would have had another level, 2 been asked of other people.
+      MEDIUM → MEDIUM: 6
+
+    Approvals asked for: 4 then, 6 now.
+    More of people would be asked in 2, nobody then in 2 of them: 0 were HIGH, 0 were rejected, 0 failed, 2 succeeded.
+
+    Other decisions that come out differently, newest first:
+
+      #6 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 reviewer instead of nobody by the grant tuning; granted, success
+      #5 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 reviewer instead of nobody by the grant tuning; granted, success
+
+    1503 proposals made up from the bounds of both versions of the rules: the same for all of them.
+      LOW before: 290, the same for all of them
+      MEDIUM before: 457, the same for all of them
+      HIGH before: 756, the same for all of them
+
+    Stricter whatever is proposed:
+
+      the grant tuning is gone
+
+    Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (119 values), the agent (1), the number of targets (5), the target (1), who made the commits (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
+    ");
+    // Each boundary by itself.
+    let other = "\
+schema: countersign/autonomy/v1
+grants:
+  - id: tuning
+    actions: [modify_parameters, optimize]
+    environments: [paper]
+    labels: {team: core}
+    needs: {decided: 3, within: 60d, approval_rate: 80 %, success_rate: 40 %}
+    lost_by: {failures: 3, within: 20d}
+    sample: 0.5 %
+  - id: more
+    agents: [risk-manager]
+    actions: [optimize]
+    environments: [paper]
+    needs: {decided: 50, within: 90d, approval_rate: 90 %, success_rate: 95 %}
+    lost_by: {failures: 1, within: 30d}
+    sample: 10 %
+";
+    insta::assert_snapshot!(backtest(other), @"
+    6 past decisions replayed: 0 would have had another level, 2 been asked of other people.
+      MEDIUM → MEDIUM: 6
+
+    Approvals asked for: 4 then, 6 now.
+    More of people would be asked in 2, nobody then in 2 of them: 0 were HIGH, 0 were rejected, 0 failed, 2 succeeded.
+
+    Other decisions that come out differently, newest first:
+
+      #6 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 reviewer instead of nobody by the grant tuning; granted, success
+      #5 [id] modify_parameters on rsi-eurusd: MEDIUM 55.00 → MEDIUM 55.00, asks 1 reviewer instead of nobody by the grant tuning; granted, success
+
+    1503 proposals made up from the bounds of both versions of the rules: the same for all of them.
+      LOW before: 290, the same for all of them
+      MEDIUM before: 457, the same for all of them
+      HIGH before: 756, the same for all of them
+
+    Laxer whatever is proposed:
+
+      the grant more lets pass without a person what its agents have earned, as soon as people approved 50 of 50 and 73 of 73 of the executions succeeded
+      the grant tuning has people decide 0.5 % of its cases instead of 1 %
+      the grant tuning holds of cases of every registered agent, and not only of strategy-optimizer
+      the grant tuning holds of optimize, too
+      the grant tuning is earned by what happened within 60 days instead of 90 days
+      the grant tuning is lost by 3 failures instead of by 2 failures
+      the grant tuning is lost by no rejection instead of by 1 rejection
+      the grant tuning is lost by what happened within 20 days instead of 30 days
+      the grant tuning needs 3 cases that people decided instead of 4
+      the grant tuning needs 40 % of successful executions at least instead of 50 %: 3 of 3 bear it instead of 4 of 4
+
+    Stricter whatever is proposed:
+
+      the grant tuning does not hold of live any more
+      the grant tuning holds only of targets with the label team: core
+      the grant tuning is earned by what happened within 60 days instead of 90 days
+      the grant tuning needs 80 % of approvals at least instead of 50 %: 16 of 16 bear it instead of 4 of 4
+
+    Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (119 values), the agent (1), the number of targets (5), the target (1), who made the commits (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
+    ");
 }

@@ -495,6 +495,12 @@ pub struct Requirement {
 }
 
 impl Requirement {
+    pub const NOBODY: Self = Self {
+        role: Role::None,
+        approvals: 0,
+        justification: false,
+    };
+
     /// `the approval of an admin, with a justification`; none if nobody is asked.
     pub fn in_words(self) -> Option<String> {
         let (one, many) = match self.role {

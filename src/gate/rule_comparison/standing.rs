@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::Targets;
+use super::{Targets, grants};
 use crate::domain::documents::{AccountRecord, Role, Target};
 use crate::domain::ids::GroupName;
 use crate::domain::level::Level;
@@ -48,7 +48,7 @@ pub(super) fn changes(old: &Rules, new: &Rules, files: &[String]) -> Vec<Standin
     found.agents();
     found.attesters();
     found.limits();
-    found.grants();
+    found.changes.extend(grants::changes(old, new));
     found.files(files);
     found.changes.sort();
     found.changes
@@ -324,38 +324,6 @@ impl<'r> Found<'r> {
         }
     }
 
-    /// What may pass without a person. Whether an agent has earned it, only the trail says.
-    fn grants(&mut self) {
-        let ids = |rules: &'r Rules| {
-            rules
-                .grants
-                .iter()
-                .map(|grant| grant.id.to_string())
-                .collect()
-        };
-        self.differ(
-            ids,
-            |id| (Oversight::Stronger, format!("the grant {id} is gone")),
-            |id| {
-                let what = format!(
-                    "the grant {id} lets pass without a person what its agents have earned"
-                );
-                (Oversight::Weaker, what)
-            },
-        );
-        for new in self.new.grants.iter() {
-            let mut known = self.old.grants.iter();
-            if known.any(|old| old.id == new.id && old != new) {
-                let what = format!(
-                    "the grant {} holds of other cases, or as long as something else",
-                    new.id
-                );
-                self.say(Oversight::Weaker, what.clone());
-                self.say(Oversight::Stronger, what);
-            }
-        }
-    }
-
     /// What a change of each file asks for, those of which the same is said together.
     fn files(&mut self, files: &[String]) {
         let mut same: Vec<(RiskAnswer, RiskAnswer, Vec<&String>)> = Vec::new();
@@ -385,7 +353,7 @@ impl<'r> Found<'r> {
 }
 
 /// What it means that a number grows.
-fn more_is<T: PartialOrd>(grown: Oversight, then: T, now: T) -> Oversight {
+pub(super) fn more_is<T: PartialOrd>(grown: Oversight, then: T, now: T) -> Oversight {
     match (now > then, now < then, grown) {
         (true, _, grown) => grown,
         (_, true, Oversight::Weaker) => Oversight::Stronger,

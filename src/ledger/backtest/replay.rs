@@ -4,18 +4,19 @@ use std::collections::HashSet;
 
 use super::Changed;
 use super::past_uses::{PastUse, PastUses};
-use crate::domain::documents::{Decision, Recommendation};
+use crate::domain::documents::{Decision, GrantAnswer, GrantRecord, Recommendation, TrackRecord};
 use crate::domain::forge_kind::ForgeKind;
-use crate::domain::ids::{CaseId, Sha};
+use crate::domain::ids::{CaseId, GrantId, Sha};
 use crate::domain::problem::Reading;
 use crate::domain::pull::Contribution;
 use crate::domain::yaml;
 use crate::gate::eligibility::find_unattributed;
+use crate::gate::grants::{CaseKind, GrantCase};
 use crate::gate::oversight::{Oversight, RiskAnswer};
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository, StoredCommit};
 use crate::ledger::facts::{self, KnownTargets, Opened, TargetCache};
-use crate::ledger::{BOT_EMAIL, Event, Trailers};
+use crate::ledger::{BOT_EMAIL, Event, LedgerError, Trailers, track_records};
 use crate::risk::limits::{self, UsedLimits};
 use crate::risk::{self, RiskContext};
 use crate::rules::Rules;
@@ -125,8 +126,16 @@ impl<'a> Replayer<'a> {
         let used = self
             .past_uses
             .before(place, at, about, &past.targets, &rules);
-        let (now, is_refused) = past.rate(used, &rules);
-        let then = RiskAnswer::of(&decision.risk, decision.required, decision.mode);
+        let answer = past.answer(used, &rules, |path| {
+            let bytes = self.repo.objects().read_path(past.tree, path)?;
+            track_records::read(path, bytes.as_deref())
+        });
+        let Ok((now, is_refused)) = answer else {
+            return Ok(None);
+        };
+        let granted = decision.grant.as_ref().filter(|grant| grant.is_granted());
+        let then = RiskAnswer::of(&decision.risk, decision.required, decision.mode)
+            .with_grant(granted.map(|grant| grant.id.clone()));
         let changed = (then != now).then(|| Changed {
             id: case,
             number: decision.pull.number.0,
@@ -223,6 +232,7 @@ impl<'a> Replayer<'a> {
             targets: targets.known,
             contributions,
             decision,
+            tree: before,
         }))
     }
 
@@ -263,6 +273,8 @@ struct PastCase {
     targets: KnownTargets,
     contributions: Vec<Contribution>,
     decision: Decision,
+    /// What it was decided on.
+    tree: Sha,
 }
 
 impl PastCase {
@@ -279,14 +291,58 @@ impl PastCase {
     }
 
     /// What these rules say of it, and whether it contradicts them.
-    fn rate(&self, used: UsedLimits, rules: &Rules) -> (RiskAnswer, bool) {
+    fn answer(
+        &self,
+        used: UsedLimits,
+        rules: &Rules,
+        track_record: impl FnOnce(&str) -> Result<TrackRecord, LedgerError>,
+    ) -> Result<(RiskAnswer, bool), LedgerError> {
         let about = &self.about;
         let situation = self.situation(used, rules);
         let assessment = risk::assess(about, &situation, rules);
         let governance = &rules.governance;
         let requires = requirement::for_recommendation(&assessment, governance);
-        let answer = RiskAnswer::of(&assessment, requires, governance.mode);
+        let granted = match CaseKind::of(about, &situation, rules) {
+            Some(kind) => self.granted(
+                &GrantCase {
+                    kind: &kind,
+                    situation: &situation,
+                    assessment: &assessment,
+                    rules,
+                    now: self.decision.decided_at,
+                },
+                track_record,
+            )?,
+            None => None,
+        };
+        let answer = RiskAnswer::of(&assessment, requires, governance.mode).with_grant(granted);
         let problems = risk::validity::problems(&self.path, about, &situation, rules);
-        (answer, !problems.is_empty())
+        Ok((answer, !problems.is_empty()))
+    }
+
+    /// The grant that lets it pass, by the track record of its moment. What was drawn then is drawn again; where nothing
+    /// was, it counts as not drawn.
+    fn granted(
+        &self,
+        case: &GrantCase<'_>,
+        track_record: impl FnOnce(&str) -> Result<TrackRecord, LedgerError>,
+    ) -> Result<Option<GrantId>, LedgerError> {
+        if !case.is_grantable() {
+            return Ok(None);
+        }
+        let record = track_record(&case.kind.track_record())?;
+        let then = self.decision.grant.as_ref();
+        let grant = case.evaluate(&record, |text| {
+            Ok::<_, LedgerError>(case.recorded_draw(then, text))
+        })?;
+        let passes = |grant: &GrantRecord| match grant.answer {
+            GrantAnswer::Granted => true,
+            GrantAnswer::NotDrawn => then.is_none_or(|then| {
+                let was_earned = matches!(then.answer, GrantAnswer::Drawn | GrantAnswer::NotDrawn);
+                then.id != grant.id || !was_earned
+            }),
+            GrantAnswer::Drawn | GrantAnswer::Lost | GrantAnswer::NotEarned => false,
+        };
+        Ok(grant.filter(passes).map(|grant| grant.id))
     }
 }

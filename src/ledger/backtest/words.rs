@@ -35,6 +35,13 @@ impl Backtest {
             "\nApprovals asked for: {} then, {} now.",
             self.approvals_then, self.approvals_now
         );
+        if self.granted > 0 {
+            let _ = writeln!(
+                text,
+                "{} would have passed by a grant, by the track records of their moments; what was not drawn then counts as not drawn.",
+                self.granted
+            );
+        }
         let turned = [
             ("Less, or other people,", "any more", self.weaker),
             ("More of people", "then", self.stronger),

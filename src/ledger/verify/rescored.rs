@@ -5,7 +5,7 @@ use super::commit_check::CommitCheck;
 use super::commit_verifier::{CheckResult, CommitVerifier, Fact};
 use super::document::Written;
 use super::finding::FindingKind;
-use super::record;
+use super::{record, track_record};
 use crate::domain::documents::{Decision, ExecutorKind, Recommendation, Rescored};
 use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
@@ -108,7 +108,7 @@ fn compare(check: &mut CommitCheck, written: &Written<Rescored>, computed: &More
 /// What an approved case comes to on the tree that a commit stands on; none if this clone does not tell.
 pub fn again(
     verifier: &mut CommitVerifier,
-    check: &CommitCheck,
+    check: &mut CommitCheck,
     about: &Recommendation,
 ) -> Result<Option<Again>, GitError> {
     let (Some((_, tree)), Some(version)) = (check.parent, &check.version) else {
@@ -128,5 +128,12 @@ pub fn again(
         .target_cache
         .targets(check.repo.objects(), tree, about)?
         .map(|targets| targets.known);
-    Ok(Some(approved.again(targets, &version.rules, at)))
+    let version = version.clone();
+    let mut is_readable = true;
+    let again = approved.again(targets, &version.rules, at, |path| -> Result<_, GitError> {
+        let record = track_record::read(verifier, check, path)?;
+        is_readable = record.is_some();
+        Ok(record.unwrap_or_default())
+    })?;
+    Ok(is_readable.then_some(again))
 }

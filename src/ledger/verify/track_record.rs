@@ -10,12 +10,10 @@ use super::finding::FindingKind;
 use crate::domain::documents::{DayCounts, Decision, GrantRecord, Outcome, TrackRecord};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
-use crate::domain::signing::{Signed, SshSignature};
 use crate::domain::yaml;
-use crate::gate::grants::{DRAW_NAMESPACE, GrantCase};
+use crate::gate::grants::GrantCase;
 use crate::git::{GitError, Mode, blob_id};
 use crate::ledger::track_records;
-use crate::rules::governance::Signing;
 
 /// So many are kept for what follows.
 const MOST_RECORDS: usize = 256;
@@ -47,7 +45,7 @@ impl TrackRecords {
 }
 
 /// The track record before a commit; none, which is said, if it cannot be read.
-fn read(
+pub fn read(
     verifier: &mut CommitVerifier,
     check: &mut CommitCheck,
     path: &str,
@@ -93,20 +91,8 @@ fn find_grant(
     let Some(record) = read(verifier, check, &case.kind.track_record())? else {
         return Ok(None);
     };
-    let signing = case.rules.governance.signing.as_ref();
-    let key = signing.and_then(Signing::drawing_key);
-    let drawn = decision
-        .grant
-        .as_ref()
-        .and_then(|grant| grant.draw.as_ref());
-    case.evaluate(&record, |text| {
-        let signature = drawn.map(|line| SshSignature::from_line(line));
-        Ok(signature.zip(key).and_then(|(signature, key)| {
-            let keys = std::slice::from_ref(key);
-            let signed = signature.check(DRAW_NAMESPACE, text.as_bytes(), keys);
-            matches!(signed, Signed::By(_)).then_some(signature)
-        }))
-    })
+    let on_record = decision.grant.as_ref();
+    case.evaluate(&record, |text| Ok(case.recorded_draw(on_record, text)))
 }
 
 /// The grant on record is the computed one, which is given back, and the case is counted where it counts: nowhere if
