@@ -18,22 +18,15 @@ const MOST_PATH: usize = 80;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Event {
-    /// The repository was made.
     Genesis,
-    /// A recommendation was decided.
     Decision,
-    /// An approved case would be asked more before it runs, so it does not.
     Rescored,
-    /// An execution is about to start.
     Claim,
     Outcome,
-    /// A person said something about a case.
     Feedback,
-    /// A governance change was decided.
     Governance,
     Freeze,
     Unfreeze,
-    /// An admin took over commits that the bot did not make.
     Adopted,
 }
 
@@ -63,6 +56,23 @@ impl Event {
             Self::Freeze => "freeze",
             Self::Unfreeze => "unfreeze",
             Self::Adopted => "adopted",
+        }
+    }
+
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Genesis => "the repository was made",
+            Self::Decision => "a recommendation was decided",
+            Self::Rescored => {
+                "what was approved would be asked more before it runs, and is not carried out"
+            }
+            Self::Claim => "an execution is about to start",
+            Self::Outcome => "how an execution ended",
+            Self::Feedback => "a person said something about a case",
+            Self::Governance => "a change of the rules, targets or anything else was decided",
+            Self::Freeze => "everything was stopped",
+            Self::Unfreeze => "everything goes on",
+            Self::Adopted => "an admin took over commits that the bot did not make",
         }
     }
 }

@@ -46,7 +46,7 @@ pub use foreign::{
 };
 pub use rules_cache::{RulesCache, TeamMembers, Teams, Version, rule_files};
 pub use targets::{Files, Inapplicable, changed_files};
-pub use trailers::{Trailers, find_forged};
+pub use trailers::{TRAILERS, TrailerInfo, Trailers, find_forged};
 
 /// Whether a path belongs to the bot alone, in any case of its letters: a file there, or anything below it.
 pub fn is_record(path: &str) -> bool {

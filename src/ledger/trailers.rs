@@ -9,33 +9,65 @@ use crate::domain::ids::CaseId;
 /// No commit of ours has more trailers than about this.
 const MOST_OF_OURS: usize = 16;
 
-/// The keys that only the bot writes. A proposal whose commit messages carry one is refused.
-const RESERVED: [&str; 25] = [
-    "Event",
-    "Recommendation",
-    "Governance",
-    "Agent",
-    "Session",
-    "Action",
-    "Target",
-    "Risk",
-    "Decided-risk",
-    "Decision",
-    "Approved-by",
-    "Rejected-by",
-    "Category",
-    "Rules",
-    "Pull-request",
-    "Executor",
-    "Outcome",
-    "Attempt",
-    "By",
-    "Factors",
-    "Trigger",
-    "Confidence",
-    "Opened",
-    "Said-in",
-    BOT_CLOCK,
+/// A trailer that only the bot writes.
+#[derive(Debug)]
+pub struct TrailerInfo {
+    pub key: &'static str,
+    /// On whose commits it stands.
+    pub events: &'static [Event],
+    pub meaning: &'static str,
+}
+
+const fn trailer(
+    key: &'static str,
+    events: &'static [Event],
+    meaning: &'static str,
+) -> TrailerInfo {
+    TrailerInfo {
+        key,
+        events,
+        meaning,
+    }
+}
+
+const ABOUT_A_CASE: &[Event] = &[
+    Event::Decision,
+    Event::Rescored,
+    Event::Claim,
+    Event::Outcome,
+    Event::Feedback,
+];
+const DECISIONS: &[Event] = &[Event::Decision, Event::Governance];
+
+/// Those of all events, in the order in which the reference describes them. A proposal whose commit messages carry one
+/// is refused.
+#[rustfmt::skip]
+pub static TRAILERS: [TrailerInfo; 25] = [
+    trailer("Event", &Event::ALL, "what happened"),
+    trailer("Recommendation", ABOUT_A_CASE, "the id of the case"),
+    trailer("Governance", &[Event::Governance], "the id of the change of the rules or targets"),
+    trailer("Agent", ABOUT_A_CASE, "who proposed it"),
+    trailer("Session", ABOUT_A_CASE, "the agent's own name for its run"),
+    trailer("Action", ABOUT_A_CASE, "the action type"),
+    trailer("Target", ABOUT_A_CASE, "what is acted on, one trailer each"),
+    trailer("Risk", &[Event::Decision, Event::Governance, Event::Rescored], "level and score; of what is scored again, the new ones"),
+    trailer("Decided-risk", &[Event::Rescored], "level and score as they were decided"),
+    trailer("Decision", DECISIONS, "the status in `decision.yaml`"),
+    trailer("Approved-by", DECISIONS, "whose approval counted, one trailer each"),
+    trailer("Rejected-by", DECISIONS, "who rejected it"),
+    trailer("Category", DECISIONS, "the main concern of the rejection"),
+    trailer("Rules", &[Event::Decision, Event::Governance, Event::Rescored], "the tree of the rules that it was judged by, abbreviated"),
+    trailer("Pull-request", DECISIONS, "its number"),
+    trailer("Executor", &[Event::Decision, Event::Rescored, Event::Claim, Event::Outcome], "what carries it out"),
+    trailer("Outcome", &[Event::Outcome], "`success`, `failure` or `unknown`"),
+    trailer("Attempt", &[Event::Outcome], "the number of the attempt"),
+    trailer("By", &[Event::Outcome, Event::Feedback, Event::Freeze, Event::Unfreeze, Event::Adopted], "who reported, said or did it"),
+    trailer("Factors", &[Event::Decision], "what each factor added to the score"),
+    trailer("Trigger", DECISIONS, "the id of a rule that fired, one trailer each"),
+    trailer("Confidence", DECISIONS, "how sure an approver was, one trailer each"),
+    trailer("Opened", DECISIONS, "when the pull request was opened"),
+    trailer("Said-in", &[Event::Freeze, Event::Unfreeze], "the review or comment whose `/freeze` has had its effect"),
+    trailer(BOT_CLOCK, &Event::ALL, "what the bot's clock said, where that was earlier than the commit before"),
 ];
 
 /// What the bot's clock said, where that was earlier than the commit before.
@@ -164,8 +196,9 @@ fn place(text: &str, line: Range<usize>) -> Option<(Range<usize>, Range<usize>)>
 pub fn find_forged(message: &str) -> Option<&'static str> {
     message.lines().find_map(|line| {
         let (key, _) = line.trim_start().split_once(':')?;
-        RESERVED
-            .into_iter()
+        TRAILERS
+            .iter()
+            .map(|trailer| trailer.key)
             .find(|reserved| reserved.eq_ignore_ascii_case(key.trim_end()))
     })
 }

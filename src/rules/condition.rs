@@ -29,7 +29,7 @@ use crate::domain::value::Value;
 pub use constants::{Compared, Constant};
 pub use cost::Sizes;
 pub use facts::{ChangeFact, FACTS, Fact, FactInfo, FactType, Facts, TargetFact, described, find};
-pub use types::TypeError;
+pub use types::{FUNCTIONS, TypeError};
 
 /// Why an expression is no condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

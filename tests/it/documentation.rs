@@ -1,5 +1,8 @@
 //! What holds README.md and docs/ to the program and to each other. All pages are read when the test runs.
 
+mod reference;
+mod schema_tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -66,6 +69,12 @@ fn parse(text: &str) -> Page {
                 if let Some(heading) = &mut heading {
                     heading.push_str(&text);
                 }
+            }
+            Event::InlineHtml(html) => {
+                let id = html
+                    .strip_prefix("<a id=\"")
+                    .and_then(|html| html.strip_suffix("\">"));
+                page.anchors.extend(id.map(str::to_owned));
             }
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                 page.links.push(dest_url.into_string());
@@ -154,7 +163,11 @@ fn every_page_is_in_the_index() {
 fn no_paragraph_stands_twice() {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for (path, text) in pages() {
+    // What is made from the program says the same of the same thing.
+    let written = pages()
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with("docs/reference/"));
+    for (path, text) in written {
         for paragraph in text.split("\n\n") {
             let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
             if words.len() < 80 {

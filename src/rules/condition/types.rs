@@ -18,7 +18,7 @@ use crate::domain::value::ValueType;
 use crate::rules::evidence::EvidenceRules;
 
 /// What an expression may call, beside operators; the last six are loops and `has`.
-const FUNCTIONS: [&str; 13] = [
+pub const FUNCTIONS: [&str; 13] = [
     "size",
     "contains",
     "startsWith",

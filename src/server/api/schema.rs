@@ -117,8 +117,9 @@ pub struct Cases(Vec<Row>);
 #[expect(dead_code, reason = "only its description is used")]
 pub struct Figures(Map<String, Value>);
 
-/// A case in a list: what its own serializer writes, which is by hand because a hundred thousand of them stay in
-/// memory. Tests hold answers against this.
+// What its own serializer writes, which is by hand because a hundred thousand of them stay in memory. Tests hold
+// answers against this.
+/// A case in a list.
 #[derive(JsonSchema)]
 #[schemars(rename = "Case", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its description is used")]
