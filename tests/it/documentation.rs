@@ -206,6 +206,45 @@ fn map_of_the_crate() -> String {
 }
 
 #[test]
+fn every_direct_dependency_has_a_reason() {
+    let manifest = read("Cargo.toml");
+    let mut is_list = false;
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_list = ["[dependencies]", "[dev-dependencies]"].contains(&line);
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_list) {
+            taken.insert(name);
+        }
+    }
+    assert!(taken.len() > 50, "{taken:?}");
+    let page = read("docs/dependencies.md");
+    let (_, list) = page.split_once("## The list\n").unwrap();
+    let listed: BTreeSet<&str> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once(" | "))
+        .flat_map(|(names, _)| names.split("`, `"))
+        .map(|name| name.trim_end_matches('`'))
+        .collect();
+    let without_reason: Vec<_> = taken.difference(&listed).collect();
+    let not_taken: Vec<_> = listed.difference(&taken).collect();
+    assert!(
+        without_reason.is_empty() && not_taken.is_empty(),
+        "docs/dependencies.md says why each is taken: it lacks {without_reason:?}, and has {not_taken:?}, which are not taken"
+    );
+}
+
+#[test]
+fn the_changelog_has_this_release() {
+    let release = format!("\n## {}", env!("CARGO_PKG_VERSION"));
+    assert!(
+        read("docs/changelog.md").contains(&release),
+        "docs/changelog.md has no section `{}`",
+        release.trim()
+    );
+}
+
+#[test]
 fn the_map_is_the_one_of_the_crate() {
     let map = map_of_the_crate();
     assert!(
