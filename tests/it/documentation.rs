@@ -1,5 +1,6 @@
 //! What holds README.md and docs/ to the program and to each other. All pages are read when the test runs.
 
+mod agents_page;
 mod blocks;
 mod reference;
 mod rules;

@@ -22,6 +22,7 @@ const PEOPLE: &str = include_str!("../templates/people.yaml");
 const AGENTS: &str = include_str!("../templates/agents.yaml");
 const CODEOWNERS: &str = include_str!("../templates/CODEOWNERS");
 const README: &str = include_str!("../templates/README.md");
+const AGENTS_PAGE: &str = include_str!("../templates/AGENTS.md");
 const TARGETS_README: &str = include_str!("../templates/targets/README.md");
 
 /// What runs the bot on GitHub without a server, and the place of the step in each that runs Countersign.
@@ -177,6 +178,7 @@ impl Files {
             }
         }
         files.add("README.md", README);
+        files.add("AGENTS.md", AGENTS_PAGE);
         files.add("CODEOWNERS", &CODEOWNERS.replace("{{admins}}", owners));
         files.add("targets/README.md", TARGETS_README);
         Ok(files)
