@@ -311,7 +311,15 @@ impl CaseView {
     pub fn news_since(&self, seen: Option<&str>) -> Option<News> {
         let say = |kind, what: String| Some(News { kind, what });
         if !self.is_pending() {
-            return say(NewsKind::Decided, self.status.clone());
+            let amendment = self
+                .decision
+                .as_ref()
+                .and_then(|decision| decision.amendment.as_ref());
+            let what = match amendment {
+                Some(amendment) => format!("{}, only {}", self.status, amendment.in_words()),
+                None => self.status.clone(),
+            };
+            return say(NewsKind::Decided, what);
         }
         let Some(seen) = seen else {
             let mut last = self.opinions.iter().rev();

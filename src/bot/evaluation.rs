@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::amendment::Amendment;
 use crate::domain::documents::{
     AccountRecord, Assessment, EvidenceRecord, EvidenceSource, Freeze, GrantRecord, PullRecord,
     Recommendation, Role, RulesRecord, Status,
@@ -18,6 +19,7 @@ use crate::domain::problem::Reading;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
 use crate::forge::{Asked, Basis, Forge, Report, ReportState};
+use crate::gate::amendments::ApprovedParts;
 use crate::gate::attestations::Attested;
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::permit::DecidedCase;
@@ -75,6 +77,20 @@ impl Pending {
             .then(|| forge.asked(self.pull.number, asks))
             .flatten();
     }
+}
+
+/// What the gate is asked about a proposal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GateQuestion<'a> {
+    pub kind: Kind,
+    /// Of what is to be decided.
+    pub assessment: &'a Assessment,
+    /// Approvals (by review) that other facts have made worthless, and how.
+    pub outdated: &'a BTreeMap<String, String>,
+    pub grant: Option<&'a GrantRecord>,
+    pub parts: &'a ApprovedParts,
+    /// What is to be decided, if that is less than all.
+    pub amendment: Option<&'a Amendment>,
 }
 
 /// What is to be done about a pull request.
@@ -498,11 +514,16 @@ impl Evaluator<'_, '_, '_> {
     pub(super) fn ask_gate(
         &mut self,
         context: &PullContext<'_>,
-        kind: Kind,
-        assessment: &Assessment,
-        outdated: &BTreeMap<String, String>,
-        grant: Option<&GrantRecord>,
+        question: GateQuestion<'_>,
     ) -> Result<GateResult, BotError> {
+        let GateQuestion {
+            kind,
+            assessment,
+            outdated,
+            grant,
+            parts,
+            amendment,
+        } = question;
         let frozen = self.draft.find(Freeze::PATH)?.is_some();
         // What people said has a time of their clocks; nobody says anything after it was heard.
         let pull = context.pull.until(self.now);
@@ -517,6 +538,8 @@ impl Evaluator<'_, '_, '_> {
             grant,
             interests: context.interests,
             outdated,
+            parts,
+            amendment,
             frozen,
             now: self.now,
         };
@@ -556,6 +579,7 @@ impl Evaluator<'_, '_, '_> {
             windows: version.rules.governance.windows.recorded_at(self.now),
             evidence: Vec::new(),
             risk,
+            amendment: None,
             track_record: None,
             now: self.now,
             shortest_justification: usize::try_from(

@@ -205,7 +205,7 @@ impl Bot {
                     None => std::env::current_exe(),
                 };
                 return Ok(Some(match countersign {
-                    Ok(program) => execute::command::run(command, &case.recommendation, &program),
+                    Ok(program) => execute::command::run(command, &case.executed(), &program),
                     Err(error) => {
                         ExecutionResult::badly(format!("cannot find this program: {error}"))
                     }

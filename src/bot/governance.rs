@@ -4,6 +4,7 @@ use crate::domain::documents::{Decision, Status};
 use crate::domain::ids::CaseId;
 use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
+use crate::gate::amendments;
 use crate::gate::attestations::Attested;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::permit::{DecisionOutcome, judge};
@@ -16,7 +17,7 @@ use crate::risk;
 use super::decide::Evaluator;
 use super::diff::{self, Diff, FetchedFrom};
 use super::error::{Evaluated, InvalidPull, of_record};
-use super::evaluation::{Evaluation, PlannedAction, PullContext, ended};
+use super::evaluation::{Evaluation, GateQuestion, PlannedAction, PullContext, ended};
 use super::preview::Preview;
 use super::rule_change::RuleChangePreview;
 use super::{BotError, report};
@@ -80,13 +81,16 @@ impl Evaluator<'_, '_, '_> {
         }
         let assessment = risk::assess_governance_change(&paths, &version.rules);
         let outdated = self.outdated_governance_reviews(pull, version)?;
-        let gate_result = self.ask_gate(
-            context,
-            Kind::GovernanceChange,
-            &assessment,
-            &outdated,
-            None,
-        )?;
+        let parts = amendments::of_governance_change(pull);
+        let question = GateQuestion {
+            kind: Kind::GovernanceChange,
+            assessment: &assessment,
+            outdated: &outdated,
+            grant: None,
+            parts: &parts,
+            amendment: None,
+        };
+        let gate_result = self.ask_gate(context, question)?;
         let diff = self.diff_of(pull, &changes)?;
         let mut report = report::governance(
             &diff,

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod adoption;
+pub mod amendments;
 pub mod attest;
 pub mod case_view;
 pub mod check;

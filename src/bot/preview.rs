@@ -1,5 +1,6 @@
 //! What a person sees of a proposal beside its score: first what it would change, then what would lower its risk.
 
+use super::amendments::WaitingPart;
 use super::diff::Diff;
 use super::rule_change::RuleChangePreview;
 use crate::domain::ids::TriggerId;
@@ -19,6 +20,8 @@ pub struct Preview {
     pub reductions: Vec<Reduction>,
     /// The triggers that no edit removes.
     pub lasting: Vec<TriggerId>,
+    /// What people approved that is less, and what that waits for.
+    pub waiting_parts: Vec<WaitingPart>,
 }
 
 impl Preview {
@@ -27,12 +30,14 @@ impl Preview {
         action: ProposedAction,
         vouched: Vec<String>,
         explanation: &Explanation<'_>,
+        waiting_parts: Vec<WaitingPart>,
     ) -> Self {
         Self {
             action: Some(action),
             vouched,
             reductions: explanation.reductions.clone(),
             lasting: explanation.lasting.clone(),
+            waiting_parts,
             ..Self::default()
         }
     }

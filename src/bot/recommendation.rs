@@ -16,13 +16,16 @@ use crate::ledger::facts::{self, Targets};
 use crate::ledger::proposal::{self, Objection, Refusal};
 use crate::ledger::usage::{self, UsageError};
 use crate::ledger::{CaseFile, Files, Landed, LedgerError, Version};
-use crate::risk::{self, RiskContext, limits};
+use crate::risk::limits::{self, UsedLimits};
+use crate::risk::narrowing::{Left, Scored};
+use crate::risk::{self, RiskContext};
+use crate::rules::Rules;
 use crate::rules::executor::Executor;
 use crate::rules::governance::Signing;
 
 use super::decide::Evaluator;
 use super::error::{Evaluated, InvalidPull, of_record};
-use super::evaluation::{Evaluation, PlannedAction, PullContext, ended};
+use super::evaluation::{Evaluation, GateQuestion, PlannedAction, PullContext, ended};
 use super::preview::Preview;
 use super::{BotError, report, survival};
 
@@ -105,14 +108,7 @@ impl Evaluator<'_, '_, '_> {
             &version.rules,
             self.now,
         );
-        let used = usage::read_by(
-            &proposed.document,
-            &targets.known,
-            &version.rules,
-            self.now,
-            |path| self.draft.read(path),
-        )?;
-        risk_context.used = match used {
+        risk_context.used = match self.read_usage(&proposed.document, &targets, &version.rules)? {
             Reading::Valid(used) => used,
             Reading::Invalid(Problems(problems)) => {
                 return invalid(Objection::of_all(Refusal::UnreadableTarget, problems));
@@ -132,6 +128,23 @@ impl Evaluator<'_, '_, '_> {
             return invalid(Objection::of_all(Refusal::NotAllowed, problems));
         }
         self.judge_recommendation(context, proposed, targets, &risk_context, attested)
+    }
+
+    /// What is used of the limits that it counts in.
+    pub(super) fn read_usage(
+        &mut self,
+        about: &Recommendation,
+        targets: &Targets,
+        rules: &Rules,
+    ) -> Evaluated<Reading<UsedLimits>> {
+        let read = |path: &str| self.draft.read(path);
+        Ok(usage::read_by(
+            about,
+            &targets.known,
+            rules,
+            self.now,
+            read,
+        )?)
     }
 
     /// A case that is on `main` already, decided with this head or with another.
@@ -177,23 +190,27 @@ impl Evaluator<'_, '_, '_> {
         };
         let outdated = self.outdated_reviews(pull, &document, interests, current)?;
         let kind = CaseKind::of(&document, risk_context, rules);
+        let proposed_case = Scored {
+            about: &document,
+            situation: risk_context,
+            assessment: &assessment,
+        };
         let grant = match &kind {
-            Some(kind) => self.find_grant(&GrantCase {
-                kind,
-                situation: risk_context,
-                assessment: &assessment,
-                rules,
-                now: self.now,
-            })?,
+            Some(kind) => self.find_grant(kind, proposed_case, rules)?,
             None => None,
         };
-        let gate_result = self.ask_gate(
-            context,
-            Kind::Recommendation,
-            &assessment,
-            &outdated,
-            grant.as_ref(),
-        )?;
+        let (parts, left) = self.read_parts(pull, proposed_case, &targets, rules)?;
+        let question = GateQuestion {
+            kind: Kind::Recommendation,
+            assessment: &assessment,
+            outdated: &outdated,
+            grant: grant.as_ref(),
+            parts: &parts,
+            amendment: None,
+        };
+        let of_all = self.ask_gate(context, question)?;
+        let answered = self.answer_parts(context, question, of_all, left)?;
+        let (gate_result, amended) = (answered.gate_result, answered.amended);
         let gate_result = gate_result.with_attested(&attested, rules);
         let explanation = risk::Explanation::of(
             &document,
@@ -209,12 +226,15 @@ impl Evaluator<'_, '_, '_> {
             action: &action,
             vouched: &vouched,
             explanation: &explanation,
+            amended: amended.as_ref(),
+            waiting_parts: &answered.waiting,
         };
         let report = report::recommendation(&case, &gate_result, rules);
-        let preview = Preview::of(action, vouched, &explanation);
+        let preview = Preview::of(action, vouched, &explanation, answered.waiting);
         let subject = DecidedCase {
             evidence: attested.evidence.clone(),
             track_record: kind.as_ref().map(CaseKind::track_record),
+            amendment: amended.as_ref().map(Left::record),
             ..self.subject(pull, document.id, Some(blob), version, assessment.clone())?
         };
         let (act, report) = match judge(gate_result.clone(), subject) {
@@ -224,8 +244,11 @@ impl Evaluator<'_, '_, '_> {
                 (PlannedAction::Wait, report)
             }
             judgement => {
+                let executed = amended.as_ref().map_or(proposed_case, Left::scored);
                 let uses = match &judgement {
-                    DecisionOutcome::Merge(_) => limits::uses(&document, risk_context, rules),
+                    DecisionOutcome::Merge(_) => {
+                        limits::uses(executed.about, executed.situation, rules)
+                    }
                     _ => Vec::new(),
                 };
                 let usage = usage::changed(&uses, self.now, |path| self.draft.read(path));
@@ -253,7 +276,19 @@ impl Evaluator<'_, '_, '_> {
     }
 
     /// What the grant that it is a case of comes to, by the track record at the tip of the draft.
-    fn find_grant(&mut self, case: &GrantCase<'_>) -> Evaluated<Option<GrantRecord>> {
+    fn find_grant(
+        &mut self,
+        kind: &CaseKind<'_>,
+        proposed: Scored<'_>,
+        rules: &Rules,
+    ) -> Evaluated<Option<GrantRecord>> {
+        let case = GrantCase {
+            kind,
+            situation: proposed.situation,
+            assessment: proposed.assessment,
+            rules,
+            now: self.now,
+        };
         if !case.is_grantable() {
             return Ok(None);
         }
@@ -332,7 +367,8 @@ impl Evaluator<'_, '_, '_> {
             Executor::Apply => {
                 let governance = &version.rules.governance;
                 let by = decision.status.into();
-                execute::apply::apply(document, action.effect, targets, governance, by)
+                let executed = decision.executed(document);
+                execute::apply::apply(&executed, action.effect, targets, governance, by)
             }
             Executor::Command(_)
             | Executor::Http(_)

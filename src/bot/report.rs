@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use self::quote::{block, fenced, sentence};
+use super::amendments::WaitingPart;
 use super::details;
 use super::diff::Diff;
 use super::rule_change::RuleChangePreview;
@@ -23,6 +24,7 @@ use crate::forge::{Details, Report, ReportState};
 use crate::gate::eligibility::shown;
 use crate::gate::needs;
 use crate::gate::verdict::{GateResult, Verdict};
+use crate::risk::narrowing::Left;
 use crate::risk::{Explanation, ProposedAction, code_span};
 use crate::rules::Rules;
 use crate::rules::people::PersonName;
@@ -204,6 +206,10 @@ pub struct ExplainedCase<'a> {
     /// What was vouched for, a line each.
     pub vouched: &'a [String],
     pub explanation: &'a Explanation<'a>,
+    /// What is carried out, if people approved less than all.
+    pub amended: Option<&'a Left>,
+    /// What some approved that is less, and what that waits for.
+    pub waiting_parts: &'a [WaitingPart],
 }
 
 /// A recommendation, decided or waiting.
@@ -213,9 +219,21 @@ pub fn recommendation(case: &ExplainedCase<'_>, gate_result: &GateResult, rules:
         action,
         vouched,
         explanation,
+        amended,
+        waiting_parts,
     } = case;
     let mut body = String::new();
     proposed(&mut body, document, action);
+    if let Some(left) = amended {
+        let edits = code_span(&left.amendment.to_string());
+        let Assessment { level, score, .. } = &left.assessment;
+        let text = ProposedAction::of(&left.document, &left.situation).with_units(rules);
+        let text = block(&text.text());
+        let _ = writeln!(
+            body,
+            "\n**Less than that was approved**, {edits}, which is {level} {score}:\n\n{text}"
+        );
+    }
     if !vouched.is_empty() {
         body.push_str("\nWhat others vouch for:\n\n");
         for line in vouched {
@@ -227,7 +245,16 @@ pub fn recommendation(case: &ExplainedCase<'_>, gate_result: &GateResult, rules:
     if let Some(grant) = &gate_result.grant {
         let _ = writeln!(body, "\n{}", grant.sentence());
     }
+    if gate_result.still_needed().is_some() {
+        less(&mut body, document, explanation);
+    }
     let case = body.clone();
+    if !waiting_parts.is_empty() {
+        body.push_str("\nLess of it was approved:\n\n");
+        for part in waiting_parts {
+            let _ = writeln!(body, "- {}", part.sentence);
+        }
+    }
     gate(&mut body, gate_result, rules);
     if !document.rationale.is_empty() {
         let _ = writeln!(
@@ -238,12 +265,38 @@ pub fn recommendation(case: &ExplainedCase<'_>, gate_result: &GateResult, rules:
     }
     let risk = explanation.assessment;
     let what = format!("{} {}", risk.level, risk.score);
+    let what = match amended.map(|left| &left.assessment) {
+        Some(left) if (left.level, left.score) == (risk.level, risk.score) => {
+            format!("{what}, less than proposed")
+        }
+        Some(left) => format!("{} {} instead of {what}", left.level, left.score),
+        None => what,
+    };
     let about = Headed {
         what: &what,
         case: &case,
         level: risk.level,
     };
     finish(body, about, gate_result, rules)
+}
+
+/// How to approve less, ready to be copied.
+fn less(body: &mut String, document: &Recommendation, explanation: &Explanation<'_>) {
+    let reductions = explanation.reductions.iter();
+    let mut ready = reductions
+        .filter_map(|reduction| Some((reduction, reduction.as_amendment(document)?)))
+        .peekable();
+    if ready.peek().is_some() {
+        body.push_str("\nTo approve less, in an approving review:\n\n");
+    }
+    for (reduction, amendment) in ready {
+        let command = code_span(&format!("/approve {amendment}"));
+        let _ = writeln!(
+            body,
+            "- {command} ({} {})",
+            reduction.level, reduction.score
+        );
+    }
 }
 
 /// A governance change, decided or waiting.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Bot, BotError, Pending};
+use crate::domain::amendment::AmendmentText;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{Login, PullNumber, Sha};
 use crate::domain::pull::Pull;
@@ -14,10 +15,14 @@ use crate::forge::{ForgeError, NewReview};
 use crate::gate::verdict::{GateResult, NO_REJECTION, Verdict};
 
 /// What somebody says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReviewWord {
-    /// Yes, to exactly that commit, and how sure.
-    Approve(Option<Confidence>),
+    /// Yes, to exactly that commit.
+    Approve {
+        confidence: Option<Confidence>,
+        /// Only this of it; none: all.
+        less: Option<AmendmentText>,
+    },
     /// Not like this: blocks until the same person approves.
     RequestChanges,
     /// No, and that ends it.
@@ -63,7 +68,7 @@ pub struct Reviewed {
 impl NewWord {
     const fn opinion(&self) -> Opinion {
         match self.word {
-            ReviewWord::Approve(_) => Opinion::Approve,
+            ReviewWord::Approve { .. } => Opinion::Approve,
             ReviewWord::Dismiss => Opinion::Dismissed,
             ReviewWord::RequestChanges | ReviewWord::Reject(_) => Opinion::RequestChanges,
         }
@@ -71,7 +76,7 @@ impl NewWord {
 
     const fn noun(&self) -> &'static str {
         match self.word {
-            ReviewWord::Approve(_) => "approval",
+            ReviewWord::Approve { .. } => "approval",
             ReviewWord::Dismiss => "dismissal",
             ReviewWord::Reject(_) => "rejection",
             ReviewWord::RequestChanges => "request for changes",
@@ -91,18 +96,28 @@ impl NewWord {
                 format!("/reject {category}\n\n{message}")
             }
             ReviewWord::Reject(category) => format!("/reject {category}: {message}"),
-            ReviewWord::Approve(Some(confidence)) => {
-                format!("/confidence {confidence}\n\n{message}")
+            ReviewWord::Approve { confidence, less } => {
+                let confidence = confidence.map(|sure| format!("/confidence {sure}\n"));
+                let less = less.as_ref().map(|less| format!("/approve {less}\n"));
+                let commands: Vec<String> = confidence.into_iter().chain(less).collect();
+                match commands.is_empty() {
+                    true => message.clone(),
+                    false => format!("{}\n{message}", commands.concat()),
+                }
             }
-            ReviewWord::Approve(None) | ReviewWord::RequestChanges | ReviewWord::Dismiss => {
-                message.clone()
-            }
+            ReviewWord::RequestChanges | ReviewWord::Dismiss => message.clone(),
         };
         body.trim_end().to_owned()
     }
 
     /// What follows from it, as far as that can be told now.
     fn meaning(&self, by: &Login, pending: &Pending, ignored: Option<&str>) -> String {
+        let mut parts = pending.evaluation.preview.waiting_parts.iter();
+        if let Some(reason) = ignored
+            && let Some(part) = parts.find(|part| part.is_reason(reason))
+        {
+            return format!("it counts for that alone: {}", part.sentence);
+        }
         if let Some(reason) = ignored.filter(|_| !self.is_dismissal()) {
             let reason = reason.strip_prefix(NO_REJECTION).unwrap_or(reason);
             return format!("it will not count: {reason}");

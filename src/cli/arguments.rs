@@ -86,7 +86,7 @@ pub fn random_bits() -> u128 {
     ulid::Ulid::generate().random()
 }
 
-fn once_each<K: Ord + Clone + std::fmt::Display>(
+pub(super) fn once_each<K: Ord + Clone + std::fmt::Display>(
     option: &str,
     pairs: &[(K, Value)],
 ) -> Result<BTreeMap<K, Value>> {
@@ -106,7 +106,7 @@ fn split<'t>(text: &'t str, expected: &str) -> std::result::Result<(&'t str, &'t
         .ok_or_else(|| format!("expected {expected}"))
 }
 
-fn parameter(text: &str) -> std::result::Result<(ParameterName, Value), String> {
+pub(super) fn parameter(text: &str) -> std::result::Result<(ParameterName, Value), String> {
     let (key, value) = split(text, "KEY=VALUE, such as `replicas=3`")?;
     let key = key.parse().map_err(|error| format!("{error}"))?;
     Ok((

@@ -36,14 +36,15 @@ pub fn usage(message: impl std::fmt::Display) -> anyhow::Error {
 
 /// Says an error on standard error.
 pub fn report(error: &anyhow::Error) {
-    let (message, hint) = said(error);
+    let (message, hint) = in_parts(error);
     output::labelled("error", RED, &message);
     if let Some(hint) = hint {
         output::labelled("hint", CYAN, &hint);
     }
 }
 
-fn said(error: &anyhow::Error) -> (String, Option<String>) {
+/// What went wrong, and what to do about it.
+pub fn in_parts(error: &anyhow::Error) -> (String, Option<String>) {
     if let Some(Hinted { message, hint }) = error.downcast_ref() {
         return (message.clone(), Some(hint.clone()));
     }

@@ -16,6 +16,7 @@ mod contain;
 #[cfg(debug_assertions)]
 mod crash_point;
 mod demo;
+mod doctor;
 mod explain_rules;
 mod export;
 mod failure;
@@ -74,6 +75,7 @@ enum Command {
     Init(init::Init),
     /// Tell the whole story in a new folder, step by step
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
     New(new::New),
     Propose(propose::Propose),
     Check(check::Check),
@@ -176,6 +178,7 @@ impl Command {
         match self {
             Self::Init(command) => command.run(options),
             Self::Demo(command) => demo::run(command).map(|()| CommandOutcome::Done),
+            Self::Doctor(command) => command.run(options),
             Self::New(command) => command.run(options),
             Self::Propose(command) => command.run(options),
             Self::Check(command) => command.run(options),

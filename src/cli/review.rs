@@ -2,13 +2,16 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::arguments::{once_each, parameter};
 use super::last_shown::LastShown;
 use super::options::{Options, rules_on_main};
 use super::{CommandOutcome, Result, failure, output};
 use crate::bot::review::{NewWord, ReviewWord};
+use crate::domain::amendment::AmendmentText;
 use crate::domain::documents::{AccountRecord, RejectionCategory, Role};
-use crate::domain::ids::{Login, PullNumber, Sha};
+use crate::domain::ids::{Login, ParameterName, PullNumber, Sha};
 use crate::domain::review::Confidence;
+use crate::domain::value::Value;
 use crate::forge::local::LocalForge;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::git::Repository;
@@ -53,6 +56,12 @@ pub struct Review {
     /// How sure: very_confident, confident or uncertain
     #[arg(long, value_name = "CONFIDENCE", requires = "approve")]
     confidence: Option<Confidence>,
+    /// Approve only this value of something that it changes; several times for several
+    #[arg(long, value_name = "KEY=VALUE", requires = "approve", value_parser = parameter)]
+    set: Vec<(ParameterName, Value)>,
+    /// Approve all but this parameter or target; several times for several
+    #[arg(long, value_name = "NAME", requires = "approve")]
+    without: Vec<String>,
     /// The commit that the review is for
     #[arg(long, value_name = "SHA")]
     head: Option<Sha>,
@@ -85,7 +94,7 @@ impl Review {
         let reviewed = options.bot()?.review(&NewWord {
             number: self.number,
             by: self.by.clone(),
-            word: self.word(),
+            word: self.word()?,
             message: self.message.clone(),
             head,
             at: options.now(),
@@ -165,13 +174,18 @@ impl Review {
         ))
     }
 
-    const fn word(&self) -> ReviewWord {
-        match (self.approve, self.dismiss, self.reject) {
-            (true, ..) => ReviewWord::Approve(self.confidence),
+    fn word(&self) -> Result<ReviewWord> {
+        let set = once_each("--set", &self.set)?;
+        let less = AmendmentText::new(set, self.without.iter().cloned());
+        Ok(match (self.approve, self.dismiss, self.reject) {
+            (true, ..) => ReviewWord::Approve {
+                confidence: self.confidence,
+                less: Some(less).filter(|less| !less.is_empty()),
+            },
             (_, true, _) => ReviewWord::Dismiss,
             (.., Some(category)) => ReviewWord::Reject(category),
             _ => ReviewWord::RequestChanges,
-        }
+        })
     }
 }
 

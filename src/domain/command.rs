@@ -29,6 +29,8 @@ pub enum Command {
     Freeze(String),
     /// `/recheck`
     Recheck,
+    /// `/approve with NAME=VALUE without NAME`: what stands behind the word.
+    Approve(String),
     /// `/attest NAME=VALUE at=COMMIT`
     Attest(Attestation),
 }
@@ -89,6 +91,7 @@ impl Command {
             "/feedback" => needs(rest, "/feedback TEXT").map(Self::Feedback),
             "/freeze" => needs(rest, "/freeze REASON").map(Self::Freeze),
             "/recheck" => Ok(Self::Recheck),
+            "/approve" => Ok(Self::Approve(rest.to_owned())),
             "/attest" => rest.parse().map(Self::Attest),
             _ => return None,
         })

@@ -2,6 +2,7 @@
 //!
 //! Everything else in the crate speaks in these types; nothing here does I/O or knows a rule.
 
+pub mod amendment;
 pub mod attestation;
 pub mod clock;
 pub mod command;

@@ -75,6 +75,17 @@ impl From<Problem> for Problems {
     }
 }
 
+impl Problems {
+    /// Without their places, which is for those who know the file.
+    pub fn in_one_line(&self) -> String {
+        let said = self.0.iter().map(|problem| match &problem.key {
+            Some(key) => format!("{key}: {}", problem.message),
+            None => problem.to_string(),
+        });
+        said.collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! What somebody elsewhere is told to carry out: the recommendation as it was approved, and the decision.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::domain::documents::{Recommendation, time};
@@ -14,7 +16,7 @@ const MOST_APPROVERS: usize = 40;
 pub struct ExecutionRequest<'c> {
     id: CaseId,
     attempt: u32,
-    recommendation: &'c Recommendation,
+    recommendation: Cow<'c, Recommendation>,
     decision: DecisionSummary,
 }
 
@@ -33,15 +35,16 @@ impl<'c> ExecutionRequest<'c> {
     /// To carry out the next attempt of a case, which `main` holds together with the claim.
     pub fn of(case: &'c CaseFile, main: Sha) -> Self {
         let decision = &case.decision;
+        let risk = decision.risk_of_executed();
         let approvals = decision.approvals.iter().take(MOST_APPROVERS);
         Self {
             id: case.recommendation.id,
             attempt: case.next_attempt(),
-            recommendation: &case.recommendation,
+            recommendation: case.executed(),
             decision: DecisionSummary {
                 status: decision.status.as_str(),
-                level: decision.risk.level.to_string(),
-                score: decision.risk.score.to_string(),
+                level: risk.level.to_string(),
+                score: risk.score.to_string(),
                 decided_at: time::text(&decision.decided_at),
                 approved_by: approvals.map(|approval| approval.by.to_string()).collect(),
                 main,

@@ -194,6 +194,7 @@ struct Figures<'g> {
     succeeded: RateRecord,
     rejections: u32,
     failures: u32,
+    amendments: u32,
 }
 
 impl<'g> Figures<'g> {
@@ -207,6 +208,7 @@ impl<'g> Figures<'g> {
             succeeded: counted.success().into(),
             rejections: lately.rejected,
             failures: lately.failed,
+            amendments: lately.amended,
         }
     }
 
@@ -225,6 +227,7 @@ impl<'g> Figures<'g> {
         let losses = [
             lost(self.rejections, loss.rejections, "rejection"),
             lost(self.failures, loss.failures, "failure"),
+            lost(self.amendments, loss.amendments, "amendment"),
         ];
         losses.into_iter().flatten().collect()
     }

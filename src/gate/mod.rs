@@ -6,6 +6,7 @@
 //! [`grants`] what an agent has earned, [`permit`] writes the answer down and makes the token without which nothing is
 //! merged; [`rule_comparison`] holds two versions of the rules against each other.
 
+pub mod amendments;
 pub mod asks;
 pub mod attestations;
 pub mod eligibility;

@@ -3,7 +3,8 @@
 use super::opinions;
 use super::verdict::{GateResult, Verdict};
 use crate::domain::documents::{
-    Assessment, DayCounts, Decision, EvidenceRecord, PullRecord, RulesRecord, Status, WindowRecord,
+    AmendmentRecord, Assessment, DayCounts, Decision, EvidenceRecord, PullRecord, RulesRecord,
+    Status, WindowRecord,
 };
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::{CaseId, Sha};
@@ -27,6 +28,8 @@ pub struct DecidedCase {
     /// What was vouched for of this commit.
     pub evidence: Vec<EvidenceRecord>,
     pub risk: Assessment,
+    /// What is decided of it, if that is less than all.
+    pub amendment: Option<AmendmentRecord>,
     /// The file in which it counts, where it counts, for what its agent has earned.
     pub track_record: Option<String>,
     /// The time of the decision.
@@ -89,6 +92,7 @@ pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
         windows: subject.windows,
         evidence: subject.evidence,
         risk: subject.risk,
+        amendment: subject.amendment,
         required: gate_result.required,
         grant: gate_result.grant,
         track_record: None,

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::amendments::{ApprovedPart, ApprovedParts};
 use super::asks::{self, AskInForce, AskStatus};
 use super::eligibility::{Interests, Principal, may_speak, principal_of, shown};
 use super::{opinions, requirement};
+use crate::domain::amendment::Amendment;
 use crate::domain::command::Command;
 use crate::domain::documents::{
     AccountRecord, Assessment, CountedApproval, FiredTrigger, GrantRecord, IgnoredReview,
@@ -53,6 +55,10 @@ pub struct Case<'a> {
     pub interests: Interests<'a>,
     /// Reviews (by id) that were given on an older `main` whose facts were different, and how.
     pub outdated: &'a BTreeMap<String, String>,
+    /// What approvals are of that are not of all.
+    pub parts: &'a ApprovedParts,
+    /// What is decided of it, if that is less than all; the assessment is of that.
+    pub amendment: Option<&'a Amendment>,
     /// Whether `main` is frozen: nothing is merged.
     pub frozen: bool,
     /// The time of this evaluation.
@@ -155,12 +161,18 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
         Kind::Recommendation => requirement::of_level(assessment.level, governance),
         Kind::GovernanceChange => requirement::of_governance_change(governance),
     };
+    let asks = asks::in_force(assessment, level, governance);
     let required = requirement::unless_instead(level, assessment, governance);
+    let required = match case.amendment {
+        // Somebody has to say that it is less.
+        Some(_) if required.role == Role::None && asks.is_empty() => Requirement::ONE_REVIEWER,
+        _ => required,
+    };
     let mut evaluation = GateEvaluation {
         case,
         rules,
         required,
-        asks: asks::in_force(assessment, level, governance),
+        asks,
         approvals: Vec::new(),
         ignored: Vec::new(),
         blocked_by: Vec::new(),
@@ -352,6 +364,9 @@ impl<'a> GateEvaluation<'a> {
             return Err(Uncounted::Conflict(conflict));
         }
         let person = self.speaker(&review.account, review.is_bot)?;
+        if review.head == self.case.pull.head {
+            self.find_other_part(review)?;
+        }
         let has_role = person.role >= self.required.role && may_speak(person);
         if !has_role && !self.is_asked(person) {
             return Err(Uncounted::LesserRole {
@@ -407,6 +422,9 @@ impl<'a> GateEvaluation<'a> {
                 edited: review.edited,
             });
         }
+        if review.edited && self.case.kind == Kind::Recommendation {
+            return Err(Uncounted::Edited);
+        }
         Ok(CountedApproval {
             by: person.name.login().clone(),
             account: review.account.clone(),
@@ -418,6 +436,16 @@ impl<'a> GateEvaluation<'a> {
             justification: (!text.is_empty()).then_some(text),
             confidence: self.confidence_of(person, review),
         })
+    }
+
+    /// An approval counts for what it is of, and for nothing else.
+    fn find_other_part(&self, review: &Review) -> Result<(), Uncounted> {
+        match (self.case.parts.get(&review.id), self.case.amendment) {
+            (None, None) => Ok(()),
+            (Some(ApprovedPart::Less(given)), Some(decided)) if given == decided => Ok(()),
+            (Some(given), _) => Err(Uncounted::Less(given.clone())),
+            (None, Some(decided)) => Err(Uncounted::All(decided.to_string())),
+        }
     }
 
     /// Whether a text is justification enough for the level.

@@ -46,6 +46,21 @@ pub enum Fact {
         successes: u32,
         failures: u32,
     },
+    /// People approved less of a parameter than was proposed.
+    Amended {
+        action: InternedName,
+        parameter: ParameterName,
+        /// Where, as the decisions say it; none where they do not.
+        environment: Option<String>,
+        /// How often another value was approved.
+        lowered: u32,
+        /// How often it was left out.
+        left_out: u32,
+        /// How often people approved something that changes it.
+        of: u32,
+        /// The mean of the numbers that were approved instead.
+        mean: Option<String>,
+    },
     /// The same thing was rejected for the same concern.
     Rejected {
         action: InternedName,

@@ -1,5 +1,7 @@
 //! One whole case, read from the tree of `main`: proposal, decision, claim, outcomes, feedback.
 
+use std::borrow::Cow;
+
 use super::case_folder::{CaseFolder, next_attempt};
 use super::{Draft, LedgerError};
 use crate::domain::documents::{
@@ -54,6 +56,11 @@ impl CaseFile {
             outcomes: folder.outcomes()?,
             feedback: folder.feedback()?,
         })
+    }
+
+    /// What of it is carried out.
+    pub fn executed(&self) -> Cow<'_, Recommendation> {
+        self.decision.executed(&self.recommendation)
     }
 
     /// The number that the next attempt gets.

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use super::BOT_EMAIL;
 use super::trailers::{BOT_CLOCK, Trailers};
 use crate::domain::documents::{
-    Claim, Decision, Feedback, Freeze, Outcome, Recommendation, Rescored, SaidIn, Status, time,
+    AmendmentRecord, Assessment, Claim, Decision, Feedback, Freeze, Outcome, Recommendation,
+    Rescored, SaidIn, Status, time,
 };
 use crate::domain::ids::{CaseId, Login, PullNumber, Sha, TargetName};
 use crate::git::Commit;
@@ -226,6 +227,17 @@ fn judged(trailers: &mut Trailers, decision: &Decision) {
     trailers.push("Decision", decision.status);
     for approval in &decision.approvals {
         trailers.push("Approved-by", &approval.by);
+    }
+    if let Some(AmendmentRecord { edits, risk }) = &decision.amendment {
+        let Assessment { level, score, .. } = risk;
+        trailers.push("Amended", format_args!("{level} {score}"));
+        // In plain text: whatever an agent called a value stands in the decision alone.
+        for name in edits.set.keys().chain(&edits.without_parameters) {
+            trailers.push("Amended-parameter", name);
+        }
+        for approval in &decision.approvals {
+            trailers.push("Amended-by", &approval.by);
+        }
     }
     if let Some(rejection) = &decision.rejection {
         trailers

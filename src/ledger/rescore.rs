@@ -10,7 +10,7 @@ use crate::domain::documents::{
 };
 use crate::domain::engine::ENGINE;
 use crate::domain::ids::CaseId;
-use crate::domain::problem::{Problem, Problems, Reading};
+use crate::domain::problem::{Problems, Reading};
 use crate::gate::grants::{CaseKind, GrantCase};
 use crate::gate::requirement;
 use crate::git::{Commit, GitError, Repository};
@@ -102,9 +102,11 @@ impl<'c> Approved<'c> {
             Reading::Valid(targets) => targets,
             Reading::Invalid(problems) => return Ok(Again::Invalid(problems)),
         };
+        let about = &*self.decision.executed(self.about);
+        let before = self.decision.risk_of_executed();
         let contributions = facts::contributions(&self.decision.pull, &self.commits);
         let mut situation = facts::situation(
-            self.about,
+            about,
             targets,
             &contributions,
             &self.decision.evidence,
@@ -112,16 +114,16 @@ impl<'c> Approved<'c> {
             at,
         );
         situation.used = UsedLimits::counted();
-        let path = Recommendation::path_of(self.about.id);
-        let problems = risk::validity::problems(&path, self.about, &situation, rules);
+        let path = Recommendation::path_of(about.id);
+        let problems = risk::validity::problems(&path, about, &situation, rules);
         if !problems.is_empty() {
             return Ok(Again::Invalid(Problems(problems)));
         }
-        let risk = risk::assess(self.about, &situation, rules);
+        let risk = risk::assess(about, &situation, rules);
         let required = requirement::for_recommendation(&risk, &rules.governance);
         let is_granted = self.decision.status == Status::Granted;
         let is_lost = is_granted && {
-            let kind = CaseKind::of(self.about, &situation, rules);
+            let kind = CaseKind::of(about, &situation, rules);
             let case = kind.as_ref().map(|kind| GrantCase {
                 kind,
                 situation: &situation,
@@ -136,16 +138,15 @@ impl<'c> Approved<'c> {
         };
         let now = AskedAgain { risk, required };
         let was = Asked {
-            score: self.decision.risk.score,
-            level: self.decision.risk.level,
+            score: before.score,
+            level: before.level,
             // What nobody was asked because of a grant that is lost by now.
             required: match is_lost {
                 true => Requirement::NOBODY,
                 false => self.decision.required,
             },
         };
-        let asks_more =
-            rules.governance.mode.asks_people() && now.risk.asks_for_more_than(&self.decision.risk);
+        let asks_more = rules.governance.mode.asks_people() && now.risk.asks_for_more_than(before);
         let again = if now.exceeds(&was) || asks_more || now.risk.is_refused() {
             Again::More(Box::new(More { was, now }))
         } else if now.risk.is_held() {
@@ -159,10 +160,5 @@ impl<'c> Approved<'c> {
 
 /// Why nothing was done, in words for the record of the outcome.
 pub fn refusal(problems: &Problems) -> String {
-    let said = |problem: &Problem| match &problem.key {
-        Some(key) => format!("{key}: {}", problem.message),
-        None => problem.to_string(),
-    };
-    let all: Vec<String> = problems.0.iter().map(said).collect();
-    format!("nothing was done: {}", all.join("; "))
+    format!("nothing was done: {}", problems.in_one_line())
 }

@@ -10,6 +10,7 @@
 //! auditor may be handed a folder.
 
 mod adopted;
+mod amendment;
 mod approvals;
 mod assessment;
 mod branch;

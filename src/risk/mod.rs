@@ -5,7 +5,7 @@
 //! that decisions record; the four files of `factors` measure and explain one factor each;
 //! `triggers` answers the rules' conditions; [`validity`] says what contradicts itself and
 //! therefore has no score; [`counterfactual`] searches the smallest edits that reach a lower
-//! level, by scoring them; [`explain`] puts all of it into words for a terminal and for a forge.
+//! level, by scoring them; [`narrowing`] says whether less of a proposal may be approved in its place; [`explain`] puts all of it into words for a terminal and for a forge.
 //!
 //! Two promises hold throughout. What is unknown counts as the highest. And what an agent claims
 //! never lowers the risk below what `main` says: facts are derived, a claim may only raise.
@@ -17,6 +17,7 @@ mod factors;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod limits;
+pub mod narrowing;
 pub mod proposed_action;
 pub mod risk_context;
 mod safety;

@@ -96,6 +96,9 @@ struct RawLoss {
     /// So many failed executions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failures: Option<u32>,
+    /// So many of which people approved only less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amendments: Option<u32>,
     /// Within so many days before today: `30d`.
     within: String,
 }
@@ -127,6 +130,7 @@ pub struct Needs {
 pub struct Loss {
     pub rejections: Option<u32>,
     pub failures: Option<u32>,
+    pub amendments: Option<u32>,
     /// Days before today.
     pub within: u32,
 }
@@ -146,6 +150,7 @@ impl Loss {
     const PROPOSED: Self = Self {
         rejections: Some(1),
         failures: Some(2),
+        amendments: Some(2),
         within: 30,
     };
 
@@ -154,13 +159,14 @@ impl Loss {
         let what = [
             self.rejections.map(|most| counted(most, "rejection")),
             self.failures.map(|most| counted(most, "failure")),
+            self.amendments.map(|most| counted(most, "amendment")),
         ];
         let what: Vec<String> = what.into_iter().flatten().collect();
-        format!(
-            "{} within {}",
-            what.join(" or "),
-            counted(self.within, "day")
-        )
+        let what = match what.split_last() {
+            Some((last, before)) if before.len() > 1 => format!("{} or {last}", before.join(", ")),
+            _ => what.join(" or "),
+        };
+        format!("{what} within {}", counted(self.within, "day"))
     }
 }
 
@@ -219,7 +225,11 @@ impl Grant {
             success_rate,
         } = self.needs;
         let loss = &self.lost_by;
-        let ends = [("rejections", loss.rejections), ("failures", loss.failures)];
+        let ends = [
+            ("rejections", loss.rejections),
+            ("failures", loss.failures),
+            ("amendments", loss.amendments),
+        ];
         let ends = ends.into_iter();
         let ends: String = ends
             .filter_map(|(key, most)| Some(format!("{key}: {}, ", most?)))
@@ -347,6 +357,7 @@ fn find_void(raw: &RawGrant, place: &str, problems: &mut Vec<Problem>) {
     for (key, count) in [
         ("lost_by.rejections", raw.lost_by.rejections),
         ("lost_by.failures", raw.lost_by.failures),
+        ("lost_by.amendments", raw.lost_by.amendments),
     ] {
         if count == Some(0) {
             let message =
@@ -354,8 +365,14 @@ fn find_void(raw: &RawGrant, place: &str, problems: &mut Vec<Problem>) {
             say(key, message.to_owned());
         }
     }
-    if raw.lost_by.rejections.is_none() && raw.lost_by.failures.is_none() {
-        let message = "nothing would ever end it: name `rejections`, `failures` or both";
+    let loss = &raw.lost_by;
+    if loss
+        .rejections
+        .or(loss.failures)
+        .or(loss.amendments)
+        .is_none()
+    {
+        let message = "nothing would ever end it: name `rejections`, `failures` or `amendments`";
         say("lost_by", message.to_owned());
     }
 }
@@ -428,6 +445,7 @@ fn validated(raw: RawGrant, place: &str, problems: &mut Vec<Problem>) -> Option<
         lost_by: Loss {
             rejections: raw.lost_by.rejections,
             failures: raw.lost_by.failures,
+            amendments: raw.lost_by.amendments,
             within: lost_within?,
         },
         sample: sample?,

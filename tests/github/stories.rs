@@ -1,6 +1,7 @@
 //! The life of a recommendation on GitHub: every story ends on what a person sees there.
 
 mod afterwards;
+mod amendments;
 mod approvals;
 mod elsewhere;
 mod entitled;

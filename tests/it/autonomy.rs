@@ -319,7 +319,7 @@ grants:
     rules/autonomy.yaml:4:5: grants[0].agents: it names no agent, so it grants nothing: name some, or leave the key out for every registered agent
     rules/autonomy.yaml:6:5: grants[0].environments: it names no environment, so it grants nothing: name some of `points.environment` in `rules/governance.yaml`
     rules/autonomy.yaml:7:22: grants[0].needs.decided: what nobody ever decided is not earned: expected 1 or more
-    rules/autonomy.yaml:8:5: grants[0].lost_by: nothing would ever end it: name `rejections`, `failures` or both
+    rules/autonomy.yaml:8:5: grants[0].lost_by: nothing would ever end it: name `rejections`, `failures` or `amendments`
     rules/autonomy.yaml:7:53: grants[0].needs.approval_rate: `101 %` is not a percentage: expected such as `95 %` or `99.5 %`
     rules/autonomy.yaml:7:74: grants[0].needs.success_rate: no lower bound reaches 100 %, however many there are: expected less
     rules/autonomy.yaml:9:13: grants[0].sample: `0 %` is nothing at all: expected more than 0 %
@@ -524,7 +524,7 @@ fn what_is_earned_is_reported_and_can_be_proposed() {
         actions: [modify_parameters]
         environments: [live]
         needs: {decided: 50, within: 90d, approval_rate: 90 %, success_rate: 90 %}
-        lost_by: {rejections: 1, failures: 2, within: 30d}
+        lost_by: {rejections: 1, failures: 2, amendments: 2, within: 30d}
         sample: 10 %
     ");
 }
@@ -745,4 +745,36 @@ grants:
 
     Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (119 values), the agent (1), the number of targets (5), the target (1), who made the commits (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
     ");
+}
+
+#[test]
+fn approval_of_less_ends_a_grant_that_says_so() {
+    let mut stage = with_grants(&GRANT.replace("rejections: 1, failures: 2", "amendments: 1"));
+    earn(&mut stage, 4);
+    stage.propose(
+        AGENT,
+        "far",
+        "action: modify_parameters\ntargets: [rsi-eurusd]\nchanges: {stop_loss_pct: 11}",
+    );
+    stage.run();
+    let words = ["--approve", "--set", "stop_loss_pct=4.8"];
+    stage.review(5, "alice", &words).succeeds();
+    stage.run();
+    stage.read_all();
+    insta::assert_snapshot!(on_record(&stage, LIVE), @r#"
+    schema: countersign/track-record/v1
+    days:
+      "[today]":
+        approved: 5
+        amended: 1
+        succeeded: 5
+    "#);
+    propose(&stage, 6);
+    let report = stage.report(6);
+    let why = report
+        .lines()
+        .find(|line| line.starts_with("People are asked"))
+        .unwrap();
+    insta::assert_snapshot!(why, @"People are asked: grant tuning is lost for modify_parameters by strategy-optimizer in live: 1 amendment within 30 days.");
+    stage.verifies();
 }

@@ -69,6 +69,10 @@ fn many_small_steps_are_one_large_one_until_people_see_it() {
 
     It needs the approval of a reviewer.
 
+    To approve less, in an approving review:
+
+    - `/approve with stop_loss_pct=3` (LOW 0.00)
+
     Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.
     ");
     stage.review(5, "alice", &["--approve"]).succeeds();

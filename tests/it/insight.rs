@@ -77,6 +77,7 @@ fn how_people_decide_is_told_with_what_to_do() {
     - 0 of 2 (0 %) approvals came sooner than the rationale alone can be read, 95 % interval 0 to 66 %
     - 1 of 2 (50 %) approvals came without a word, 95 % interval 9 to 91 %
     - 1 of 1 (100 %) approvals whose confidence was said were uncertain, 95 % interval 21 to 100 %
+    - 0 of 2 (0 %) approvals were of less than was proposed, 95 % interval 0 to 66 %
     - 0 of 2 (0 %) executions that people had approved failed, 95 % interval 0 to 66 %
     - 0 of 1 (0 %) executions of HIGH that people had approved failed, 95 % interval 0 to 79 %
     - 1 of 3 (33 %) cases that people decided were rejected, 95 % interval 6 to 79 %

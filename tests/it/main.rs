@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod amendments;
 mod api;
 mod architecture;
 mod attacks_approval;
@@ -32,6 +33,7 @@ mod choices;
 mod cli;
 mod crashes;
 mod dashboard;
+mod doctor;
 mod documentation;
 mod evidence;
 mod executors;

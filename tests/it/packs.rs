@@ -349,6 +349,11 @@ fn a_support_desk_pays_back() {
 
     It needs the approval of an admin, with a justification.
 
+    To approve less, in an approving review:
+
+    - `/approve with amount=1000` (MEDIUM 50.00)
+    - `/approve with amount=200` (MEDIUM 50.00)
+
     Still needed: 1 approval by an admin, with a justification; 1 approval from finance (finance_from_200); 1 approval from directors with a justification, or 1 approval from finance and 1 approval from team_leads (large_refund). Who may give it: bob, carol, erin, frank.
     "#);
     insta::assert_snapshot!(redact(stage.report(3).lines().next().unwrap()), @"failure: HIGH 75.00: refused by a rule");

@@ -204,6 +204,10 @@ fn high_risk_needs_an_admin_and_a_justification() {
 
     It needs the approval of an admin, with a justification.
 
+    To approve less, in an approving review:
+
+    - `/approve with trading_mode=inactive` (LOW 20.00)
+
     Still needed: 1 approval by an admin, with a justification. Who may give it: carol.
     "#);
     stage
@@ -254,6 +258,10 @@ fn high_risk_needs_an_admin_and_a_justification() {
     - `trading_mode: inactive reaches LOW 20.00`
 
     It needs the approval of an admin, with a justification.
+
+    To approve less, in an approving review:
+
+    - `/approve with trading_mode=inactive` (LOW 20.00)
 
     - not counted: the review of `alice`: `alice` is a reviewer: this needs an admin
     - not counted: the review of `carol`: it has no justification: the review's text needs at least 20 characters

@@ -108,14 +108,15 @@ fn a_quantity_is_decided_carried_out_and_verified() {
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     "#);
-    insta::assert_snapshot!(factors(&stage.report(3)), @r#"
+    insta::assert_snapshot!(factors(&stage.report(3)), @"
     **MEDIUM RISK (score 50.00)**
     - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
     - `+30.00 parameters: memory: 1Gi (rules/parameters.yaml): memory 1Gi is moderate, and moving it by 113.34 % from 480Mi (targets/api.yaml) is beyond all tiers`
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `memory: 512Mi reaches LOW 20.00`
-    "#);
+    - `/approve with memory=512Mi` (LOW 20.00)
+    ");
     let now = stage.file("targets/api.yaml");
     assert_eq!(now, TARGET.replace("memory: 512Mi", "memory: 480Mi"));
     stage.approve(3, "bob");
@@ -181,6 +182,7 @@ fn every_type_is_explained() {
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `budget: 10 lowers the score to MEDIUM 35.00`
+    - `/approve with budget=10` (MEDIUM 35.00)
 
     **MEDIUM RISK (score 35.00)**
     - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
@@ -188,6 +190,7 @@ fn every_type_is_explained() {
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `hosts: [a.example, b.example, c.example] reaches LOW 20.00`
+    - `/approve with hosts=["a.example","b.example","c.example"]` (LOW 20.00)
 
     **MEDIUM RISK (score 50.00)**
     - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
@@ -195,6 +198,7 @@ fn every_type_is_explained() {
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `hosts: [a.example, b.example] reaches LOW 20.00 (which leaves everything as it is)`
+    - `/approve with hosts=["a.example","b.example"]` (LOW 20.00)
 
     **MEDIUM RISK (score 50.00)**
     - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
@@ -202,6 +206,7 @@ fn every_type_is_explained() {
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `limits: {cpu: 2} reaches LOW 20.00`
+    - `/approve with limits={"cpu":"2"}` (LOW 20.00)
 
     **MEDIUM RISK (score 50.00)**
     - `+20.00 environment: paper (targets/api.yaml): counts 50 points`
@@ -209,6 +214,7 @@ fn every_type_is_explained() {
     - `+0.00 scope: 1 target (recommendation.yaml): single entity`
     - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
     - `hosts: [a.example, b.example], memory: 464Mi reaches LOW 20.00`
+    - `/approve with hosts=["a.example","b.example"], memory=464Mi` (LOW 20.00)
     "#);
     stage.verifies();
 }

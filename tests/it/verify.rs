@@ -1,5 +1,6 @@
 //! `verify` finds nothing on an honest trail and every forgery on a dishonest one, and names the commit.
 
+mod amendments;
 mod approvals;
 mod canonical;
 mod checkpoint;

@@ -197,6 +197,13 @@ fn decided(text: &mut String, decision: &Decision) {
     {
         text.push_str("  nobody had to approve\n");
     }
+    if let Some(amendment) = &decision.amendment {
+        let _ = writeln!(
+            text,
+            "  only {} was approved and is carried out",
+            amendment.in_words()
+        );
+    }
     if let Some(grant) = &decision.grant {
         let _ = writeln!(text, "  {}", grant.reason);
     }

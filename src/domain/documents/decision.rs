@@ -3,13 +3,15 @@
 //! An auditor recomputes score, level, requirement and verdict from this record and a clone; the
 //! commit's trailers are only an index of it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, FixedOffset, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaselineRecord, EvidenceRecord, GrantRecord, LimitRecord, schema_tag};
+use super::{BaselineRecord, EvidenceRecord, GrantRecord, LimitRecord, Recommendation, schema_tag};
+use crate::domain::amendment::Amendment;
 use crate::domain::ids::{CaseId, GroupName, Login, PullNumber, Sha, TriggerId, WindowName};
 use crate::domain::level::{Level, Score};
 use crate::domain::mode::Mode;
@@ -55,6 +57,9 @@ pub struct Decision {
     pub evidence: Vec<EvidenceRecord>,
     /// The whole risk assessment.
     pub risk: Assessment,
+    /// What people approved of it, if that is less than all: that is carried out, and `required` is of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amendment: Option<AmendmentRecord>,
     /// What the gate asked for.
     pub required: Requirement,
     /// The grant of `rules/autonomy.yaml` that it is a case of, and what came of that.
@@ -104,9 +109,41 @@ impl Decision {
     pub fn path_of(id: CaseId) -> String {
         format!("recommendations/{}/{}", id.folder(), Self::FILE)
     }
+    /// What of a recommendation is carried out.
+    pub fn executed<'r>(&self, proposed: &'r Recommendation) -> Cow<'r, Recommendation> {
+        match &self.amendment {
+            Some(amendment) => Cow::Owned(amendment.edits.applied_to(proposed)),
+            None => Cow::Borrowed(proposed),
+        }
+    }
+
+    /// How risky what is carried out is.
+    pub fn risk_of_executed(&self) -> &Assessment {
+        self.amendment
+            .as_ref()
+            .map_or(&self.risk, |amendment| &amendment.risk)
+    }
+
     /// Where the decision on a governance change is kept.
     pub fn governance_path_of(id: CaseId) -> String {
         format!("governance/{}/{}", id.folder(), Self::FILE)
+    }
+}
+
+/// What people approved of a proposal, where that is less than all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AmendmentRecord {
+    pub edits: Amendment,
+    /// How risky what is left is.
+    pub risk: Assessment,
+}
+
+impl AmendmentRecord {
+    /// `with stop_loss_pct=3 (MEDIUM 55.00)`
+    pub fn in_words(&self) -> String {
+        let Assessment { level, score, .. } = &self.risk;
+        format!("{} ({level} {score})", self.edits)
     }
 }
 
@@ -498,6 +535,11 @@ impl Requirement {
     pub const NOBODY: Self = Self {
         role: Role::None,
         approvals: 0,
+        justification: false,
+    };
+    pub const ONE_REVIEWER: Self = Self {
+        role: Role::Reviewer,
+        approvals: 1,
         justification: false,
     };
 

@@ -17,10 +17,10 @@ mod usage;
 
 pub use baselines::{Baseline, BaselineRecord, Baselines};
 pub use decision::{
-    AccountRecord, Assessment, CountedApproval, Decision, DecisionSchema, FactorScore,
-    FiredTrigger, GroupAsk, IgnoredReview, Lift, OpinionKind, OpinionRecord, PullRecord, Rejection,
-    RejectionCategory, Requirement, Role, RuleAsk, RuleEffect, RulesRecord, Status, TeamMember,
-    WindowRecord,
+    AccountRecord, AmendmentRecord, Assessment, CountedApproval, Decision, DecisionSchema,
+    FactorScore, FiredTrigger, GroupAsk, IgnoredReview, Lift, OpinionKind, OpinionRecord,
+    PullRecord, Rejection, RejectionCategory, Requirement, Role, RuleAsk, RuleEffect, RulesRecord,
+    Status, TeamMember, WindowRecord,
 };
 pub use evidence::{CheckRecord, EvidenceRecord, EvidenceSource};
 pub use freeze::{Freeze, SaidIn, SaidInKind};

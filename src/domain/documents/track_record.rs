@@ -43,6 +43,9 @@ pub struct DayCounts {
     /// Approved by people.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub approved: u32,
+    /// Of those, only less than was proposed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub amended: u32,
     /// Rejected by people, or taken back while they requested changes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rejected: u32,
@@ -77,7 +80,10 @@ impl DayCounts {
     pub fn of_decision(decision: &Decision) -> Option<Self> {
         let mut counts = Self::default();
         match decision.status {
-            Status::Approved => counts.approved = 1,
+            Status::Approved => {
+                counts.approved = 1;
+                counts.amended = u32::from(decision.amendment.is_some());
+            }
             Status::Rejected => counts.rejected = 1,
             Status::Granted => counts.granted = 1,
             // Whoever takes it back before it is rejected has nothing of that.
@@ -101,6 +107,7 @@ impl DayCounts {
 
     const fn add(&mut self, other: Self) {
         self.approved = self.approved.saturating_add(other.approved);
+        self.amended = self.amended.saturating_add(other.amended);
         self.rejected = self.rejected.saturating_add(other.rejected);
         self.granted = self.granted.saturating_add(other.granted);
         self.succeeded = self.succeeded.saturating_add(other.succeeded);

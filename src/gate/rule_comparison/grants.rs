@@ -174,6 +174,7 @@ impl Between<'_> {
         for (what, old, new) in [
             ("rejection", then.rejections, now.rejections),
             ("failure", then.failures, now.failures),
+            ("amendment", then.amendments, now.amendments),
         ] {
             let after = |most: Option<u32>| most.unwrap_or(u32::MAX);
             let shown = |most: Option<u32>| match most {

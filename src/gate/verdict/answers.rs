@@ -106,8 +106,11 @@ impl<'a> GateEvaluation<'a> {
                         "everybody in `rules/people.yaml`",
                         self.person(account, false).err(),
                     ),
-                    // Whether an attestation counts, only its head and value tell.
-                    Command::Confidence(_) | Command::Recheck | Command::Attest(_) => continue,
+                    // Whether an attestation counts, only its head and value tell; of an approval, the review does.
+                    Command::Confidence(_)
+                    | Command::Recheck
+                    | Command::Attest(_)
+                    | Command::Approve(_) => continue,
                 };
                 let is_told = rejected_commands
                     .iter()

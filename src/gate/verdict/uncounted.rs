@@ -2,6 +2,7 @@
 
 use crate::domain::documents::Role;
 use crate::domain::ids::{AgentName, Sha};
+use crate::gate::amendments::{ApprovedPart, LESS};
 use crate::rules::people::PersonName;
 
 /// Why a review, a command or a person's say on a proposal does not count.
@@ -36,6 +37,12 @@ pub enum Uncounted {
     /// What has changed on `main`.
     #[error("since it was given, {0}: approve again")]
     Outdated(String),
+    #[error("{LESS}{0}")]
+    Less(ApprovedPart),
+    #[error("it approves all of it, and what is decided is less: `{0}`")]
+    All(String),
+    #[error("its text was edited, so nobody knows of what it was: approve again")]
+    Edited,
     /// Why nobody's approval counts.
     #[error("{0}")]
     Unattributed(String),

@@ -18,6 +18,7 @@ const MOST_OF_A_KIND: usize = 5;
 /// All facts, the most useful first; `newest` are those of the cases whose documents were asked for.
 pub(super) fn all(cases: &[&Case], newest: &[&Case], documents: &Documents) -> Vec<Fact> {
     let mut facts = Vec::new();
+    facts.extend(amendments(newest, documents));
     facts.extend(record(cases));
     facts.extend(rejections(cases, documents));
     facts.extend(values(newest, documents));
@@ -39,6 +40,76 @@ fn record(cases: &[&Case]) -> Option<Fact> {
         successes: tally.success.count,
         failures: tally.success.of - tally.success.count,
     })
+}
+
+/// What people approved of one parameter, where one action changes it.
+#[derive(Debug, Default)]
+struct Amendments {
+    lowered: u32,
+    left_out: u32,
+    of: u32,
+    numbers: Vec<Decimal>,
+}
+
+impl Amendments {
+    fn mean(&self) -> Option<String> {
+        let sum: Decimal = self.numbers.iter().sum();
+        let mean = sum.checked_div(Decimal::from(self.numbers.len()))?;
+        Some(mean.round_dp(2).normalize().to_string())
+    }
+}
+
+/// What people lower or leave out, the most often first.
+fn amendments(cases: &[&Case], documents: &Documents) -> Vec<Fact> {
+    let mut groups: BTreeMap<(&InternedName, &ParameterName, Option<&str>), Amendments> =
+        BTreeMap::new();
+    for case in cases {
+        let found = find(case, documents);
+        let decision = found.and_then(|found| found.decision.as_ref());
+        let decision = decision.filter(|decision| decision.status == Status::Approved);
+        let (Some(action), Some(decision), Some(changes)) = (
+            &case.action,
+            decision,
+            found.and_then(CaseDocuments::changes),
+        ) else {
+            continue;
+        };
+        let mut factors = decision.risk.factors.iter();
+        let environment = factors.find(|factor| factor.name == "environment");
+        let environment = environment.map(|factor| factor.input.as_str());
+        let edits = decision
+            .amendment
+            .as_ref()
+            .map(|amendment| &amendment.edits);
+        for parameter in changes.keys() {
+            let group = groups.entry((action, parameter, environment)).or_default();
+            group.of += 1;
+            let Some(edits) = edits else { continue };
+            group.left_out += u32::from(edits.without_parameters.contains(parameter));
+            if let Some(value) = edits.set.get(parameter) {
+                group.lowered += 1;
+                group.numbers.extend(value.number());
+            }
+        }
+    }
+    let mut groups: Vec<_> = groups
+        .into_iter()
+        .filter(|(_, group)| group.lowered + group.left_out > 0)
+        .collect();
+    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.lowered + group.left_out));
+    let fact = |((action, parameter, environment), group): (
+        (&InternedName, &ParameterName, Option<&str>),
+        Amendments,
+    )| Fact::Amended {
+        action: action.clone(),
+        parameter: parameter.clone(),
+        environment: environment.map(str::to_owned),
+        lowered: group.lowered,
+        left_out: group.left_out,
+        of: group.of,
+        mean: group.mean(),
+    };
+    groups.into_iter().take(MOST_OF_A_KIND).map(fact).collect()
 }
 
 fn told(text: String) -> Option<String> {

@@ -7,6 +7,7 @@ impl Fact {
     pub fn in_words(&self) -> Line {
         match self {
             Self::Record { .. } => self.record(),
+            Self::Amended { .. } => self.amended(),
             Self::Rejected { .. } => self.rejected(),
             Self::Values {
                 parameter,
@@ -78,6 +79,41 @@ impl Fact {
         say(format_args!(
             "Your record: {approved} approved by people, {automatic} by the bot alone, {rejected} rejected, {dropped} withdrawn or expired; {successes} executions succeeded, {failures} failed."
         ))
+    }
+
+    fn amended(&self) -> Line {
+        let Self::Amended {
+            action,
+            parameter,
+            environment,
+            lowered,
+            left_out,
+            of,
+            mean,
+        } = self
+        else {
+            return Line::default();
+        };
+        let line = say("Reviewers approved less of ")
+            .name(parameter)
+            .say(" by ")
+            .name(action);
+        let line = match environment {
+            Some(environment) => line.say(" in ").name(environment),
+            None => line,
+        };
+        let mut what = Vec::new();
+        if *lowered > 0 {
+            let mean = mean.as_ref().map(|mean| format!(", to {mean} on average"));
+            what.push(format!(
+                "another value in {lowered} of {of}{}",
+                mean.unwrap_or_default()
+            ));
+        }
+        if *left_out > 0 {
+            what.push(format!("left out in {left_out} of {of}"));
+        }
+        line.say(format_args!(": {}.", what.join("; ")))
     }
 
     fn rejected(&self) -> Line {

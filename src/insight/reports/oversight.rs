@@ -91,6 +91,7 @@ struct Counts {
     without_a_word: Proportion,
     faster: Proportion,
     uncertain: Proportion,
+    amended: Proportion,
     failed: Proportion,
     high_failed: Proportion,
     failed_alone: Proportion,
@@ -267,6 +268,9 @@ impl Counts {
         let Some(decision) = &documents.decision else {
             return;
         };
+        if decision.status.is_approval() {
+            self.amended.add(decision.amendment.is_some());
+        }
         let words = documents.recommendation.as_ref();
         let words = words.map_or(0, |about| about.rationale.split_whitespace().count());
         for approval in &decision.approvals {
@@ -315,6 +319,13 @@ impl Counts {
                 "approvals whose confidence was said were uncertain",
                 "Agents propose what people cannot judge: ask them for a rehearsal, or for evidence, first.",
                 low(self.uncertain) > 0.25,
+            ),
+            measure(
+                "amended",
+                self.amended,
+                "approvals were of less than was proposed",
+                "People lower the same things again and again: have the agents read their lessons, or the rules ask for less.",
+                low(self.amended) > 0.25,
             ),
             measure(
                 "approved_and_failed",

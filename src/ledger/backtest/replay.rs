@@ -176,7 +176,8 @@ impl<'a> Replayer<'a> {
         };
         let rules = self.rules.with_team_members(&past.decision.team_members);
         let situation = past.situation(UsedLimits::default(), &rules);
-        let uses = limits::uses(&past.about, &situation, &rules).into_iter();
+        let uses =
+            limits::uses(&past.decision.executed(&past.about), &situation, &rules).into_iter();
         let uses = uses.map(|used| PastUse {
             rule: used.rule.id.clone(),
             key: used.key,

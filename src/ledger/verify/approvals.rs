@@ -14,6 +14,7 @@ use crate::domain::documents::{
 };
 use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
+use crate::gate::amendments::ApprovedParts;
 use crate::gate::eligibility::{Interests, Principal, principal_of};
 use crate::gate::verdict::{Case, GateResult, Kind, Verdict, evaluate_gate};
 use crate::git::GitError;
@@ -34,6 +35,8 @@ pub struct Question<'a> {
     pub owner: Option<&'a PersonName>,
     /// Approvals (by review) that other facts have made worthless, and how.
     pub outdated: &'a BTreeMap<String, String>,
+    /// What approvals were of that were not of all.
+    pub parts: &'a ApprovedParts,
 }
 
 /// Asks the gate again, and compares.
@@ -61,6 +64,11 @@ pub fn check(
             owner: question.owner,
         },
         outdated: &outdated,
+        parts: question.parts,
+        amendment: decision
+            .amendment
+            .as_ref()
+            .map(|amendment| &amendment.edits),
         frozen,
         now: decision.decided_at,
     };

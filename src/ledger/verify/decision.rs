@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::amendment;
 use super::approvals::{self, Question};
 use super::assessment;
 use super::branch::Branch;
@@ -15,7 +16,7 @@ use super::document::Written;
 use super::evidence;
 use super::finding::FindingKind;
 use super::outcome_files::take_file;
-use super::{record, track_record};
+use super::{ignored, record, track_record};
 use crate::domain::documents::{Assessment, Decision, ExecutorKind, Recommendation, Status};
 use crate::domain::engine::Engine;
 use crate::domain::ids::{CaseId, Sha};
@@ -32,6 +33,7 @@ use crate::ledger::stale_approvals::{self, About, ApprovalSnapshot};
 use crate::ledger::usage::{self, UsageError};
 use crate::ledger::{Version, entry};
 use crate::risk::limits::{self, Use, UsedLimits};
+use crate::risk::narrowing::{Left, Scored};
 use crate::risk::{self, RiskContext};
 use crate::rules::Rules;
 
@@ -241,15 +243,22 @@ fn recompute(
         at,
     );
     situation.used = used;
-    if decision.status.is_approval() {
-        let uses = limits::uses(about, &situation, rules);
-        take_usage(check, tree, &uses, decision)?;
-    }
     let mut computed = risk::assess(about, &situation, rules);
     if branch.is_none() {
         computed = assess_without_branch(computed, decision, about, &mut situation, rules);
     }
     assessment::compare(check, written, &computed);
+    let proposed = Scored {
+        about,
+        situation: &situation,
+        assessment: &computed,
+    };
+    let left = amendment::recompute(check, tree, written, proposed, rules)?;
+    let executed = left.as_ref().map_or(proposed, Left::scored);
+    if decision.status.is_approval() {
+        let uses = limits::uses(executed.about, executed.situation, rules);
+        take_usage(check, tree, &uses, decision)?;
+    }
     let path = Recommendation::path_of(about.id);
     let problems = risk::validity::problems(&path, about, &situation, rules);
     check.object(Objection::of_all(Refusal::NotAllowed, problems));
@@ -280,10 +289,12 @@ fn recompute(
         now: decision.decided_at,
     });
     let grant = track_record::check_decision(verifier, check, written, case.as_ref())?;
+    let parts = ignored::parts(decision, about);
     let question = Question {
         kind: Kind::Recommendation,
-        assessment: &computed,
-        grant: grant.as_ref(),
+        assessment: executed.assessment,
+        grant: grant.as_ref().filter(|_| left.is_none()),
+        parts: &parts,
         contributions: &contributions,
         is_without_branch: branch.is_none(),
         owner,

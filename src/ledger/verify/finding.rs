@@ -100,6 +100,8 @@ kinds! {
     WrongUsage = "wrong_usage",
     /// A grant lets it pass, or does not, where it is otherwise when computed again.
     WrongGrant = "wrong_grant",
+    /// What people approved in place of all that was proposed is no less of it, or riskier, or scored otherwise.
+    WrongAmendment = "wrong_amendment",
     /// What is on record of the cases of an agent is not what the trail says.
     WrongTrackRecord = "wrong_track_record",
     /// A record was edited or removed.
@@ -209,6 +211,7 @@ impl FindingKind {
             | Self::WrongBaseline
             | Self::WrongUsage
             | Self::WrongGrant
+            | Self::WrongAmendment
             | Self::WrongTrackRecord
             | Self::NotEnoughApprovals
             | Self::WrongStatus

@@ -10,7 +10,7 @@ use super::commit_verifier::{CheckResult, CommitVerifier, PullId};
 use super::decision::given_on_other_main;
 use super::document::Written;
 use super::finding::FindingKind;
-use super::{record, signature};
+use super::{ignored, record, signature};
 use crate::domain::documents::Decision;
 use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
@@ -257,6 +257,7 @@ fn recompute(
         Principal::Agent(name) => rules.agents.get(name).map(|agent| &agent.owner),
         Principal::Person(_) | Principal::Unknown => None,
     };
+    let parts = ignored::parts_of_governance_change(decision);
     let question = Question {
         kind: Kind::GovernanceChange,
         assessment: &computed,
@@ -265,6 +266,7 @@ fn recompute(
         is_without_branch: branch.is_none(),
         owner,
         outdated: &outdated,
+        parts: &parts,
     };
     approvals::check(check, written, rules, &question)?;
     Ok(by_team)

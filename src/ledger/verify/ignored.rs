@@ -7,11 +7,12 @@ use super::approvals::Question;
 use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
-use crate::domain::documents::{Decision, IgnoredReview, RejectionCategory};
+use crate::domain::documents::{Decision, IgnoredReview, Recommendation, RejectionCategory};
 use crate::domain::ids::quoted;
 use crate::domain::review::{Opinion, Review};
+use crate::gate::amendments::{self, ApprovedPart, ApprovedParts};
 use crate::gate::eligibility::shown;
-use crate::gate::verdict::{GateResult, NO_BLOCK, NO_REJECTION, Verdict};
+use crate::gate::verdict::{GateResult, NO_BLOCK, NO_REJECTION, Uncounted, Verdict};
 
 const DISMISSED: &str = "it was dismissed";
 const BOT: &str = " is a bot: bots never count";
@@ -43,7 +44,7 @@ pub fn reviews(decision: &Decision) -> impl Iterator<Item = Review> + '_ {
                 String::new()
             },
             at: ignored.at,
-            edited: reason.ends_with(EDITED),
+            edited: reason.ends_with(EDITED) || reason == Uncounted::Edited.to_string(),
         }
     })
 }
@@ -57,6 +58,31 @@ pub fn outdated(decision: &Decision) -> impl Iterator<Item = (String, String)> +
             .strip_suffix(SINCE.1)?;
         Some((ignored.review.clone(), how.to_owned()))
     })
+}
+
+/// What each approval on record was of, where that was less than all: those that counted of what was decided, the others
+/// by their reasons.
+pub fn parts(decision: &Decision, about: &Recommendation) -> ApprovedParts {
+    let counted = decision.approvals.iter().filter_map(|approval| {
+        let amendment = decision.amendment.as_ref()?;
+        let part = ApprovedPart::Less(amendment.edits.clone());
+        Some((approval.review.clone(), part))
+    });
+    let ignored = decision.ignored.iter().filter_map(|ignored| {
+        let part = amendments::of_reason(&ignored.reason, about)?;
+        Some((ignored.review.clone(), part))
+    });
+    counted.chain(ignored).collect()
+}
+
+/// The same of a governance change, which is approved as it is.
+pub fn parts_of_governance_change(decision: &Decision) -> ApprovedParts {
+    let ignored = decision.ignored.iter();
+    let parts = ignored.filter_map(|ignored| {
+        let part = amendments::wrong_of_reason(&ignored.reason)?;
+        Some((ignored.review.clone(), part))
+    });
+    parts.collect()
 }
 
 /// Each review that was left out is left out again, for the same reason.

@@ -1,13 +1,18 @@
 //! What `none` and `apply` leave behind: nothing, or exactly the targets' files as they are computed again.
 
+use std::borrow::Cow;
+
 use super::commit_check::CommitCheck;
 use super::commit_verifier::CommitVerifier;
 use super::document::Written;
 use super::finding::FindingKind;
-use crate::domain::documents::{Baselines, ExecutorKind, Outcome, Recommendation, Status, Target};
+use crate::domain::documents::{
+    Baselines, Decision, ExecutorKind, Outcome, Recommendation, Status, Target,
+};
 use crate::domain::ids::{Sha, quoted};
 use crate::domain::problem::Reading;
 use crate::domain::value::Value;
+use crate::domain::yaml;
 use crate::git::{GitError, blob_id};
 use crate::ledger::{
     ApprovedBy, Entry, Files, Inapplicable, REPORTED_BY_BOT, changed_baselines, changed_files,
@@ -23,6 +28,7 @@ pub fn check(
     let Some((_, tree)) = check.parent else {
         return Ok(());
     };
+    let about = &*executed(check, tree, about)?;
     let outcome = &written.document;
     if outcome.reported_by != REPORTED_BY_BOT {
         let place = written.place(&["reported_by"]);
@@ -81,6 +87,29 @@ pub fn check(
         take_file(check, tree, &path, content.as_deref(), wrong)?;
     }
     Ok(())
+}
+
+/// What of a recommendation is carried out, by the decision in the tree, which was examined by itself.
+fn executed<'r>(
+    check: &CommitCheck,
+    tree: Sha,
+    about: &'r Recommendation,
+) -> Result<Cow<'r, Recommendation>, GitError> {
+    let Some((parent, _)) = check.parent else {
+        return Ok(Cow::Borrowed(about));
+    };
+    // Most are carried out as proposed, so most decisions need not be read again.
+    let decided = Entry::of(&check.repo.read_commit(parent)?);
+    if decided.trailers.find("Amended").is_none() {
+        return Ok(Cow::Borrowed(about));
+    }
+    let path = Decision::path_of(about.id);
+    let decision = check.repo.read_path(tree, &path)?;
+    let decision = decision.map(|bytes| yaml::read::<Decision>(&path, &bytes));
+    Ok(match decision {
+        Some(Ok(decision)) => Cow::Owned(decision.executed(about).into_owned()),
+        _ => Cow::Borrowed(about),
+    })
 }
 
 /// Who approved what is carried out: the decision is the commit before, which was examined by itself.

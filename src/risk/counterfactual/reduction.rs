@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::domain::amendment::Amendment;
 use crate::domain::documents::Recommendation;
 use crate::domain::level::{Level, Score};
 use crate::domain::value::Value;
@@ -39,6 +40,12 @@ pub struct Reduction {
 }
 
 impl Reduction {
+    /// What somebody would approve who approves the recommendation with these edits, if that is less of it: nothing
+    /// but what is proposed.
+    pub fn as_amendment(&self, recommendation: &Recommendation) -> Option<Amendment> {
+        Amendment::between(recommendation, &self.apply(recommendation))
+    }
+
     /// The recommendation with these edits.
     pub fn apply(&self, recommendation: &Recommendation) -> Recommendation {
         let mut edited = recommendation.clone();

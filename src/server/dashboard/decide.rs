@@ -3,6 +3,8 @@
 //! What counts is decided by the gate alone, on the commit that the page had shown: a form for another head
 //! is not recorded at all, because whoever sent it has not seen what it would be for.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Form, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -10,7 +12,7 @@ use serde::Deserialize;
 
 use super::super::LONGEST_TEXT;
 use super::super::secrets::is_equal;
-use super::form::Typed;
+use super::form::{SET, Typed, WITHOUT};
 use super::page_context::{PageContext, Viewer};
 use super::pages::{PageError, refused};
 use super::pending::{Returned, show_again};
@@ -18,9 +20,11 @@ use super::sign_in;
 use super::text::unquoted;
 use crate::bot::review::{NewWord, ReviewWord, Reviewed};
 use crate::bot::{Bot, BotError};
+use crate::domain::amendment::AmendmentText;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::review::Confidence;
+use crate::domain::value::Value;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -32,6 +36,11 @@ pub struct Sent {
     message: String,
     confidence: String,
     category: String,
+    /// The computed part that was chosen.
+    less: String,
+    /// What was typed or ticked to approve less.
+    #[serde(flatten)]
+    parts: BTreeMap<String, String>,
 }
 
 /// The number in the address.
@@ -59,8 +68,8 @@ impl Sent {
         }
         match self.decision.as_str() {
             "approve" => match self.confidence.parse::<Confidence>() {
-                Ok(sure) => Ok(ReviewWord::Approve(Some(sure))),
-                Err(_) if self.confidence.is_empty() => Ok(ReviewWord::Approve(None)),
+                Ok(sure) => Ok(self.approval(Some(sure))?),
+                Err(_) if self.confidence.is_empty() => Ok(self.approval(None)?),
                 Err(_) => Err("Choose how sure you are."),
             },
             "request_changes" if is_silent => Err("Say what has to change."),
@@ -74,12 +83,47 @@ impl Sent {
         }
     }
 
+    fn approval(&self, confidence: Option<Confidence>) -> Result<ReviewWord, Problem> {
+        let less = match self.less.as_str() {
+            "" => self.typed_part()?,
+            ready => ready
+                .parse()
+                .map_err(|_| "This page is out of date. Look at the proposal again.")?,
+        };
+        Ok(ReviewWord::Approve {
+            confidence,
+            less: Some(less).filter(|less| !less.is_empty()),
+        })
+    }
+
+    /// What is left by the fields that lower something or leave it out.
+    fn typed_part(&self) -> Result<AmendmentText, Problem> {
+        let mut set = BTreeMap::new();
+        let mut without = Vec::new();
+        for (field, typed) in &self.parts {
+            if let Some(name) = field.strip_prefix(WITHOUT) {
+                without.push(name.to_owned());
+            } else if let (Some(name), false) = (field.strip_prefix(SET), typed.trim().is_empty()) {
+                let name = name
+                    .parse()
+                    .map_err(|_| "A parameter has another name than any can have.")?;
+                let value = Value::from_argument(typed.trim());
+                set.insert(
+                    name,
+                    value.map_err(|_| "A value cannot be read: write a number, a text or JSON.")?,
+                );
+            }
+        }
+        Ok(AmendmentText::new(set, without))
+    }
+
     fn typed(self, problem: impl Into<String>) -> Typed {
         Typed {
             decision: self.decision,
             message: self.message,
             confidence: self.confidence,
             category: self.category,
+            less: self.parts,
             problem: problem.into(),
         }
     }

@@ -1,12 +1,20 @@
 //! The form by which somebody decides on a waiting pull request; or why there is none for them.
 
+use std::collections::BTreeMap;
+
 use super::super::case_store::Reader;
 use super::super::secrets::random;
 use super::pending_view::ViewContext;
 use super::text;
-use crate::bot::{Pending, find_objection};
-use crate::domain::documents::{RejectionCategory, Role};
+use crate::bot::{Pending, Preview, find_objection};
+use crate::domain::documents::{Recommendation, RejectionCategory, Role};
 use crate::domain::review::Confidence;
+
+/// How the names of the fields begin that lower something or leave it out.
+pub const SET: &str = "set.";
+pub const WITHOUT: &str = "without.";
+/// More targets than so many are left out by a command only.
+const MOST_TARGETS: usize = 20;
 
 /// What somebody typed before it was refused, and why it was.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +23,28 @@ pub struct Typed {
     pub message: String,
     pub confidence: String,
     pub category: String,
+    /// What was typed or ticked to approve less, by the names of the fields.
+    pub less: BTreeMap<String, String>,
     pub problem: String,
+}
+
+/// Something that can be lowered or left out.
+#[derive(Debug)]
+pub struct Part {
+    pub name: String,
+    /// What is proposed; none of a target.
+    pub proposed: Option<String>,
+    pub typed: String,
+    pub is_left_out: bool,
+}
+
+/// A way to approve less that was computed.
+#[derive(Debug)]
+pub struct ReadyPart {
+    /// `with stop_loss_pct=3`
+    pub text: String,
+    /// `LOW 20.00`
+    pub reaches: String,
 }
 
 /// The form by which somebody decides.
@@ -28,6 +57,9 @@ pub struct Form {
     pub objection: Option<String>,
     /// The least length of a justification; 0 where none is needed.
     pub least: u32,
+    /// What there is to lower or to leave out.
+    pub parts: Vec<Part>,
+    pub ready: Vec<ReadyPart>,
     pub typed: Typed,
 }
 
@@ -91,8 +123,48 @@ pub fn decision_panel(
         head: pull.head.to_string(),
         objection,
         least,
+        parts: evaluation
+            .document
+            .as_ref()
+            .map_or_else(Vec::new, |document| parts(document, &typed)),
+        ready: evaluation
+            .document
+            .as_ref()
+            .map_or_else(Vec::new, |document| ready(document, &evaluation.preview)),
         typed,
     })))
+}
+
+/// Every change, and every target where there are several.
+fn parts(document: &Recommendation, typed: &Typed) -> Vec<Part> {
+    let part = |name: String, proposed: Option<String>| Part {
+        typed: typed
+            .less
+            .get(&format!("{SET}{name}"))
+            .cloned()
+            .unwrap_or_default(),
+        is_left_out: typed.less.contains_key(&format!("{WITHOUT}{name}")),
+        name,
+        proposed,
+    };
+    let changes = document.changes.iter();
+    let changes = changes.map(|(name, value)| part(name.to_string(), Some(value.to_string())));
+    let is_single = document.targets.len() < 2 || document.targets.len() > MOST_TARGETS;
+    let targets = document.targets.iter().filter(|_| !is_single);
+    changes
+        .chain(targets.map(|name| part(name.to_string(), None)))
+        .collect()
+}
+
+fn ready(document: &Recommendation, preview: &Preview) -> Vec<ReadyPart> {
+    let reductions = preview.reductions.iter();
+    let ready = reductions.filter_map(|reduction| {
+        Some(ReadyPart {
+            text: reduction.as_amendment(document)?.to_string(),
+            reaches: format!("{} {}", reduction.level, reduction.score),
+        })
+    });
+    ready.collect()
 }
 
 impl Form {

@@ -178,11 +178,15 @@ fn decided(decision: &Decision) -> TimelineEntry {
             decision.mode
         ),
         at: Some(Moment::of(decision.decided_at)),
-        facts: decision
-            .grant
-            .iter()
-            .map(|grant| ("grant".to_owned(), grant.reason.clone()))
-            .collect(),
+        facts: {
+            let grant = decision.grant.iter();
+            let grant = grant.map(|grant| ("grant".to_owned(), grant.reason.clone()));
+            let amendment = decision.amendment.iter();
+            amendment
+                .map(|less| ("approved only".to_owned(), less.in_words()))
+                .chain(grant)
+                .collect()
+        },
         ..TimelineEntry::default()
     }
 }

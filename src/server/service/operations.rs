@@ -41,7 +41,8 @@ pub const LIST: Operation = Operation {
 pub const SHOW: Operation = Operation {
     summary: "Show one whole case: what was proposed, why this score, who decided and why, what came of it",
     details: "While `status` is `pending`, `report` says whom it waits for. When it is `approved`, `granted` or \
-        `auto_approved`, `outcome` says what came of it; when it is `rejected`, `decision.rejection` says why.",
+        `auto_approved`, `outcome` says what came of it, and `decision.amendment` what of it was approved, if that was not all; \
+        when it is `rejected`, `decision.rejection` says why.",
 };
 
 pub const WAIT: Operation = Operation {

@@ -1,6 +1,6 @@
 //! What agents and people report and say: outcomes, feedback, reviews. Each becomes a record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{AuthContext, CaseName, Kind, Result, ServiceError, now};
 use crate::bot::review::{NewWord, ReviewWord, Reviewed};
 use crate::bot::{BotError, NewFeedback, NewOutcome};
+use crate::domain::amendment::AmendmentText;
 use crate::domain::documents::{ExecutorKind, Outcome, RejectionCategory};
-use crate::domain::ids::{CaseId, PullNumber, Sha};
+use crate::domain::ids::{CaseId, ParameterName, PullNumber, Sha};
 use crate::domain::review::Confidence;
 use crate::domain::value::Value;
 use crate::execute::REPORTED_BY_BOT;
@@ -57,6 +58,12 @@ pub struct NewOpinion {
     /// How sure; only with `approve`.
     #[serde(default)]
     pub confidence: Option<Confidence>,
+    /// Approve only these values of what it changes; only with `approve`.
+    #[serde(default)]
+    pub set: BTreeMap<ParameterName, Value>,
+    /// Approve all but these parameters and targets; only with `approve`.
+    #[serde(default)]
+    pub without: BTreeSet<String>,
 }
 
 /// What a person can say.
@@ -273,6 +280,13 @@ impl NewOpinion {
         if self.confidence.is_some() && self.opinion != OpinionWord::Approve {
             return wrong("`confidence` belongs to an approval", "leave it out");
         }
+        let less = AmendmentText::new(self.set.clone(), self.without.iter().cloned());
+        if !less.is_empty() && self.opinion != OpinionWord::Approve {
+            return wrong(
+                "`set` and `without` belong to an approval",
+                "leave them out",
+            );
+        }
         match (self.opinion, self.category) {
             (OpinionWord::Reject, Some(category)) => Ok(ReviewWord::Reject(category)),
             (OpinionWord::Reject, None) => wrong(
@@ -280,7 +294,10 @@ impl NewOpinion {
                 "give `category`: too_risky, unclear_benefit, bad_timing, need_more_information or other",
             ),
             (_, Some(_)) => wrong("`category` belongs to a rejection", "leave it out"),
-            (OpinionWord::Approve, None) => Ok(ReviewWord::Approve(self.confidence)),
+            (OpinionWord::Approve, None) => Ok(ReviewWord::Approve {
+                confidence: self.confidence,
+                less: Some(less).filter(|less| !less.is_empty()),
+            }),
             (OpinionWord::RequestChanges, None) => Ok(ReviewWord::RequestChanges),
             (OpinionWord::Dismiss, None) => Ok(ReviewWord::Dismiss),
         }

@@ -4,7 +4,7 @@ use super::{HIGH, MEDIUM, WHY, waiting};
 use crate::support::browser::{Browser, hidden};
 use crate::support::proposals::LOW;
 use crate::support::serving::{Serving, persons_token, serve};
-use crate::support::{TestRepo, has, has_not, shown};
+use crate::support::{TestRepo, has, has_not, redact, shown};
 use chrono::TimeDelta;
 
 /// Whoever decides sees all that is executed, the lines of a governance change, what was said and what is needed.
@@ -67,7 +67,14 @@ fn a_card_shows_everything_that_a_decision_is_about() {
     very confident
     confident
     uncertain
+    Approve less of it
+    Empty: as proposed. A value lies between the present and the proposed one. The agent’s file stays as it is; what is left is scored again and carried out.
+    stop_loss_pct
+    without stop_loss_pct
+    without rsi-eurusd
+    without rsi-eurusd-draft
     Approve commit [commit]
+    Approve only without rsi-eurusd (LOW 15.00)
     Request changes
     What has to change?
     It waits until you approve.
@@ -260,6 +267,10 @@ fn a_reviewer_decides_from_one_screen() {
     very confident
     confident
     uncertain
+    Approve less of it
+    Empty: as proposed. A value lies between the present and the proposed one. The agent’s file stays as it is; what is left is scored again and carried out.
+    stop_loss_pct
+    without stop_loss_pct
     Approve commit [commit]
     Request changes
     What has to change?
@@ -301,7 +312,12 @@ fn a_reviewer_decides_from_one_screen() {
     very confident
     confident
     uncertain
+    Approve less of it
+    Empty: as proposed. A value lies between the present and the proposed one. The agent’s file stays as it is; what is left is scored again and carried out.
+    stop_loss_enabled
+    without stop_loss_enabled
     Approve commit [commit]
+    Approve only with stop_loss_enabled=true (MEDIUM 40.00)
     Request changes
     What has to change?
     It waits until you approve.
@@ -724,4 +740,58 @@ fn a_card_of_other_rules_says_what_they_ask_for_less() {
     modify_parameters on rsi-eurusd-paper (paper) by risk-manager, stop_loss_pct: 3.1: MEDIUM 35.00 → LOW 20.00, asks nobody instead of 1 reviewer (varied: stop_loss_pct)
     Looked at: 6 actions on 3 targets, one of each kind; of each of these proposals, one at a time, 9 parameters (122 values), the agent (1), the number of targets (5), the target (1), who made the commits (1). Beside these, who approves and vouches, and a change of each of 11 files. Of anything else, nothing is said.
     ");
+}
+
+/// One click on what was computed, and a field beside each value.
+#[test]
+fn less_is_approved_by_a_button_or_by_fields() {
+    let mut stage = TestRepo::example();
+    let both = "action: modify_parameters\ntargets: [rsi-eurusd, rsi-eurusd-draft]\nchanges: {stop_loss_pct: 4}";
+    stage.propose("strategy-optimizer", "a", both);
+    stage.propose("strategy-optimizer", "b", MEDIUM);
+    stage.run();
+    let serving = Serving::start(&mut serve(&stage, &[]));
+    serving.is_ready();
+    let alice = Browser::signed_in(&serving, &persons_token(&stage, "alice"));
+    let page = alice.gets("/pending").gives(200).body;
+    let (_, form) = page
+        .split_once("<summary>Approve less of it</summary>")
+        .unwrap();
+    let (form, _) = form.split_once("</form>").unwrap();
+    insta::assert_snapshot!(redact(form), @r#"
+    <p class="hint" id="less-hint-1">Empty: as proposed. A value lies between the present and the proposed one. The agent’s file stays as it is; what is left is scored again and carried out.</p>
+    <div class="row"><label for="set-1-stop_loss_pct">stop_loss_pct</label><input id="set-1-stop_loss_pct" name="set.stop_loss_pct" value="" placeholder="4" aria-describedby="less-hint-1"><label><input type="checkbox" name="without.stop_loss_pct" value="on">without stop_loss_pct</label></div>
+    <div class="row"><label><input type="checkbox" name="without.rsi-eurusd" value="on">without rsi-eurusd</label></div>
+    <div class="row"><label><input type="checkbox" name="without.rsi-eurusd-draft" value="on">without rsi-eurusd-draft</label></div>
+    </details>
+    <button class="main">Approve commit [commit]</button>
+    <button name="less" value="without rsi-eurusd">Approve only without rsi-eurusd (LOW 15.00)</button>
+    "#);
+    let ready = [("decision", "approve"), ("less", "without rsi-eurusd")];
+    let fields = alice.form(&page, &ready);
+    alice.sends("/pending/1", &fields).gives(303);
+    let page = alice.gets("/pending").gives(200).body;
+    // What was typed stays where something else is wrong.
+    let wrong = [
+        ("decision", "approve"),
+        ("set.stop_loss_pct", "3.5"),
+        ("confidence", "no"),
+    ];
+    let fields = alice.form(&page, &wrong);
+    let again = alice.sends("/pending/2", &fields).gives(422).body;
+    has(&again, "name=\"set.stop_loss_pct\" value=\"3.5\"");
+    let typed = [("decision", "approve"), ("set.stop_loss_pct", "3.5")];
+    let fields = alice.form(&again, &typed);
+    alice.sends("/pending/2", &fields).gives(303);
+    for number in [1, 2] {
+        alice.waits_for(&format!("/cases/{number}"), "approved only");
+    }
+    insta::assert_snapshot!(stage.git(&["diff", "--stat", "HEAD~4", "HEAD", "--", "targets"]), @"
+    targets/rsi-eurusd-draft.yaml | 2 +-
+    targets/rsi-eurusd.yaml       | 2 +-
+    2 files changed, 2 insertions(+), 2 deletions(-)
+    ");
+    drop(serving);
+    stage.read_all();
+    stage.verifies();
 }
