@@ -198,17 +198,13 @@ fn prove(files: &Files) -> Result<()> {
 /// Puts back what a restore from a backup and a mirror lack, and an older version of ours lacks of the present one:
 /// without it a plain push reaches `main`. A hook of somebody else is left alone.
 pub fn put_back_hook(repo: &Repository) {
-    let is_there = |script: &[u8]| {
-        let is_ours = script.starts_with(MADE_BY_INIT);
-        !is_ours || script == UPDATE_HOOK.as_bytes()
-    };
     let put_back = || -> Result<bool> {
-        let found = repo.find_hook("update")?;
-        if repo.has_hooks_elsewhere() || found.as_deref().is_some_and(is_there) {
+        let hook = find_hook(repo)?;
+        if matches!(hook, Hook::Present | Hook::SomebodyElses) {
             return Ok(false);
         }
         configure(repo)?;
-        Ok(found.is_none())
+        Ok(hook == Hook::Missing)
     };
     let shown = repo.path().display();
     match put_back() {
@@ -221,6 +217,27 @@ pub fn put_back_hook(repo: &Repository) {
             "`{shown}` has no hook `update`, and it cannot be put back: {error:#}; anybody who can push can push to `main`"
         ),
     }
+}
+
+/// What keeps plain pushes off `main`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    Present,
+    /// Ours, of an older version.
+    Older,
+    SomebodyElses,
+    Missing,
+}
+
+pub fn find_hook(repo: &Repository) -> Result<Hook> {
+    let found = repo.find_hook("update")?;
+    Ok(match found.as_deref() {
+        _ if repo.has_hooks_elsewhere() => Hook::SomebodyElses,
+        Some(script) if script == UPDATE_HOOK.as_bytes() => Hook::Present,
+        Some(script) if script.starts_with(MADE_BY_INIT) => Hook::Older,
+        Some(_) => Hook::SomebodyElses,
+        None => Hook::Missing,
+    })
 }
 
 /// How the hook that we make begins.

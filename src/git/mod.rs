@@ -59,7 +59,7 @@ pub use object_cache::limit_object_cache;
 pub use objects::{Entry, Found, Kind, Mode, blob_id};
 pub use once::warn_once;
 pub use overlays::Overlay;
-pub use program::ProgramError;
+pub use program::{ProgramError, program_version};
 pub use read::Objects;
 pub use refs::{Durability, Expect, RefEdit, RefsUpdate, Turn};
 pub use remote::{Credentials, Fetched, NoPassword, Push, Pushed, Remote, RemoteError};

@@ -91,9 +91,14 @@ pub(super) fn command(git_dir: &Path) -> Command {
 /// Fails if there is no git, or one that is too old. Asked until it was good once; as [`run`], not on a thread that runs
 /// async code.
 pub(super) fn check() -> Result<(), ProgramError> {
-    static GOOD: OnceLock<()> = OnceLock::new();
-    if GOOD.get().is_some() {
-        return Ok(());
+    program_version().map(|_| ())
+}
+
+/// What git says of itself: `git version 2.39.5`. Fails, and is asked, as [`check`].
+pub fn program_version() -> Result<&'static str, ProgramError> {
+    static GOOD: OnceLock<String> = OnceLock::new();
+    if let Some(said) = GOOD.get() {
+        return Ok(said);
     }
     let mut git = Command::new("git");
     git.arg("--version");
@@ -101,8 +106,7 @@ pub(super) fn check() -> Result<(), ProgramError> {
     if parse_version(&said).is_none_or(|version| version < OLDEST) {
         return Err(ProgramError::TooOld { version: said });
     }
-    GOOD.get_or_init(|| ());
-    Ok(())
+    Ok(GOOD.get_or_init(|| said))
 }
 
 /// `git version 2.39.3 (Apple Git-146)`
