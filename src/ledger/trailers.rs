@@ -42,7 +42,7 @@ const DECISIONS: &[Event] = &[Event::Decision, Event::Governance];
 /// Those of all events, in the order in which the reference describes them. A proposal whose commit messages carry one
 /// is refused.
 #[rustfmt::skip]
-pub static TRAILERS: [TrailerInfo; 25] = [
+pub static TRAILERS: [TrailerInfo; 28] = [
     trailer("Event", &Event::ALL, "what happened"),
     trailer("Recommendation", ABOUT_A_CASE, "the id of the case"),
     trailer("Governance", &[Event::Governance], "the id of the change of the rules or targets"),
@@ -54,6 +54,9 @@ pub static TRAILERS: [TrailerInfo; 25] = [
     trailer("Decided-risk", &[Event::Rescored], "level and score as they were decided"),
     trailer("Decision", DECISIONS, "the status in `decision.yaml`"),
     trailer("Approved-by", DECISIONS, "whose approval counted, one trailer each"),
+    trailer("Amended", &[Event::Decision], "level and score of what people approved, if that was less than proposed"),
+    trailer("Amended-parameter", &[Event::Decision], "a parameter that they lowered or left out, one trailer each"),
+    trailer("Amended-by", &[Event::Decision], "who approved less, one trailer each"),
     trailer("Rejected-by", DECISIONS, "who rejected it"),
     trailer("Category", DECISIONS, "the main concern of the rejection"),
     trailer("Rules", &[Event::Decision, Event::Governance, Event::Rescored], "the tree of the rules that it was judged by, abbreviated"),

@@ -210,6 +210,9 @@ fn a_trail_of_every_event_has_the_trailers_that_are_described() {
     insta::assert_snapshot!(unseen.join("\n"), @"
     Action on rescored
     Agent on rescored
+    Amended on decision
+    Amended-by on decision
+    Amended-parameter on decision
     Bot-clock on adopted
     Bot-clock on claim
     Bot-clock on decision
