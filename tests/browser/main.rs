@@ -2,6 +2,8 @@
 //!
 //! Needs node, chromium (or another one that `COUNTERSIGN_CHROMIUM` names), and what `.ci/run npm` fetches. Nothing
 //! passes without them. With `COUNTERSIGN_SHOTS=FOLDER` the stories leave pictures there.
+//!
+//! [`agents`] are other programs that node runs: the examples of docs/examples/.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +12,7 @@
     clippy::indexing_slicing
 )]
 
+mod agents;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -13,6 +13,7 @@
 mod support;
 
 mod action;
+mod documentation;
 mod double;
 mod double_tests;
 mod forge_contract;

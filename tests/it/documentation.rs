@@ -32,7 +32,10 @@ fn pages() -> BTreeMap<String, String> {
             let entry = entry.unwrap();
             let path = folder.join(entry.file_name());
             if entry.file_type().unwrap().is_dir() {
-                folders.push(path);
+                // Programs, with the packages of whoever has tried them.
+                if path != Path::new("docs/examples") {
+                    folders.push(path);
+                }
             } else if path.extension().is_some_and(|extension| extension == "md") {
                 let path = path.to_str().unwrap();
                 found.insert(path.to_owned(), read(path));

@@ -1,12 +1,13 @@
-//! Every command, option and bench that a sentence names exists.
+//! Every command, option and bench that a sentence names exists, and so does what a client is told to start.
 
 use std::collections::BTreeSet;
 
 use clap::CommandFactory as _;
 use countersign::cli::Cli;
 use pulldown_cmark::{Event, Parser};
+use serde_json::Value as Json;
 
-use super::blocks::written;
+use super::blocks::{blocks, written};
 use super::read;
 
 /// The commands and options in the sentences of a page.
@@ -61,7 +62,9 @@ fn every_command_in_a_sentence_exists() {
     let benches = read("benches/main.rs");
     let mut wrong = Vec::new();
     let mut count = 0;
-    for (path, text) in written() {
+    let templates = ["README.md", "AGENTS.md"].map(|name| format!("src/cli/templates/{name}"));
+    let templates = templates.map(|path| (path.clone(), read(&path)));
+    for (path, text) in written().into_iter().chain(templates) {
         for span in code_spans(&text) {
             let is_command = |rest: &str| rest.starts_with(|first: char| !first.is_ascii_digit());
             if span.strip_prefix("countersign ").is_some_and(is_command) {
@@ -84,4 +87,27 @@ fn every_command_in_a_sentence_exists() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 30, "{count}");
+}
+
+#[test]
+fn every_client_is_told_to_start_something_that_starts() {
+    let mut count = 0;
+    for (path, text) in written() {
+        for block in blocks(&text)
+            .iter()
+            .filter(|block| block.language() == "json")
+        {
+            let config: Json = serde_json::from_str(&block.text).unwrap();
+            for (name, server) in config["mcpServers"].as_object().unwrap() {
+                count += 1;
+                let arguments = server["args"].as_array().unwrap().iter();
+                let arguments = arguments.map(|argument| argument.as_str().unwrap());
+                let command = std::iter::once(server["command"].as_str().unwrap()).chain(arguments);
+                Cli::command()
+                    .try_get_matches_from(command)
+                    .unwrap_or_else(|error| panic!("{path}: {name}: {error}"));
+            }
+        }
+    }
+    assert_eq!(count, 1);
 }

@@ -16,7 +16,12 @@ set -euo pipefail
 if [ "${1:-}" != serve ]; then
   exec "$BINARY" "$@"
 fi
-coproc SERVER { exec "$BINARY" "$@" --listen 127.0.0.1:0 2>&1; }
+arguments=()
+while [ $# -gt 0 ]; do
+  # Whatever port the page names may be taken here.
+  if [ "$1" = --listen ]; then shift 2; else arguments+=("$1"); shift; fi
+done
+coproc SERVER { exec "$BINARY" "${arguments[@]}" --listen 127.0.0.1:0 2>&1; }
 while IFS= read -r line <&"${SERVER[0]}"; do
   case "$line" in
     *"listening on http://"*)
@@ -57,6 +62,15 @@ const SHOWN: &str = "set +v\n";
 /// What somebody sees who types the blocks of a page, one after the other.
 #[track_caller]
 fn transcript(path: &str) -> String {
+    let blocks = blocks(&read(path)).into_iter();
+    let typed: Vec<Block> = blocks
+        .filter(|block| block.language() == "sh" && why_not_run(path, block).is_none())
+        .collect();
+    typed_together(path, &typed)
+}
+
+#[track_caller]
+fn typed_together(path: &str, typed: &[Block]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let programs = folder.path().join("programs");
     let work = folder.path().join("work");
@@ -67,10 +81,7 @@ fn transcript(path: &str) -> String {
     executable(&programs.join("cargo"), CARGO);
     // Whatever is done before a block is shown only where it fails.
     let mut script = "set -euo pipefail\nexec 2>&1 4>&1\n".to_owned();
-    for block in blocks(&read(path)) {
-        if block.language() != "sh" || why_not_run(path, &block).is_some() {
-            continue;
-        }
+    for block in typed {
         script.push_str("exec >\"$HOME/before\" 2>&1\n");
         script.push_str(&block.before);
         script.push_str("exec >&4 2>&4\nset -v\n");
@@ -127,7 +138,7 @@ fn the_readme_is_typed() {
     cargo run --release -- demo     # the whole story in a new folder: agents push, people decide, the auditor verifies
     Everything above was real, and took [time].
     cargo install --path .
-    countersign init governance.git --example            # or: --admin you=you@example.org
+    countersign init governance.git --example            # or, twice: --admin LOGIN=EMAIL
     made a governance repository in `[folder]/governance.git`, mode two_tier
 
     next:
@@ -350,13 +361,199 @@ fn the_page_of_operators_is_typed() {
     "#);
 }
 
+#[test]
+fn the_page_of_github_is_typed() {
+    insta::assert_snapshot!(transcript("docs/github.md"), @r#"
+    # `gh api users/you --jq .id` prints the id. Two admins, because nobody approves their own change of the rules.
+    countersign init governance.git --admin you:4711=you@example.org --admin carol:4712=carol@example.org
+    made a governance repository in `[folder]/governance.git`, mode two_tier
+
+    next:
+      export COUNTERSIGN_REPO=[folder]/governance.git
+      git clone "$COUNTERSIGN_REPO" governance   # README.md explains everything
+      git -C governance checkout -b govern/first  # register agents in rules/agents.yaml, add targets/
+      git -C governance push origin HEAD          # after a commit; then `countersign run`, and an admin approves
+    countersign --repo governance.git test       # also names admins whose `id` is missing
+    110 policy tests pass
+    git -C governance.git push https://github.com/acme/governance main
+    To [folder]/acme.git
+     * [new branch]      main -> main
+    countersign serve --listen 127.0.0.1:8080 --public-url https://countersign.acme.example
+    listening; /healthz answers HTTP/1.1 200 OK
+    countersign init governance.git --admin you:4711=you@example.org --admin carol:4712=carol@example.org \
+      --action acme/countersign@$(git rev-parse HEAD)
+    made a governance repository in `[folder]/clone/governance.git`, mode two_tier
+
+    next:
+      export COUNTERSIGN_REPO=[folder]/clone/governance.git
+      git clone "$COUNTERSIGN_REPO" governance   # README.md explains everything
+      git -C governance checkout -b govern/first  # register agents in rules/agents.yaml, add targets/
+      git -C governance push origin HEAD          # after a commit; then `countersign run`, and an admin approves
+    git -C governance.git ls-tree -r --name-only main .github
+    .github/workflows/countersign-report.yml
+    .github/workflows/countersign-review.yml
+    .github/workflows/countersign.yml
+    "#);
+}
+
+/// What `init` writes for people; its words in capitals stand for somebody's own.
+#[test]
+fn the_readme_of_a_governance_repository_is_typed() {
+    let page = read("src/cli/templates/README.md");
+    let mut typed = blocks(&page);
+    assert_eq!(typed.len(), 3);
+    for block in &mut typed {
+        assert_eq!(block.info, "sh");
+        for (word, value) in [
+            ("REPOSITORY", "\"$COUNTERSIGN_REPO\""),
+            ("AGENT", "strategy-optimizer"),
+            ("ACTION", "modify_parameters"),
+            ("TARGET", "rsi-eurusd"),
+            ("PARAMETER=VALUE", "stop_loss_pct=4"),
+            ("LOGIN", "carol"),
+            (" 12", " 1"),
+            (": ID'", ": '\"$id\""),
+        ] {
+            block.text = block.text.replace(word, value);
+        }
+    }
+    typed[0].before = "countersign init governance.git --example
+export COUNTERSIGN_REPO=$PWD/governance.git
+export GIT_AUTHOR_EMAIL=strategy-optimizer@agents.example.org GIT_COMMITTER_EMAIL=strategy-optimizer@agents.example.org
+"
+    .to_owned();
+    typed[1].before = "countersign run\n".to_owned();
+    typed[2].before = "countersign unfreeze --as carol
+countersign run
+git fetch origin
+git checkout -B main origin/main
+id=$(git ls-tree -r --name-only main recommendations | head -n 1 | cut -d / -f 6)
+"
+    .to_owned();
+    insta::assert_snapshot!(typed_together("README.md", &typed), @r#"
+    git clone "$COUNTERSIGN_REPO" governance && cd governance
+    Cloning into 'governance'...
+    done.
+    git checkout -b recommend/first origin/main
+    Switched to a new branch 'recommend/first'
+    branch 'recommend/first' set up to track 'origin/main'.
+    countersign new --agent strategy-optimizer --action modify_parameters --target rsi-eurusd --set stop_loss_pct=4 --rationale "Why." > proposal.yaml
+    path=$(sed -n '1s/^# //p' proposal.yaml)
+    mkdir -p "$(dirname "$path")" && mv proposal.yaml "$path"
+    git add "$path" && git commit -m "Propose" && git push origin HEAD
+    [recommend/first [commit]] Propose
+     1 file changed, 12 insertions(+)
+     create mode 100644 recommendations/[date]/[id]/recommendation.yaml
+    To [folder]/governance.git
+     * [new branch]      HEAD -> recommend/first
+    countersign list --status pending
+     #  STATUS   RISK          AGENT               WHAT                          OUTCOME
+     1  pending  MEDIUM 55.00  strategy-optimizer  modify_parameters rsi-eurusd
+    countersign show 1
+    [id]  pending
+    pull request #1 (open), branch recommend/first at [commit]
+
+    waiting: MEDIUM 55.00: needs 1 approval by a reviewer
+
+    **modify_parameters** on `rsi-eurusd`, proposed by `strategy-optimizer` as `[id]`
+
+    ```text
+    target rsi-eurusd (live)
+      stop_loss_pct: 3.0 → 4
+    ```
+
+    **MEDIUM RISK (score 55.00)**
+
+    This is MEDIUM risk because:
+
+    - `+40.00 environment: live (targets/rsi-eurusd.yaml): counts as production`
+    - `+15.00 parameters: stop_loss_pct: 4 (rules/parameters.yaml): stop_loss_pct 4 is moderate`
+    - `+0.00 scope: 1 target (recommendation.yaml): single entity`
+    - `+0.00 reversibility: easy (rules/actions.yaml): modify_parameters is easily reversible`
+
+    To make it less risky:
+
+    - `stop_loss_pct: 2, only on rsi-eurusd-paper reaches LOW 20.00 (on one rehearsal target first)`
+
+    It needs the approval of a reviewer.
+
+    Still needed: 1 approval by a reviewer. Who may give it: alice, bob, carol.
+
+    The agent's words:
+
+    ```text
+    Why.
+    ```
+    countersign review 1 --as carol --approve --message "Why this is right."
+    recorded: approval of #1 at [commit]; `countersign run` merges it
+    countersign review 1 --as carol --reject too_risky --message "Why not."
+    recorded: rejection of #1 at [commit]; `countersign run` closes it
+    countersign freeze --as carol --reason "Stop everything."
+    frozen by carol in commit [commit]: nothing is merged or executed until an admin runs `countersign unfreeze`
+    git log --first-parent --oneline main                            # the trail: one event a commit
+    [commit] decision: reject modify_parameters on rsi-eurusd (MEDIUM 55.00)
+    [commit] unfreeze: by carol
+    [commit] freeze: carol stops everything
+    [commit] genesis: a governance repository in mode two_tier
+    git log --first-parent --grep='^Decision: rejected' main         # every rejection
+    commit [commit]
+    Author: Countersign <bot@countersign.invalid>
+    Date: [time]
+
+        decision: reject modify_parameters on rsi-eurusd (MEDIUM 55.00)
+
+        Event: decision
+        Recommendation: [id]
+        Agent: strategy-optimizer
+        Session: cli-[date]
+        Action: modify_parameters
+        Target: rsi-eurusd
+        Risk: MEDIUM 55.00
+        Decision: rejected
+        Rejected-by: carol
+        Category: too_risky
+        Rules: [commit]
+        Pull-request: #1
+        Factors: environment=40.00 parameters=15.00 scope=0.00 reversibility=0.00
+        Opened: [time]
+    git log --first-parent --grep='^Approved-by: carol' main         # whatever carol approved
+    git log --first-parent --grep='^Recommendation: '"$id" main         # one case
+    commit [commit]
+    Author: Countersign <bot@countersign.invalid>
+    Date: [time]
+
+        decision: reject modify_parameters on rsi-eurusd (MEDIUM 55.00)
+
+        Event: decision
+        Recommendation: [id]
+        Agent: strategy-optimizer
+        Session: cli-[date]
+        Action: modify_parameters
+        Target: rsi-eurusd
+        Risk: MEDIUM 55.00
+        Decision: rejected
+        Rejected-by: carol
+        Category: too_risky
+        Rules: [commit]
+        Pull-request: #1
+        Factors: environment=40.00 parameters=15.00 scope=0.00 reversibility=0.00
+        Opened: [time]
+    countersign list --repo . && countersign verify --repo .         # recomputed from this clone alone
+    what waits for people cannot be seen from here, because a clone knows no pull requests: ask the repository that the bot works on
+     #  STATUS    RISK          AGENT               WHAT                          REJECTED  OUTCOME
+     1  rejected  MEDIUM 55.00  strategy-optimizer  modify_parameters rsi-eurusd  carol
+    4 commits: 1 decision, 1 freeze, 1 genesis, 1 unfreeze; 1 recomputed; no findings
+    "#);
+}
+
 /// The pages whose transcripts are held above.
-pub const TYPED: [&str; 5] = [
+pub const TYPED: [&str; 6] = [
     "README.md",
     "docs/agents.md",
     "docs/reviewers.md",
     "docs/auditors.md",
     "docs/operators.md",
+    "docs/github.md",
 ];
 
 /// The whole demo, as everybody begins.
