@@ -1,7 +1,10 @@
 //! Every `yaml` block is added to the rules of a pack and read by the program.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
 use serde_yaml::Value as Yaml;
 
@@ -9,31 +12,47 @@ use super::blocks::{Block, blocks, written};
 use super::read;
 use crate::support::{Ran, binary, clean};
 
-/// A folder with what `init` writes for the example of a pack, without policy tests.
-fn example_of(pack: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+/// The rules that `init` writes for the example of a pack, without policy tests: name and content of each file.
+type RuleTexts = BTreeMap<OsString, Vec<u8>>;
+
+fn rules_of(pack: &str) -> RuleTexts {
     let made = tempfile::tempdir().unwrap();
     let repository = made.path().join("governance.git");
-    let repository = repository.to_str().unwrap();
+    let clone = made.path().join("clone");
     let program = binary();
+    let [program, repository, clone] =
+        [&program, &repository, &clone].map(|path| path.to_str().unwrap());
     for command in [
-        &[
-            program.to_str().unwrap(),
-            "init",
-            repository,
-            "--pack",
-            pack,
-            "--example",
-        ][..],
-        &["git", "clone", "--quiet", repository, "."],
+        &[program, "init", repository, "--pack", pack, "--example"][..],
+        &["git", "clone", "--quiet", repository, clone],
     ] {
         let (program, arguments) = command.split_first().unwrap();
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(&folder);
-        clean(command.env_remove("COUNTERSIGN_REPO"), "you@example.org");
+        command.args(arguments).env_remove("COUNTERSIGN_REPO");
+        clean(&mut command, "you@example.org");
         Ran::of(&command.output().unwrap()).succeeds();
     }
-    std::fs::remove_dir_all(folder.path().join("rules/tests")).unwrap();
+    let entries = std::fs::read_dir(Path::new(clone).join("rules")).unwrap();
+    entries
+        .map(Result::unwrap)
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
+        .collect()
+}
+
+/// A folder with these rules; those of a pack are made once.
+fn example_of(pack: &str) -> tempfile::TempDir {
+    static MADE: Mutex<BTreeMap<String, RuleTexts>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap();
+    let texts = made
+        .entry(pack.to_owned())
+        .or_insert_with(|| rules_of(pack));
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    for (name, text) in texts {
+        std::fs::write(rules.join(name), text).unwrap();
+    }
     folder
 }
 
