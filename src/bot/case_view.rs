@@ -7,9 +7,9 @@ use super::diff::{self, Diff, FetchedFrom};
 use super::{Bot, BotError, Pending};
 use crate::domain::documents::{
     Assessment, Claim, Decision, EvidenceRecord, Feedback, OpinionKind, OpinionRecord, Outcome,
-    Recommendation, Rescored, time,
+    QuestionRecord, Recommendation, Rescored, time,
 };
-use crate::domain::ids::{CaseId, PullNumber, Sha};
+use crate::domain::ids::{AgentName, CaseId, PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::yaml;
 use crate::forge::ReportState;
@@ -55,6 +55,8 @@ pub struct CaseView {
     pub feedback: Vec<Feedback>,
     /// What was said on the pull request, whether it counted or not, oldest first.
     pub opinions: Vec<OpinionRecord>,
+    /// What people asked its agent, oldest first; open as long as it has no answer.
+    pub questions: Vec<QuestionRecord>,
     /// Who requested changes and has not approved since, while it is pending.
     pub blocked_by: Vec<String>,
     /// Its pull request.
@@ -71,6 +73,9 @@ pub struct CaseView {
     /// Why a wait ended before its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub news: Option<News>,
+    /// The agent that opened it, while what it proposes is invalid.
+    #[serde(skip)]
+    opened_by: Option<AgentName>,
     /// Whether the next run ends it: that is news only when it has.
     #[serde(skip)]
     is_settled: bool,
@@ -91,9 +96,13 @@ pub struct News {
 pub enum NewsKind {
     /// It was decided, or has ended.
     Decided,
+    /// Somebody asks the agent something, and waits for its answer.
+    Question,
+    /// The agent has answered.
+    Answer,
     /// Somebody requests changes: it waits until they approve.
     ChangesRequested,
-    /// Somebody asked or remarked something.
+    /// Somebody remarked something.
     Comment,
     /// It stands otherwise than before.
     Changed,
@@ -192,6 +201,7 @@ impl CaseView {
             risk: Some(decision.risk.clone()),
             evidence: decision.evidence.clone(),
             opinions: decision.opinions.clone(),
+            questions: decision.questions.clone(),
             decision: Some(decision),
             ..Self::of_pull(pull)
         }
@@ -213,6 +223,7 @@ impl CaseView {
             outcomes: Vec::new(),
             feedback: Vec::new(),
             opinions: Vec::new(),
+            questions: Vec::new(),
             blocked_by: Vec::new(),
             pull: Some(pull),
             report: None,
@@ -220,6 +231,7 @@ impl CaseView {
             events: Vec::new(),
             state: String::new(),
             news: None,
+            opened_by: None,
             is_settled: false,
         }
     }
@@ -244,6 +256,11 @@ impl CaseView {
                 Some(gate_result) => gate_result.opinions.clone(),
                 None => opinions::of(pull, None),
             },
+            questions: match &evaluation.gate_result {
+                Some(gate_result) => gate_result.questions.clone(),
+                None => Vec::new(),
+            },
+            opened_by: evaluation.opened_by.clone(),
             is_settled: evaluation
                 .gate_result
                 .as_ref()
@@ -325,19 +342,44 @@ impl CaseView {
             let mut last = self.opinions.iter().rev();
             let request = last.find(|one| one.kind == OpinionKind::RequestChanges);
             let request = request.filter(|_| !self.blocked_by.is_empty());
-            return request.and_then(|one| say(NewsKind::ChangesRequested, one.sentence()));
+            let request = request.map(OpinionRecord::sentence);
+            let open = self.questions.iter().filter(|asked| asked.is_open());
+            let open: Vec<String> = open.map(QuestionRecord::sentence).collect();
+            return match (open.is_empty(), request) {
+                (true, request) => request.and_then(|said| say(NewsKind::ChangesRequested, said)),
+                (false, request) => {
+                    let all: Vec<String> = open.into_iter().chain(request).collect();
+                    say(NewsKind::Question, all.join("\n"))
+                }
+            };
         };
         if seen == self.state || self.is_settled {
             return None;
         }
         let known = seen.split('-').next().and_then(|count| count.parse().ok());
         let new = self.opinions.iter().skip(known.unwrap_or(0));
-        let of = |kind| new.clone().filter(move |one| one.kind == kind);
-        for (kind, news) in [
-            (OpinionKind::RequestChanges, NewsKind::ChangesRequested),
-            (OpinionKind::Comment, NewsKind::Comment),
+        let is_new = |review: &String| new.clone().any(|one| one.review == *review);
+        let asked = self.questions.iter().filter(|asked| is_new(&asked.id));
+        let asked = asked.map(QuestionRecord::sentence);
+        let answers = self.questions.iter().flat_map(|asked| {
+            let answers = asked.answers.iter();
+            answers.map(move |answer| (&answer.review, answer.sentence(&asked.id)))
+        });
+        let answered = answers.filter(|(review, _)| is_new(review));
+        let of = |kind| {
+            let all = new.clone().filter(move |one| one.kind == kind);
+            all.map(OpinionRecord::sentence).collect::<Vec<String>>()
+        };
+        for (news, said) in [
+            (NewsKind::Question, asked.collect()),
+            (NewsKind::ChangesRequested, of(OpinionKind::RequestChanges)),
+            (
+                NewsKind::Answer,
+                answered.map(|(_, sentence)| sentence).collect(),
+            ),
+            (NewsKind::Comment, of(OpinionKind::Comment)),
         ] {
-            let said: Vec<String> = of(kind).map(OpinionRecord::sentence).collect();
+            let said: Vec<String> = said;
             if !said.is_empty() {
                 return say(news, said.join("\n"));
             }
@@ -347,6 +389,13 @@ impl CaseView {
             NewsKind::Changed,
             title.unwrap_or_else(|| self.status.clone()),
         )
+    }
+
+    /// The agent whose case it is; none for a change of a person.
+    pub fn agent(&self) -> Option<&AgentName> {
+        let document = self.recommendation.as_ref();
+        let agent = document.map(|document| &document.agent);
+        agent.or(self.opened_by.as_ref())
     }
 
     /// Whether it still waits.

@@ -103,7 +103,9 @@ pub fn comment(
         let _ = write!(text, " {late}");
     }
     let _ = writeln!(text, "\n\n{}", case.trim_end());
-    let is_quiet = gate_result.ignored.is_empty() && gate_result.rejected_commands.is_empty();
+    let is_quiet = gate_result.ignored.is_empty()
+        && gate_result.rejected_commands.is_empty()
+        && gate_result.open_questions().next().is_none();
     if !is_quiet || !wait.blocked_by.is_empty() {
         text.push('\n');
     }
@@ -122,5 +124,6 @@ pub fn comment(
             "- {who} requested changes: it waits until they approve"
         );
     }
+    report::open_questions(&mut text, gate_result);
     Some(Box::new(CommentText { lead, rest: text }))
 }

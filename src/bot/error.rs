@@ -10,6 +10,7 @@ use super::Summary;
 use crate::domain::ids::CaseId;
 use crate::domain::problem::Problems;
 use crate::forge::{ForgeError, Unreported};
+use crate::gate::questions::NotTaken;
 use crate::git::GitError;
 use crate::ledger::proposal::{self, Objection, Refusal};
 use crate::ledger::{AppendError, LedgerError, Unrecordable};
@@ -26,6 +27,9 @@ pub enum BotError {
     /// The answer is no, for a reason that the user can do something about.
     #[error("{0}")]
     Refused(String),
+    /// A question or an answer that would be only text.
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
     /// What a person or a system reports cannot be recorded as it is.
     #[error("{0}")]
     Unrecordable(Unrecordable),

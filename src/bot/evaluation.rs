@@ -14,7 +14,7 @@ use crate::domain::documents::{
     AccountRecord, Assessment, EvidenceRecord, EvidenceSource, Freeze, GrantRecord, PullRecord,
     Recommendation, Role, RulesRecord, Status,
 };
-use crate::domain::ids::{CaseId, Login, PullNumber, Sha};
+use crate::domain::ids::{AgentName, CaseId, Login, PullNumber, Sha};
 use crate::domain::problem::Reading;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
@@ -46,6 +46,8 @@ pub struct Evaluation {
     pub is_governance: bool,
     /// What is proposed; none for a governance change, and for what cannot be read.
     pub document: Option<Recommendation>,
+    /// The agent that opened it, where that is known though what it proposes is invalid.
+    pub opened_by: Option<AgentName>,
     /// How risky it is; none while it is invalid.
     pub assessment: Option<Assessment>,
     /// What the gate answers; none while it is invalid.
@@ -115,6 +117,7 @@ impl Evaluation {
             id,
             is_governance: false,
             document: None,
+            opened_by: None,
             assessment: None,
             gate_result: None,
             attested: Attested::default(),
@@ -479,6 +482,10 @@ impl Evaluator<'_, '_, '_> {
         };
         Evaluation {
             is_governance: invalid.is_governance,
+            opened_by: match principal_of(&pull.author, &version.rules) {
+                Principal::Agent(agent) => Some(agent.clone()),
+                Principal::Person(_) | Principal::Unknown => None,
+            },
             ..Evaluation::only(invalid.case, report::invalid(&invalid.problems), act)
         }
     }

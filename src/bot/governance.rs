@@ -91,6 +91,11 @@ impl Evaluator<'_, '_, '_> {
             amendment: None,
         };
         let gate_result = self.ask_gate(context, question)?;
+        let agent = match principal_of(&pull.author, &version.rules) {
+            Principal::Agent(agent) => Some(agent),
+            Principal::Person(_) | Principal::Unknown => None,
+        };
+        let gate_result = gate_result.with_questions(pull, agent, &version.rules);
         let diff = self.diff_of(pull, &changes)?;
         let mut report = report::governance(
             &diff,
@@ -117,6 +122,7 @@ impl Evaluator<'_, '_, '_> {
             id: Some(id),
             is_governance: true,
             document: None,
+            opened_by: None,
             assessment,
             gate_result,
             attested: Attested::default(),

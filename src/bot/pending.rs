@@ -25,6 +25,10 @@ impl Pending {
             place: Some(Box::new(Place {
                 branch: pull.branch.clone(),
                 title: evaluation.report.title.clone(),
+                open_questions: evaluation
+                    .gate_result
+                    .as_ref()
+                    .map_or(0, |gate_result| gate_result.open_questions().count()),
             })),
             ..Case::new(evaluation.id.or_else(by_branch), kind, CaseStatus::Pending)
         };

@@ -81,6 +81,39 @@ impl NewProposal<'_> {
         Ok(opened)
     }
 
+    /// The commit that says this on top of another one, with what it needs; none if that says it already.
+    pub(super) fn commit_onto(
+        &self,
+        repo: &Repository,
+        parent: Sha,
+    ) -> Result<Option<(ObjectBuffer, Sha)>, BotError> {
+        let root = repo.read_commit(parent)?.tree;
+        let path = Recommendation::path_of(self.recommendation.id);
+        let mut tree = TreeEditor::new(Some(root));
+        let mut buffer = ObjectBuffer::new();
+        let blob = buffer.put_blob(self.bytes);
+        let inserted = tree.insert(repo.with(&buffer), &path, Mode::File, blob);
+        inserted.map_err(|error| BotError::of_report(error.into()))?;
+        let tree = tree.write(&mut buffer);
+        if tree == root {
+            return Ok(None);
+        }
+        let signature = Signature {
+            name: self.recommendation.agent.to_string(),
+            email: self.email.to_owned(),
+            time: self.now,
+        };
+        let head = buffer.put_commit(&NewCommit {
+            tree,
+            parents: vec![parent],
+            author: signature.clone(),
+            committer: signature,
+            message: subject(self.recommendation),
+            signature: None,
+        });
+        Ok(Some((buffer, head)))
+    }
+
     /// Opens the pull request on GitHub, under the account that we are there.
     pub fn open_on_github(
         &self,

@@ -212,6 +212,7 @@ impl Evaluator<'_, '_, '_> {
         let answered = self.answer_parts(context, question, of_all, left)?;
         let (gate_result, amended) = (answered.gate_result, answered.amended);
         let gate_result = gate_result.with_attested(&attested, rules);
+        let gate_result = gate_result.with_questions(pull, Some(&document.agent), rules);
         let explanation = risk::Explanation::of(
             &document,
             risk_context,
@@ -262,16 +263,14 @@ impl Evaluator<'_, '_, '_> {
                 (PlannedAction::Recommendation(Box::new(judged)), report)
             }
         };
+        let evaluation = Evaluation::only(Some(document.id), report, act);
         Ok(Evaluation {
-            id: Some(document.id),
-            is_governance: false,
             document: Some(document),
             assessment: Some(assessment),
             gate_result: Some(gate_result),
             attested,
-            report,
             preview,
-            act,
+            ..evaluation
         })
     }
 

@@ -15,7 +15,8 @@ use super::details;
 use super::diff::Diff;
 use super::rule_change::RuleChangePreview;
 use crate::domain::documents::{
-    Assessment, Freeze, Recommendation, Rejection, Requirement, Rescored, Status, time,
+    Assessment, Freeze, QuestionRecord, Recommendation, Rejection, Requirement, Rescored, Status,
+    time,
 };
 use crate::domain::ids::{AgentName, PullNumber, Sha};
 use crate::domain::level::Level;
@@ -263,6 +264,7 @@ pub fn recommendation(case: &ExplainedCase<'_>, gate_result: &GateResult, rules:
             block(&document.rationale)
         );
     }
+    questions(&mut body, &gate_result.questions);
     let risk = explanation.assessment;
     let what = format!("{} {}", risk.level, risk.score);
     let what = match amended.map(|left| &left.assessment) {
@@ -342,6 +344,7 @@ pub fn governance(
     }
     let case = body.clone();
     gate(&mut body, gate_result, rules);
+    questions(&mut body, &gate_result.questions);
     let what = format!("governance change, {}", assessment.level);
     let about = Headed {
         what: &what,
@@ -447,14 +450,6 @@ fn proposed(body: &mut String, document: &Recommendation, action: &ProposedActio
 
 /// What counted, what did not and why, what is still needed and from whom.
 fn gate(body: &mut String, gate_result: &GateResult, rules: &Rules) {
-    let said = (
-        &gate_result.approvals,
-        &gate_result.ignored,
-        &gate_result.rejected_commands,
-    );
-    if !(said.0.is_empty() && said.1.is_empty() && said.2.is_empty()) {
-        body.push('\n');
-    }
     let mut heard = String::new();
     for approval in &gate_result.approvals {
         let _ = writeln!(heard, "- approved by {} ({})", approval.by, approval.role);
@@ -468,15 +463,21 @@ fn gate(body: &mut String, gate_result: &GateResult, rules: &Rules) {
         );
     }
     rejected_commands(&mut heard, gate_result);
-    body.push_str(&clamp(&heard, MOST_HEARD));
+    let mut list = clamp(&heard, MOST_HEARD).into_owned();
+    if let Verdict::Wait(wait) = &gate_result.verdict {
+        for who in wait.blockers() {
+            let _ = writeln!(
+                list,
+                "- {who} requested changes: it waits until they approve"
+            );
+        }
+        open_questions(&mut list, gate_result);
+    }
+    if !list.is_empty() {
+        let _ = write!(body, "\n{list}");
+    }
     match &gate_result.verdict {
         Verdict::Wait(wait) => {
-            for who in wait.blockers() {
-                let _ = writeln!(
-                    body,
-                    "- {who} requested changes: it waits until they approve"
-                );
-            }
             if wait.frozen {
                 body.push_str(
                     "\nEverything is frozen: nothing is merged until an admin lifts it.\n",
@@ -527,6 +528,39 @@ fn rejected(body: &mut String, rejection: &Rejection) {
         let reason = fenced(&rejection.reason);
         writeln!(body, "\nRejected by {by} ({category}):\n\n{reason}")
     };
+}
+
+/// What waits for an answer of the agent, a line each.
+pub(super) fn open_questions(body: &mut String, gate_result: &GateResult) {
+    for open in gate_result.open_questions() {
+        let _ = writeln!(
+            body,
+            "- {} asked the agent something, which it has not answered: question `{}`",
+            open.by, open.id
+        );
+    }
+}
+
+/// What the agent was asked, and what it answered.
+fn questions(body: &mut String, questions: &[QuestionRecord]) {
+    for question in questions {
+        let open = if question.is_open() { ", open" } else { "" };
+        let _ = writeln!(
+            body,
+            "\nQuestion `{}` of {}{open}:\n\n{}",
+            question.id,
+            question.by,
+            block(&question.text)
+        );
+        for answer in &question.answers {
+            let _ = writeln!(
+                body,
+                "\nThe answer of `{}`:\n\n{}",
+                answer.by,
+                block(&answer.text)
+            );
+        }
+    }
 }
 
 /// The answer to those who gave a command that they may not give.

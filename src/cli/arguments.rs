@@ -76,6 +76,56 @@ impl Description {
     }
 }
 
+/// What is to be otherwise in a recommendation.
+#[derive(Debug, clap::Args)]
+pub struct Edits {
+    /// A parameter's new value: number, true, false, null (removes it from the target), JSON or text
+    #[arg(long = "set", value_name = "KEY=VALUE", num_args = 1.., value_parser = parameter)]
+    pub changes: Vec<(ParameterName, Value)>,
+    /// A parameter that is not to be changed after all
+    #[arg(long, value_name = "KEY", num_args = 1..)]
+    pub unset: Vec<ParameterName>,
+    /// What to act on instead: names of files in targets/
+    #[arg(long = "target", value_name = "NAME", num_args = 1..)]
+    pub targets: Vec<TargetName>,
+    /// Why, for the people who decide
+    #[arg(long, value_name = "TEXT")]
+    pub rationale: Option<String>,
+}
+
+impl Edits {
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+            && self.unset.is_empty()
+            && self.targets.is_empty()
+            && self.rationale.is_none()
+    }
+
+    /// The same recommendation with these edits.
+    ///
+    /// # Errors
+    /// When a key is given twice, or one is not there that is to go.
+    pub fn apply(&self, mut recommendation: Recommendation) -> Result<Recommendation> {
+        for key in &self.unset {
+            if recommendation.changes.remove(key).is_none() {
+                return Err(failure::usage(format!(
+                    "`--unset {key}`: the proposal does not change `{key}`"
+                )));
+            }
+        }
+        recommendation
+            .changes
+            .extend(once_each("--set", &self.changes)?);
+        if !self.targets.is_empty() {
+            recommendation.targets.clone_from(&self.targets);
+        }
+        if let Some(rationale) = &self.rationale {
+            recommendation.rationale.clone_from(rationale);
+        }
+        Ok(recommendation)
+    }
+}
+
 /// The text of a recommendation as its file holds it.
 pub fn document(recommendation: &Recommendation) -> Result<String> {
     Ok(yaml::write(recommendation)?)

@@ -139,7 +139,7 @@ fn cells(row: &Case) -> [String; COLUMNS] {
         row.number
             .map(|PullNumber(number)| number.to_string())
             .unwrap_or_default(),
-        row.standing.to_string(),
+        standing(row),
         risk,
         cut(row.agent.as_deref().unwrap_or_default(), MOST_AGENT),
         describe(row, usize::MAX),
@@ -147,6 +147,14 @@ fn cells(row: &Case) -> [String; COLUMNS] {
         cut(row.rejected_by.as_deref().unwrap_or_default(), MOST_BY),
         row.outcome().unwrap_or_default().to_owned(),
     ]
+}
+
+/// `pending, asked` while a question to its agent has no answer.
+fn standing(row: &Case) -> String {
+    match row.open_questions() {
+        0 => row.standing.to_string(),
+        _ => format!("{}, asked", row.standing),
+    }
 }
 
 fn width_of(lines: &[[String; COLUMNS]], column: usize) -> usize {

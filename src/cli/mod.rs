@@ -6,6 +6,7 @@
 mod action;
 mod adopt;
 mod arguments;
+mod ask;
 mod attest;
 mod backtest;
 mod case_ref;
@@ -32,6 +33,7 @@ mod new;
 mod options;
 mod outcome;
 mod output;
+mod own_proposal;
 mod page;
 mod place;
 mod propose;
@@ -78,12 +80,16 @@ enum Command {
     Doctor(doctor::Doctor),
     New(new::New),
     Propose(propose::Propose),
+    Amend(own_proposal::Amend),
+    Withdraw(own_proposal::Withdraw),
     Check(check::Check),
     Run(run::Run),
     Serve(serve::Serve),
     Action(action::Action),
     Review(review::Review),
     Attest(attest::Attest),
+    Ask(ask::Ask),
+    Answer(ask::Answer),
     List(list::List),
     Show(show::Show),
     Outcome(outcome::Outcome),
@@ -181,12 +187,16 @@ impl Command {
             Self::Doctor(command) => command.run(options),
             Self::New(command) => command.run(options),
             Self::Propose(command) => command.run(options),
+            Self::Amend(command) => command.run(options),
+            Self::Withdraw(command) => command.run(options),
             Self::Check(command) => command.run(options),
             Self::Run(command) => command.run(options),
             Self::Serve(command) => command.run(options),
             Self::Action(command) => command.run(options),
             Self::Review(command) => command.run(options),
             Self::Attest(command) => command.run(options),
+            Self::Ask(command) => command.run(options),
+            Self::Answer(command) => command.run(options),
             Self::List(command) => command.run(options),
             Self::Show(command) => command.run(options),
             Self::Outcome(command) => command.run(options),

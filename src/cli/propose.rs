@@ -48,7 +48,7 @@ impl Propose {
         let checked = check(&repo, &name, &bytes, options.now())?;
         let recommendation = match Recommendation::read_proposed(&name, &bytes) {
             Ok(recommendation) if checked.valid => recommendation,
-            _ => return refuse(options, &checked),
+            _ => return refuse_invalid(options, &checked),
         };
         let new = NewProposal {
             recommendation: &recommendation,
@@ -107,7 +107,7 @@ impl Propose {
     }
 }
 
-fn refuse(options: &Options, checked: &Checked) -> Result {
+pub(super) fn refuse_invalid(options: &Options, checked: &Checked) -> Result {
     if options.is_json() {
         output::json(checked)?;
         return Ok(CommandOutcome::No);

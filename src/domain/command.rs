@@ -33,6 +33,15 @@ pub enum Command {
     Approve(String),
     /// `/attest NAME=VALUE at=COMMIT`
     Attest(Attestation),
+    /// `/ask TEXT`; where the line has no text, what stands beside it is the question.
+    Ask(String),
+    /// `/answer [QUESTION:] TEXT`
+    Answer {
+        /// The id of the question; none: the oldest one that is open.
+        question: Option<String>,
+        /// Empty where what stands beside the line is the answer.
+        text: String,
+    },
 }
 
 impl Command {
@@ -68,6 +77,18 @@ impl Command {
         commands.any(|command| matches!(command, Ok(Self::Attest(given)) if given.signed.is_some()))
     }
 
+    /// Whether a text holds an answer of an agent, which counts whatever kind of account wrote it.
+    pub fn answers(text: &str) -> bool {
+        let mut commands = Self::find_all(text).into_iter();
+        commands.any(|command| matches!(command, Ok(Self::Answer { .. })))
+    }
+
+    /// Whether a word is what a forge names reviews and comments by: `r3` on the local one, a number on GitHub.
+    pub fn is_question_id(word: &str) -> bool {
+        let digits = word.strip_prefix('r').unwrap_or(word);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
     /// The command that a line gives if it is prose.
     fn of_line(line: &str) -> Option<Result<Self, Unexpected>> {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -93,9 +114,29 @@ impl Command {
             "/recheck" => Ok(Self::Recheck),
             "/approve" => Ok(Self::Approve(rest.to_owned())),
             "/attest" => rest.parse().map(Self::Attest),
+            "/ask" => Ok(Self::Ask(rest.to_owned())),
+            "/answer" => {
+                let (question, text) = match rest.split_once(':') {
+                    Some((id, text))
+                        if Self::is_question_id(id) && !text.starts_with(is_of_a_word) =>
+                    {
+                        (Some(id.to_owned()), text.trim())
+                    }
+                    _ => (None, rest),
+                };
+                Ok(Self::Answer {
+                    question,
+                    text: text.to_owned(),
+                })
+            }
             _ => return None,
         })
     }
+}
+
+/// What follows a colon that stands inside of a word, as in `10:30`.
+fn is_of_a_word(c: char) -> bool {
+    !c.is_whitespace()
 }
 
 /// A line of a text, with the command that it gives.
@@ -183,6 +224,36 @@ mod tests {
             Command::strip("fine\n/confidence confident\nby me"),
             "fine\nby me"
         );
+    }
+
+    #[test]
+    fn an_answer_names_a_question_or_none() {
+        let answer = |question: Option<&str>, text: &str| {
+            Ok(Command::Answer {
+                question: question.map(str::to_owned),
+                text: text.to_owned(),
+            })
+        };
+        for (line, expected) in [
+            ("/answer r3: because", answer(Some("r3"), "because")),
+            (
+                "/answer 2781239123: because",
+                answer(Some("2781239123"), "because"),
+            ),
+            ("/answer r3:", answer(Some("r3"), "")),
+            ("/answer", answer(None, "")),
+            ("/answer because", answer(None, "because")),
+            (
+                "/answer 10:30 is the time",
+                answer(None, "10:30 is the time"),
+            ),
+            ("/answer note: it is so", answer(None, "note: it is so")),
+            ("/answer 3.5: no id", answer(None, "3.5: no id")),
+            ("/ask why 4?", Ok(Command::Ask("why 4?".to_owned()))),
+            ("/ask", Ok(Command::Ask(String::new()))),
+        ] {
+            assert_eq!(Command::find_all(line), [expected], "{line}");
+        }
     }
 
     /// Each text holds `/freeze x` on a line of its own, where a forge shows it as prose.

@@ -45,6 +45,33 @@ pub trait Forge: Send {
         Err(ForgeError::ReviewedThere)
     }
 
+    /// Writes a comment, and gives its pull request as it is then. Where people speak on the forge itself, only an agent
+    /// does so through us, with a token of its own account.
+    ///
+    /// # Errors
+    /// When it is not ours to write there, there is no such open pull request, or it cannot be written.
+    fn comment(&mut self, _repo: &Repository, _comment: NewComment) -> Result<Pull, ForgeError> {
+        Err(ForgeError::ReviewedThere)
+    }
+
+    /// Moves the branch of an open pull request to a new head, for the agent whose it is.
+    ///
+    /// # Errors
+    /// When it was moved by somebody else, or cannot be written.
+    fn push_head(&mut self, repo: &Repository, new: NewHead) -> Result<(), ForgeError>;
+
+    /// Closes an open pull request, for the agent whose it is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn withdraw(
+        &mut self,
+        repo: &Repository,
+        pull: &Pull,
+        by: AccountRecord,
+        at: DateTime<Utc>,
+    ) -> Result<(), ForgeError>;
+
     /// The same pull request as the forge says now that it is, asked because it is about to be merged; none if it may
     /// not be decided at the moment. Events alone are believed when they stop something, never when they let it go on.
     ///
@@ -152,6 +179,27 @@ pub struct NewReview {
     /// For which commit; none: the newest one.
     pub head: Option<Sha>,
     pub body: String,
+    pub at: DateTime<Utc>,
+}
+
+/// A comment to be written.
+#[derive(Debug, Clone)]
+pub struct NewComment {
+    pub number: PullNumber,
+    /// Whose it is; on GitHub whose token we have.
+    pub by: AccountRecord,
+    pub body: String,
+    pub at: DateTime<Utc>,
+}
+
+/// A new commit of an open pull request.
+#[derive(Debug)]
+pub struct NewHead {
+    /// As it was when the commit was made.
+    pub pull: Pull,
+    pub head: Sha,
+    /// The objects to store first.
+    pub buffer: ObjectBuffer,
     pub at: DateTime<Utc>,
 }
 
@@ -412,6 +460,16 @@ pub enum ForgeError {
     /// Its pull requests are not reviewed through us.
     #[error("pull requests on GitHub are reviewed on GitHub, where it is certain who you are")]
     ReviewedThere,
+    /// Somebody else moved its branch.
+    #[error("the branch of pull request {0} was moved meanwhile: look at it again")]
+    Moved(PullNumber),
+    /// Its branch is not ours to move.
+    #[error("the branch of pull request {number} cannot be moved: {reason}")]
+    Refused {
+        number: PullNumber,
+        /// In the server's words.
+        reason: String,
+    },
     /// Other writers were faster every time.
     #[error("the record of pull requests was changed by others {0} times in a row: try again")]
     Busy(u32),

@@ -3,7 +3,7 @@
 use crate::domain::command::Command;
 use crate::domain::documents::{Decision, OpinionKind, OpinionRecord};
 use crate::domain::pull::Pull;
-use crate::domain::review::Opinion;
+use crate::domain::review::{Comment, Opinion};
 use crate::domain::yaml;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::rules::Rules;
@@ -44,7 +44,12 @@ pub fn of(pull: &Pull, rules: Option<&Rules>) -> Vec<OpinionRecord> {
         omitted_characters: 0,
     });
     let comments = comments.zip(&pull.comments);
-    let comments = comments.filter(|(_, comment)| !comment.is_bot);
+    // Of what programs write, only an agent's answer to a question is anybody's word.
+    let is_answer = |comment: &Comment| {
+        let principal = rules.map(|rules| principal_of(&comment.account, rules));
+        matches!(principal, Some(Principal::Agent(_))) && Command::answers(&comment.body)
+    };
+    let comments = comments.filter(|(_, comment)| !comment.is_bot || is_answer(comment));
     let mut opinions: Vec<OpinionRecord> = reviews
         .chain(comments.map(|(opinion, _)| opinion))
         .filter(|opinion| {
@@ -114,6 +119,24 @@ pub fn record(decision: &mut Decision, mut opinions: Vec<OpinionRecord>) {
         }
     }
     decision.omitted_opinions = u64::try_from(all - decision.opinions.len()).unwrap_or(u64::MAX);
+}
+
+/// Cuts what was asked and answered where the document has no room for it, though nothing that was said is left in it.
+pub fn cut_questions(decision: &mut Decision) {
+    for most in FEWER_WORDS {
+        if decision.questions.is_empty() || is_writable(decision) {
+            return;
+        }
+        for question in &mut decision.questions {
+            let answers = question.answers.iter_mut().map(|answer| &mut answer.text);
+            for text in std::iter::once(&mut question.text).chain(answers) {
+                *text = text.chars().take(most).collect();
+            }
+        }
+    }
+    if !is_writable(decision) {
+        decision.questions.clear();
+    }
 }
 
 /// Cuts the justifications of a decision that would not fit into its document otherwise, but never below what the

@@ -101,11 +101,13 @@ pub fn judge(gate_result: GateResult, subject: DecidedCase) -> DecisionOutcome {
         rejection,
         opinions: Vec::new(),
         omitted_opinions: 0,
+        questions: gate_result.questions,
         team_members: gate_result.team_members,
         withdrawn_on: gate_result.withdrawn_on,
     };
     opinions::record(&mut decision, gate_result.opinions);
     opinions::cut_justifications(&mut decision, subject.shortest_justification);
+    opinions::cut_questions(&mut decision);
     decision.track_record = DayCounts::of_decision(&decision).and(subject.track_record);
     if status.is_approval() {
         DecisionOutcome::Merge(Box::new(MergePermit { decision }))

@@ -17,7 +17,8 @@ use crate::domain::amendment::Amendment;
 use crate::domain::command::Command;
 use crate::domain::documents::{
     AccountRecord, Assessment, CountedApproval, FiredTrigger, GrantRecord, IgnoredReview,
-    OpinionRecord, Rejection, RejectionCategory, Requirement, Role, RuleEffect, Status, TeamMember,
+    OpinionRecord, QuestionRecord, Rejection, RejectionCategory, Requirement, Role, RuleEffect,
+    Status, TeamMember,
 };
 use crate::domain::ids::{Login, PullNumber};
 use crate::domain::level::Level;
@@ -97,6 +98,8 @@ pub struct GateResult {
     pub rejected_commands: Vec<RejectedCommand>,
     /// Everything that was said, whether it counted or not.
     pub opinions: Vec<OpinionRecord>,
+    /// What its agent was asked, with the answers.
+    pub questions: Vec<QuestionRecord>,
     /// The other pull request of the same case that its author closed, if that is why it ends.
     pub withdrawn_on: Option<PullNumber>,
 }
@@ -202,6 +205,7 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
         team_members,
         rejected_commands,
         opinions: opinions::of(case.pull, Some(rules)),
+        questions: Vec::new(),
         withdrawn_on,
     }
 }
@@ -310,14 +314,7 @@ impl<'a> GateEvaluation<'a> {
 
     /// The person behind an account; bots, agents and strangers are none.
     fn person(&self, account: &AccountRecord, is_bot: bool) -> Result<&'a Person, Uncounted> {
-        if is_bot {
-            return Err(Uncounted::Bot(shown(account)));
-        }
-        match principal_of(account, self.rules) {
-            Principal::Agent(agent) => Err(Uncounted::Agent(agent.clone())),
-            Principal::Unknown => Err(Uncounted::Unlisted(shown(account))),
-            Principal::Person(person) => Ok(person),
-        }
+        find_person(account, is_bot, self.rules)
     }
 
     /// The person behind an account, if they may speak here at all.
@@ -687,6 +684,22 @@ impl<'a> GateEvaluation<'a> {
                 .contributions
                 .iter()
                 .all(|contribution| is_admin(&contribution.account))
+    }
+}
+
+/// The person behind an account; bots, agents and strangers are none.
+pub(super) fn find_person<'r>(
+    account: &AccountRecord,
+    is_bot: bool,
+    rules: &'r Rules,
+) -> Result<&'r Person, Uncounted> {
+    if is_bot {
+        return Err(Uncounted::Bot(shown(account)));
+    }
+    match principal_of(account, rules) {
+        Principal::Agent(agent) => Err(Uncounted::Agent(agent.clone())),
+        Principal::Unknown => Err(Uncounted::Unlisted(shown(account))),
+        Principal::Person(person) => Ok(person),
     }
 }
 

@@ -115,6 +115,8 @@ pub struct Place {
     pub branch: String,
     /// What the bot says to it, in one line.
     pub title: String,
+    /// How many questions to its agent have no answer.
+    pub open_questions: usize,
 }
 
 /// One case, decided or pending.
@@ -198,6 +200,11 @@ impl Case {
             commits: Vec::new(),
             place: None,
         }
+    }
+
+    /// How many questions to its agent have no answer, while it waits.
+    pub fn open_questions(&self) -> usize {
+        self.place.as_ref().map_or(0, |place| place.open_questions)
     }
 
     /// Whether an agent proposed it.
@@ -320,6 +327,7 @@ impl Serialize for Case {
         if let Some(place) = &self.place {
             map.serialize_entry("branch", &place.branch)?;
             map.serialize_entry("title", &place.title)?;
+            map.serialize_entry("open_questions", &place.open_questions)?;
         }
         map.end()
     }

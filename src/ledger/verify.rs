@@ -33,6 +33,7 @@ mod message;
 mod opinions;
 mod outcome_files;
 mod overlays;
+mod questions;
 mod record;
 mod remarks;
 mod rescored;

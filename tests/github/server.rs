@@ -7,6 +7,7 @@ mod faults;
 mod insight;
 mod installations;
 mod places;
+mod questions;
 mod setup;
 mod world;
 

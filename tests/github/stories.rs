@@ -8,6 +8,7 @@ mod entitled;
 mod evidence;
 mod faults;
 mod identity;
+mod questions;
 mod reconciling;
 mod refusals;
 mod siblings;

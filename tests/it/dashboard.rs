@@ -1,5 +1,6 @@
 //! The dashboard over real HTTP: what its pages say, what its forms do, and what nobody gets out of it.
 
+mod asking;
 mod deciding;
 mod pages;
 mod sessions;

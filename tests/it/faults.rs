@@ -16,10 +16,11 @@ use crate::support::trail::{self, decisions, events};
 use crate::support::{Ran, TestRepo, has};
 use chrono::{DateTime, Utc};
 use countersign::bot::{Bot, BotError};
+use countersign::domain::documents::AccountRecord;
 use countersign::domain::ids::PullNumber;
 use countersign::domain::pull::Pull;
 use countersign::forge::local::LocalForge;
-use countersign::forge::{Basis, Forge, ForgeError, Publication, Published, Report};
+use countersign::forge::{Basis, Forge, ForgeError, NewHead, Publication, Published, Report};
 use countersign::git::Repository;
 
 /// The branches, in the order of their numbers.
@@ -488,6 +489,18 @@ impl Forge for Failing {
         basis: Basis,
     ) -> Result<Option<Pull>, ForgeError> {
         self.call(|inner| inner.confirm(repo, pull, basis))
+    }
+    fn push_head(&mut self, repo: &Repository, new: NewHead) -> Result<(), ForgeError> {
+        self.call(|inner| inner.push_head(repo, new))
+    }
+    fn withdraw(
+        &mut self,
+        repo: &Repository,
+        pull: &Pull,
+        by: AccountRecord,
+        at: DateTime<Utc>,
+    ) -> Result<(), ForgeError> {
+        self.call(|inner| inner.withdraw(repo, pull, by, at))
     }
     fn publish(
         &mut self,

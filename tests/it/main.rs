@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agents_ways;
 mod amendments;
 mod api;
 mod architecture;
@@ -45,6 +46,7 @@ mod limits;
 mod mcp;
 mod packs;
 mod policy;
+mod questions;
 mod races;
 mod restore;
 mod server;

@@ -17,10 +17,11 @@ use crate::support::trail::{self, count, decisions, events};
 use crate::support::{Ran, TestRepo};
 use chrono::{DateTime, Utc};
 use countersign::bot::{Bot, BotError, NewFeedback};
+use countersign::domain::documents::AccountRecord;
 use countersign::domain::ids::PullNumber;
 use countersign::domain::pull::Pull;
 use countersign::forge::local::LocalForge;
-use countersign::forge::{Forge, ForgeError, Publication, Published, Report};
+use countersign::forge::{Forge, ForgeError, NewHead, Publication, Published, Report};
 use countersign::git::Repository;
 
 /// No story takes as long as this; one that does hangs.
@@ -463,6 +464,18 @@ impl Forge for Contested {
         number: PullNumber,
     ) -> Result<Option<Pull>, ForgeError> {
         self.inner.find_pull(repo, number)
+    }
+    fn push_head(&mut self, repo: &Repository, new: NewHead) -> Result<(), ForgeError> {
+        self.inner.push_head(repo, new)
+    }
+    fn withdraw(
+        &mut self,
+        repo: &Repository,
+        pull: &Pull,
+        by: AccountRecord,
+        at: DateTime<Utc>,
+    ) -> Result<(), ForgeError> {
+        self.inner.withdraw(repo, pull, by, at)
     }
     fn publish(
         &mut self,

@@ -15,6 +15,7 @@ mod memory;
 mod objects;
 mod places;
 mod proposals;
+mod questions;
 mod refusals;
 mod rescored;
 mod shown;

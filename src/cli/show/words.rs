@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::bot::case_view::{CaseView, CaseViewPull};
 use crate::cli::output::{one_line, quoted_block};
 use crate::domain::documents::{
-    Assessment, Claim, Decision, EvidenceRecord, Feedback, OpinionRecord, Outcome, Recommendation,
-    Rescored, time,
+    Assessment, Claim, Decision, EvidenceRecord, Feedback, OpinionRecord, Outcome, QuestionRecord,
+    Recommendation, Rescored, time,
 };
 use crate::domain::review::Confidence;
 use crate::domain::value::Value;
@@ -28,6 +28,7 @@ pub fn said(shown: &CaseView) -> String {
             risk(&mut text, &decision.risk);
             vouched_for(&mut text, &decision.evidence);
             decided(&mut text, decision);
+            asked(&mut text, &shown.questions);
             said_by_people(&mut text, &shown.opinions, decision.omitted_opinions);
             if let Some(rescored) = &shown.rescored {
                 scored_again(&mut text, rescored);
@@ -206,6 +207,34 @@ fn decided(text: &mut String, decision: &Decision) {
     }
     if let Some(grant) = &decision.grant {
         let _ = writeln!(text, "  {}", grant.reason);
+    }
+}
+
+/// What the agent was asked, and what it answered.
+fn asked(text: &mut String, questions: &[QuestionRecord]) {
+    for question in questions {
+        let open = if question.is_open() {
+            ", never answered"
+        } else {
+            ""
+        };
+        let _ = write!(
+            text,
+            "\nQuestion {} of {} on {}{open}\n{}",
+            question.id,
+            question.by,
+            time::text(&question.at),
+            quoted_block(&question.text)
+        );
+        for answer in &question.answers {
+            let _ = write!(
+                text,
+                "  answered by {} on {}\n{}",
+                answer.by,
+                time::text(&answer.at),
+                quoted_block(&answer.text)
+            );
+        }
     }
 }
 

@@ -10,7 +10,10 @@ use chrono::{DateTime, FixedOffset, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaselineRecord, EvidenceRecord, GrantRecord, LimitRecord, Recommendation, schema_tag};
+use super::{
+    BaselineRecord, EvidenceRecord, GrantRecord, LimitRecord, QuestionRecord, Recommendation,
+    schema_tag,
+};
 use crate::domain::amendment::Amendment;
 use crate::domain::ids::{CaseId, GroupName, Login, PullNumber, Sha, TriggerId, WindowName};
 use crate::domain::level::{Level, Score};
@@ -83,6 +86,9 @@ pub struct Decision {
     /// So many more were said than this document holds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted_opinions: u64,
+    /// What people asked its agent, oldest first, with the answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<QuestionRecord>,
     /// Whoever had a part in it or spoke on it, and was known or entitled through a team only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub team_members: Vec<TeamMember>,

@@ -19,6 +19,7 @@ mod installation_scanner;
 mod labels;
 pub mod manifest;
 mod open;
+mod own_pull;
 mod pace;
 mod propose;
 mod publisher;
@@ -46,8 +47,8 @@ use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{CheckRun, Pull, PullState};
 use crate::domain::review::Opinion;
 use crate::forge::{
-    AfterEnd, Afterword, Ask, Asked, Basis, Forge, ForgeError, Publication, Published, Report,
-    Told, Unreported, WorkflowOrder,
+    AfterEnd, Afterword, Ask, Asked, Basis, Forge, ForgeError, NewComment, NewHead, Publication,
+    Published, Report, Told, Unreported, WorkflowOrder,
 };
 use crate::git::{Credentials, Remote, RemoteError, Repository};
 use crate::ledger::MAIN;
@@ -417,6 +418,26 @@ impl Forge for GithubForge {
         }
         remember_main(repo, &mut pull)?;
         Ok(Some(pull))
+    }
+
+    fn comment(&mut self, repo: &Repository, comment: NewComment) -> Result<Pull> {
+        let pull = self.find_pull(repo, comment.number)?;
+        let pull = pull.ok_or(ForgeError::NoSuchPull(comment.number))?;
+        self.comment_as_agent(pull, &comment)
+    }
+
+    fn push_head(&mut self, repo: &Repository, new: NewHead) -> Result<()> {
+        self.push_own_head(repo, new)
+    }
+
+    fn withdraw(
+        &mut self,
+        _repo: &Repository,
+        pull: &Pull,
+        _by: AccountRecord,
+        _at: DateTime<Utc>,
+    ) -> Result<()> {
+        self.close_own(pull)
     }
 
     fn confirm(&mut self, _repo: &Repository, pull: &Pull, basis: Basis) -> Result<Option<Pull>> {

@@ -251,8 +251,9 @@ impl TrackedPull {
             return self.hear_own_comment(wire);
         }
         let mut comment = wire.comment();
-        // What a bot carries over counts by its signature.
-        if comment.is_bot && !Command::attests_signed(&comment.body) {
+        // What a bot carries over counts by its signature; an agent may be one, and answers.
+        let is_word = |body: &str| Command::attests_signed(body) || Command::answers(body);
+        if comment.is_bot && !is_word(&comment.body) {
             return false;
         }
         comment.edited |= was_edited;
@@ -266,7 +267,9 @@ impl TrackedPull {
             }
             None => {
                 comments.push(comment);
-                comments.sort_by_key(|comment| comment.at);
+                // Those of one second in the order of their numbers, in whichever order they were heard.
+                let number = |id: &str| id.parse::<u64>().unwrap_or(u64::MAX);
+                comments.sort_by_key(|comment| (comment.at, number(&comment.id)));
                 true
             }
         }

@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::{Conclusion, Forge, ForgeError, NewReview, Publication, Published, Report, Unreported};
+use super::{
+    Conclusion, Forge, ForgeError, NewComment, NewHead, NewReview, Publication, Published, Report,
+    Unreported,
+};
 use crate::domain::documents::AccountRecord;
 use crate::domain::ids::{PullNumber, Sha};
 use crate::domain::pull::{Pull, PullState};
@@ -387,6 +390,31 @@ impl LocalForge {
         Ok(Published::Done)
     }
 
+    /// A pull request on which something can still be said.
+    fn find_open(
+        &mut self,
+        repo: &Repository,
+        number: PullNumber,
+        now: DateTime<Utc>,
+    ) -> Result<Pull> {
+        self.open_pulls(repo, now)?;
+        self.write_seen(repo)?;
+        let pull = self.find_pull(repo, number)?;
+        let pull = pull.ok_or(ForgeError::NoSuchPull(number))?;
+        match pull.state {
+            PullState::Done => Err(ForgeError::Ended(number)),
+            _ => Ok(pull),
+        }
+    }
+
+    /// Writes down what happened to a pull request, and gives it as it is then.
+    fn record(&mut self, repo: &Repository, number: PullNumber, event: PullEvent) -> Result<Pull> {
+        self.seen.entry(number).or_default().push(event);
+        self.write(repo, None, Tidying::default())?;
+        let pull = self.find_pull(repo, number)?;
+        pull.ok_or(ForgeError::NoSuchPull(number))
+    }
+
     /// Puts away what has ended and whose branch is gone: whoever pushes that branch again opens a new pull request.
     fn settle(&mut self, repo: &Repository) -> Result<()> {
         let is_soon = |at: Instant| at.elapsed() < BETWEEN_SETTLING;
@@ -547,13 +575,7 @@ impl Forge for LocalForge {
     }
 
     fn review(&mut self, repo: &Repository, review: NewReview) -> Result<Pull> {
-        self.open_pulls(repo, review.at)?;
-        self.write_seen(repo)?;
-        let pull = self.find_pull(repo, review.number)?;
-        let pull = pull.ok_or(ForgeError::NoSuchPull(review.number))?;
-        if pull.state == PullState::Done {
-            return Err(ForgeError::Ended(review.number));
-        }
+        let pull = self.find_open(repo, review.number, review.at)?;
         let event = PullEvent::Reviewed {
             account: AccountRecord {
                 login: Some(review.by),
@@ -565,10 +587,72 @@ impl Forge for LocalForge {
             body: review.body,
             at: review.at,
         };
-        self.seen.entry(review.number).or_default().push(event);
-        self.write(repo, None, Tidying::default())?;
-        let pull = self.find_pull(repo, review.number)?;
-        pull.ok_or(ForgeError::NoSuchPull(review.number))
+        self.record(repo, review.number, event)
+    }
+
+    fn comment(&mut self, repo: &Repository, comment: NewComment) -> Result<Pull> {
+        self.find_open(repo, comment.number, comment.at)?;
+        let event = PullEvent::Commented {
+            account: comment.by,
+            body: comment.body,
+            at: comment.at,
+        };
+        self.record(repo, comment.number, event)
+    }
+
+    fn push_head(&mut self, repo: &Repository, new: NewHead) -> Result<()> {
+        let NewHead {
+            pull,
+            head,
+            mut buffer,
+            at,
+        } = new;
+        let pull = self.find_open(repo, pull.number, at).and_then(|now| {
+            let is_same = now.head == pull.head;
+            is_same.then_some(now).ok_or(ForgeError::Moved(pull.number))
+        })?;
+        let name = branch_ref(&pull.branch);
+        // What was proposed through us may not have its branch yet.
+        let edit = RefEdit {
+            expected: match repo.find_ref(&name)? {
+                Some(_) => Expect::Is(pull.head),
+                None => Expect::Absent,
+            },
+            name,
+            new: Some(head),
+        };
+        let _kept = buffer.flush(repo)?;
+        if repo.update_refs(&[edit], Durability::Durable)? != RefsUpdate::Done {
+            return Err(ForgeError::Moved(pull.number));
+        }
+        self.open_pulls(repo, at)?;
+        self.write_seen(repo)
+    }
+
+    fn withdraw(
+        &mut self,
+        repo: &Repository,
+        pull: &Pull,
+        by: AccountRecord,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
+        let now = self.find_open(repo, pull.number, at)?;
+        if now.head != pull.head {
+            return Err(ForgeError::Moved(pull.number));
+        }
+        let name = branch_ref(&pull.branch);
+        if repo.find_ref(&name)?.is_some() {
+            let edit = RefEdit {
+                name,
+                expected: Expect::Is(pull.head),
+                new: None,
+            };
+            if repo.update_refs(&[edit], Durability::Durable)? != RefsUpdate::Done {
+                return Err(ForgeError::Moved(pull.number));
+            }
+        }
+        self.record(repo, pull.number, PullEvent::Closed { by, at })?;
+        Ok(())
     }
 
     fn publish(&mut self, repo: &Repository, publication: Publication) -> Result<Published> {

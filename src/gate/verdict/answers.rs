@@ -106,11 +106,14 @@ impl<'a> GateEvaluation<'a> {
                         "everybody in `rules/people.yaml`",
                         self.person(account, false).err(),
                     ),
-                    // Whether an attestation counts, only its head and value tell; of an approval, the review does.
+                    // Whether an attestation counts, only its head and value tell; of an approval, the review does; what
+                    // is asked and answered, is told with it.
                     Command::Confidence(_)
                     | Command::Recheck
                     | Command::Attest(_)
-                    | Command::Approve(_) => continue,
+                    | Command::Approve(_)
+                    | Command::Ask(_)
+                    | Command::Answer { .. } => continue,
                 };
                 let is_told = rejected_commands
                     .iter()

@@ -113,6 +113,7 @@ fn a_word_is_looked_for_in_each_name_and_in_the_whole_id() {
     let place = Place {
         branch: "Tuner/next".to_owned(),
         title: "Waits for a reviewer".to_owned(),
+        open_questions: 0,
     };
     index.know_pending(vec![Case {
         place: Some(Box::new(place)),

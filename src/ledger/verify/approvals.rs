@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use super::commit_check::CommitCheck;
 use super::document::Written;
 use super::finding::FindingKind;
-use super::{ignored, opinions};
+use super::{ignored, opinions, questions};
 use crate::domain::documents::{
     AccountRecord, Assessment, CountedApproval, Decision, GrantRecord, Rejection,
     RejectionCategory, Role, Status,
 };
+use crate::domain::ids::AgentName;
 use crate::domain::pull::{Contribution, Pull, PullState, Pushes};
 use crate::domain::review::{Comment, Opinion, Review};
 use crate::gate::amendments::ApprovedParts;
@@ -31,6 +32,8 @@ pub struct Question<'a> {
     pub contributions: &'a [Contribution],
     /// Whether the commits of the branch are not in this clone.
     pub is_without_branch: bool,
+    /// Who proposed it; none for a change of a person.
+    pub agent: Option<&'a AgentName>,
     /// The person who answers for the proposing agent.
     pub owner: Option<&'a PersonName>,
     /// Approvals (by review) that other facts have made worthless, and how.
@@ -78,6 +81,7 @@ pub fn check(
     check_counted(check, written, &gate_result);
     ignored::check(check, written, &gate_result, question);
     opinions::check(check, written, rules);
+    questions::check(check, written, rules, question.agent);
     match decision.status {
         Status::AutoApproved | Status::Granted | Status::Approved => {
             check_merged(check, written, &gate_result);

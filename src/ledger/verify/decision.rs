@@ -297,6 +297,7 @@ fn recompute(
         parts: &parts,
         contributions: &contributions,
         is_without_branch: branch.is_none(),
+        agent: Some(&about.agent),
         owner,
         outdated: &outdated,
     };

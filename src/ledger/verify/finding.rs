@@ -148,6 +148,8 @@ kinds! {
     WrongIgnored = "wrong_ignored",
     /// What people said does not agree with what was counted, left out or taken for a rejection.
     WrongOpinions = "wrong_opinions",
+    /// What the agent was asked, or what it answered, is not what was said.
+    WrongQuestions = "wrong_questions",
     /// Merged with fewer approvals than the rules ask for.
     NotEnoughApprovals = "not_enough_approvals",
     /// The status is not the gate's answer.
@@ -207,6 +209,7 @@ impl FindingKind {
             | Self::WrongApproval
             | Self::WrongIgnored
             | Self::WrongOpinions
+            | Self::WrongQuestions
             | Self::WrongEvidence
             | Self::WrongBaseline
             | Self::WrongUsage

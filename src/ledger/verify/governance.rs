@@ -253,10 +253,11 @@ fn recompute(
             outdated.insert(review, "the rules have changed on `main`".to_owned());
         }
     }
-    let owner = match principal_of(&decision.pull.author, rules) {
-        Principal::Agent(name) => rules.agents.get(name).map(|agent| &agent.owner),
+    let agent = match principal_of(&decision.pull.author, rules) {
+        Principal::Agent(name) => Some(name),
         Principal::Person(_) | Principal::Unknown => None,
     };
+    let owner = agent.and_then(|name| Some(&rules.agents.get(name)?.owner));
     let parts = ignored::parts_of_governance_change(decision);
     let question = Question {
         kind: Kind::GovernanceChange,
@@ -264,6 +265,7 @@ fn recompute(
         grant: None,
         contributions: &contributions,
         is_without_branch: branch.is_none(),
+        agent,
         owner,
         outdated: &outdated,
         parts: &parts,

@@ -15,12 +15,17 @@ use super::schema::Cases;
 use crate::bot::case_view::CaseView;
 use crate::bot::check::Checked;
 use crate::bot::choices::Choices;
+use crate::bot::own_proposal::{Amended, Withdrawn};
+use crate::bot::questions::{AskedQuestion, GivenAnswer};
 use crate::bot::review::Reviewed;
 use crate::domain::ids::PullNumber;
-use crate::server::service::operations::{CHECK, CHOICES, LIST, PROPOSE, REPORT, SHOW, WAIT};
+use crate::server::service::operations::{
+    AMEND, ANSWER, ASK, CHECK, CHOICES, LIST, PROPOSE, REPORT, SHOW, WAIT, WITHDRAW,
+};
 use crate::server::service::{
-    AuthContext, CaseName, ChoicesRequest, Document, FeedbackRequest, Filters, MOST_ROWS,
-    MOST_SECONDS, NewOpinion, Proposed, Recorded, Report, Wait, read, wrong,
+    AnswerRequest, AuthContext, CaseName, ChoicesRequest, Document, FeedbackRequest, Filters,
+    MOST_ROWS, MOST_SECONDS, NewOpinion, Proposed, QuestionRequest, Recorded, Report, Wait, read,
+    wrong,
 };
 use crate::server::state::AppState;
 
@@ -253,4 +258,74 @@ pub async fn review(
     };
     let reviewed = auth.review(PullNumber(number), opinion).await?;
     Ok((StatusCode::CREATED, Json(reviewed)))
+}
+
+#[utoipa::path(
+    post, path = "/recommendations/{case}/questions", tag = "records", security(("token" = [])),
+    summary = ASK.summary, description = ASK.details,
+    params(CasePath), request_body = QuestionRequest,
+    responses(
+        (status = 201, description = "Asked", body = AskedQuestion),
+        (status = 200, description = "Asked before, and open", body = AskedQuestion),
+        Problems,
+    ),
+)]
+pub async fn ask(
+    auth: AuthContext,
+    Path(path): Path<CasePath>,
+    JsonBody(asked): JsonBody<QuestionRequest>,
+) -> Result<(StatusCode, Json<AskedQuestion>), Problem> {
+    let asked = auth.ask(path.case.parse()?, asked).await?;
+    let status = match asked.created {
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
+    };
+    Ok((status, Json(asked)))
+}
+
+#[utoipa::path(
+    post, path = "/recommendations/{case}/answers", tag = "records", security(("token" = [])),
+    summary = ANSWER.summary, description = ANSWER.details,
+    params(CasePath), request_body = AnswerRequest,
+    responses((status = 201, description = "Answered", body = GivenAnswer), Problems),
+)]
+pub async fn answer(
+    auth: AuthContext,
+    Path(path): Path<CasePath>,
+    JsonBody(answer): JsonBody<AnswerRequest>,
+) -> Result<(StatusCode, Json<GivenAnswer>), Problem> {
+    let given = auth.answer(path.case.parse()?, answer).await?;
+    Ok((StatusCode::CREATED, Json(given)))
+}
+
+#[utoipa::path(
+    put, path = "/recommendations/{case}", tag = "recommendations", security(("token" = [])),
+    summary = AMEND.summary, description = AMEND.details,
+    params(CasePath),
+    request_body(content = Document, description = "JSON, or with `Content-Type: application/yaml` the text of the file"),
+    responses(
+        (status = 200, description = "Amended, or it says the same already", body = Amended),
+        (status = 422, description = "Invalid; `errors` says where and why", body = Problem, content_type = "application/problem+json"),
+        Problems,
+    ),
+)]
+pub async fn amend(
+    auth: AuthContext,
+    Path(path): Path<CasePath>,
+    Recommendation(sent): Recommendation,
+) -> Result<Json<Amended>, Problem> {
+    Ok(Json(auth.amend(path.case.parse()?, sent).await?))
+}
+
+#[utoipa::path(
+    delete, path = "/recommendations/{case}", tag = "recommendations", security(("token" = [])),
+    summary = WITHDRAW.summary, description = WITHDRAW.details,
+    params(CasePath),
+    responses((status = 200, description = "Withdrawn", body = Withdrawn), Problems),
+)]
+pub async fn withdraw(
+    auth: AuthContext,
+    Path(path): Path<CasePath>,
+) -> Result<Json<Withdrawn>, Problem> {
+    Ok(Json(auth.withdraw(path.case.parse()?).await?))
 }

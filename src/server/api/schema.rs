@@ -15,12 +15,17 @@ use super::problem::Problem;
 use crate::bot::case_view::CaseView;
 use crate::bot::check::Checked;
 use crate::bot::choices::Choices;
+use crate::bot::own_proposal::{Amended, Withdrawn};
+use crate::bot::questions::{AskedQuestion, GivenAnswer};
 use crate::bot::review::Reviewed;
 use crate::domain::documents::RejectionCategory;
 use crate::domain::ids::{CaseId, PullNumber};
 use crate::domain::level::{Level, Score};
 use crate::domain::review::Confidence;
-use crate::server::service::{Document, FeedbackRequest, NewOpinion, Proposed, Recorded, Report};
+use crate::server::service::{
+    AnswerRequest, Document, FeedbackRequest, NewOpinion, Proposed, QuestionRequest, Recorded,
+    Report,
+};
 
 /// What the description begins with.
 pub fn frame() -> OpenApi {
@@ -91,6 +96,12 @@ shapes! {
     "NewOpinion": NewOpinion,
     "Reviewed": Reviewed,
     "Recorded": Recorded,
+    "Question": QuestionRequest,
+    "AskedQuestion": AskedQuestion,
+    "Answer": AnswerRequest,
+    "GivenAnswer": GivenAnswer,
+    "Amended": Amended,
+    "Withdrawn": Withdrawn,
     "Problem": Problem,
     "Identity": Identity,
     "Cases": Cases,
@@ -182,4 +193,7 @@ struct Row {
     /// What the bot says to a pending one, in one line.
     #[schemars(default)]
     title: Option<String>,
+    /// How many questions to the agent of a pending one have no answer.
+    #[schemars(default)]
+    open_questions: Option<usize>,
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::case_store::Reader;
 use super::super::secrets::random;
 use super::form::{DecisionPanel, Typed};
-use super::history::{TimelineEntry, events, said};
+use super::history::{TimelineEntry, events, questions, said};
 use super::page_context::{Frame, PageContext, Viewer};
 use super::pages::{PageError, page, refused};
 use super::pending_view::{AgentText, Changes, Executed, PendingView, ViewContext, Why};
@@ -63,6 +63,7 @@ struct CasePage {
     why: Option<Why>,
     rules: Option<String>,
     events: Vec<TimelineEntry>,
+    questions: Vec<TimelineEntry>,
     feedback: Vec<TimelineEntry>,
     words: AgentText,
     commits: Vec<CommitView>,
@@ -199,6 +200,9 @@ fn whole(
         why: decision.map(|decision| Why::of(&decision.risk, &[])),
         rules: decision.map(|decision| decision.rules.commit.short()),
         events: events(case, &records),
+        questions: decision
+            .map(|decision| questions(&decision.questions))
+            .unwrap_or_default(),
         feedback: records.feedback.iter().map(said).collect(),
         words: records
             .recommendation

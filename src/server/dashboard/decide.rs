@@ -49,6 +49,12 @@ pub struct Number {
     number: u64,
 }
 
+impl Number {
+    pub const fn number(&self) -> PullNumber {
+        PullNumber(self.number)
+    }
+}
+
 /// What became of it.
 enum Done {
     Recorded(Box<Reviewed>),
@@ -134,7 +140,7 @@ pub async fn decide(
     Path(path): Path<Number>,
     Form(sent): Form<Sent>,
 ) -> Response {
-    let number = PullNumber(path.number);
+    let number = path.number();
     let viewer = match entitled(&context, &sent.csrf, &sent.message) {
         Ok(viewer) => viewer,
         Err(refusal) => return *refusal,

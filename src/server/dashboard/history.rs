@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::records::Records;
 use super::text::{self, Moment};
 use crate::domain::documents::{
-    Decision, Feedback, OpinionKind, OpinionRecord, Outcome, Rescored, Role, Status,
+    Decision, Feedback, OpinionKind, OpinionRecord, Outcome, QuestionRecord, Rescored, Role, Status,
 };
 use crate::gate::eligibility::shown;
 use crate::insight::Case;
@@ -61,6 +61,31 @@ pub fn events(case: &Case, records: &Records) -> Vec<TimelineEntry> {
 /// Everything that was said on a pull request, in order, whether it counted or not.
 pub fn said_before(opinions: &[OpinionRecord]) -> Vec<TimelineEntry> {
     opinions.iter().map(opinion).collect()
+}
+
+/// What the agent was asked, each with its answers.
+pub fn questions(questions: &[QuestionRecord]) -> Vec<TimelineEntry> {
+    let mut told = Vec::new();
+    for question in questions {
+        let open = if question.is_open() {
+            ", not answered"
+        } else {
+            ""
+        };
+        told.push(TimelineEntry {
+            what: format!("{} asks (question {}){open}", question.by, question.id),
+            at: Some(Moment::of(question.at)),
+            words: Some(question.text.clone()),
+            ..TimelineEntry::default()
+        });
+        told.extend(question.answers.iter().map(|answer| TimelineEntry {
+            what: format!("{} answers question {}", answer.by, question.id),
+            at: Some(Moment::of(answer.at)),
+            words: Some(answer.text.clone()),
+            ..TimelineEntry::default()
+        }));
+    }
+    told
 }
 
 fn opinion(opinion: &OpinionRecord) -> TimelineEntry {

@@ -22,6 +22,7 @@ mod pages;
 mod pending;
 mod pending_view;
 mod period;
+mod question;
 mod records;
 mod row;
 mod session;
@@ -50,6 +51,10 @@ pub fn router(app_state: &AppState) -> Router<AppState> {
         Router::new()
             .route(&format!("{base}/pending"), get(pending::show))
             .route(&format!("{base}/pending/{{number}}"), post(decide::decide))
+            .route(
+                &format!("{base}/pending/{{number}}/questions"),
+                post(question::ask),
+            )
             .route(&format!("{base}/cases"), get(cases::show))
             .route(&format!("{base}/cases/{{id}}"), get(case::show))
             .route(

@@ -86,6 +86,8 @@ struct Waits {
     row: Row,
     since: String,
     title: String,
+    /// Whether a question to its agent has no answer.
+    is_asked: bool,
 }
 
 /// How a level fares.
@@ -252,6 +254,7 @@ fn waits(base: &str, case: &Case, now: DateTime<Utc>) -> Waits {
             .as_ref()
             .map(|place| unquoted(&place.title))
             .unwrap_or_default(),
+        is_asked: case.open_questions() > 0,
     }
 }
 

@@ -242,6 +242,9 @@ pub struct PendingView {
     pub blocked_by: Vec<String>,
     pub approvals: Vec<OpinionView>,
     pub ignored: Vec<OpinionView>,
+    /// What its agent was asked, with the answers, and how much of it waits for one.
+    pub questions: Vec<TimelineEntry>,
+    pub open_questions: usize,
     /// Everything that was said, in order.
     pub said: Vec<TimelineEntry>,
     pub words: AgentText,
@@ -310,6 +313,8 @@ impl PendingView {
             blocked_by: Vec::new(),
             approvals: Vec::new(),
             ignored: Vec::new(),
+            questions: Vec::new(),
+            open_questions: 0,
             said: match &evaluation.gate_result {
                 Some(gate_result) => history::said_before(&gate_result.opinions),
                 None => history::said_before(&opinions::of(pull, None)),
@@ -353,6 +358,8 @@ impl PendingView {
                 words: None,
             })
             .collect();
+        self.questions = history::questions(&gate_result.questions);
+        self.open_questions = gate_result.open_questions().count();
         let Verdict::Wait(wait) = &gate_result.verdict else {
             return;
         };

@@ -16,10 +16,11 @@ use super::McpService;
 use crate::domain::ids::{ActionName, TargetName};
 use crate::insight::Period;
 use crate::server::service::operations::{
-    CHECK, CHOICES, LESSONS, LIST, PROPOSE, REPORT, SHOW, WAIT,
+    AMEND, ANSWER, CHECK, CHOICES, LESSONS, LIST, PROPOSE, REPORT, SHOW, WAIT, WITHDRAW,
 };
 use crate::server::service::{
-    AuthContext, ChoicesRequest, Document, Filters, Kind, Report, Sent, ServiceError, Wait,
+    AnswerRequest, AuthContext, ChoicesRequest, Document, Filters, Kind, Report, Sent,
+    ServiceError, Wait,
 };
 
 /// Clients give up after a minute, so a wait ends before.
@@ -66,6 +67,29 @@ struct Waited {
     /// The `state` of the last answer: the wait ends as soon as anything is otherwise.
     #[serde(default)]
     seen: Option<String>,
+}
+
+/// What a case is to propose instead.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Amendment {
+    /// The id of the case, or the number of its pull request.
+    case: String,
+    /// The whole recommendation, as it is to be now.
+    recommendation: Document,
+}
+
+/// An answer to a question.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Answered {
+    /// The id of the case, or the number of its pull request.
+    case: String,
+    /// The `id` of the question, as `questions` of the case has it; the oldest one that is open if nothing is said.
+    #[serde(default)]
+    question: Option<String>,
+    /// What is answered, in at most 4,000 characters.
+    text: String,
 }
 
 /// Which cases.
@@ -159,6 +183,47 @@ impl McpService {
             seen: waited.seen,
         };
         answer(&auth.wait(waited.case.parse()?, wait).await?)
+    }
+
+    #[tool(
+        description = AMEND.text(),
+        annotations(read_only_hint = false, destructive_hint = false, open_world_hint = false)
+    )]
+    async fn amend_recommendation(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(amendment): Parameters<Amendment>,
+    ) -> Answer {
+        let sent = Sent::Json(Box::new(amendment.recommendation));
+        answer(&auth.amend(amendment.case.parse()?, sent).await?)
+    }
+
+    #[tool(
+        description = WITHDRAW.text(),
+        annotations(read_only_hint = false, destructive_hint = true, open_world_hint = false)
+    )]
+    async fn withdraw_recommendation(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(which): Parameters<Which>,
+    ) -> Answer {
+        answer(&auth.withdraw(which.case.parse()?).await?)
+    }
+
+    #[tool(
+        description = ANSWER.text(),
+        annotations(read_only_hint = false, destructive_hint = false, open_world_hint = false)
+    )]
+    async fn answer_question(
+        &self,
+        Extension(auth): Extension<AuthContext>,
+        Parameters(answered): Parameters<Answered>,
+    ) -> Answer {
+        let request = AnswerRequest {
+            question: answered.question,
+            text: answered.text,
+        };
+        answer(&auth.answer(answered.case.parse()?, request).await?)
     }
 
     #[tool(description = LIST.text(), annotations(read_only_hint = true, open_world_hint = false))]

@@ -131,8 +131,7 @@ impl AuthContext {
                 decided.ok_or_else(|| no_such_case(case))?
             }
         };
-        let document = shown.recommendation.as_ref();
-        let agent = document.map(|document| document.agent.as_str());
+        let agent = shown.agent().map(|agent| agent.as_str());
         // Whether there is such a case is nobody else's business either.
         self.own(agent).map_err(|_| no_such_case(case))?;
         Ok(shown)

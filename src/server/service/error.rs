@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::bot::BotError;
 use crate::bot::check::Checked;
 use crate::forge::ForgeError;
+use crate::gate::questions::NotTaken;
 use crate::ledger::LedgerError;
 use crate::server::authentication::NotAuthenticated;
 use crate::server::case_store::CaseStoreError;
@@ -128,6 +129,31 @@ impl From<BotError> for ServiceError {
                 why,
                 "nothing was recorded; look at the case as it is now",
             ),
+            BotError::NotTaken(reason) => {
+                let (kind, next) = match &reason {
+                    NotTaken::MayNotAsk(_)
+                    | NotTaken::MayNotAnswer { .. }
+                    | NotTaken::UnlistedAgent(_) => (
+                        Kind::Forbidden,
+                        "nothing was recorded; an admin lists people and agents in the rules",
+                    ),
+                    NotTaken::Empty(_)
+                    | NotTaken::TooLong(_)
+                    | NotTaken::Hidden { .. }
+                    | NotTaken::NoQuestionId(_)
+                    | NotTaken::NoRoom { .. } => (
+                        Kind::Malformed,
+                        "nothing was recorded; mend the text and send it again",
+                    ),
+                    NotTaken::NoAgent | NotTaken::NoSuchQuestion { .. } | NotTaken::NothingOpen => {
+                        (
+                            Kind::Conflict,
+                            "nothing was recorded; `questions` of the case says what is open",
+                        )
+                    }
+                };
+                Self::new(kind, reason.to_string(), next)
+            }
             BotError::Unrecordable(what) => Self::new(
                 Kind::Malformed,
                 format!("this cannot be recorded: {what}"),
@@ -154,8 +180,16 @@ impl From<BotError> for ServiceError {
                 format!("pull request {number} has ended: nothing more can be said on it"),
                 "look at the case to see how it ended; feedback can be given at any time",
             ),
+            BotError::Forge(ForgeError::Moved(_)) => Self::new(
+                Kind::Conflict,
+                error.to_string(),
+                "nothing was changed; look at the case as it is now",
+            ),
             BotError::Forge(
-                ForgeError::Protected { .. } | ForgeError::Remote(_) | ForgeError::Github(_),
+                ForgeError::Refused { .. }
+                | ForgeError::Protected { .. }
+                | ForgeError::Remote(_)
+                | ForgeError::Github(_),
             ) => Self::new(
                 Kind::Unavailable,
                 error.to_string(),

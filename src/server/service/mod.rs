@@ -9,7 +9,9 @@ mod error;
 mod figures;
 mod filters;
 pub mod operations;
+mod own_proposal;
 mod proposal;
+mod questions;
 mod reporting;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
@@ -27,6 +29,7 @@ pub use filters::{Filters, period, read, wrong};
 pub use proposal::{
     Document, ProposalText, Proposed, Sent, propose_together, read_json, read_object,
 };
+pub use questions::{AnswerRequest, QuestionRequest};
 pub use reporting::{FeedbackRequest, NewOpinion, Recorded, Report};
 
 type Result<T> = std::result::Result<T, ServiceError>;

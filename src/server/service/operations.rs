@@ -50,7 +50,31 @@ pub const WAIT: Operation = Operation {
     details: "The answer comes as soon as the case is decided, changes are requested, something is asked, or it stands \
         otherwise, and `news` says what; or with `status: pending` when the time is up. With the `state` of the last answer \
         as `seen` nothing is missed between two waits; without it, one for whom changes are requested is told at once. If \
-        changes are requested, propose what they ask for.",
+        somebody asks (`news.kind` is `question`), answer; if changes are requested, amend it.",
+};
+
+pub const ASK: Operation = Operation {
+    summary: "Ask the agent of a pending case something; people only",
+    details: "Reviewers, admins and those whom a rule asks may. It blocks nothing: it is open in `questions` until the agent \
+        answers, and ends the agent's wait. Asking the same again while it is open changes nothing. On GitHub comment \
+        `/ask TEXT` on the pull request.",
+};
+
+pub const ANSWER: Operation = Operation {
+    summary: "Answer a question that a person asks about a pending case of yours",
+    details: "`questions` of the case says what was asked and what is open. Without `question` it answers the oldest that is \
+        open. Question and answer become part of the record. Afterwards wait with the `state` that this answers as `seen`.",
+};
+
+pub const AMEND: Operation = Operation {
+    summary: "Amend a pending case of yours: replace what it proposes, under the same id",
+    details: "The whole recommendation again, as it is to be now. It is scored anew, and no approval that was given before \
+        counts. Do this when changes are requested. The same content once more changes nothing.",
+};
+
+pub const WITHDRAW: Operation = Operation {
+    summary: "Withdraw a pending case of yours: nobody need look at it any more",
+    details: "It ends as `withdrawn`, which is recorded. What is decided cannot be withdrawn.",
 };
 
 pub const LESSONS: Operation = Operation {

@@ -365,6 +365,35 @@ fn propose_on_github(
     Ok(ready.proposed(opened))
 }
 
+/// What a proposal is to say instead, if it may.
+pub struct ReadyAmendment {
+    ready: Ready,
+    text: ProposalText,
+}
+
+impl ReadyAmendment {
+    pub fn proposal(&self) -> NewProposal<'_> {
+        self.ready.proposal(&self.text)
+    }
+}
+
+/// What an agent sends for a proposal of its own with this id, which it need not repeat.
+pub fn prepare_amendment(
+    repo: &Repository,
+    rules_cache: &mut RulesCache,
+    agent: &AgentName,
+    id: Option<CaseId>,
+    mut sent: Sent,
+) -> Result<ReadyAmendment> {
+    if let Sent::Json(document) = &mut sent {
+        document.id = document.id.or(id);
+    }
+    let text = sent.text(Some(agent))?;
+    let recommendation = read_own(agent, &text)?;
+    let ready = validate(repo, rules_cache, recommendation, &text)?;
+    Ok(ReadyAmendment { ready, text })
+}
+
 /// What may follow from a proposal that can be read.
 enum Prepared {
     /// It may be opened.

@@ -89,6 +89,10 @@ fn a_card_shows_everything_that_a_decision_is_about() {
     Reason, for the agent to learn from
     Optional, except for Other. A rejection ends the proposal.
     Reject
+    Ask the agent
+    What do you want to know?
+    It blocks nothing. Question and answer stay in the trail.
+    Ask
     HIGH RISK 75.00
     Governance change
     #2 by alice@example.org · waits for 2 days · branch govern/b at [commit]
@@ -286,6 +290,10 @@ fn a_reviewer_decides_from_one_screen() {
     Reason, for the agent to learn from
     Optional, except for Other. A rejection ends the proposal.
     Reject
+    Ask the agent
+    What do you want to know?
+    It blocks nothing. Question and answer stay in the trail.
+    Ask
     HIGH RISK 75.00
     modify_parameters on rsi-eurusd
     #3 by strategy-optimizer, session story-1 · waits for less than a minute · branch recommend/b2 at [commit]
@@ -332,6 +340,10 @@ fn a_reviewer_decides_from_one_screen() {
     Reason, for the agent to learn from
     Optional, except for Other. A rejection ends the proposal.
     Reject
+    Ask the agent
+    What do you want to know?
+    It blocks nothing. Question and answer stay in the trail.
+    Ask
     ");
     let fields = carol.form(
         &page,
@@ -700,6 +712,10 @@ fn a_trigger_to_medium_says_how_far_it_lifts() {
     Reason, for the agent to learn from
     Optional, except for Other. A rejection ends the proposal.
     Reject
+    Ask the agent
+    What do you want to know?
+    It blocks nothing. Question and answer stay in the trail.
+    Ask
     ");
 }
 
