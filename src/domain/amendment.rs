@@ -104,12 +104,9 @@ impl AmendmentText {
                 }
             }
         }
-        let left = amendment.applied_to(about);
-        let has_lost_all = left.targets.is_empty() && !about.targets.is_empty()
-            || left.changes.is_empty() && !about.changes.is_empty();
-        match has_lost_all || amendment.is_empty() {
-            true => Err(NotLess::Nothing),
-            false => Ok(amendment),
+        match Amendment::between(about, &amendment.applied_to(about)) {
+            Some(less) => Ok(less),
+            None => Err(NotLess::Nothing),
         }
     }
 }
@@ -151,8 +148,12 @@ impl Amendment {
             .iter()
             .filter(|name| !left.targets.contains(name));
         amendment.without_targets.extend(gone.cloned());
-        let has_some = !left.targets.is_empty() && !left.changes.is_empty();
-        let is_it = has_some && !amendment.is_empty() && amendment.applied_to(about) == *left;
+        let leaves_targets = about.targets.is_empty() || !left.targets.is_empty();
+        let leaves_changes = about.changes.is_empty() || !left.changes.is_empty();
+        let is_it = leaves_targets
+            && leaves_changes
+            && !amendment.is_empty()
+            && amendment.applied_to(about) == *left;
         is_it.then_some(amendment)
     }
 }

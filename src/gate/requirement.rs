@@ -35,6 +35,14 @@ pub(super) fn unless_instead(
     requirement
 }
 
+/// What is asked about less than was proposed: somebody has to say that it is less.
+pub fn of_amendment(required: Requirement, is_asked_by_rules: bool) -> Requirement {
+    match required.role == Role::None && !is_asked_by_rules {
+        true => Requirement::ONE_REVIEWER,
+        false => required,
+    }
+}
+
 /// What a level asks for.
 pub fn of_level(level: Level, governance: &Governance) -> Requirement {
     let (role, justification) = match (governance.mode, level) {

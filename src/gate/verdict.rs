@@ -167,9 +167,8 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let asks = asks::in_force(assessment, level, governance);
     let required = requirement::unless_instead(level, assessment, governance);
     let required = match case.amendment {
-        // Somebody has to say that it is less.
-        Some(_) if required.role == Role::None && asks.is_empty() => Requirement::ONE_REVIEWER,
-        _ => required,
+        Some(_) => requirement::of_amendment(required, !asks.is_empty()),
+        None => required,
     };
     let mut evaluation = GateEvaluation {
         case,

@@ -311,6 +311,16 @@ fn what_is_left_asks_for_those_that_it_would_ask_for_by_itself() {
 
     - approved by alice (reviewer)
     ");
+    // By the same rules it would have come out as it did.
+    let backtest = stage
+        .countersign(&["backtest", "--rules", "main"])
+        .succeeds();
+    let text = backtest.text();
+    let replayed = text.split("\n\n").next().unwrap();
+    insta::assert_snapshot!(replayed, @"
+    1 past decisions replayed: 0 would have had another level, 0 been asked of other people.
+      MEDIUM → MEDIUM: 1
+    ");
     stage.verifies();
 }
 
@@ -550,5 +560,22 @@ fn an_executor_gets_what_was_approved() {
     stage.read_all();
     let got: serde_json::Value = serde_json::from_slice(&std::fs::read(got).unwrap()).unwrap();
     insta::assert_snapshot!(got["changes"], @r#"{"stop_loss_pct":3.5}"#);
+    stage.verifies();
+}
+
+#[test]
+fn what_changes_nothing_can_be_approved_of_fewer_targets() {
+    let mut stage = TestRepo::example();
+    stage.edit_on_main("rules/policy.yaml", "rules:\n", "rules:\n  - id: looked_at\n    when: action == 'analyze'\n    then: MEDIUM\n    reason: somebody looks at analyses\n");
+    stage.propose(
+        AGENT,
+        "look",
+        "action: analyze\ntargets: [rsi-eurusd, rsi-eurusd-paper]",
+    );
+    stage.run();
+    insta::assert_snapshot!(approve(&stage, 1, "alice", &["--without", "rsi-eurusd"]), @"recorded: approval of #1 at [commit]; `countersign run` merges it");
+    stage.run();
+    stage.read_all();
+    insta::assert_snapshot!(stage.log().last().unwrap(), @"outcome: success of analyze on rsi-eurusd and 1 more");
     stage.verifies();
 }

@@ -134,8 +134,12 @@ impl<'a> Replayer<'a> {
             return Ok(None);
         };
         let granted = decision.grant.as_ref().filter(|grant| grant.is_granted());
-        let then = RiskAnswer::of(&decision.risk, decision.required, decision.mode)
-            .with_grant(granted.map(|grant| grant.id.clone()));
+        let then = RiskAnswer::of(
+            decision.risk_of_executed(),
+            decision.required,
+            decision.mode,
+        )
+        .with_grant(granted.map(|grant| grant.id.clone()));
         let changed = (then != now).then(|| Changed {
             id: case,
             number: decision.pull.number.0,
@@ -176,8 +180,7 @@ impl<'a> Replayer<'a> {
         };
         let rules = self.rules.with_team_members(&past.decision.team_members);
         let situation = past.situation(UsedLimits::default(), &rules);
-        let uses =
-            limits::uses(&past.decision.executed(&past.about), &situation, &rules).into_iter();
+        let uses = limits::uses(&past.about, &situation, &rules).into_iter();
         let uses = uses.map(|used| PastUse {
             rule: used.rule.id.clone(),
             key: used.key,
@@ -229,7 +232,7 @@ impl<'a> Replayer<'a> {
         }
         Ok(Some(PastCase {
             path,
-            about,
+            about: decision.executed(&about).into_owned(),
             targets: targets.known,
             contributions,
             decision,
@@ -270,6 +273,7 @@ impl<'a> Replayer<'a> {
 /// A decided recommendation with the facts of its moment.
 struct PastCase {
     path: String,
+    /// What was decided of it.
     about: Recommendation,
     targets: KnownTargets,
     contributions: Vec<Contribution>,
@@ -303,6 +307,11 @@ impl PastCase {
         let assessment = risk::assess(about, &situation, rules);
         let governance = &rules.governance;
         let requires = requirement::for_recommendation(&assessment, governance);
+        let is_asked = assessment.triggers.iter().any(|fired| fired.ask.is_some());
+        let requires = match self.decision.amendment {
+            Some(_) => requirement::of_amendment(requires, is_asked),
+            None => requires,
+        };
         let granted = match CaseKind::of(about, &situation, rules) {
             Some(kind) => self.granted(
                 &GrantCase {
