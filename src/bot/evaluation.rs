@@ -14,7 +14,9 @@ use crate::domain::documents::{
     AccountRecord, Assessment, EvidenceRecord, EvidenceSource, Freeze, GrantRecord, PullRecord,
     Recommendation, Role, RulesRecord, Status,
 };
+use crate::domain::events::EVENTS;
 use crate::domain::ids::{AgentName, CaseId, Login, PullNumber, Sha};
+use crate::domain::level::Level;
 use crate::domain::problem::Reading;
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::{Opinion, Review};
@@ -78,6 +80,33 @@ impl Pending {
         self.asked = is_asked
             .then(|| forge.asked(self.pull.number, asks))
             .flatten();
+    }
+}
+
+/// A decision, as operators see it in the log.
+#[derive(Debug)]
+pub(super) struct LoggedDecision {
+    case: CaseId,
+    pull: PullNumber,
+    opened_at: DateTime<Utc>,
+    level: Level,
+    /// Who approved or rejected it, with commas between.
+    by: String,
+}
+
+impl LoggedDecision {
+    pub(super) fn log(&self, status: Status, now: DateTime<Utc>) {
+        let waited = (now - self.opened_at).num_seconds().max(0);
+        tracing::info!(
+            target: EVENTS,
+            event = "decision",
+            case = %self.case,
+            pull = self.pull.0,
+            status = %status,
+            risk = %self.level,
+            by = self.by,
+            waited_seconds = waited,
+        );
     }
 }
 
@@ -148,6 +177,30 @@ impl Evaluation {
         Some(match nobody {
             true => Basis::Risk(level),
             false => Basis::People,
+        })
+    }
+
+    /// What is logged once it is decided; none if it is not to be recorded.
+    pub(super) fn as_decision(&self, pull: &Pull) -> Option<LoggedDecision> {
+        let is_recorded = matches!(
+            self.act,
+            PlannedAction::Recommendation(_) | PlannedAction::Governance(_)
+        );
+        let gate_result = self.gate_result.as_ref().filter(|_| is_recorded)?;
+        let approvals = gate_result.approvals.iter();
+        let by = match &gate_result.verdict {
+            Verdict::Reject(rejection) => rejection.by.to_string(),
+            _ => approvals
+                .map(|approval| approval.by.to_string())
+                .collect::<Vec<_>>()
+                .join(","),
+        };
+        Some(LoggedDecision {
+            case: self.id?,
+            pull: pull.number,
+            opened_at: pull.opened_at,
+            level: self.assessment.as_ref()?.level,
+            by,
         })
     }
 

@@ -14,11 +14,13 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Once;
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Bot, BotError, Summary, report};
 use crate::domain::documents::{Claim, ExecutorKind, Freeze, Outcome, Rescored, RulesRecord};
+use crate::domain::events::EVENTS;
 use crate::domain::ids::{CaseId, Sha};
 use crate::execute::{self, ExecutionRequest, ExecutionResult};
 use crate::files::is_same_file;
@@ -78,6 +80,7 @@ impl Bot {
             all_settled &= self.tell_rescored(id)? == Told::Done;
         }
         for (id, approved) in unsettled.unfinished {
+            let begun = Instant::now();
             let settled = match self.settle(id, approved) {
                 // The others are carried out all the same.
                 Err(BotError::Unrecordable(what)) => {
@@ -87,7 +90,17 @@ impl Bot {
                 settled => settled?,
             };
             match settled {
-                Some(Settled::Executed(word)) => summary.executed.push((id, word)),
+                Some(Settled::Executed(word)) => {
+                    tracing::info!(
+                        target: EVENTS,
+                        event = "execution",
+                        case = %id,
+                        executor = %approved,
+                        outcome = word,
+                        took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    );
+                    summary.executed.push((id, word));
+                }
                 Some(Settled::Rescored(rescored)) => {
                     step("rescored recorded");
                     all_settled &= self.tell_rescored(id)? == Told::Done;

@@ -475,6 +475,7 @@ impl Bot {
         let asks_before_merge = evaluator.asks_before_merge();
         let mut worked = Worked::default();
         let (mut conclusions, mut reports) = (Vec::new(), Vec::new());
+        let mut decisions = Vec::new();
         for pull in pulls.iter().copied() {
             let mut evaluation = match evaluator.evaluate(pull) {
                 Ok(evaluation) => evaluation,
@@ -507,6 +508,7 @@ impl Bot {
                 }
             }
             let pull = confirmed.as_ref().unwrap_or(pull);
+            let decision = evaluation.as_decision(pull);
             let answer = evaluator.act(pull, evaluation)?;
             let conclude = |status, report: &Report| Conclusion {
                 number: pull.number,
@@ -519,6 +521,7 @@ impl Bot {
             match &answer {
                 ProposalOutcome::Ended { status, .. } => {
                     conclusions.push(conclude(*status, answer.report()));
+                    decisions.extend(decision.map(|decision| (*status, decision)));
                 }
                 ProposalOutcome::Waiting { evaluation } if is_news => {
                     reports.push((pull.number, evaluation.report.clone()))
@@ -534,6 +537,9 @@ impl Bot {
             && self.forge.publish(&self.repo, publication)? == Published::Lost
         {
             return Ok(None);
+        }
+        for (status, decision) in decisions {
+            decision.log(status, now);
         }
         self.forge.report(&self.repo, reports, now)?;
         let pending = worked.handled.iter_mut();

@@ -52,8 +52,29 @@ pub struct Options {
     /// Say more on standard error (-vv: everything); COUNTERSIGN_LOG takes a filter
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// What the log on standard error looks like
+    ///
+    /// As JSON it holds, beside warnings, a line for each decision, execution, sign-in and refusal; as text, with -v.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        env = "COUNTERSIGN_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    log_format: LogFormat,
     #[arg(skip)]
     place: OnceLock<Place>,
+}
+
+/// What the log looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 /// The repository where none is named.
@@ -139,6 +160,7 @@ impl Options {
     /// Diagnostics go to standard error: warnings always, more on demand.
     pub fn start_tracing(&self) {
         let level = match self.verbose {
+            0 if self.log_format == LogFormat::Json => "countersign=warn,countersign::events=info",
             0 => "countersign=warn",
             1 => "countersign=info",
             _ => "countersign=debug",
@@ -148,7 +170,15 @@ impl Options {
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(io::stderr)
             .with_ansi(output::is_coloured());
-        let lines = if self.verbose == 0 {
+        let lines = if self.log_format == LogFormat::Json {
+            let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+            lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .boxed()
+        } else if self.verbose == 0 {
             lines.without_time().with_target(false).boxed()
         } else {
             lines.boxed()

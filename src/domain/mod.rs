@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command;
 pub mod documents;
 pub mod engine;
+pub mod events;
 pub mod forge_kind;
 pub mod hidden;
 pub mod ids;

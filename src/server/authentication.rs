@@ -14,6 +14,7 @@ use super::state::AppState;
 use super::tokens::{Bearer, Found, Token, TokensError};
 use super::worker::RepositoryWorker;
 use crate::domain::documents::Role;
+use crate::domain::events::EVENTS;
 use crate::domain::ids::AgentName;
 use crate::domain::problem::Reading;
 use crate::rules::Rules;
@@ -88,6 +89,12 @@ pub enum NotAuthenticated {
     /// The tokens cannot be read.
     #[error("tokens cannot be read at the moment")]
     Tokens(#[from] TokensError),
+}
+
+impl NotAuthenticated {
+    pub fn log(&self) {
+        tracing::info!(target: EVENTS, event = "refusal", reason = %self);
+    }
 }
 
 impl AppState {

@@ -43,6 +43,7 @@ mod faults;
 mod forge_contract;
 mod insight;
 mod limits;
+mod logs;
 mod mcp;
 mod packs;
 mod policy;

@@ -23,6 +23,7 @@ use super::cases::encoded;
 use super::page_context::{LIVE_HEADER, cookie_name, find_cookie, slugs};
 use super::pages::{PageError, page, refused};
 use super::session::{csrf_of, key_of};
+use crate::domain::events::EVENTS;
 
 /// The longest token that is looked at.
 const LONGEST: usize = 512;
@@ -151,9 +152,11 @@ pub async fn enter(
         return turned_away(&error, &entering.next);
     }
     tracing::info!(
-        "{} has signed in to `{name}` with token {}",
-        authentication.caller.name(),
-        token.id
+        target: EVENTS,
+        event = "sign-in",
+        by = %authentication.caller.name(),
+        repository = %name,
+        token = %token.id,
     );
     let next = match own(&entering.next) {
         "/" => home(&app_state, name),
@@ -225,6 +228,7 @@ fn home(app_state: &AppState, name: &str) -> String {
 }
 
 fn turned_away(error: &NotAuthenticated, next: &str) -> Response {
+    error.log();
     let (status, problem) = match error {
         NotAuthenticated::Unknown => (
             StatusCode::FORBIDDEN,

@@ -202,6 +202,7 @@ impl From<BotError> for ServiceError {
 
 impl From<NotAuthenticated> for ServiceError {
     fn from(error: NotAuthenticated) -> Self {
+        error.log();
         let said = error.to_string();
         match error {
             NotAuthenticated::Unknown => Self::new(Kind::Unauthorized, said, NEW_TOKEN),
