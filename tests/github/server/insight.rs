@@ -13,7 +13,7 @@ use crate::support::{Ran, has, has_not};
 
 /// A token for the server of this host, made by the command line.
 #[track_caller]
-fn token(host: &Host, whose: &[&str]) -> String {
+pub fn token(host: &Host, whose: &[&str]) -> String {
     let create = [&["token", "create", "--repo", REPO], whose].concat();
     let made = Ran::of(&as_app(&host.github, "state", &create).output().unwrap());
     made.succeeds().stdout.trim().to_owned()

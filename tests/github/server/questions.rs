@@ -3,8 +3,10 @@
 
 use serde_json::json;
 
-use super::world::{Host, command};
+use super::insight::token;
+use super::world::{Host, as_app, command};
 use crate::double::{GithubStage, REPO};
+use crate::support::asking::{Asking, medium};
 use crate::support::proposals::MEDIUM;
 use crate::support::{Ran, has, has_not};
 
@@ -131,4 +133,78 @@ fn people_ask_and_agents_answer_on_github_itself() {
     has(&refused, "comment `/ask TEXT` on ");
     has_not(&host.check(number), "Question");
     host.github.read_all();
+}
+
+#[test]
+fn who_is_the_bot_speaks_for_no_agent() {
+    let host = Host::new();
+    let number = host.proposes(MEDIUM);
+    host.rests();
+    host.ticks();
+    host.github.user("alice").comments(number, "/ask Why 4?");
+    host.rests();
+    let name = number.to_string();
+    let answer = [
+        "answer", &name, "--agent", AGENT, "Because.", "--repo", REPO,
+    ];
+    let withdraw = ["withdraw", &name, "--agent", AGENT, "--repo", REPO];
+    let amend = [
+        "amend",
+        &name,
+        "--agent",
+        AGENT,
+        "--set",
+        "stop_loss_pct=3.5",
+        "--repo",
+        REPO,
+    ];
+    for arguments in [answer.as_slice(), &withdraw, &amend] {
+        let ran = as_app(&host.github, "state", arguments).output().unwrap();
+        has(
+            &Ran::of(&ran).exits(1).stderr,
+            "the App does not speak for an agent: set COUNTERSIGN_TOKEN to the token of the agent's own account",
+        );
+    }
+    let (agent, alice) = (
+        token(&host, &["--agent", AGENT]),
+        token(&host, &["--as", "alice"]),
+    );
+    let Host {
+        github,
+        example: _example,
+        serving,
+    } = host;
+    let asking = Asking::with(serving);
+    let (case, text) = (
+        format!("/recommendations/{number}"),
+        json!({"text": "Because."}),
+    );
+    let answers = format!("{case}/answers");
+    for (method, path, body) in [
+        ("POST", &answers, Some(text.clone())),
+        ("PUT", &case, Some(medium())),
+        ("DELETE", &case, None),
+    ] {
+        let refused = asking
+            .ask(&agent, method, path, body.as_ref())
+            .gives(403)
+            .json();
+        let detail = refused["detail"].as_str().unwrap();
+        has(
+            detail,
+            "under its own account, and this server has only the bot's in `acme/governance`",
+        );
+    }
+    let refused = asking
+        .post(&alice, &format!("{case}/questions"), &text)
+        .gives(403)
+        .json();
+    has(
+        refused["detail"].as_str().unwrap(),
+        "people ask on GitHub itself in `acme/governance`",
+    );
+    asking.serving.stops();
+    assert!(github.pull(number).open);
+    assert_eq!(github.all_comments(number).len(), 2);
+    github.read_all();
 }
