@@ -5,6 +5,7 @@
 # The archive's SHA-256 must be the one in the release's SHA256SUMS. Where GitHub's `gh` is installed and signed in, the archive's
 # attestation is checked as well: that the release workflow of that very repository has built it. Without `gh`, what vouches for the
 # archive is the connection to GitHub alone, and this script says so; COUNTERSIGN_ATTESTATION=required makes that a failure.
+# COUNTERSIGN_COMMIT=SHA has the attestation name that commit as what was built.
 # COUNTERSIGN_REPOSITORY=OWNER/NAME and COUNTERSIGN_DOWNLOADS=URL name a copy of your own.
 set -eu
 
@@ -80,12 +81,16 @@ fi
 found=${found%% *}
 [ "$found" = "$wanted" ] || fail "$archive is not what was released: its SHA-256 is $found, and should be $wanted"
 
-if command -v gh >/dev/null && gh auth status >/dev/null 2>&1; then
+may_ask_github() {
+    command -v gh >/dev/null && { [ -n "${GH_TOKEN:-}" ] || gh auth status >/dev/null 2>&1; }
+}
+if may_ask_github; then
     gh attestation verify "$work/$archive" --repo "$repository" \
-        --signer-workflow "$repository/.github/workflows/release.yml" --source-ref "refs/tags/v$version" >&2 ||
+        --signer-workflow "$repository/.github/workflows/release.yml" --source-ref "refs/tags/v$version" \
+        ${COUNTERSIGN_COMMIT:+--source-digest "$COUNTERSIGN_COMMIT"} >&2 ||
         fail "$archive has no attestation of $repository's release workflow for v$version"
     say "checked: checksum and attestation"
-elif [ "${COUNTERSIGN_ATTESTATION:-}" = required ]; then
+elif [ "${COUNTERSIGN_ATTESTATION:-}" = required ] || [ -n "${COUNTERSIGN_COMMIT:-}" ]; then
     fail "the attestation cannot be checked: install \`gh\` and sign in (gh auth login)"
 else
     say "checked: checksum only; with \`gh\` installed and signed in, the attestation would be checked too"

@@ -175,7 +175,34 @@ refuses "is no https:// address" COUNTERSIGN_DOWNLOADS=http://127.0.0.1:9
 printf '#!/bin/sh\n[ "$1" = auth ]\n' >"$work/tools/gh"
 chmod 755 "$work/tools/gh"
 refuses "has no attestation of acme/countersign's release workflow"
+
+say "the action takes what was released from its commit, and nothing else"
+for tool in bash dirname sed head; do ln -s "$(command -v "$tool")" "$work/tools/$tool"; done
+# A `gh` that writes down what it is asked, and says yes.
+# shellcheck disable=SC2016 # the script's own arguments
+printf '#!/bin/sh\nshift 3\necho "$*" >"$ASKED"\n' >"$work/tools/gh"
+commit=0123456789abcdef0123456789abcdef01234567
+takes() {
+  rm -rf "$work/runner"
+  mkdir "$work/runner"
+  env -i HOME="$work/home" PATH="$work/tools" RUNNER_TEMP="$work/runner" GITHUB_OUTPUT="$work/runner/output" ASKED="$work/runner/asked" \
+    GH_TOKEN=token ACTION_REPOSITORY=acme/countersign COUNTERSIGN_DOWNLOADS="file://$release" ACTION_REF="$1" \
+    bash "$root/.github/actions/countersign/release.sh" >"$work/log" 2>&1 || fail "release.sh fails: $(cat "$work/log")"
+  cat "$work/runner/output"
+}
+[ "$(takes "$commit")" = "found=true" ] || fail "the action does not take the release: $(cat "$work/log")"
+[ -x "$work/runner/countersign/bin/countersign" ] || fail "the action has no program"
+[ "$(cat "$work/runner/asked")" = "--repo acme/countersign --signer-workflow acme/countersign/.github/workflows/release.yml \
+--source-ref refs/tags/v$version --source-digest $commit" ] || fail "gh was asked: $(cat "$work/runner/asked")"
+[ "$(takes "v$version")" = "found=true" ] || fail "the action does not take the release by its tag: $(cat "$work/log")"
+[ "$(takes main)" = "found=false" ] || fail "the action takes a release for a branch"
+printf '#!/bin/sh\nexit 1\n' >"$work/tools/gh"
+[ "$(takes "$commit")" = "found=false" ] || fail "the action takes what nothing attests"
+[ ! -e "$work/runner/countersign" ] || fail "the action installs what nothing attests"
 rm "$work/tools/gh"
+[ "$(takes "$commit")" = "found=false" ] || fail "the action takes a release that it cannot check"
+
+say "install.sh refuses what was altered"
 printf x >>"$archive"
 refuses "is not what was released"
 : >"$release/SHA256SUMS"
