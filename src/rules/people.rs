@@ -201,21 +201,24 @@ impl People {
         !self.by_id.is_empty() || !self.teams().is_empty()
     }
 
-    /// Why nobody could ever change the rules again, if these were the people; none if somebody could.
-    pub fn find_lockout(&self, forge: ForgeKind<'_>) -> Option<Problem> {
+    /// Why nobody could ever change the rules again, if these were the people and so many admins had to approve that;
+    /// none if somebody could.
+    pub fn find_lockout(&self, forge: ForgeKind<'_>, needed: u32) -> Option<Problem> {
         if self.admins_team.is_some() {
             return None;
         }
         let admins: Vec<&Person> = self.with_role(Role::Admin).collect();
-        let counts = |admin: &&Person| !forge.is_github() || admin.id.is_some();
-        let message = match admins.as_slice() {
-            [] => {
-                "nobody would administer, so the rules could never be changed again: keep a member or a team"
-            }
-            admins if !admins.iter().any(counts) => {
-                "no admin would have the numeric `id` of their account, without which they do not count on GitHub, so the \
-                 rules could never be changed again: add it under `people`"
-            }
+        let counts = |admin: &&&Person| !forge.is_github() || admin.id.is_some();
+        let counting = admins.iter().filter(counts).count();
+        let message = match (admins.len(), counting) {
+            (0, _) => "nobody would administer, so the rules could never be changed again: keep a member or a team".to_owned(),
+            (_, 0) => "no admin would have the numeric `id` of their account, without which they do not count on GitHub, so the \
+                       rules could never be changed again: add it under `people`"
+                .to_owned(),
+            (_, counting) if u32::try_from(counting).is_ok_and(|counting| counting < needed) => format!(
+                "{needed} admins would have to approve a change of the rules (`approvals.HIGH` in `rules/governance.yaml`), and {counting} \
+                 would count, so they could never be changed again: list as many, or ask for fewer"
+            ),
             _ => return None,
         };
         Some(Problem::of_key(PATH, "admins", message))

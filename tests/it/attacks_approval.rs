@@ -707,6 +707,16 @@ fn a_change_that_leaves_no_admin_is_refused() {
     stage.govern("alice", "a", &[("rules/people.yaml", &without)]);
     let team = people.replace("members: [carol]", "team: acme/admins");
     stage.govern("alice", "b", &[("rules/people.yaml", &team)]);
+    let two = stage
+        .file("rules/governance.yaml")
+        .replace("HIGH: 1", "HIGH: 2");
+    stage.govern("alice", "c", &[("rules/governance.yaml", &two)]);
+    let more = people.replace("members: [carol]", "members: [carol, bob]");
+    let both = [
+        ("rules/governance.yaml", two.as_str()),
+        ("rules/people.yaml", more.as_str()),
+    ];
+    stage.govern("alice", "d", &both);
     stage.run();
     has(
         &stage.report(1),
@@ -717,6 +727,10 @@ fn a_change_that_leaves_no_admin_is_refused() {
         &stage.report(2),
         "waiting: governance change, HIGH: needs 1 approval",
     );
+    let locked = "2 admins would have to approve a change of the rules (`approvals.HIGH` in `rules/governance.yaml`), and 1 would \
+                  count, so they could never be changed again: list as many, or ask for fewer";
+    has(&stage.report(3), locked);
+    has_not(&stage.report(4), "could never be changed again");
 }
 
 /// What the bot said last on a pull request, in its first line.

@@ -8,8 +8,10 @@ use super::{Objection, Refusal};
 use crate::domain::documents::Target;
 use crate::domain::forge_kind::ForgeKind;
 use crate::domain::ids::Sha;
+use crate::domain::mode::Mode as Deployment;
 use crate::domain::problem::{Problems, Reading};
 use crate::domain::yaml;
+use crate::gate::requirement;
 use crate::git::{GitError, Mode, Objects};
 use crate::ledger::{RulesCache, Version};
 use crate::rules::{Rules, governance};
@@ -82,7 +84,13 @@ impl RuleChangeValidator {
         let before = objects.entry_at(trees.before, Rules::FOLDER)?;
         validation.changes_rules = before.map(|entry| entry.id) != Some(version.tree);
         if validation.changes_rules {
-            let lockout = version.rules.people.find_lockout(forge);
+            let governance = &version.rules.governance;
+            let needed = match governance.mode {
+                // An admin's own change is merged at once.
+                Deployment::AutoApprove => 1,
+                _ => requirement::of_governance_change(governance).approvals,
+            };
+            let lockout = version.rules.people.find_lockout(forge, needed);
             validation
                 .objections
                 .extend(Objection::of_all(Refusal::NoAdmin, lockout));
