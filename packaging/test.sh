@@ -89,6 +89,10 @@ echo "readyz: ${answer:-none}"
 kill -TERM "$server_id"
 wait "$server_id" || { echo "the server did not stop cleanly"; exit 1; }
 "${inside[@]}" /usr/bin/countersign --repo governance.git verify
+# What a command leaves behind is ended, a session of its own included.
+"${inside[@]}" /usr/bin/countersign contain --limit 60 -- /bin/sh -c "/bin/busybox setsid /bin/busybox sleep 600 & true"
+left=$(cat "$root"/proc/[0-9]*/comm 2>/dev/null | grep -c "^busybox$" || true)
+[ "$left" -eq 0 ] || { echo "$left processes of a command were left"; exit 1; }
 # What speaks HTTPS for git starts, with all its libraries.
 helper=$("${inside[@]}" /usr/bin/git remote-https 2>&1 || true)
 [[ $helper == *"usage: git remote-curl"* ]] || { echo "git cannot speak HTTPS: $helper"; exit 1; }
