@@ -1,11 +1,14 @@
 //! What people approve that is less than what was proposed: scored like a proposal, and answered by the gate.
 
+use std::collections::BTreeSet;
+
 use crate::domain::amendment::Amendment;
 use crate::domain::documents::Assessment;
 use crate::domain::problem::Reading;
 use crate::domain::pull::Pull;
-use crate::domain::review::Review;
+use crate::domain::review::Opinion;
 use crate::gate::amendments::{self, ApprovedPart, ApprovedParts};
+use crate::gate::eligibility::{Principal, principal_of};
 use crate::gate::verdict::{GateResult, Uncounted, Verdict};
 use crate::ledger::facts::Targets;
 use crate::risk::code_span;
@@ -67,7 +70,7 @@ impl Evaluator<'_, '_, '_> {
     ) -> Evaluated<(ApprovedParts, Vec<Left>)> {
         let mut parts = amendments::of(pull, proposed.about);
         let mut all = Vec::new();
-        for amendment in newest_first(&parts, pull) {
+        for amendment in newest_first(&parts, pull, rules) {
             let document = amendment.applied_to(proposed.about);
             let scored = match self.read_usage(&document, targets, rules)? {
                 Reading::Valid(used) => Left::score(proposed, amendment.clone(), used, rules),
@@ -122,13 +125,18 @@ impl Evaluator<'_, '_, '_> {
     }
 }
 
-/// Each amendment once, the one first that was approved last.
-fn newest_first(parts: &ApprovedParts, pull: &Pull) -> Vec<Amendment> {
-    let mut reviews: Vec<&Review> = pull.reviews.iter().collect();
-    reviews.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+/// What each person whom the rules know approved last, if that is less; the newest first, and each once. Of strangers
+/// nothing is scored: there may be any number of them.
+fn newest_first(parts: &ApprovedParts, pull: &Pull, rules: &Rules) -> Vec<Amendment> {
+    let mut people = BTreeSet::new();
     let mut all = Vec::new();
-    for review in reviews {
-        if let Some(ApprovedPart::Less(amendment)) = parts.get(&review.id)
+    for review in pull.reviews.iter().rev() {
+        let Principal::Person(person) = principal_of(&review.account, rules) else {
+            continue;
+        };
+        if review.opinion != Opinion::Comment
+            && people.insert(person.name.as_str())
+            && let Some(ApprovedPart::Less(amendment)) = parts.get(&review.id)
             && !all.contains(amendment)
         {
             all.push(amendment.clone());

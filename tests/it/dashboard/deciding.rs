@@ -776,9 +776,9 @@ fn less_is_approved_by_a_button_or_by_fields() {
     let (form, _) = form.split_once("</form>").unwrap();
     insta::assert_snapshot!(redact(form), @r#"
     <p class="hint" id="less-hint-1">Empty: as proposed. A value lies between the present and the proposed one. The agent’s file stays as it is; what is left is scored again and carried out.</p>
-    <div class="row"><label for="set-1-stop_loss_pct">stop_loss_pct</label><input id="set-1-stop_loss_pct" name="set.stop_loss_pct" value="" placeholder="4" aria-describedby="less-hint-1"><label><input type="checkbox" name="without.stop_loss_pct" value="on">without stop_loss_pct</label></div>
-    <div class="row"><label><input type="checkbox" name="without.rsi-eurusd" value="on">without rsi-eurusd</label></div>
-    <div class="row"><label><input type="checkbox" name="without.rsi-eurusd-draft" value="on">without rsi-eurusd-draft</label></div>
+    <div class="row"><label for="set-1-stop_loss_pct">stop_loss_pct</label><input type="text" id="set-1-stop_loss_pct" name="set.stop_loss_pct" value="" placeholder="4" aria-describedby="less-hint-1"><div class="choices"><label><input type="checkbox" name="without.stop_loss_pct" value="on">without stop_loss_pct</label></div></div>
+    <div class="row"><div class="choices"><label><input type="checkbox" name="without.rsi-eurusd" value="on">without rsi-eurusd</label></div></div>
+    <div class="row"><div class="choices"><label><input type="checkbox" name="without.rsi-eurusd-draft" value="on">without rsi-eurusd-draft</label></div></div>
     </details>
     <button class="main">Approve commit [commit]</button>
     <button name="less" value="without rsi-eurusd">Approve only without rsi-eurusd (LOW 15.00)</button>
