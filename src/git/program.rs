@@ -94,7 +94,7 @@ pub(super) fn check() -> Result<(), ProgramError> {
     program_version().map(|_| ())
 }
 
-/// What git says of itself: `git version 2.39.5`. Fails, and is asked, as [`check`].
+/// What git says of itself: `git version 2.39.5`. Fails if there is no git, or one that is too old.
 pub fn program_version() -> Result<&'static str, ProgramError> {
     static GOOD: OnceLock<String> = OnceLock::new();
     if let Some(said) = GOOD.get() {

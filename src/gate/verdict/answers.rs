@@ -1,8 +1,9 @@
 //! Whom to ask for an approval, and what those are told who gave a command that they may not give.
 
-use super::{GateEvaluation, Verdict, without_id};
+use super::{GateEvaluation, Uncounted, Verdict, without_id};
 use crate::domain::command::Command;
 use crate::domain::documents::{AccountRecord, Role, TeamMember};
+use crate::domain::review::Opinion;
 use crate::gate::eligibility::{Principal, principal_of};
 use crate::rules::people::{Person, PersonName};
 
@@ -16,6 +17,15 @@ pub struct RejectedCommand {
     pub command: &'static str,
     /// Why not, and who may.
     pub reason: String,
+}
+
+/// A text, and who said it.
+struct Said<'p> {
+    account: &'p AccountRecord,
+    is_bot: bool,
+    body: &'p str,
+    /// Whether it stands in a review that approves.
+    approves: bool,
 }
 
 impl<'a> GateEvaluation<'a> {
@@ -83,29 +93,55 @@ impl<'a> GateEvaluation<'a> {
     pub(super) fn rejected_commands(&self) -> Vec<RejectedCommand> {
         let pull = self.case.pull;
         let reviews = pull.reviews.iter().filter(|review| !review.edited);
-        let reviews = reviews.map(|review| (&review.account, review.is_bot, &review.body));
+        let reviews = reviews.map(|review| Said {
+            account: &review.account,
+            is_bot: review.is_bot,
+            body: &review.body,
+            approves: review.opinion == Opinion::Approve,
+        });
         let comments = pull.comments.iter().filter(|comment| !comment.edited);
-        let comments = comments.map(|comment| (&comment.account, comment.is_bot, &comment.body));
+        let comments = comments.map(|comment| Said {
+            account: &comment.account,
+            is_bot: comment.is_bot,
+            body: &comment.body,
+            approves: false,
+        });
         let mut rejected_commands: Vec<RejectedCommand> = Vec::new();
         // A bot is never answered: two of them would go on for ever.
-        for (account, _, body) in reviews.chain(comments).filter(|(_, is_bot, _)| !is_bot) {
-            for command in Command::find_all(body).into_iter().flatten() {
-                let (command, may, refusal) = match command {
+        for said in reviews.chain(comments).filter(|said| !said.is_bot) {
+            let account = said.account;
+            let may = |who: &str, refusal: Option<Uncounted>| {
+                refusal.map(|refusal| format!("{refusal}; {who} may"))
+            };
+            for command in Command::find_all(said.body).into_iter().flatten() {
+                let (command, refusal) = match command {
                     Command::Reject { .. } => (
                         "/reject",
-                        "reviewers and admins",
-                        self.speaker(account, false).err(),
+                        may("reviewers and admins", self.speaker(account, false).err()),
                     ),
                     Command::Freeze(_) => (
                         "/freeze",
-                        "reviewers and admins",
-                        self.speaker(account, false).err(),
+                        may("reviewers and admins", self.speaker(account, false).err()),
                     ),
-                    Command::Feedback(_) => (
-                        "/feedback",
-                        "everybody in `rules/people.yaml`",
-                        self.person(account, false).err(),
-                    ),
+                    Command::Feedback(_) => {
+                        let refusal = self.person(account, false).err();
+                        (
+                            "/feedback",
+                            may("everybody in `rules/people.yaml`", refusal),
+                        )
+                    }
+                    // In a comment nothing says which commit it is for.
+                    Command::Approve(_)
+                        if !said.approves && self.person(account, false).is_ok() =>
+                    {
+                        (
+                            "/approve",
+                            Some(
+                                "an approval is for a commit, so it stands in an approving review"
+                                    .to_owned(),
+                            ),
+                        )
+                    }
                     // Whether an attestation counts, only its head and value tell; of an approval, the review does; what
                     // is asked and answered, is told with it.
                     Command::Confidence(_)
@@ -118,7 +154,7 @@ impl<'a> GateEvaluation<'a> {
                 let is_told = rejected_commands
                     .iter()
                     .any(|known| known.account == *account && known.command == command);
-                if let (Some(refusal), false, true) = (
+                if let (Some(reason), false, true) = (
                     refusal,
                     is_told,
                     rejected_commands.len() < MOST_REJECTED_COMMANDS,
@@ -126,7 +162,7 @@ impl<'a> GateEvaluation<'a> {
                     rejected_commands.push(RejectedCommand {
                         account: account.clone(),
                         command,
-                        reason: format!("{refusal}; {may} may"),
+                        reason,
                     });
                 }
             }

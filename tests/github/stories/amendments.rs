@@ -29,6 +29,25 @@ fn a_review_approves_less() {
     });
 }
 
+#[test]
+fn a_comment_is_for_no_commit_and_approves_nothing() {
+    however_it_runs(|running| {
+        let mut fixture = GithubFixture::running(running);
+        let number = fixture.proposes(MEDIUM);
+        fixture.hears();
+        let text = "/approve with stop_loss_pct=3.5";
+        fixture.github.user("alice").comments(number, text);
+        fixture.hears();
+        assert!(fixture.github.pull(number).open);
+        has(
+            &fixture.check(number),
+            "not taken: `/approve` of `alice`: an approval is for a commit, so it stands in an approving review",
+        );
+        fixture.github.read_all();
+        fixture
+    });
+}
+
 /// Whoever takes the command out of somebody's review does not have them approve all of it.
 #[test]
 fn a_review_whose_text_was_edited_approves_nothing() {
