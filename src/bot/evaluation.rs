@@ -23,7 +23,7 @@ use crate::domain::review::{Opinion, Review};
 use crate::forge::{Asked, Basis, Forge, Report, ReportState};
 use crate::gate::amendments::ApprovedParts;
 use crate::gate::attestations::Attested;
-use crate::gate::eligibility::{Interests, Principal, principal_of};
+use crate::gate::eligibility::{Interests, agent_of};
 use crate::gate::permit::DecidedCase;
 use crate::gate::verdict::{Case, GateResult, Kind, Verdict, evaluate_gate};
 use crate::git::{Repository, SigningKey};
@@ -475,10 +475,7 @@ impl Evaluator<'_, '_, '_> {
         let elsewhere = self.objections_elsewhere(pull, document)?;
         let proposer = match &proposal {
             Proposal::Recommendation { document, .. } => Some(document.agent.clone()),
-            Proposal::Governance { .. } => match principal_of(&pull.author, &version.rules) {
-                Principal::Agent(name) => Some(name.clone()),
-                Principal::Person(_) | Principal::Unknown => None,
-            },
+            Proposal::Governance { .. } => agent_of(&pull.author, &version.rules).cloned(),
         };
         let owner = proposer
             .and_then(|name| version.rules.agents.get(&name))
@@ -535,10 +532,7 @@ impl Evaluator<'_, '_, '_> {
         };
         Evaluation {
             is_governance: invalid.is_governance,
-            opened_by: match principal_of(&pull.author, &version.rules) {
-                Principal::Agent(agent) => Some(agent.clone()),
-                Principal::Person(_) | Principal::Unknown => None,
-            },
+            opened_by: agent_of(&pull.author, &version.rules).cloned(),
             ..Evaluation::only(invalid.case, report::invalid(&invalid.problems), act)
         }
     }

@@ -6,7 +6,7 @@ use crate::domain::pull::{Pull, PullState};
 use crate::forge::Report;
 use crate::gate::amendments;
 use crate::gate::attestations::Attested;
-use crate::gate::eligibility::{Principal, principal_of};
+use crate::gate::eligibility::{Principal, agent_of, principal_of};
 use crate::gate::permit::{DecisionOutcome, judge};
 use crate::gate::verdict::{GateResult, Kind};
 use crate::git::Change;
@@ -91,10 +91,7 @@ impl Evaluator<'_, '_, '_> {
             amendment: None,
         };
         let gate_result = self.ask_gate(context, question)?;
-        let agent = match principal_of(&pull.author, &version.rules) {
-            Principal::Agent(agent) => Some(agent),
-            Principal::Person(_) | Principal::Unknown => None,
-        };
+        let agent = agent_of(&pull.author, &version.rules);
         let gate_result = gate_result.with_questions(pull, agent, &version.rules);
         let diff = self.diff_of(pull, &changes)?;
         let mut report = report::governance(

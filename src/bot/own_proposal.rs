@@ -9,7 +9,7 @@ use super::{Bot, BotError, Pending};
 use crate::domain::ids::{AgentName, CaseId, PullNumber, Sha, quoted};
 use crate::domain::pull::Pull;
 use crate::forge::NewHead;
-use crate::gate::eligibility::{Principal, principal_of};
+use crate::gate::eligibility::agent_of;
 
 /// A proposal that is to become another one.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +31,7 @@ pub struct NewWithdrawal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Amended {
     pub number: PullNumber,
-    /// The case.
     pub id: CaseId,
-    /// Its newest commit.
     pub head: Sha,
     /// Whether that is new; false if it says the same already.
     pub created: bool,
@@ -43,7 +41,6 @@ pub struct Amended {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Withdrawn {
     pub number: PullNumber,
-    /// The case.
     pub id: Option<CaseId>,
 }
 
@@ -117,7 +114,7 @@ impl Bot {
         // What is invalid, and a change of the rules, is of whoever opened it.
         let is_own = match document {
             Some(document) => document.agent == *agent,
-            None => principal_of(&pull.author, &rules) == Principal::Agent(agent),
+            None => agent_of(&pull.author, &rules) == Some(agent),
         };
         match is_own {
             true => Ok((pull, pending)),

@@ -98,20 +98,25 @@ impl NewProposal<'_> {
         if tree == root {
             return Ok(None);
         }
+        let head = buffer.put_commit(&self.commit(tree, parent));
+        Ok(Some((buffer, head)))
+    }
+
+    /// A commit of the agent.
+    fn commit(&self, tree: Sha, parent: Sha) -> NewCommit {
         let signature = Signature {
             name: self.recommendation.agent.to_string(),
             email: self.email.to_owned(),
             time: self.now,
         };
-        let head = buffer.put_commit(&NewCommit {
+        NewCommit {
             tree,
             parents: vec![parent],
             author: signature.clone(),
             committer: signature,
             message: subject(self.recommendation),
             signature: None,
-        });
-        Ok(Some((buffer, head)))
+        }
     }
 
     /// Opens the pull request on GitHub, under the account that we are there.
@@ -188,19 +193,7 @@ impl<'r> ProposalBatch<'r> {
                 return Err(error);
             }
         };
-        let signature = Signature {
-            name: new.recommendation.agent.to_string(),
-            email: new.email.to_owned(),
-            time: new.now,
-        };
-        let head = self.buffer.put_commit(&NewCommit {
-            tree,
-            parents: vec![self.base],
-            author: signature.clone(),
-            committer: signature,
-            message: subject(new.recommendation),
-            signature: None,
-        });
+        let head = self.buffer.put_commit(&new.commit(tree, self.base));
         let pull = NewLocalPull {
             branch: branch_of(id),
             head,

@@ -15,7 +15,7 @@ use crate::domain::ids::{AgentName, CaseId, Login, PullNumber};
 use crate::domain::pull::{Pull, PullState};
 use crate::domain::review::Comment;
 use crate::forge::{ForgeError, NewComment};
-use crate::gate::eligibility::{Principal, principal_of};
+use crate::gate::eligibility::agent_of;
 use crate::gate::questions::{NotTaken, QuestionContext, Questions, bots, check_text};
 use crate::ledger::LedgerError;
 use crate::rules::Rules;
@@ -47,7 +47,6 @@ pub struct NewAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AskedQuestion {
     pub number: PullNumber,
-    /// The case.
     pub id: Option<CaseId>,
     /// What an answer names it by.
     pub question: String,
@@ -61,7 +60,6 @@ pub struct AskedQuestion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GivenAnswer {
     pub number: PullNumber,
-    /// The case.
     pub id: Option<CaseId>,
     /// The question that it answers.
     pub question: String,
@@ -210,10 +208,7 @@ impl Bot {
                 comment.number, evaluation.report.title
             )));
         };
-        let author = match principal_of(&pending.pull.author, &rules) {
-            Principal::Agent(agent) => Some(agent),
-            Principal::Person(_) | Principal::Unknown => None,
-        };
+        let author = agent_of(&pending.pull.author, &rules);
         let document = evaluation.document.as_ref();
         let context = QuestionContext {
             bots: &bots(&pending.pull),

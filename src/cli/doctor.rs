@@ -13,6 +13,8 @@ use super::test::Tested;
 use super::{CommandOutcome, Result, output};
 use crate::domain::clock::CLOCK_TOLERANCE;
 use crate::domain::documents::{Freeze, Role};
+use crate::domain::ids::Sha;
+use crate::domain::page::counted;
 use crate::execute;
 use crate::forge::Forge as _;
 use crate::git::{self, Repository};
@@ -125,7 +127,7 @@ impl Examination {
         self.repository(place, &repo, options);
         match rules_on_main(&repo) {
             Ok(version) => {
-                self.rules(&repo);
+                self.rules(&repo, version.tree);
                 self.people(place, &version.rules);
                 self.signing(options, &version.rules);
                 self.executors(place, &version.rules);
@@ -198,27 +200,23 @@ impl Examination {
                 Err(error) => self.fail("hook", &error),
             }
         }
-        match repo.read_commit(tip) {
-            Ok(commit) => {
-                let ahead = commit.committer.time - options.now();
-                match ahead > CLOCK_TOLERANCE {
-                    true => self.problem(
-                        "clock",
-                        format!(
-                            "`main` was written {} minutes after this machine's time",
-                            ahead.num_minutes()
-                        ),
-                        "set this clock, or find out whose clock was ahead: the bot waits until then",
-                    ),
-                    false => self.ok("clock", "not behind `main`"),
-                }
-            }
-            Err(error) => self.fail("clock", &error.into()),
+        let commit = match repo.read_commit(tip) {
+            Ok(commit) => commit,
+            Err(error) => return self.fail("clock", &error.into()),
+        };
+        let ahead = commit.committer.time - options.now();
+        match ahead > CLOCK_TOLERANCE {
+            true => self.problem(
+                "clock",
+                format!(
+                    "`main` was written {} minutes after this machine's time",
+                    ahead.num_minutes()
+                ),
+                "set this clock, or find out whose clock was ahead: the bot waits until then",
+            ),
+            false => self.ok("clock", "not behind `main`"),
         }
-        let frozen = repo
-            .read_commit(tip)
-            .and_then(|commit| repo.entry_at(commit.tree, Freeze::PATH));
-        if let Ok(Some(_)) = frozen {
+        if let Ok(Some(_)) = repo.entry_at(commit.tree, Freeze::PATH) {
             self.warn(
                 "freeze",
                 "everything is frozen: nothing is merged or executed",
@@ -227,14 +225,10 @@ impl Examination {
         }
     }
 
-    fn rules(&mut self, repo: &Repository) {
-        let files = || -> Result<_> {
-            let version = rules_on_main(repo)?;
-            Ok(rule_files(repo.objects(), version.tree)?)
-        };
-        let tested = match files() {
+    fn rules(&mut self, repo: &Repository, tree: Sha) {
+        let tested = match rule_files(repo.objects(), tree) {
             Ok(files) => Tested::of(&files),
-            Err(error) => return self.fail("rules", &error),
+            Err(error) => return self.fail("rules", &error.into()),
         };
         match (tested.errors.first(), tested.failed.first()) {
             (Some(error), _) => self.problem("rules", error.to_string(), "mend them on `main`"),
@@ -422,13 +416,6 @@ impl Examination {
             ),
         });
         text
-    }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
     }
 }
 

@@ -174,6 +174,12 @@ pub fn words(text: &str) -> Line {
     Line::default().words(text)
 }
 
+/// `1 day`, `2 days`.
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// A text cut to [`MOST_WORDS`].
 pub fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(MOST_WORDS).collect();

@@ -28,6 +28,14 @@ pub fn principal_of<'r>(account: &AccountRecord, rules: &'r Rules) -> Principal<
         .map_or(Principal::Unknown, Principal::Person)
 }
 
+/// The agent that the rules know behind an account.
+pub fn agent_of<'r>(account: &AccountRecord, rules: &'r Rules) -> Option<&'r AgentName> {
+    match principal_of(account, rules) {
+        Principal::Agent(agent) => Some(agent),
+        Principal::Person(_) | Principal::Unknown => None,
+    }
+}
+
 /// How people are shown an account: login, else e-mail, else number.
 pub fn shown(account: &AccountRecord) -> String {
     let text = match (&account.login, &account.email, account.id) {

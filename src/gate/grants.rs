@@ -13,11 +13,12 @@ use crate::domain::documents::{
 };
 use crate::domain::ids::GrantId;
 use crate::domain::level::Level;
+use crate::domain::page::counted;
 use crate::domain::proportion::Percent;
 use crate::domain::signing::{Signed, SshSignature};
 use crate::risk::{Environments, RiskContext};
 use crate::rules::Rules;
-use crate::rules::autonomy::{Grant, counted, is_on_record};
+use crate::rules::autonomy::{Grant, is_on_record};
 use crate::rules::governance::Signing;
 
 /// What a draw is signed for, and nothing else.

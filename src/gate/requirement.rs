@@ -36,7 +36,13 @@ pub(super) fn unless_instead(
 }
 
 /// What is asked about less than was proposed: somebody has to say that it is less.
-pub fn of_amendment(required: Requirement, is_asked_by_rules: bool) -> Requirement {
+pub fn of_amendment(
+    required: Requirement,
+    assessment: &Assessment,
+    governance: &Governance,
+) -> Requirement {
+    let mut fired = assessment.triggers.iter();
+    let is_asked_by_rules = governance.mode.asks_people() && fired.any(|fired| fired.ask.is_some());
     match required.role == Role::None && !is_asked_by_rules {
         true => Requirement::ONE_REVIEWER,
         false => required,

@@ -167,7 +167,7 @@ pub fn evaluate_gate(case: &Case, rules: &Rules) -> GateResult {
     let asks = asks::in_force(assessment, level, governance);
     let required = requirement::unless_instead(level, assessment, governance);
     let required = match case.amendment {
-        Some(_) => requirement::of_amendment(required, !asks.is_empty()),
+        Some(_) => requirement::of_amendment(required, assessment, governance),
         None => required,
     };
     let mut evaluation = GateEvaluation {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{RuleFiles, Rules, governance};
 use crate::domain::documents::{TrackRecord, schema_tag};
 use crate::domain::ids::{ActionName, AgentName, GrantId, LabelName, quoted};
-use crate::domain::page::Line;
+use crate::domain::page::{Line, counted};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::proportion::Percent;
 use crate::domain::similar::{did_you_mean, expected_one_of};
@@ -167,14 +167,6 @@ impl Loss {
             _ => what.join(" or "),
         };
         format!("{what} within {}", counted(self.within, "day"))
-    }
-}
-
-/// `1 day`, `2 days`.
-pub fn counted(count: u32, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
     }
 }
 

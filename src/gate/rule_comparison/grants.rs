@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::standing::{StandingChange, more_is};
+use crate::domain::page::counted;
 use crate::domain::proportion::{Percent, Proportion};
 use crate::gate::oversight::Oversight;
 use crate::rules::Rules;
-use crate::rules::autonomy::{Grant, Loss, Needs, counted};
+use crate::rules::autonomy::{Grant, Loss, Needs};
 
 pub(super) fn changes(old: &Rules, new: &Rules) -> Vec<StandingChange> {
     let mut changes = Vec::new();

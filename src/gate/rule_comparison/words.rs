@@ -9,6 +9,7 @@ use super::boundaries::{Boundary, Setting};
 use super::{Example, Laxity, LookedAt, RuleComparison, Tally};
 use crate::domain::ids::TriggerId;
 use crate::domain::level::{Level, Score};
+use crate::domain::page::counted;
 use crate::domain::value::Value;
 use crate::gate::oversight::{Oversight, RiskAnswer};
 use crate::risk::code_span;
@@ -377,13 +378,6 @@ impl Laxity {
             [] => line,
             varied => format!("{line} (varied: {})", form.code(&varied.join(", "))),
         }
-    }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
     }
 }
 

@@ -307,9 +307,8 @@ impl PastCase {
         let assessment = risk::assess(about, &situation, rules);
         let governance = &rules.governance;
         let requires = requirement::for_recommendation(&assessment, governance);
-        let is_asked = assessment.triggers.iter().any(|fired| fired.ask.is_some());
         let requires = match self.decision.amendment {
-            Some(_) => requirement::of_amendment(requires, is_asked),
+            Some(_) => requirement::of_amendment(requires, &assessment, governance),
             None => requires,
         };
         let granted = match CaseKind::of(about, &situation, rules) {

@@ -14,7 +14,7 @@ use super::{ignored, record, signature};
 use crate::domain::documents::Decision;
 use crate::domain::engine::Engine;
 use crate::domain::ids::CaseId;
-use crate::gate::eligibility::{Principal, principal_of};
+use crate::gate::eligibility::agent_of;
 use crate::gate::verdict::Kind;
 use crate::git::{Change, Entry as TreeEntry, GitError, InsertError, ObjectBuffer, TreeEditor};
 use crate::ledger::proposal::{Candidate, Objection, Refusal, Trees, find_key_lockout};
@@ -253,10 +253,7 @@ fn recompute(
             outdated.insert(review, "the rules have changed on `main`".to_owned());
         }
     }
-    let agent = match principal_of(&decision.pull.author, rules) {
-        Principal::Agent(name) => Some(name),
-        Principal::Person(_) | Principal::Unknown => None,
-    };
+    let agent = agent_of(&decision.pull.author, rules);
     let owner = agent.and_then(|name| Some(&rules.agents.get(name)?.owner));
     let parts = ignored::parts_of_governance_change(decision);
     let question = Question {

@@ -25,10 +25,12 @@ pub fn check(
     written: &Written<Outcome>,
     about: &Recommendation,
 ) -> Result<(), GitError> {
-    let Some((_, tree)) = check.parent else {
+    let Some((parent, tree)) = check.parent else {
         return Ok(());
     };
-    let about = &*executed(check, tree, about)?;
+    // The decision is the commit before, which was examined by itself.
+    let decision = Entry::of(&check.repo.read_commit(parent)?);
+    let about = &*executed(check, tree, &decision, about)?;
     let outcome = &written.document;
     if outcome.reported_by != REPORTED_BY_BOT {
         let place = written.place(&["reported_by"]);
@@ -73,8 +75,8 @@ pub fn check(
     compare(check, written, &computed);
     let baselines = match (&computed, version.rules.actions.get(&about.action)) {
         (Ok(files), Some(action)) if !files.is_empty() => {
-            let by = approved_by(check)?;
-            changed_baselines(about, action.effect, &targets, by).unwrap_or_default()
+            changed_baselines(about, action.effect, &targets, approved_by(&decision))
+                .unwrap_or_default()
         }
         _ => Files::new(),
     };
@@ -89,18 +91,15 @@ pub fn check(
     Ok(())
 }
 
-/// What of a recommendation is carried out, by the decision in the tree, which was examined by itself.
+/// What of a recommendation is carried out, by the decision in the tree.
 fn executed<'r>(
     check: &CommitCheck,
     tree: Sha,
+    decision: &Entry,
     about: &'r Recommendation,
 ) -> Result<Cow<'r, Recommendation>, GitError> {
-    let Some((parent, _)) = check.parent else {
-        return Ok(Cow::Borrowed(about));
-    };
     // Most are carried out as proposed, so most decisions need not be read again.
-    let decided = Entry::of(&check.repo.read_commit(parent)?);
-    if decided.trailers.find("Amended").is_none() {
+    if decision.trailers.find("Amended").is_none() {
         return Ok(Cow::Borrowed(about));
     }
     let path = Decision::path_of(about.id);
@@ -112,15 +111,11 @@ fn executed<'r>(
     })
 }
 
-/// Who approved what is carried out: the decision is the commit before, which was examined by itself.
-fn approved_by(check: &CommitCheck) -> Result<ApprovedBy, GitError> {
-    let Some((parent, _)) = check.parent else {
-        return Ok(ApprovedBy::Rules);
-    };
-    let decision = Entry::of(&check.repo.read_commit(parent)?);
+/// Who approved what is carried out.
+fn approved_by(decision: &Entry) -> ApprovedBy {
     let status = decision.trailers.find("Decision");
     let status = status.and_then(|word| word.parse::<Status>().ok());
-    Ok(status.map_or(ApprovedBy::Rules, ApprovedBy::from))
+    status.map_or(ApprovedBy::Rules, ApprovedBy::from)
 }
 
 /// Without the rules or the targets, of which is said that they cannot be read, nobody can compute what becomes of the
